@@ -1,0 +1,87 @@
+"""Errors a person can act on: a title, causes, cures and evidence, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dbtcollate_tui.exit_codes import ExitCode
+
+CureKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "advice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """One way out, as data: a screen offers it as a key, a headless command prints its label.
+
+    ``value`` depends on ``kind``: the step's id, ``field=value``, an address, the text to copy,
+    the check's id; empty for ``retry`` and ``advice``.
+    """
+
+    kind: CureKind
+    label: str
+    value: str = ""
+
+
+RETRY = Cure("retry", "Try again")
+
+
+class ActionableError(Exception):
+    """What is broken in one line, its causes likeliest first, the evidence and the cures.
+
+    Texts hold no secret: whoever raises it redacts first.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        causes: Sequence[str] = (),
+        cures: Sequence[Cure] = (),
+        evidence: Sequence[str] = (),
+        exit_code: ExitCode | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.title = title
+        self.causes = tuple(causes)
+        self.cures = tuple(cures)
+        self.evidence = tuple(evidence)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def as_text(self) -> str:
+        """The whole card as plain lines, for a terminal without the app and for copying."""
+        lines = [self.title]
+        for number, cause in enumerate(self.causes):
+            lines.append(f"  {'Cause' if number == 0 else 'Or':9} {cause}")
+        lines.extend(f"  {'Evidence':9} {item}" for item in self.evidence)
+        lines.extend(f"  {'Cure':9} {cure.label}" for cure in self.cures)
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, object]:
+        """The card as JSON values, for ``--json``."""
+        return {
+            "title": self.title,
+            "causes": list(self.causes),
+            "cures": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.cures],
+            "evidence": list(self.evidence),
+        }
+
+
+class UsageError(ActionableError):
+    """The command line, the profile or an answer is missing or wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AuthError(ActionableError):
+    """A token was refused or lacks a permission."""
+
+    exit_code = ExitCode.AUTH
+
+
+class UnreachableError(ActionableError):
+    """A server could not be reached, or did not answer in time."""
+
+    exit_code = ExitCode.UNREACHABLE

@@ -1,0 +1,54 @@
+"""The one redactor: nothing that leaves the program as text goes round it."""
+
+import re
+import threading
+from collections.abc import Iterable
+
+from pydantic import SecretStr
+
+MASK = "[secret]"
+
+_PATTERNS = (
+    re.compile(r"\bdbt[cu]_[A-Za-z0-9_\-=]{6,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?"),
+    re.compile(r"(?i)(?<=authorization)(\s*[:=]\s*[\"']?\s*)(?:token|bearer|basic)\s+[^\s\"',}]+"),
+    re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
+    re.compile(
+        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken)([\"']\s*:\s*)([\"'])(?:(?!\3).)*\3"
+    ),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+)
+
+
+class Redactor:
+    """Replaces the live secrets that it was told of, and whatever looks like one, by ``[secret]``."""
+
+    def __init__(self, secrets: Iterable[SecretStr] = ()) -> None:
+        self._lock = threading.Lock()
+        self._literal: set[str] = set()
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: SecretStr) -> None:
+        """Remember a live secret; shorter than 4 characters is not kept, since it would blank words."""
+        value = secret.get_secret_value().strip()
+        if len(value) >= 4:
+            with self._lock:
+                self._literal.add(value)
+
+    def __call__(self, text: str) -> str:
+        """The text with every known or recognised secret replaced."""
+        with self._lock:
+            known = sorted(self._literal, key=len, reverse=True)
+        for value in known:
+            text = text.replace(value, MASK)
+        text = _PATTERNS[0].sub(MASK, text)
+        text = _PATTERNS[1].sub(MASK, text)
+        text = _PATTERNS[2].sub(rf"\g<1>{MASK}", text)
+        text = _PATTERNS[3].sub(MASK, text)
+        text = _PATTERNS[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
+        return _PATTERNS[5].sub(MASK, text)
+
+
+redact = Redactor()
+"""The process's redactor: secrets are learnt where they enter (the keyring, the environment, a field)."""

@@ -1,0 +1,530 @@
+"""HTTP for both API clients, and the one module that imports the HTTP library.
+
+A `Transport` speaks to one server: one connection pool, a bounded number of requests at once, a pacer,
+retries with back-off and jitter where repeating is safe, no credential along a redirect to another host,
+TLS everywhere but on loopback, the system's trust store, and a record of each request without its secret.
+"""
+
+import asyncio
+import ipaddress
+import json
+import os
+import shlex
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Protocol
+
+import httpx
+import stamina
+from pydantic import SecretStr
+from stamina.instrumentation import set_on_retry_hooks
+
+from dbtcollate_tui import __version__
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.redact import redact
+
+set_on_retry_hooks([])
+
+Params = Mapping[str, str | int | bool]
+NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+BODY_EXCERPT_BYTES = 4_096
+
+
+class TransportError(Exception):
+    """Base of what a request can end in instead of a usable answer."""
+
+
+class NoAnswer(TransportError):
+    """The server could not be reached, or fell silent."""
+
+    def __init__(self, kind: NoAnswerKind, host: str, detail: str) -> None:
+        super().__init__(f"no answer from {host} ({kind}): {detail}")
+        self.kind: NoAnswerKind = kind
+        self.host = host
+        self.detail = detail
+
+
+class HttpError(TransportError):
+    """The server answered with a status of 400 or more; ``body`` is its beginning, at most 4 KiB."""
+
+    def __init__(
+        self, record: "RequestRecord", status: int, body: bytes, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{record.method} {record.path} answered {status}")
+        self.record = record
+        self.status = status
+        self.body = body
+        self.retry_after = retry_after
+
+    def json(self) -> Any:
+        """The error body as JSON values, or ``None`` where it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def excerpt(self, length: int = 200) -> str:
+        """The beginning of the body as one redacted line."""
+        return redact(" ".join(self.body.decode("utf-8", "replace").split()))[:length]
+
+
+class NotJson(TransportError):
+    """A 2xx answer that is not JSON: most often the web page of a wrong address."""
+
+    def __init__(self, record: "RequestRecord", content_type: str, body: bytes) -> None:
+        super().__init__(
+            f"{record.method} {record.path} answered {content_type or 'no content type'}, not JSON"
+        )
+        self.record = record
+        self.content_type = content_type
+        self.body = body
+
+
+class ForeignRedirect(TransportError):
+    """The server redirects to another host; the credential was not sent there."""
+
+    def __init__(self, record: "RequestRecord", location: str) -> None:
+        super().__init__(f"{record.host} redirects to {location}")
+        self.record = record
+        self.location = location
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request of the last minutes: what was asked and how it ended, with no secret in it."""
+
+    method: str
+    url: str
+    host: str
+    path: str
+    at: datetime
+    body: str | None = None
+    content_type: str | None = None
+    status: int | None = None
+    seconds: float = 0.0
+    received: int = 0
+    failure: str | None = None
+
+    def as_curl(self, token_variable: str) -> str:
+        """The request as a curl command that works where the named variable holds the token."""
+        parts = ["curl", "-sS"]
+        if self.method != "GET":
+            parts += ["-X", self.method]
+        words = [shlex.quote(part) for part in parts]
+        words.append(f'-H "Authorization: Bearer ${{{token_variable}}}"')
+        words.append("-H 'Accept: application/json'")
+        if self.body is not None:
+            words.append(f"-H {shlex.quote(f'Content-Type: {self.content_type}')}")
+            words.append(f"-d {shlex.quote(self.body)}")
+        words.append(shlex.quote(self.url))
+        return " ".join(words)
+
+
+class RequestLog:
+    """The newest requests of the process, at most ``size`` of them."""
+
+    def __init__(self, size: int = 500) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=size)
+
+    def add(self, record: RequestRecord) -> None:
+        """Append a record; the oldest falls out when the log is full."""
+        self._records.append(record)
+
+    def newest(self, count: int = 100) -> list[RequestRecord]:
+        """At most ``count`` records, newest first."""
+        return list(self._records)[-count:][::-1]
+
+
+class Pacer(Protocol):
+    """Holds a request back until it may be sent."""
+
+    async def acquire(self) -> None:
+        """Return when one more request may go out."""
+
+
+class Unpaced:
+    """A pacer for servers without a published limit."""
+
+    async def acquire(self) -> None:
+        """Return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Told to ``on_retry`` before each wait: which request, which attempt comes next, how long, why."""
+
+    record: RequestRecord
+    attempt: int
+    wait_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx answer: status, headers in lower case, and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    record: RequestRecord
+
+    def json(self) -> Any:
+        """The body as JSON values; raises `NotJson` where it is not."""
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise NotJson(self.record, self.headers.get("content-type", ""), self.content[:500]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: for connecting, and for each wait for bytes."""
+
+    connect: float = 10.0
+    read: float = 60.0
+
+
+@dataclass(slots=True)
+class RetryPolicy:
+    """How often (``attempts`` in all) and how long (seconds) a safe request is repeated."""
+
+    attempts: int = 4
+    total_seconds: float = 420.0
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    statuses: frozenset[int] = field(default=RETRIED_STATUSES)
+    default_retry_after: float | None = None
+
+
+class _TokenAuth(httpx.Auth):
+    def __init__(self, token: SecretStr, scheme: str) -> None:
+        self._token = token
+        self._scheme = scheme
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"{self._scheme} {self._token.get_secret_value()}"
+        yield request
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(base_url: str) -> httpx.URL:
+    """The address as a URL; raises `UsageError` unless it is https, or http to this machine."""
+    try:
+        url = httpx.URL(base_url)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise UsageError(
+            f"{redact(base_url)!r} is not an address",
+            causes=[str(error)],
+            cures=[Cure("advice", "Paste the address of any page from the browser.")],
+        ) from None
+    if url.scheme == "https" and url.host:
+        return url
+    if url.scheme == "http" and is_loopback(url.host):
+        return url
+    raise UsageError(
+        f"{redact(base_url)} is not an https address",
+        causes=["A token is only sent over TLS; plain http is for this machine alone."],
+        cures=[Cure("advice", f"Use https://{url.host or 'HOST'}")],
+    )
+
+
+def _tls_context() -> ssl.SSLContext:
+    bundle = os.environ.get("SSL_CERT_FILE")
+    folder = os.environ.get("SSL_CERT_DIR")
+    if bundle or folder:
+        return ssl.create_default_context(cafile=bundle or None, capath=folder or None)
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    value = headers.get("retry-after") or headers.get("x-rate-limit-retry-after-seconds")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
+    text = redact(str(error)) or type(error).__name__
+    lowered = text.lower()
+    kind: NoAnswerKind = "closed"
+    if isinstance(error, httpx.TimeoutException):
+        kind = "timeout"
+    elif isinstance(error, httpx.ProxyError):
+        kind = "proxy"
+    elif isinstance(error, httpx.ConnectError):
+        if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
+            kind = "tls"
+        elif any(part in lowered for part in ("name or service", "getaddrinfo", "nodename", "resolution")):
+            kind = "name"
+        else:
+            kind = "refused"
+    return NoAnswer(kind, host, text)
+
+
+class Transport:
+    """Requests to one server. Open it with ``async with``, or call `aclose` when done."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: SecretStr | None,
+        *,
+        scheme: str = "Bearer",
+        pacer: Pacer | None = None,
+        at_once: int = 8,
+        timeouts: Timeouts | None = None,
+        retries: RetryPolicy | None = None,
+        request_log: RequestLog | None = None,
+        on_retry: Callable[[Retrying], None] | None = None,
+    ) -> None:
+        self.base_url = check_address(base_url.rstrip("/"))
+        self.host = self.base_url.netloc.decode("ascii")
+        self.request_log = request_log if request_log is not None else RequestLog()
+        self.on_retry = on_retry
+        self._pacer: Pacer = pacer if pacer is not None else Unpaced()
+        self._gate = asyncio.Semaphore(at_once)
+        self._retries = retries if retries is not None else RetryPolicy()
+        seconds = timeouts if timeouts is not None else Timeouts()
+        if token is not None:
+            redact.learn(token)
+        local = is_loopback(self.base_url.host)
+        self._client = httpx.AsyncClient(
+            auth=_TokenAuth(token, scheme) if token is not None else None,
+            headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
+            timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
+            limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
+            http2=not local,
+            verify=_tls_context() if self.base_url.scheme == "https" else True,
+            trust_env=not local,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> "Transport":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json_body: object | None = None,
+        content_type: str = "application/json",
+        repeatable: bool | None = None,
+        accept: str | None = None,
+    ) -> Answer:
+        """One request, its whole answer. ``path`` begins with ``/`` below the base address.
+
+        ``repeatable`` says whether it may be sent again after a failure; by default GET, PUT and DELETE may.
+        Raises `HttpError`, `NoAnswer` or `ForeignRedirect`.
+        """
+        safe = method in {"GET", "PUT", "DELETE", "HEAD"} if repeatable is None else repeatable
+        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode()
+        headers = {} if content is None else {"Content-Type": content_type}
+        if accept is not None:
+            headers["Accept"] = accept
+
+        async def once() -> Answer:
+            async with self._send(method, path, params, content, headers) as (response, record):
+                body = await response.aread()
+                record.received = len(body)
+                return Answer(response.status_code, response.headers, body, record)
+
+        return await self._repeat(once, safe)
+
+    async def download(
+        self,
+        path: str,
+        write: Callable[[bytes], object],
+        *,
+        restart: Callable[[], object],
+        params: Params | None = None,
+        on_bytes: Callable[[int, int | None], None] | None = None,
+    ) -> Answer:
+        """Stream a body to ``write`` in pieces; ``restart`` is called before each attempt.
+
+        ``on_bytes`` gets bytes so far and bytes in all (``None`` where the server does not say).
+        The answer's ``content`` is empty. A body shorter than its Content-Length is a `NoAnswer` "closed".
+        """
+
+        async def once() -> Answer:
+            restart()
+            async with self._send("GET", path, params, None, {"Accept": "*/*"}) as (response, record):
+                length = response.headers.get("content-length")
+                encoded = "content-encoding" in response.headers
+                total = int(length) if length and not encoded else None
+                done = 0
+                async for piece in response.aiter_bytes(64 * 1024):
+                    await asyncio.to_thread(write, piece)
+                    done += len(piece)
+                    record.received = done
+                    if on_bytes is not None:
+                        on_bytes(done, total)
+                if total is not None and done != total:
+                    raise NoAnswer("closed", self.host, f"{done} of {total} bytes arrived")
+                return Answer(response.status_code, response.headers, b"", record)
+
+        return await self._repeat(once, True)
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, *, params: Params | None = None, accept: str = "text/event-stream"
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of a streamed answer as they come, for server-sent events; no retry.
+
+        While it is open, `HttpError` and `NoAnswer` may be raised.
+        """
+        async with self._send("GET", path, params, None, {"Accept": accept}) as (response, _):
+            yield response.aiter_lines()
+
+    async def _repeat(self, once: Callable[[], Any], safe: bool) -> Answer:
+        policy = self._retries
+        last: list[float | None] = [None]
+
+        def again(error: Exception) -> bool | float:
+            if isinstance(error, HttpError) and error.status in policy.statuses:
+                wait = error.retry_after
+                if wait is None and error.status == 429:
+                    wait = policy.default_retry_after
+                last[0] = wait
+                return True if wait is None else wait
+            return isinstance(error, NoAnswer) and error.kind in ("timeout", "closed", "refused")
+
+        if not safe:
+            result: Answer = await once()
+            return result
+        attempts = stamina.retry_context(
+            on=again,
+            attempts=policy.attempts,
+            timeout=policy.total_seconds,
+            wait_initial=policy.first_wait,
+            wait_max=policy.longest_wait,
+        )
+        async for attempt in attempts:
+            with attempt:
+                try:
+                    answer: Answer = await once()
+                except TransportError as error:
+                    if attempt.num < policy.attempts and again(error) is not False:
+                        self._tell_retry(error, attempt.num + 1, attempt.next_wait)
+                    raise
+                return answer
+        raise AssertionError("stamina ended without an answer or an error")
+
+    def _tell_retry(self, error: TransportError, attempt: int, wait: float) -> None:
+        if self.on_retry is None:
+            return
+        if isinstance(error, HttpError):
+            told = error.retry_after if error.retry_after is not None else wait
+            self.on_retry(Retrying(error.record, attempt, told, f"answered {error.status}"))
+        elif isinstance(error, NoAnswer):
+            record = self.request_log.newest(1)[0]
+            self.on_retry(Retrying(record, attempt, wait, f"{error.kind}: {error.detail}"))
+
+    @asynccontextmanager
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        content: bytes | None,
+        headers: dict[str, str],
+    ) -> AsyncIterator[tuple[httpx.Response, RequestRecord]]:
+        url = self.base_url.copy_with(raw_path=self.base_url.raw_path.rstrip(b"/") + path.encode("ascii"))
+        if params:
+            url = url.copy_merge_params({key: _query_text(value) for key, value in params.items()})
+        for _ in range(4):
+            record = RequestRecord(
+                method=method,
+                url=redact(str(url)),
+                host=self.host,
+                path=redact(url.raw_path.decode("ascii")),
+                at=datetime.now(UTC),
+                body=None if content is None else redact(content.decode())[:20_000],
+                content_type=headers.get("Content-Type"),
+            )
+            async with self._gate:
+                await self._pacer.acquire()
+                self.request_log.add(record)
+                request = self._client.build_request(method, url, content=content, headers=headers)
+                started = time.monotonic()
+                try:
+                    response = await self._client.send(request, stream=True)
+                except httpx.TransportError as error:
+                    record.failure = _no_answer(error, self.host).kind
+                    record.seconds = time.monotonic() - started
+                    raise _no_answer(error, self.host) from None
+                try:
+                    record.status = response.status_code
+                    if response.is_redirect:
+                        url = self._same_host_target(response, record)
+                        continue
+                    if response.status_code >= 400:
+                        body = b""
+                        async for piece in response.aiter_bytes(BODY_EXCERPT_BYTES):
+                            body += piece
+                            if len(body) >= BODY_EXCERPT_BYTES:
+                                break
+                        raise HttpError(
+                            record,
+                            response.status_code,
+                            body[:BODY_EXCERPT_BYTES],
+                            _retry_after(response.headers),
+                        )
+                    yield response, record
+                except httpx.TransportError as error:
+                    record.failure = _no_answer(error, self.host).kind
+                    raise _no_answer(error, self.host) from None
+                finally:
+                    record.seconds = time.monotonic() - started
+                    await response.aclose()
+            return
+        raise NoAnswer("closed", self.host, "more than three redirects")
+
+    def _same_host_target(self, response: httpx.Response, record: RequestRecord) -> httpx.URL:
+        location = response.headers.get("location", "")
+        target = response.url.join(location)
+        here = self.base_url
+        if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
+            raise ForeignRedirect(record, redact(str(target)))
+        return target
+
+
+def _query_text(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
