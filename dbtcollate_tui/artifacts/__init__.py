@@ -1,0 +1,1 @@
+"""dbt's artifacts decoded into one ``Project`` of plain values; no IO here."""

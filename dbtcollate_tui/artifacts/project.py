@@ -1,0 +1,194 @@
+"""One dbt project as plain values: what the artifacts of a run say, freed of their versions.
+
+Absent is ``None`` for a value that names something (a database, a tier, a data type) and ``""`` for a text.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ResourceType = Literal["model", "seed", "snapshot", "source"]
+TestKind = Literal["generic", "singular", "unit"]
+TestStatus = Literal["pass", "fail", "warn", "error", "skipped"]
+FreshnessStatus = Literal["pass", "warn", "error", "runtime error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a node; the catalog's order, type and comment where the catalog has it.
+
+    ``name`` is spelt as in the catalog, else as in the manifest. ``index`` counts from 1 as in the catalog,
+    and is ``None`` without one. ``description`` is the manifest's, ``comment`` the warehouse's.
+    """
+
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    data_type: str | None = None
+    index: int | None = None
+    comment: str | None = None
+    meta_tags: tuple[str, ...] = ()
+    glossary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A dbt node that stands, or would stand, for a table: model, seed, snapshot or source.
+
+    ``name`` is dbt's name, ``identifier`` the relation's name in the warehouse (a model's alias, a source's
+    ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
+    ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
+    """
+
+    unique_id: str
+    resource_type: ResourceType
+    name: str
+    identifier: str
+    database: str | None = None
+    schema: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    tier: str | None = None
+    meta_tags: tuple[str, ...] = ()
+    glossary: tuple[str, ...] = ()
+    domain: str | None = None
+    columns: tuple[Column, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    raw_code: str | None = None
+    compiled_code: str | None = None
+    original_file_path: str = ""
+    materialized: str | None = None
+    enabled: bool = True
+    package_name: str = ""
+    source_name: str | None = None
+    relation_name: str | None = None
+    in_catalog: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DbtTest:
+    """A data or unit test.
+
+    ``test_name`` is the generic test's (``not_null``), qualified by its package where it has one
+    (``dbt_utils.expression_is_true``); for singular and unit tests it is ``name``. ``attached_node`` is the
+    unique_id of the node under test, ``None`` where the manifest does not tell. ``kwargs`` leaves out
+    ``model`` and ``column_name``.
+    """
+
+    unique_id: str
+    name: str
+    kind: TestKind
+    test_name: str
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    column_name: str | None = None
+    attached_node: str | None = None
+    depends_on: tuple[str, ...] = ()
+    severity: Literal["error", "warn"] = "error"
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    package_name: str = ""
+    original_file_path: str = ""
+    compiled_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """The newest executed result of one test; ``completed_at_ms`` is epoch milliseconds, UTC."""
+
+    __test__ = False
+
+    unique_id: str
+    status: TestStatus
+    failures: int | None = None
+    message: str | None = None
+    completed_at_ms: int = 0
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessResult:
+    """One source's freshness from ``sources.json``; times are epoch milliseconds, UTC, ages are seconds."""
+
+    unique_id: str
+    status: FreshnessStatus
+    message: str | None = None
+    max_loaded_at_ms: int | None = None
+    snapshotted_at_ms: int | None = None
+    age_seconds: float | None = None
+    warn_after_seconds: int | None = None
+    error_after_seconds: int | None = None
+    completed_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A use of the project's nodes; ``open_metadata_fqn`` names it in OpenMetadata where meta says so."""
+
+    unique_id: str
+    name: str
+    type: str
+    label: str = ""
+    description: str = ""
+    url: str | None = None
+    maturity: str | None = None
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    open_metadata_fqn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What one run's artifacts say.
+
+    ``nodes`` holds the enabled nodes that have a relation, ``ephemeral`` the ones without, ``disabled`` those
+    dbt leaves out. ``notes`` are sentences for the person: unknown versions, results that may be lost.
+    ``schema_version`` is the manifest's number (12 for v12), 0 where it does not tell.
+    """
+
+    project_name: str
+    dbt_version: str
+    schema_version: int
+    adapter_type: str
+    invocation_id: str
+    generated_at: str
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    ephemeral: Mapping[str, Node] = field(default_factory=dict)
+    disabled: Mapping[str, Node] = field(default_factory=dict)
+    tests: Mapping[str, DbtTest] = field(default_factory=dict)
+    results: Mapping[str, TestResult] = field(default_factory=dict)
+    freshness: Mapping[str, FreshnessResult] = field(default_factory=dict)
+    exposures: Mapping[str, Exposure] = field(default_factory=dict)
+    has_catalog: bool = False
+    notes: tuple[str, ...] = ()
+
+    def upstreams(self, unique_id: str) -> tuple[str, ...]:
+        """The nodes with a relation that this one (a node or an exposure) reads, in the manifest's order.
+
+        Ephemeral parents are replaced by their own parents; a cycle ends, and nothing is its own upstream.
+        Parents that are neither in ``nodes`` nor ``ephemeral`` (disabled, metrics, functions) are left out.
+        """
+        found: dict[str, None] = {}
+        seen = {unique_id}
+        stack = list(reversed(self._depends_on(unique_id)))
+        while stack:
+            parent = stack.pop()
+            if parent in seen:
+                continue
+            seen.add(parent)
+            if parent in self.nodes:
+                found[parent] = None
+            elif parent in self.ephemeral:
+                stack.extend(reversed(self.ephemeral[parent].depends_on))
+        return tuple(found)
+
+    def tests_without_result(self) -> Iterator[DbtTest]:
+        """The tests that no step of the run executed."""
+        return (test for test in self.tests.values() if test.unique_id not in self.results)
+
+    def _depends_on(self, unique_id: str) -> tuple[str, ...]:
+        for group in (self.nodes, self.ephemeral, self.disabled, self.exposures):
+            if unique_id in group:
+                return group[unique_id].depends_on
+        return ()
