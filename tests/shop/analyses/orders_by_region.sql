@@ -1,0 +1,3 @@
+select region, sum(order_count) as orders
+from {{ ref('dim_customers') }}
+group by region
