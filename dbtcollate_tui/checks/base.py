@@ -1,0 +1,147 @@
+"""What a check is and what it says."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from dbtcollate_tui.errors import ActionableError, Cure
+
+ContextT = TypeVar("ContextT", contravariant=True)
+
+
+class CheckState(StrEnum):
+    """How a check stands; ``waiting`` and ``running`` before it has ended."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+    WAITING = "waiting"
+
+    @property
+    def severity(self) -> int:
+        """Order by how much it needs a person: a group's state is its worst check's."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {
+    CheckState.SKIPPED: 0,
+    CheckState.PASS: 1,
+    CheckState.WAITING: 2,
+    CheckState.RUNNING: 3,
+    CheckState.WARN: 4,
+    CheckState.FAIL: 5,
+}
+
+
+class Link(StrEnum):
+    """The links of the chain from dbt Cloud to the proof, in their order."""
+
+    DBT_CLOUD = "dbt Cloud"
+    RUN = "run"
+    ARTIFACTS = "artifacts"
+    TABLES = "tables"
+    PIPELINE = "pipeline"
+    PROOF = "proof"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One row of the checklist: state, one-line summary, what it means, evidence, causes and cures.
+
+    ``caption`` is the few words that stand under the chain's link ("412 of 430").
+    """
+
+    check_id: str
+    title: str
+    link: Link
+    state: CheckState
+    summary: str = ""
+    detail: str = ""
+    caption: str = ""
+    evidence: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    cures: tuple[Cure, ...] = ()
+    exceptions: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON values, for ``verify --json``."""
+        return {
+            "id": self.check_id,
+            "title": self.title,
+            "link": self.link.value,
+            "state": self.state.value,
+            "summary": self.summary,
+            "detail": self.detail,
+            "evidence": list(self.evidence),
+            "causes": list(self.causes),
+            "cures": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.cures],
+            "exceptions": list(self.exceptions),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found; the runner adds the check's id, title, link and the seconds it took."""
+
+    state: CheckState
+    summary: str
+    detail: str = ""
+    caption: str = ""
+    evidence: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    cures: tuple[Cure, ...] = field(default=())
+    exceptions: tuple[str, ...] = ()
+
+
+class Check(Protocol[ContextT]):
+    """One check; ``requires`` names the checks that must not have failed before it runs."""
+
+    @property
+    def id(self) -> str:
+        """Stable id such as ``dbt.token``."""
+
+    @property
+    def title(self) -> str:
+        """The row's title."""
+
+    @property
+    def link(self) -> Link:
+        """The link of the chain that it belongs to."""
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Ids of checks whose failure makes this one skipped."""
+
+    @property
+    def guide_ref(self) -> str:
+        """The line of Collate's guide that it stands for."""
+
+    async def run(self, context: ContextT) -> Finding:
+        """Look, and say what was found; an `ActionableError` counts as failed with its card."""
+
+
+def finding_of_error(error: ActionableError) -> Finding:
+    """An error's card as a failed finding."""
+    return Finding(
+        CheckState.FAIL,
+        error.title,
+        causes=error.causes,
+        cures=error.cures,
+        evidence=error.evidence,
+    )
+
+
+def worst(results: list[CheckResult]) -> CheckState:
+    """The state of a group: its worst check's, ``waiting`` for an empty one."""
+    if not results:
+        return CheckState.WAITING
+    return max((result.state for result in results), key=lambda state: state.severity)
+
+
+def timed(result: CheckResult, seconds: float) -> CheckResult:
+    """The same result with the seconds it took."""
+    return replace(result, seconds=seconds)

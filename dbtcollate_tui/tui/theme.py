@@ -1,0 +1,54 @@
+"""dbt's side warm, Collate's side cool, nothing else coloured but states."""
+
+from textual.color import Color, Gradient
+from textual.theme import Theme
+
+DBT_ORANGE = "#FF694A"
+COLLATE_VIOLET = "#8B6BFF"
+
+CHAIN_GRADIENT = Gradient.from_colors(
+    Color.parse(DBT_ORANGE), Color.parse("#C76BA8"), Color.parse(COLLATE_VIOLET)
+)
+"""From dbt's orange to Collate's violet: the chain and every progress bar."""
+
+DARK = Theme(
+    name="dbtcollate-dark",
+    primary=COLLATE_VIOLET,
+    secondary=DBT_ORANGE,
+    accent="#8FB8FF",
+    success="#5FBF87",
+    warning="#E3B341",
+    error="#F0616D",
+    foreground="#DADDE5",
+    background="#14151C",
+    surface="#1A1C25",
+    panel="#242733",
+    dark=True,
+    variables={
+        "border": "#4A4F63",
+        "border-blurred": "#333848",
+        "footer-key-foreground": DBT_ORANGE,
+        "footer-background": "#1A1C25",
+        "input-selection-background": "#8B6BFF 35%",
+    },
+)
+LIGHT = Theme(
+    name="dbtcollate-light",
+    primary="#5A37D6",
+    secondary="#D4472A",
+    accent="#2F5FB3",
+    success="#1F7A47",
+    warning="#8A6100",
+    error="#B3262F",
+    foreground="#23252E",
+    background="#F7F7FA",
+    surface="#EFEFF4",
+    panel="#E2E3EB",
+    dark=False,
+    variables={
+        "border": "#9A9DAE",
+        "border-blurred": "#C3C5D1",
+        "footer-key-foreground": "#D4472A",
+        "footer-background": "#EFEFF4",
+    },
+)

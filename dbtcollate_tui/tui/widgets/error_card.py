@@ -1,0 +1,117 @@
+"""The one form of every error: what is broken, causes, evidence, and the cures as keys."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Button, Static
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.tui.glyphs import GLYPHS
+
+CURE_KEYS = "rbtcisdefghjklm"
+
+
+def cure_keys(cures: Sequence[Cure]) -> dict[str, Cure]:
+    """A key for each cure that the program can carry out: ``r`` retry, else a letter of its label."""
+    keys: dict[str, Cure] = {}
+    for cure in cures:
+        if cure.kind == "advice":
+            continue
+        wishes = (
+            "r"
+            if cure.kind in ("retry", "rerun_check")
+            else {"open_url": "o", "copy": "y"}.get(cure.kind, "")
+        )
+        wishes += "".join(letter for letter in cure.label.lower() if letter.isalpha()) + CURE_KEYS
+        for letter in wishes:
+            taken = letter in "eqnpa" or letter in keys
+            if not taken and (letter not in "royr" or wishes.startswith(letter)):
+                keys[letter] = cure
+                break
+    return keys
+
+
+class ErrorCard(Vertical):
+    """Stands where the error happened and stays until it is cured."""
+
+    DEFAULT_CSS = """
+    ErrorCard { height: auto; border-left: outer $error; padding: 0 1; margin: 1 0 0 0; display: none; }
+    ErrorCard.-shown { display: block; }
+    ErrorCard .title { text-style: bold; color: $error; height: auto; }
+    ErrorCard .body { height: auto; }
+    ErrorCard .cures { height: auto; layout: horizontal; }
+    ErrorCard Button { min-width: 8; margin: 0 2 0 0; }
+    """
+
+    class CureChosen(Message):
+        """A cure was chosen by its key or its button."""
+
+        def __init__(self, cure: Cure) -> None:
+            super().__init__()
+            self.cure = cure
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.error: ActionableError | None = None
+        self._keys: dict[str, Cure] = {}
+
+    def compose(self) -> ComposeResult:
+        """Title, the causes and evidence, a row of cures."""
+        yield Static(classes="title")
+        yield Static(classes="body")
+        yield Vertical(classes="cures")
+
+    async def show(self, error: ActionableError) -> None:
+        """Show an error's card in place of the former one."""
+        self.error = error
+        self._keys = cure_keys(error.cures)
+        self.query_one(".title", Static).update(Text(f"{GLYPHS.states[CheckState.FAIL]} {error.title}"))
+        self.query_one(".body", Static).update(_body(error))
+        row = self.query_one(".cures", Vertical)
+        await row.remove_children()
+        await row.mount(
+            *(Button(f"{key}  {cure.label}", compact=True, name=key) for key, cure in self._keys.items())
+        )
+        self.add_class("-shown")
+        self.scroll_visible()
+
+    def clear(self) -> None:
+        """The error is cured: take the card away."""
+        self.error = None
+        self._keys = {}
+        self.remove_class("-shown")
+
+    def press(self, key: str) -> bool:
+        """Choose the cure of a key; false where no cure has it."""
+        cure = self._keys.get(key)
+        if cure is None:
+            return False
+        self.post_message(self.CureChosen(cure))
+        return True
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A click on a cure."""
+        event.stop()
+        self.press(event.button.name or "")
+
+
+def _body(error: ActionableError) -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=11, no_wrap=True)
+    table.add_column(ratio=1)
+    for number, cause in enumerate(error.causes):
+        word = ("Most likely" if len(error.causes) > 1 else "Cause") if number == 0 else "Or"
+        table.add_row(Text(word, "dim"), Text(cause))
+    for number, item in enumerate(error.evidence):
+        table.add_row(Text("Evidence" if number == 0 else "", "dim"), Text(item, "dim"))
+    for cure in error.cures:
+        if cure.kind == "advice":
+            table.add_row(Text("Cure", "dim"), Text(cure.label))
+        elif cure.kind == "open_url":
+            table.add_row(Text("Page", "dim"), Text(cure.value))
+    return table
