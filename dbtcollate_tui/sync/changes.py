@@ -1,0 +1,538 @@
+"""The plan's changes: each a frozen value that names its target, what stands there and what will."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from dbtcollate_tui.sync.matches import MatchReport, TableRef
+
+Group = Literal["descriptions", "owners", "tags", "data model", "lineage", "tests", "test results"]
+GROUPS: tuple[Group, ...] = (
+    "descriptions",
+    "owners",
+    "tags",
+    "data model",
+    "lineage",
+    "tests",
+    "test results",
+)
+
+Action = Literal["add", "replace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference. ``key`` is stable between two plans of the same run, and what a selection names.
+
+    ``requires`` are keys of changes that must be written first; where one of them is left out or fails, this
+    one is skipped.
+    """
+
+    kind: ClassVar[str] = "change"
+    group: ClassVar[Group] = "descriptions"
+
+    unique_id: str = ""
+    requires: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The change's stable name: kind and target."""
+        return f"{self.kind}:{self.target}"
+
+    @property
+    def target(self) -> str:
+        """What is changed, as an FQN, or ``FQN -> FQN`` for an edge."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """The target for a list: schema, table and column."""
+        return self.target
+
+    @property
+    def old(self) -> str:
+        """What stands there now as text; empty where there is nothing."""
+        return ""
+
+    @property
+    def new(self) -> str:
+        """What will stand there, as text."""
+        raise NotImplementedError
+
+    @property
+    def action(self) -> Action:
+        """Whether something is added or something that stands there is replaced."""
+        return "replace" if self.old else "add"
+
+    @property
+    def note(self) -> str:
+        """A word on the old value, such as who wrote it; empty where there is none."""
+        return ""
+
+    def as_dict(self) -> dict[str, object]:
+        """The change as JSON values, for ``--json`` and exports."""
+        return {
+            "key": self.key,
+            "kind": self.kind,
+            "group": self.group,
+            "action": self.action,
+            "target": self.target,
+            "unique_id": self.unique_id,
+            "old": self.old,
+            "new": self.new,
+            "note": self.note,
+            "requires": list(self.requires),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewClassification(Change):
+    """A classification that the server does not have."""
+
+    kind: ClassVar[str] = "classification"
+    group: ClassVar[Group] = "tags"
+
+    name: str
+    description: str
+
+    @property
+    def target(self) -> str:
+        """The classification's name."""
+        return self.name
+
+    @property
+    def new(self) -> str:
+        """Its description."""
+        return self.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTag(Change):
+    """A tag that its classification does not have."""
+
+    kind: ClassVar[str] = "tag"
+    group: ClassVar[Group] = "tags"
+
+    classification: str
+    name: str
+    fqn: str
+    description: str
+
+    @property
+    def target(self) -> str:
+        """The tag's FQN."""
+        return self.fqn
+
+    @property
+    def new(self) -> str:
+        """Its description."""
+        return self.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableChange(Change):
+    """A change of a table or of one of its columns; ``column`` is the server's name, or empty."""
+
+    table: TableRef
+    column: str = ""
+
+    @property
+    def target(self) -> str:
+        """The table's FQN, with the column where there is one."""
+        return f"{self.table.fqn}.{self.column}" if self.column else self.table.fqn
+
+    @property
+    def label(self) -> str:
+        """``schema.table`` or ``schema.table.column``."""
+        return f"{self.table.short}.{self.column}" if self.column else self.table.short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionChange(TableChange):
+    """A table's or a column's description."""
+
+    kind: ClassVar[str] = "description"
+    group: ClassVar[Group] = "descriptions"
+
+    before: str
+    after: str
+    changed_by: str = ""
+
+    @property
+    def old(self) -> str:
+        """The text that stands there."""
+        return self.before
+
+    @property
+    def new(self) -> str:
+        """dbt's text."""
+        return self.after
+
+    @property
+    def note(self) -> str:
+        """Who changed the table last, where a text is replaced."""
+        return f"table last changed by {self.changed_by}" if self.before and self.changed_by else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRef:
+    """A user or team of the server."""
+
+    id: str
+    type: Literal["user", "team"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnersChange(TableChange):
+    """A table's owners, replaced as a whole; ``note`` names what of dbt's owners is left out."""
+
+    kind: ClassVar[str] = "owners"
+    group: ClassVar[Group] = "owners"
+
+    before: tuple[str, ...]
+    after: tuple[OwnerRef, ...]
+
+    @property
+    def old(self) -> str:
+        """The owners' names, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """The new owners' names, joined by commas."""
+        return ", ".join(owner.name for owner in self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsChange(TableChange):
+    """Tags added to a table or a column; those that stand there stay."""
+
+    kind: ClassVar[str] = "tags"
+    group: ClassVar[Group] = "tags"
+
+    before: tuple[str, ...]
+    added: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+    glossary: frozenset[str] = frozenset()
+
+    @property
+    def old(self) -> str:
+        """The tags that stand there, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """All tags afterwards, joined by commas."""
+        return ", ".join([*(tag for tag in self.before if tag not in self.replaced), *self.added])
+
+    @property
+    def action(self) -> Action:
+        """``replace`` only where a tag gives way, as one tier does to another."""
+        return "replace" if self.replaced else "add"
+
+    @property
+    def note(self) -> str:
+        """The tags that give way, where there are any."""
+        return f"in place of {', '.join(self.replaced)}" if self.replaced else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataModelChange(TableChange):
+    """The table's dbt data model; ``differs`` names its fields that are not equal on the server."""
+
+    kind: ClassVar[str] = "data_model"
+    group: ClassVar[Group] = "data model"
+
+    body: Mapping[str, object]
+    differs: tuple[str, ...]
+    exists: bool
+
+    @property
+    def old(self) -> str:
+        """``dbt model`` where the server has one."""
+        return "dbt model" if self.exists else ""
+
+    @property
+    def new(self) -> str:
+        """The fields that will be written differently."""
+        return ", ".join(self.differs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageChange(Change):
+    """One edge between two tables, with the compiled SQL of the downstream node."""
+
+    kind: ClassVar[str] = "lineage"
+    group: ClassVar[Group] = "lineage"
+
+    upstream: TableRef
+    downstream: TableRef
+    sql: str
+    exists: bool = False
+
+    @property
+    def target(self) -> str:
+        """``upstream FQN -> downstream FQN``."""
+        return f"{self.upstream.fqn} -> {self.downstream.fqn}"
+
+    @property
+    def label(self) -> str:
+        """``downstream from upstream``, both as ``schema.table``."""
+        return f"{self.downstream.short} from {self.upstream.short}"
+
+    @property
+    def old(self) -> str:
+        """``edge with other SQL`` where there is one."""
+        return "edge with other SQL" if self.exists else ""
+
+    @property
+    def new(self) -> str:
+        """What the edge will hold."""
+        return "edge with compiled SQL" if self.sql else "edge without SQL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTestDefinition(Change):
+    """A test definition that the server does not have, named after the dbt test."""
+
+    kind: ClassVar[str] = "test_definition"
+    group: ClassVar[Group] = "tests"
+
+    name: str
+    entity_type: Literal["TABLE", "COLUMN"]
+    description: str
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """The definition's name."""
+        return self.name
+
+    @property
+    def new(self) -> str:
+        """Its description."""
+        return self.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTestSuite(TableChange):
+    """A table's test suite, for servers that do not make it themselves."""
+
+    kind: ClassVar[str] = "test_suite"
+    group: ClassVar[Group] = "tests"
+
+    @property
+    def new(self) -> str:
+        """What is made."""
+        return "test suite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCaseChange(TableChange):
+    """A test case that is new, or whose description differs (``id`` is then the case's)."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_case"
+    group: ClassVar[Group] = "tests"
+
+    name: str
+    fqn: str
+    definition: str
+    entity_link: str
+    description: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    id: str = ""
+    before: str = ""
+
+    @property
+    def target(self) -> str:
+        """The case's FQN."""
+        return self.fqn
+
+    @property
+    def label(self) -> str:
+        """``schema.table: case``."""
+        return f"{self.table.short}: {self.name}"
+
+    @property
+    def old(self) -> str:
+        """The description that stands there, where the case exists."""
+        return (self.before or "no description") if self.id else ""
+
+    @property
+    def new(self) -> str:
+        """The case's definition, and its description where there is one."""
+        return self.description if self.id else f"{self.definition} {self.description}".strip()
+
+
+ResultStatus = Literal["Success", "Failed", "Aborted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResultChange(TableChange):
+    """One result of a test case; ``timestamp`` in milliseconds since 1970, from the artifact."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_result"
+    group: ClassVar[Group] = "test results"
+
+    name: str
+    fqn: str
+    status: ResultStatus
+    timestamp: int
+    text: str
+    values: tuple[tuple[str, str], ...]
+    before: str = ""
+
+    @property
+    def key(self) -> str:
+        """The case and the moment."""
+        return f"{self.kind}:{self.fqn}@{self.timestamp}"
+
+    @property
+    def target(self) -> str:
+        """The case's FQN."""
+        return self.fqn
+
+    @property
+    def label(self) -> str:
+        """``schema.table: case``."""
+        return f"{self.table.short}: {self.name}"
+
+    @property
+    def old(self) -> str:
+        """The newest result on the server, with its time."""
+        return self.before
+
+    @property
+    def new(self) -> str:
+        """The status, with dbt's text where there is one."""
+        return f"{self.status}: {self.text}" if self.text else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something of the server that differs from dbt and stays, with the reason."""
+
+    group: Group
+    target: str
+    label: str
+    server: str
+    dbt: str
+    reason: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The values for ``--json``."""
+        return {
+            "group": self.group,
+            "target": self.target,
+            "server": self.server,
+            "dbt": self.dbt,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UnmappedOwner:
+    """An owner of dbt's that the server has neither as user nor as team, and who says so."""
+
+    owner: str
+    unique_ids: tuple[str, ...]
+    suggestions: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The values for ``--json``."""
+        return {
+            "owner": self.owner,
+            "unique_ids": list(self.unique_ids),
+            "suggestions": list(self.suggestions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The dbt Cloud run that a plan comes from."""
+
+    id: int
+    url: str = ""
+    job_name: str = ""
+    outcome: str = ""
+    finished_at: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the server should hold after the sync; what the proof is read against.
+
+    ``descriptions``: (table FQN, column or "") -> text. ``edges``: (upstream, downstream) tables.
+    ``results``: test case FQN -> (status, timestamp in ms). ``not_run``: names of tests without a result.
+    """
+
+    tables: tuple[TableRef, ...] = ()
+    descriptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    edges: tuple[tuple[TableRef, TableRef], ...] = ()
+    missing_edges: tuple[str, ...] = ()
+    results: Mapping[str, tuple[ResultStatus, int]] = field(default_factory=dict)
+    missing_results: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a sync would write, what it would leave, and why.
+
+    ``unchanged`` counts what is equal already, by group.
+    """
+
+    changes: tuple[Change, ...]
+    match: MatchReport
+    unchanged: Mapping[Group, int] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
+    unmapped_owners: tuple[UnmappedOwner, ...] = ()
+    notes: tuple[str, ...] = ()
+    run: RunFacts | None = None
+    expected: Expected = field(default_factory=Expected)
+
+    @property
+    def counts(self) -> dict[Group, int]:
+        """How many changes each group has, in the order of `GROUPS`; empty groups are left out."""
+        found = {group: sum(change.group == group for change in self.changes) for group in GROUPS}
+        return {group: count for group, count in found.items() if count}
+
+    def of(self, group: Group) -> tuple[Change, ...]:
+        """The changes of one group."""
+        return tuple(change for change in self.changes if change.group == group)
+
+    def select(self, keys: Collection[str]) -> tuple[Change, ...]:
+        """The changes with these keys."""
+        return tuple(change for change in self.changes if change.key in keys)
+
+    @property
+    def tables_as_they_are(self) -> int:
+        """How many matched tables no change touches."""
+        touched = {change.table.fqn for change in self.changes if isinstance(change, TableChange)}
+        touched |= {c.downstream.fqn for c in self.changes if isinstance(c, LineageChange)}
+        return len({ref.fqn for ref in self.match.matched.values()} - touched)
+
+    def summary(self) -> str:
+        """``37 changes, 393 tables as they are``."""
+        count = len(self.changes)
+        changes = "no change" if not count else f"{count} change{'' if count == 1 else 's'}"
+        return f"{changes}, {self.tables_as_they_are} tables as they are"
+
+    def as_dict(self) -> dict[str, object]:
+        """The whole plan as JSON values."""
+        return {
+            "changes": [change.as_dict() for change in self.changes],
+            "counts": dict(self.counts),
+            "unchanged": dict(self.unchanged),
+            "kept": [item.as_dict() for item in self.kept],
+            "matched": len(self.match.matched),
+            "unmatched": [item.as_dict() for item in self.match.unmatched],
+            "unmapped_owners": [item.as_dict() for item in self.unmapped_owners],
+            "notes": list(self.notes),
+            "run_id": self.run.id if self.run is not None else None,
+        }
