@@ -1,0 +1,82 @@
+"""The one place where a sync's events become messages: one worker, owned by the app, events in batches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from textual.message import Message
+
+from dbtcollate_tui.sync.events import RunFinished, SyncEvent
+
+BATCH_SECONDS = 0.05
+WAITING_AT_MOST = 1_000
+KEPT_AT_MOST = 5_000
+
+
+class EventsArrived(Message):
+    """The next events of a run, in order."""
+
+    def __init__(self, run: "SyncRun", events: Sequence[SyncEvent]) -> None:
+        super().__init__()
+        self.run = run
+        self.events = tuple(events)
+
+
+class SyncRun:
+    """Drains one engine's events; keeps the newest of them for a screen that comes later.
+
+    ``deliver`` gets a batch at most twenty times a second. `cancel` asks the engine to stop between two
+    writes; its last events still arrive.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        start: Callable[[asyncio.Event], AsyncIterator[SyncEvent]],
+        deliver: "Callable[[SyncRun, list[SyncEvent]], object]",
+    ) -> None:
+        self.title = title
+        self.history: list[SyncEvent] = []
+        self.finished: RunFinished | None = None
+        self._start = start
+        self._deliver = deliver
+        self._cancel = asyncio.Event()
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether a cancel was asked for."""
+        return self._cancel.is_set()
+
+    def cancel(self) -> None:
+        """Ask the engine to stop."""
+        self._cancel.set()
+
+    async def drain(self) -> None:
+        """Run the engine to its end, handing its events over in batches."""
+        queue: asyncio.Queue[SyncEvent | None] = asyncio.Queue(WAITING_AT_MOST)
+
+        async def fill() -> None:
+            try:
+                async for event in self._start(self._cancel):
+                    await queue.put(event)
+            finally:
+                await queue.put(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fill())
+            ended = False
+            while not ended:
+                batch = [await queue.get()]
+                await asyncio.sleep(BATCH_SECONDS)
+                while not queue.empty():
+                    batch.append(queue.get_nowait())
+                ended = None in batch
+                self._hand_over([event for event in batch if event is not None])
+
+    def _hand_over(self, batch: list[SyncEvent]) -> None:
+        if not batch:
+            return
+        self.history.extend(batch)
+        del self.history[:-KEPT_AT_MOST]
+        if isinstance(batch[-1], RunFinished):
+            self.finished = batch[-1]
+        self._deliver(self, batch)
