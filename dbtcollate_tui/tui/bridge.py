@@ -55,11 +55,9 @@ class SyncRun:
         queue: asyncio.Queue[SyncEvent | None] = asyncio.Queue(WAITING_AT_MOST)
 
         async def fill() -> None:
-            try:
-                async for event in self._start(self._cancel):
-                    await queue.put(event)
-            finally:
-                await queue.put(None)
+            async for event in self._start(self._cancel):
+                await queue.put(event)
+            await queue.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(fill())

@@ -80,7 +80,7 @@ class _SearchInput(Input):
 
 
 class Picker(Vertical):
-    """Search field, list, details. ``Picker.Chosen`` on enter or click, ``Picker.Moved`` as the cursor goes."""
+    """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move."""
 
     DEFAULT_CSS = """
     Picker { height: 1fr; }
@@ -142,7 +142,7 @@ class Picker(Vertical):
         self.query_one(Input).focus()
 
     def set_rows(self, rows: Iterable[PickerRow], *, chosen: str | None = None, loading: str = "") -> None:
-        """Show these rows, the cursor on ``chosen`` or where it stood; ``loading`` says what is still coming."""
+        """Show these rows, the cursor on ``chosen`` or where it stood; ``loading`` says what still comes."""
         current = self.current
         self._rows = list(rows)
         self._loading = loading
