@@ -1,0 +1,126 @@
+"""What a profile says: the dbt Cloud side, the Collate side, the options and the pipeline; never a secret."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION: Literal[1] = 1
+
+RunRule = Literal["newest_successful", "newest_completed"]
+MatchCase = Literal["exact_then_unique", "exact"]
+
+
+def _base_url(text: str) -> str:
+    """An address without path, query or credentials, as ``scheme://host[:port][/prefix]``."""
+    value = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("is not an address") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that starts with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a name or a password before the host")
+    if parts.query or parts.fragment or port == 0:
+        raise ValueError("must end after the host, without ? or #")
+    return value
+
+
+def _cron(text: str) -> str:
+    value = " ".join(text.split())
+    if len(value.split(" ")) != 5:
+        raise ValueError("must be a cron expression of 5 fields: minute, hour, day, month, weekday")
+    from datetime import UTC, datetime
+
+    try:
+        CronSim(value, datetime(2024, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"is not a cron expression: {error}") from error
+    return value
+
+
+def _timezone(text: str) -> str:
+    known = available_timezones()
+    if text != "UTC" and known and text not in known:
+        raise ValueError("is not a time zone name such as Europe/Berlin")
+    return text
+
+
+def _entity_name(text: str) -> str:
+    """OpenMetadata's schema: an entity name has 1 to 256 characters and no ``::``."""
+    value = text.strip()
+    if not 1 <= len(value) <= 256 or "::" in value:
+        raise ValueError('must have 1 to 256 characters and no "::"')
+    return value
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Cron = Annotated[str, AfterValidator(_cron)]
+EntityName = Annotated[str, AfterValidator(_entity_name)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Id = Annotated[int, Field(gt=0)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DbtCloudSettings(_Settings):
+    """Where dbt's metadata comes from; ``None`` for project or job means any, as the guide's filters do."""
+
+    base_url: BaseUrl
+    account_id: Id
+    account_name: str = ""
+    project_id: Id | None = None
+    project_name: str = ""
+    job_id: Id | None = None
+    job_name: str = ""
+    run_rule: RunRule = "newest_successful"
+
+
+class CollateSettings(_Settings):
+    """Where it goes: the server's base address (without ``/api``) and the database service's FQN."""
+
+    base_url: BaseUrl
+    service: str = Field(min_length=1)
+
+
+class SyncOptions(_Settings):
+    """What a sync may change, named as in the guide where the guide has the option.
+
+    ``database_map`` and ``owner_map`` go from dbt's name to Collate's.
+    """
+
+    update_descriptions: bool = True
+    update_owners: bool = True
+    include_tags: bool = True
+    classification: EntityName = "dbtTags"
+    match_case: MatchCase = "exact_then_unique"
+    database_map: dict[str, str] = Field(default_factory=dict)
+    owner_map: dict[str, str] = Field(default_factory=dict)
+    search_across_services: bool = False
+    include_tests: bool = True
+    include_lineage: bool = True
+
+
+class PipelineSettings(_Settings):
+    """The ingestion pipeline inside Collate; ``schedule`` is a cron expression, ``None`` is by hand."""
+
+    name: EntityName = "dbt_cloud_sync"
+    schedule: Cron | None = None
+    timezone: TimeZone = "UTC"
+
+
+class Profile(_Settings):
+    """One dbt Cloud job joined to one Collate database service; its name is also its file's name."""
+
+    name: str
+    dbt_cloud: DbtCloudSettings
+    collate: CollateSettings
+    options: SyncOptions = Field(default_factory=SyncOptions)
+    pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+    schema_version: Literal[1] = SCHEMA_VERSION

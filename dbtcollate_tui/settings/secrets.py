@@ -1,0 +1,230 @@
+"""The two tokens: from the environment, this session's memory or the keyring, and from nowhere else."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.pasted import clean_secret
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.keyrings import KeyringFailure, KeyringHealth, SystemKeyring, in_daemon_thread
+from dbtcollate_tui.settings.names import check_name
+
+__all__ = ["ENV", "FoundSecret", "KeyringHealth", "SecretStore", "Side", "Way", "ways_of_keeping"]
+
+T = TypeVar("T")
+Side = Literal["dbt_cloud", "collate"]
+Origin = Literal["environment", "session", "keyring"]
+
+ENV: Mapping[Side, str] = {"dbt_cloud": "DBT_CLOUD_TOKEN", "collate": "COLLATE_TOKEN"}
+LABELS: Mapping[Side, str] = {"dbt_cloud": "dbt Cloud token", "collate": "Collate token"}
+
+KEYRING_TIMEOUT = 10.0
+"""Seconds before a keyring that does not answer is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSecret:
+    """A token, where it came from, and what was cleaned off it in words."""
+
+    secret: SecretStr
+    origin: Origin
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of keeping a token; the first available one is the proposal."""
+
+    where: Origin
+    label: str
+    detail: str
+    available: bool
+
+
+def ways_of_keeping(health: KeyringHealth, side: Side) -> tuple[Way, ...]:
+    """The keyring, this session's memory and the environment, in the order they are proposed."""
+    return (
+        Way(
+            "keyring",
+            health.backend or "Keyring",
+            "Kept until it is removed; later runs do not ask." if health.usable else health.as_sentence(),
+            health.usable,
+        ),
+        Way("session", "This session only", "Kept in memory; asked again by the next run.", True),
+        Way("environment", f"Environment variable {ENV[side]}", "Set before dbtcollate starts.", True),
+    )
+
+
+class SecretStore:
+    """The tokens of every profile. One read of the keyring per token and process; nothing blocks the loop.
+
+    A keyring that failed once is not touched again until ``probe(again=True)``.
+    """
+
+    def __init__(self, *, timeout: float = KEYRING_TIMEOUT) -> None:
+        self._timeout = timeout
+        self._keyring = SystemKeyring()
+        self._health: KeyringHealth | None = None
+        self._probing: Future[KeyringHealth] | None = None
+        self._reads: dict[tuple[str, Side], Future[SecretStr | None]] = {}
+        self._session: dict[tuple[str, Side], SecretStr] = {}
+        self._ignored: set[Side] = set()
+
+    @property
+    def health(self) -> KeyringHealth | None:
+        """What is known of the keyring so far; ``None`` before the first call to it."""
+        return self._health
+
+    async def probe(self, *, again: bool = False) -> KeyringHealth:
+        """Whether the keyring writes, reads back and deletes; asked once, or ``again`` after an unlock."""
+        if again:
+            self._health = self._probing = None
+            self._reads = {key: read for key, read in self._reads.items() if read.done()}
+        if self._health is not None:
+            return self._health
+        if self._probing is None:
+            self._probing = in_daemon_thread(self._keyring.probe)
+        try:
+            health = await self._within(self._probing)
+        except KeyringFailure as failure:
+            health = failure.health
+        self._health = health
+        return health
+
+    async def get(self, profile: str, side: Side) -> FoundSecret | None:
+        """The token by precedence environment, session, keyring; ``None`` where none of them has one.
+
+        A keyring that could not be read leaves its reason in ``health``.
+        """
+        key = (check_name(profile), side)
+        found = self.from_environment(side)
+        if found is None and key in self._session:
+            found = FoundSecret(self._session[key], "session")
+        if found is None:
+            held = await self._read(key)
+            if held is None:
+                return None
+            cleaned = clean_secret(held.get_secret_value())
+            found = FoundSecret(cleaned.secret, "keyring", cleaned.removed)
+        redact.learn(found.secret)
+        return found if found.secret.get_secret_value() else None
+
+    async def require(self, profile: str, side: Side) -> FoundSecret:
+        """As ``get``, but raises ``UsageError`` with the ways of giving the token and the keyring's state."""
+        found = await self.get(profile, side)
+        if found is not None:
+            return found
+        broken = self._health if self._health is not None and not self._health.usable else None
+        causes = [f"{ENV[side]} is not set, and the keyring has no token for the profile {profile!r}."]
+        cures = [Cure("go_to_step", f"Give the token in the setup, or set {ENV[side]}", f"{side}_token")]
+        if broken is not None:
+            causes = [f"{ENV[side]} is not set, and the keyring cannot be read. {broken.as_sentence()}"]
+            cures.insert(0, Cure("advice", broken.cure()))
+        raise UsageError(f"No {LABELS[side]}", causes=causes, cures=cures)
+
+    def from_environment(self, side: Side) -> FoundSecret | None:
+        """The environment variable's token, unless the person chose to ignore it."""
+        if side in self._ignored:
+            return None
+        cleaned = clean_secret(os.environ.get(ENV[side], ""))
+        if not cleaned.length:
+            return None
+        redact.learn(cleaned.secret)
+        return FoundSecret(cleaned.secret, "environment", cleaned.removed)
+
+    def ignore_environment(self, side: Side, ignored: bool = True) -> None:
+        """Pass the environment variable over for this session, so that a kept token is used."""
+        (self._ignored.add if ignored else self._ignored.discard)(side)
+
+    async def keep(
+        self, profile: str, side: Side, secret: SecretStr, where: Literal["keyring", "session"]
+    ) -> None:
+        """Keep the token there; the keyring is written only if it holds another value, and is read back.
+
+        Raises ``UsageError`` where the keyring did not take it; nothing is then kept anywhere.
+        """
+        key = (check_name(profile), side)
+        redact.learn(secret)
+        if where == "session":
+            self._session[key] = secret
+            return
+        held = await self._read(key)
+        if held != secret:
+            await self._change(side, "keep", lambda: self._keyring.write(_service(key), secret))
+            self._reads[key] = _known(secret)
+        self._session.pop(key, None)
+
+    async def forget(self, profile: str, side: Side) -> None:
+        """Remove the token from session and keyring; raises ``UsageError`` where the keyring fails."""
+        key = (check_name(profile), side)
+        self._session.pop(key, None)
+        if self._health is not None and self._health.state in ("missing", "forgets"):
+            return
+        await self._change(side, "forget", lambda: self._keyring.delete(_service(key)))
+        self._reads[key] = _known(None)
+
+    async def move(self, old: str, new: str) -> None:
+        """Carry both tokens over to another profile name, to where each was kept."""
+        for side in ENV:
+            if (check_name(old), side) in self._session:
+                await self.keep(new, side, self._session.pop((old, side)), "session")
+            elif (held := await self._read((old, side))) is not None:
+                await self.keep(new, side, held, "keyring")
+                await self.forget(old, side)
+
+    async def _read(self, key: tuple[str, Side]) -> SecretStr | None:
+        read = self._reads.get(key)
+        if read is None or not read.done():
+            if self._health is not None and not self._health.usable:
+                return None
+            if read is None:
+                read = self._reads[key] = in_daemon_thread(lambda: self._keyring.read(_service(key)))
+        try:
+            return await self._within(read)
+        except KeyringFailure as failure:
+            if self._reads.get(key) is read and read.done():
+                del self._reads[key]
+            self._health = failure.health
+            return None
+
+    async def _change(self, side: Side, verb: str, work: Callable[[], None]) -> None:
+        try:
+            if self._health is not None and not self._health.usable:
+                raise KeyringFailure(self._health)
+            await self._within(in_daemon_thread(work))
+        except KeyringFailure as failure:
+            health = failure.health
+        else:
+            return
+        raise UsageError(
+            f"The keyring did not {verb} the {LABELS[side]}",
+            causes=(health.as_sentence(),),
+            cures=(
+                Cure("advice", health.cure()),
+                Cure("advice", f"Or keep it for this session only, or set {ENV[side]}"),
+            ),
+        )
+
+    async def _within(self, work: Future[T]) -> T:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(work), self._timeout)
+        except TimeoutError:
+            self._health = KeyringHealth("hangs", self._keyring.backend, f"{self._timeout:g} s")
+            raise KeyringFailure(self._health) from None
+
+
+def _service(key: tuple[str, Side]) -> str:
+    """One item per profile and side; no spaces, since Windows and some backends mishandle them."""
+    return f"dbtcollate/{key[0]}/{key[1]}"
+
+
+def _known(secret: SecretStr | None) -> Future[SecretStr | None]:
+    future: Future[SecretStr | None] = Future()
+    future.set_result(secret)
+    return future

@@ -1,0 +1,101 @@
+"""What the program remembers between runs and may forget: drafts, last-seen facts, the last profile."""
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import private_folder, write_private
+from dbtcollate_tui.settings.names import check_name
+
+STATE_VERSION = 1
+
+
+class StateStore:
+    """JSON values by name (a profile's, or ``setup``) and key, one file each, secrets removed on saving.
+
+    State is a convenience: what cannot be read or written is said in ``notes`` and the log, never raised.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._notes: list[str] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are: the argument, else ``DBTCOLLATE_STATE_DIR``, else the user's state folder."""
+        if self._folder is not None:
+            return self._folder
+        if given := os.environ.get("DBTCOLLATE_STATE_DIR"):
+            return Path(given)
+        import platformdirs
+
+        return Path(platformdirs.user_state_dir("dbtcollate", appauthor=False))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was ignored or not written and why, one sentence each."""
+        return tuple(self._notes)
+
+    def load(self, name: str, key: str) -> JsonValue:
+        """The value last saved, ``None`` where there is none that this version can read."""
+        path = self._path(name, key)
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError):
+            self._say(f"{path} cannot be read and was ignored.")
+            return None
+        if not isinstance(held, dict) or "value" not in held:
+            self._say(f"{path} does not hold what this program writes and was ignored.")
+            return None
+        if held.get("version") != STATE_VERSION:
+            self._say(f"{path} was written by another version and was ignored.")
+            return None
+        value: JsonValue = held["value"]
+        return value
+
+    def save(self, name: str, key: str, value: JsonValue) -> None:
+        """Replace the value, in one step."""
+        path = self._path(name, key)
+        held = {"version": STATE_VERSION, "value": _redacted(value)}
+        try:
+            private_folder(self.folder)
+            private_folder(path.parent)
+            write_private(path, json.dumps(held, ensure_ascii=False, indent=1) + "\n")
+        except OSError as error:
+            self._say(f"{path} could not be written ({error.strerror or type(error).__name__}).")
+
+    def delete(self, name: str, key: str | None = None) -> None:
+        """Forget one value, or with no key everything under the name."""
+        folder = self.folder / check_name(name)
+        paths = [self._path(name, key)] if key is not None else sorted(folder.glob("*.json"))
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+            if key is None and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        except OSError as error:
+            self._say(f"{folder} could not be cleared ({error.strerror or type(error).__name__}).")
+
+    def _path(self, name: str, key: str) -> Path:
+        return self.folder / check_name(name) / f"{check_name(key)}.json"
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+            LOGGER.warning(sentence)
+
+
+def _redacted(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {redact(key): _redacted(item) for key, item in value.items()}
+    return value

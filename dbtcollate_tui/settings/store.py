@@ -1,0 +1,310 @@
+"""Profiles on disk: one TOML file each, comments kept, private, and never with a secret in it."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import private_folder, write_private
+from dbtcollate_tui.settings.model import SCHEMA_VERSION, Profile
+from dbtcollate_tui.settings.names import check_name
+from dbtcollate_tui.settings.secrets import ENV
+from dbtcollate_tui.settings.state import StateStore
+
+__all__ = ["ProfileStore", "StateStore"]
+
+_SUFFIX = ".toml"
+_SECRET_KEY = re.compile(r"(?i)(^|_|-)(token|jwt|password|secret|api_?key|auth)s?($|_|-)|token$")
+_LEGACY_KEY = re.compile(r"[0-9a-f]{40}")
+_LONG_OPAQUE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])[A-Za-z0-9_\-+/=.]{80,}")
+_FREE_KEYS = ("options.database_map.", "options.owner_map.")
+
+
+class ProfileStore:
+    """The profiles of this user, by name.
+
+    Every error is a ``UsageError`` naming the file and the key. ``state`` remembers the last used profile.
+    """
+
+    def __init__(self, folder: Path | None = None, state: StateStore | None = None) -> None:
+        self._folder = folder
+        self._state = state if state is not None else StateStore()
+
+    @property
+    def folder(self) -> Path:
+        """``profiles`` below the argument, ``DBTCOLLATE_CONFIG_DIR`` or the user's config folder."""
+        if self._folder is not None:
+            return self._folder / "profiles"
+        if given := os.environ.get("DBTCOLLATE_CONFIG_DIR"):
+            return Path(given) / "profiles"
+        import platformdirs
+
+        return Path(platformdirs.user_config_dir("dbtcollate", appauthor=False)) / "profiles"
+
+    def path(self, name: str) -> Path:
+        """The profile's file, whether or not it exists."""
+        return self.folder / f"{check_name(name)}{_SUFFIX}"
+
+    def names(self) -> tuple[str, ...]:
+        """Every profile's name, in alphabetical order; files with other names are passed over."""
+        try:
+            stems = [p.name.removesuffix(_SUFFIX) for p in self.folder.iterdir() if p.name.endswith(_SUFFIX)]
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise _file_error(self.folder, "cannot be listed", error) from error
+        return tuple(sorted(stem for stem in stems if _is_name(stem)))
+
+    def default_name(self) -> str | None:
+        """The profile last used, else the only one there is, else ``None``."""
+        names = self.names()
+        last = self._state.load("profiles", "last-used")
+        if isinstance(last, str) and last in names:
+            return last
+        return names[0] if len(names) == 1 else None
+
+    def mark_used(self, name: str) -> None:
+        """Make it the one that ``default_name`` answers."""
+        self._state.save("profiles", "last-used", check_name(name))
+
+    def load(self, name: str) -> Profile:
+        """The profile, checked.
+
+        Raises ``UsageError``: no such profile, not TOML, an unknown key, a wrong value, a secret in the file.
+        """
+        path = self.path(name)
+        values = _toml(path, self._read(name))
+        _refuse_secrets(path, values)
+        version = values.get("schema_version", SCHEMA_VERSION)
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} was written by a newer dbtcollate",
+                causes=(f"Its schema_version is {version}; this version reads {SCHEMA_VERSION}.",),
+                cures=(Cure("advice", "Upgrade dbtcollate-tui, or use another profile"),),
+            )
+        if values.setdefault("name", name) != name:
+            raise UsageError(
+                f"{path}: name differs from the file's name",
+                causes=("A profile is called as its file is; the key name is not needed.",),
+                cures=(Cure("advice", "Remove the key name, or rename the file"),),
+            )
+        try:
+            return Profile.model_validate(values)
+        except ValidationError as error:
+            raise _key_error(path, error) from None
+
+    def save(self, profile: Profile) -> None:
+        """Write the profile and mark it used; comments, order and layout of an existing file stay.
+
+        Raises ``UsageError`` where it cannot be written or a value looks like a secret.
+        """
+        import tomlkit
+        from tomlkit.exceptions import TOMLKitError
+
+        path = self.path(profile.name)
+        values = profile.model_dump(exclude={"name"}, exclude_none=True)
+        _refuse_secrets(path, values)
+        try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8"))
+            fresh = False
+        except (FileNotFoundError, TOMLKitError, UnicodeDecodeError):
+            document = tomlkit.document()
+            document.add(
+                tomlkit.comment("A profile of dbtcollate. It holds no token: those are in the keyring.")
+            )
+            fresh = True
+        except OSError as error:
+            raise _file_error(path, "cannot be read", error) from error
+        defaults = {} if fresh else profile.model_dump(exclude={"name", "dbt_cloud", "collate"})
+        _merge(document, values, defaults)
+        try:
+            private_folder(self.folder)
+            write_private(path, tomlkit.dumps(document))
+        except OSError as error:
+            raise _file_error(path, "cannot be written", error) from error
+        self.mark_used(profile.name)
+
+    def delete(self, name: str) -> None:
+        """Remove the profile's file and what is remembered of it; for its secrets see ``SecretStore.forget``."""
+        path = self.path(name)
+        self._read(name)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise _file_error(path, "cannot be removed", error) from error
+        self._state.delete(name)
+
+    def _read(self, name: str) -> str:
+        path = self.path(name)
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise self._no_profile(name) from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{path} is not UTF-8 text") from None
+        except OSError as error:
+            raise _file_error(path, "cannot be read", error) from error
+
+    def _no_profile(self, name: str) -> UsageError:
+        names = self.names()
+        near = _nearest(name, names)
+        cures = [Cure("advice", "dbtcollate init makes a profile")]
+        if near:
+            cures.insert(0, Cure("set_field", f"Use {near!r}", f"profile={near}"))
+        return UsageError(
+            f"No profile is called {name!r}",
+            causes=(f"Profiles here: {', '.join(names)}." if names else "There is no profile yet.",),
+            cures=tuple(cures),
+            evidence=(f"Looked in {self.folder}",),
+        )
+
+
+def _is_name(stem: str) -> bool:
+    try:
+        check_name(stem)
+    except UsageError:
+        return False
+    return True
+
+
+def _toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{path} is not TOML",
+            causes=(redact(str(error)),),
+            cures=(Cure("advice", "Correct that line, or set the profile up again under another name"),),
+        ) from None
+
+
+def _file_error(path: Path, what: str, error: OSError) -> UsageError:
+    return UsageError(f"{path} {what}", causes=(error.strerror or type(error).__name__,))
+
+
+def _leaves(place: str, key: str, value: object) -> Iterator[tuple[str, str, str]]:
+    """Dotted place, key and text of every value, a table being its key with an empty text."""
+    if isinstance(value, Mapping):
+        yield place, key, ""
+        for inner, item in value.items():
+            yield from _leaves(f"{place}.{inner}".lstrip("."), str(inner), item)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(f"{place}[{number}]", key, item)
+    else:
+        yield place, key, value if isinstance(value, str) else ""
+
+
+def _looks_secret(text: str) -> bool:
+    return redact(text) != text or any(p.fullmatch(text) for p in (_LEGACY_KEY, _LONG_OPAQUE))
+
+
+def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
+    """Raise where a key or a value looks like a token, without repeating the value."""
+    for place, key, text in _leaves("", "", values):
+        named_so = bool(text) and not place.startswith(_FREE_KEYS) and _SECRET_KEY.search(key)
+        if _looks_secret(key):
+            place = "a key"
+        elif not named_so and not _looks_secret(text):
+            continue
+        collate = re.search(r"(?i)collate|jwt", place) or text.startswith("eyJ")
+        variable = ENV["collate" if collate else "dbt_cloud"]
+        raise UsageError(
+            f"{path}: {place} looks like a token",
+            causes=("A profile's file never holds a secret: it is copied, committed and backed up.",),
+            cures=(
+                Cure(
+                    "advice",
+                    "Delete it here and start dbtcollate: it asks for the token and keeps it in the keyring",
+                ),
+                Cure("advice", f"Or give it in the environment variable {variable}"),
+                Cure("advice", "If others can read the file, revoke the token and make a new one"),
+            ),
+        )
+
+
+def _sections() -> dict[str, type[BaseModel]]:
+    return {
+        name: field.annotation
+        for name, field in Profile.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+
+
+def _nearest(word: str, choices: Iterator[str] | tuple[str, ...] | list[str]) -> str | None:
+    from rapidfuzz import fuzz, process, utils
+
+    found = process.extractOne(
+        word, list(choices), scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=60
+    )
+    return found[0] if found else None
+
+
+def _key_error(path: Path, error: ValidationError) -> UsageError:
+    """The first fault as the card's title, the others as its evidence."""
+    said = [_fault(item) for item in error.errors(include_url=False, include_input=False)]
+    (title, cause, cures), others = said[0], said[1:]
+    return UsageError(
+        f"{path}: {title}",
+        causes=(cause,),
+        cures=cures or (Cure("advice", "Correct it in the file, or run the setup again"),),
+        evidence=tuple(f"Also: {title}: {cause}" for title, cause, _ in others),
+    )
+
+
+def _fault(item: ErrorDetails) -> tuple[str, str, tuple[Cure, ...]]:
+    place = ".".join(str(part) for part in item["loc"])
+    table, key = ".".join(str(part) for part in item["loc"][:-1]), str(item["loc"][-1])
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(place, table, key)
+    if kind == "missing":
+        where = f"the table [{table}]" if table else "the file"
+        return f"{place} is missing", f"{where.capitalize()} needs the key {key}.", ()
+    if kind == "literal_error":
+        return f"{place} has a value that is not known", f"It must be {context['expected']}.", ()
+    message = str(context["error"]) if kind == "value_error" else item["msg"]
+    return f"{place} is not valid", f"It {message}." if kind == "value_error" else f"{message}.", ()
+
+
+def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure, ...]]:
+    sections = _sections()
+    own = sections[table].model_fields if table in sections else Profile.model_fields
+    title = f"{place} is not a known key"
+    near = _nearest(key, list(own))
+    if near:
+        return title, f"The nearest key is {near}.", (Cure("advice", f"Write {near} in place of {key}"),)
+    for name, model in sections.items():
+        near = _nearest(key, list(model.model_fields)) if name != table else None
+        if near:
+            return (
+                title,
+                f"The table [{name}] has {near}.",
+                (Cure("advice", f"Move it to [{name}] as {near}"),),
+            )
+    return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Cure("advice", "Remove it"),)
+
+
+def _merge(table: Any, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Make the TOML table say ``values``: what is equal is not touched, what is gone is removed.
+
+    A key that the table does not have is added unless it has its default.
+    """
+    for key in [key for key in table if key not in values]:
+        del table[key]
+    for key, value in values.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
+            _merge(table[key], value, default if isinstance(default, Mapping) else {})
+        elif key in table:
+            if table[key] != value:
+                table[key] = value
+        elif key not in defaults or value != default:
+            table[key] = value
