@@ -1,0 +1,342 @@
+"""The client of dbt Cloud's Administrative API: what a sync reads, and nothing that writes.
+
+Paths and parameters are those of dbt's OpenAPI documents: accounts, projects, environments and connections
+from v3, jobs, runs and artifacts from v2.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+
+from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, unreadable
+from dbtcollate_tui.dbt_cloud.models import Account, Connection, DbtProject, Environment, Job, Run
+from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.transport import (
+    Answer,
+    HttpError,
+    NotJson,
+    Pacer,
+    Params,
+    RequestLog,
+    Retrying,
+    RetryPolicy,
+    Timeouts,
+    Transport,
+    TransportError,
+)
+
+PAGE = 100
+"""Objects a page, the most that dbt's OpenAPI document allows."""
+PAGES_AT_ONCE = 4
+COOL_DOWN_SECONDS = 300.0
+"""How long dbt Cloud answers 429 once its limit was passed, where it does not say."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class DbtCloudClient:
+    """dbt Cloud at one address with one token. Open it with ``async with``.
+
+    ``guessed`` says that nobody gave the address, so that a 401 is not blamed on the token alone.
+    Every method raises `AuthError`, `UnreachableError` or another `ActionableError`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: SecretStr,
+        *,
+        guessed: bool = False,
+        request_log: RequestLog | None = None,
+        on_retry: Callable[[Retrying], None] | None = None,
+        pacer: Pacer | None = None,
+        retries: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._transport = Transport(
+            base_url,
+            token,
+            pacer=pacer if pacer is not None else shared_pacer(base_url, token),
+            at_once=8,
+            timeouts=timeouts or Timeouts(connect=10.0, read=120.0),
+            retries=retries or RetryPolicy(default_retry_after=COOL_DOWN_SECONDS),
+            request_log=request_log,
+            on_retry=on_retry,
+        )
+        self._token = token
+        self._guessed = guessed
+
+    async def __aenter__(self) -> "DbtCloudClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+    @property
+    def base_url(self) -> str:
+        """The address it speaks to, without a final slash."""
+        return str(self._transport.base_url).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return self._transport.host
+
+    @property
+    def request_log(self) -> RequestLog:
+        """The newest requests, without secrets."""
+        return self._transport.request_log
+
+    async def accounts(self) -> list[Account]:
+        """The accounts that the token may see."""
+        return await self._all("/api/v3/accounts/", Account, Asked("accounts"))
+
+    async def account(self, account_id: int) -> Account:
+        """One account."""
+        return await self._one(f"/api/v2/accounts/{account_id}/", Account, Asked("account", account_id))
+
+    async def projects(self, account_id: int) -> list[DbtProject]:
+        """Every active project of the account, by name."""
+        found = [project async for page in self.iter_projects(account_id) for project in page]
+        return sorted(found, key=lambda project: (project.name.lower(), project.id))
+
+    def iter_projects(self, account_id: int) -> AsyncIterator[list[DbtProject]]:
+        """The account's active projects, page by page."""
+        path = f"/api/v3/accounts/{account_id}/projects/"
+        return self._active_pages(path, DbtProject, Asked("projects", account_id), {"order_by": "id"})
+
+    async def jobs(self, account_id: int, project_id: int | None = None) -> list[Job]:
+        """Every active job of the account or project, by name, with environment and last run."""
+        found = [job async for page in self.iter_jobs(account_id, project_id) for job in page]
+        return sorted(found, key=lambda job: (job.name.lower(), job.id))
+
+    def iter_jobs(self, account_id: int, project_id: int | None = None) -> AsyncIterator[list[Job]]:
+        """The active jobs of the account or project, page by page, with environment and last run."""
+        params: dict[str, str | int | bool] = {
+            "order_by": "id",
+            "include_related": "environment,most_recent_run",
+        }
+        if project_id is not None:
+            params["project_id"] = project_id
+        path = f"/api/v2/accounts/{account_id}/jobs/"
+        return self._active_pages(path, Job, Asked("jobs", account_id, project_id), params)
+
+    async def job(self, account_id: int, job_id: int) -> Job:
+        """One job, with environment and last run."""
+        return await self._one(
+            f"/api/v2/accounts/{account_id}/jobs/{job_id}/",
+            Job,
+            Asked("job", account_id, subject=job_id),
+            {"include_related": "environment,most_recent_run"},
+        )
+
+    async def runs(
+        self,
+        account_id: int,
+        *,
+        project_id: int | None = None,
+        job_id: int | None = None,
+        status_in: Sequence[int] = (),
+        order_by: str = "-id",
+        limit: int = 20,
+    ) -> list[Run]:
+        """The newest ``limit`` (at most 100) runs, with job and trigger, in dbt's ``order_by``."""
+        params: dict[str, str | int | bool] = {
+            "order_by": order_by,
+            "limit": min(limit, PAGE),
+            "include_related": "job,trigger",
+        }
+        if project_id is not None:
+            params["project_id"] = project_id
+        if job_id is not None:
+            params["job_definition_id"] = job_id
+        if len(status_in) == 1:
+            params["status"] = status_in[0]
+        elif status_in:
+            params["status__in"] = "[" + ",".join(str(status) for status in status_in) + "]"
+        asked = Asked("runs", account_id, project_id)
+        answer = await self._get(f"/api/v2/accounts/{account_id}/runs/", asked, params)
+        return self._read_list(answer, Run, asked)[0]
+
+    async def run(self, account_id: int, run_id: int) -> Run:
+        """One run with its steps, job, trigger and environment."""
+        return await self._one(
+            f"/api/v2/accounts/{account_id}/runs/{run_id}/",
+            Run,
+            Asked("run", account_id, subject=run_id),
+            {"include_related": "trigger,job,environment,run_steps"},
+        )
+
+    async def environments(self, account_id: int, project_id: int) -> list[Environment]:
+        """Every active environment of a project."""
+        path = f"/api/v3/accounts/{account_id}/projects/{project_id}/environments/"
+        return await self._all(path, Environment, Asked("environments", account_id, project_id))
+
+    async def connections(self, account_id: int) -> list[Connection]:
+        """The account's warehouse connections; the list names them, `connection` adds their targets."""
+        return await self._all(
+            f"/api/v3/accounts/{account_id}/connections/", Connection, Asked("connections", account_id)
+        )
+
+    async def connection(self, account_id: int, connection_id: int) -> Connection:
+        """One warehouse connection with its target (host, database, warehouse, …)."""
+        return await self._one(
+            f"/api/v3/accounts/{account_id}/connections/{connection_id}/",
+            Connection,
+            Asked("connection", account_id, subject=connection_id),
+        )
+
+    async def artifact_names(self, account_id: int, run_id: int) -> tuple[str, ...]:
+        """The paths of the run's artifacts; of the last step's, since the list takes no ``step``."""
+        asked = Asked("artifacts", account_id, subject=run_id)
+        answer = await self._get(f"/api/v2/accounts/{account_id}/runs/{run_id}/artifacts/", asked)
+        data = self._envelope(answer, asked)["data"]
+        try:
+            return TypeAdapter(tuple[str, ...]).validate_python(data)
+        except ValidationError as error:
+            raise unreadable(asked, answer.record, error) from None
+
+    async def download_artifact(
+        self,
+        account_id: int,
+        run_id: int,
+        name: str,
+        step: int | None,
+        write: Callable[[bytes], object],
+        restart: Callable[[], object],
+        on_bytes: Callable[[int, int | None], None] | None = None,
+    ) -> bool:
+        """Stream ``name`` (``manifest.json``, …) of a step to ``write``; ``False`` where the step has none.
+
+        ``step`` counts from 1; ``None`` means the last. ``restart`` is called before each attempt, since a
+        cut-off download begins again; ``on_bytes`` gets bytes so far and in all (``None`` where unsaid).
+        """
+        path = f"/api/v2/accounts/{account_id}/runs/{run_id}/artifacts/{name}"
+        asked = Asked("artifact", account_id, subject=run_id, name=name)
+        params: dict[str, str | int | bool] = {} if step is None else {"step": step}
+        for form in (path, f"{path}/"):
+            try:
+                answer = await self._transport.download(
+                    form, write, restart=restart, params=params, on_bytes=on_bytes
+                )
+            except HttpError as error:
+                if error.status != 404:
+                    raise self._card(error, asked) from None
+                if _is_dbt_answer(error):
+                    return False
+                continue
+            except TransportError as error:
+                raise self._card(error, asked) from None
+            kind = answer.headers.get("content-type", "")
+            if "html" in kind:
+                raise self._card(NotJson(answer.record, kind, b""), asked)
+            return True
+        return False
+
+    async def _get(self, path: str, asked: Asked, params: Params | None = None) -> Answer:
+        try:
+            return await self._transport.request("GET", path, params=params)
+        except HttpError as error:
+            if error.status == 404 and not _is_dbt_answer(error):
+                try:
+                    return await self._transport.request("GET", path.rstrip("/"), params=params)
+                except TransportError:
+                    pass
+            raise self._card(error, asked) from None
+        except TransportError as error:
+            raise self._card(error, asked) from None
+
+    def _card(self, error: TransportError, asked: Asked) -> ActionableError:
+        return as_actionable(error, asked, self.base_url, self._token, guessed=self._guessed)
+
+    def _envelope(self, answer: Answer, asked: Asked) -> dict[str, Any]:
+        try:
+            body = answer.json()
+        except NotJson as error:
+            raise self._card(error, asked) from None
+        if not isinstance(body, dict) or "data" not in body:
+            kind = answer.headers.get("content-type", "")
+            raise self._card(NotJson(answer.record, kind, answer.content[:200]), asked)
+        return body
+
+    async def _one(self, path: str, model: type[M], asked: Asked, params: Params | None = None) -> M:
+        answer = await self._get(path, asked, params)
+        try:
+            return model.model_validate(self._envelope(answer, asked)["data"])
+        except ValidationError as error:
+            raise unreadable(asked, answer.record, error) from None
+
+    def _read_list(self, answer: Answer, model: type[M], asked: Asked) -> tuple[list[M], int | None]:
+        body = self._envelope(answer, asked)
+        data = body["data"]
+        if isinstance(data, dict):
+            data = [data]
+        try:
+            items = [model.model_validate(item) for item in data or ()]
+        except ValidationError as error:
+            raise unreadable(asked, answer.record, error) from None
+        pagination = (body.get("extra") or {}).get("pagination") or {}
+        total = pagination.get("total_count")
+        return items, total if isinstance(total, int) else None
+
+    async def _all(self, path: str, model: type[M], asked: Asked) -> list[M]:
+        return [item async for page in self._active_pages(path, model, asked, {}) for item in page]
+
+    async def _active_pages(
+        self, path: str, model: type[M], asked: Asked, params: Params
+    ) -> AsyncIterator[list[M]]:
+        seen: set[int] = set()
+        async for page in self._pages(path, model, asked, params):
+            fresh: list[M] = []
+            for item in page:
+                number = int(getattr(item, "id", 0))
+                if number not in seen and getattr(item, "state", 1) == 1:
+                    fresh.append(item)
+                seen.add(number)
+            yield fresh
+
+    async def _pages(self, path: str, model: type[M], asked: Asked, params: Params) -> AsyncIterator[list[M]]:
+        async def page(offset: int) -> tuple[list[M], int | None]:
+            where = {**params, "limit": PAGE, "offset": offset}
+            return self._read_list(await self._get(path, asked, where), model, asked)
+
+        if asked.what == "accounts":
+            answer = await self._get(path, asked)
+            yield self._read_list(answer, model, asked)[0]
+            return
+        first, total = await page(0)
+        yield first
+        step = len(first)
+        if total is None:
+            while len(first) == PAGE:
+                first, _ = await page(step)
+                step += len(first)
+                yield first
+            return
+        if not step:
+            return
+        offsets = deque(range(step, total, step))
+        waiting: deque[asyncio.Task[tuple[list[M], int | None]]] = deque()
+        try:
+            while offsets or waiting:
+                while offsets and len(waiting) < PAGES_AT_ONCE:
+                    waiting.append(asyncio.create_task(page(offsets.popleft())))
+                items, _ = await waiting.popleft()
+                yield items
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _is_dbt_answer(error: HttpError) -> bool:
+    body = error.json()
+    return isinstance(body, dict) and "status" in body

@@ -1,0 +1,106 @@
+"""One dbt command line of a job or a run step, read: its verb, its selection, whether it defers."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+_VERBS = frozenset(
+    {
+        "build", "run", "test", "seed", "snapshot", "compile", "parse", "deps", "clean", "clone", "debug",
+        "ls", "list", "show", "retry", "run-operation", "init", "docs", "source", "lint", "sl",
+    }
+)  # fmt: skip
+_WITH_VALUE = frozenset(
+    {
+        "--log-level", "--log-level-file", "--log-format", "--log-path", "--profiles-dir", "--project-dir",
+        "--target-path", "--target", "-t", "--profile", "--vars", "--threads", "--printer-width",
+        "--warn-error-options", "--event-time-start", "--event-time-end",
+    }
+)  # fmt: skip
+_SELECTING = frozenset(
+    {"--select", "-s", "--models", "--model", "-m", "--exclude", "--selector", "--resource-type"}
+)
+_DEFERRING = frozenset({"--defer", "--state", "--defer-state"})
+_ONLY_PART = frozenset({"--empty", "--sample"})
+_BACKTICKED = re.compile(r"`([^`]+)`")
+
+MAKES_RESULTS = frozenset({"build", "run", "test", "seed", "snapshot", "docs generate", "compile", "clone"})
+"""Verbs that write run_results.json."""
+RUNS_TESTS = frozenset({"build", "test"})
+"""Verbs whose run_results.json holds results of tests that ran."""
+COMPILES = frozenset({"build", "run", "docs generate", "compile"})
+"""Verbs whose manifest.json holds compiled code."""
+
+
+@dataclass(frozen=True, slots=True)
+class DbtCommand:
+    """A command line: ``verb`` is ``build``, ``docs generate``, …; empty where it is not dbt's."""
+
+    text: str
+    verb: str
+    selection: tuple[str, ...] = ()
+    defers: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it works on a part of the project or on no rows."""
+        return bool(self.selection)
+
+
+def read_command(text: str) -> DbtCommand:
+    """Read a line such as ``dbt --warn-error build --select marts``; anything else has an empty verb."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    if not words or words[0] not in ("dbt", "dbtf"):
+        return DbtCommand(text, "")
+    rest = words[1:]
+    verb, index = "", 0
+    while index < len(rest) and not verb:
+        word = rest[index]
+        if word.startswith("-"):
+            index += 2 if word in _WITH_VALUE else 1
+            continue
+        if word not in _VERBS:
+            break
+        verb = word
+        index += 1
+    if verb in ("docs", "source"):
+        follower = next((word for word in rest[index:] if not word.startswith("-")), "")
+        verb = f"{verb} {'freshness' if follower == 'snapshot-freshness' else follower}".strip()
+    selection: list[str] = []
+    defers = False
+    for place, word in enumerate(rest):
+        name, _, value = word.partition("=")
+        if name in _SELECTING:
+            selection.append(f"{name} {value or ' '.join(_values(rest[place + 1 :]))}".strip())
+        elif name in _ONLY_PART:
+            selection.append(word)
+        elif name in _DEFERRING:
+            defers = True
+    return DbtCommand(text, verb, tuple(selection), defers)
+
+
+def command_of_step(name: str, dbt_command: str | None) -> str:
+    """A run step's command: as dbt gives it, else between its name's backticks, else from its name."""
+    if dbt_command:
+        return dbt_command
+    match = _BACKTICKED.search(name)
+    if match:
+        return match.group(1)
+    lowered = name.lower()
+    if "generate docs" in lowered or "docs generate" in lowered:
+        return "dbt docs generate"
+    if "source freshness" in lowered or "generate sources" in lowered:
+        return "dbt source freshness"
+    return ""
+
+
+def _values(words: list[str]) -> list[str]:
+    values: list[str] = []
+    for word in words:
+        if word.startswith("-"):
+            break
+        values.append(word)
+    return values

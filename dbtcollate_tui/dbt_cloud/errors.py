@@ -1,0 +1,330 @@
+"""What a failed request to dbt Cloud means: causes, evidence and cures as cards.
+
+The rules come from dbt's own error bodies (401 "Invalid token.", 403 "Token is not scoped to account."),
+dbt's pages on tokens and limits, and the guide's troubleshooting table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import SecretStr, ValidationError
+
+from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.transport import (
+    ForeignRedirect,
+    HttpError,
+    NoAnswer,
+    NotJson,
+    RequestRecord,
+    TransportError,
+)
+
+What = Literal[
+    "accounts",
+    "account",
+    "projects",
+    "jobs",
+    "job",
+    "runs",
+    "run",
+    "environments",
+    "connections",
+    "connection",
+    "artifacts",
+    "artifact",
+]
+ACCESS_URL_PLACE = "Account settings → Account information → Access URL"
+SERVICE_TOKENS_PLACE = "Account settings → API tokens → Service tokens"
+PERSONAL_TOKENS_PLACE = "Account settings → API tokens → Personal tokens"
+GROUPS_PLACE = "Account settings → Groups & Licenses"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: dbt's word, the account and project, the object's id, the artifact's name."""
+
+    what: What
+    account_id: int | None = None
+    project_id: int | None = None
+    subject: int | None = None
+    name: str = ""
+
+    def as_words(self) -> str:
+        """Such as "run 98431 of account 70403"."""
+        words = self.name or self.what
+        if self.subject is not None:
+            words = f"{self.name} of run {self.subject}" if self.name else f"{words} {self.subject}"
+        if self.project_id is not None:
+            words += f" of project {self.project_id}"
+        if self.account_id is not None and self.what != "account":
+            words += f" of account {self.account_id}"
+        elif self.what == "account":
+            words = f"account {self.account_id}"
+        return words
+
+
+def as_actionable(
+    error: TransportError, asked: Asked, base_url: str, token: SecretStr, *, guessed: bool
+) -> ActionableError:
+    """The card for a request that failed; ``guessed`` says that nobody gave the address."""
+    match error:
+        case HttpError(status=401):
+            return _refused(error, base_url, token, guessed=guessed)
+        case HttpError(status=403):
+            return _forbidden(error, asked, base_url, token)
+        case HttpError(status=404):
+            return _not_found(error, asked)
+        case HttpError(status=429):
+            return _too_many(error)
+        case HttpError():
+            return _other_status(error, asked)
+        case NotJson():
+            return _not_json(error, base_url)
+        case ForeignRedirect():
+            return _redirected(error)
+        case NoAnswer():
+            return _no_answer(error)
+    return ActionableError(
+        f"dbt Cloud could not be asked for {asked.as_words()}", evidence=[redact(str(error))]
+    )
+
+
+def unreadable(asked: Asked, record: RequestRecord, error: ValidationError) -> ActionableError:
+    """The card for an answer whose fields are not what dbt's OpenAPI document says."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the whole"
+    return ActionableError(
+        f"dbt Cloud's answer about {asked.as_words()} could not be read",
+        causes=[f"{place}: {first['msg']}"],
+        evidence=[evidence_of(record)],
+        cures=[RETRY],
+    )
+
+
+def evidence_of(record: RequestRecord, said: str = "") -> str:
+    """One line: the request, its status, what the server said."""
+    status = f" → {record.status}" if record.status is not None else ""
+    return redact(f"{record.method} {record.host}{record.path}{status}" + (f" {said!r}" if said else ""))
+
+
+def user_message(error: HttpError) -> str:
+    """dbt's own words: ``status.user_message`` of the body, else the body's beginning."""
+    body = error.json()
+    status = body.get("status") if isinstance(body, dict) else None
+    said = status.get("user_message") if isinstance(status, dict) else None
+    return redact(said) if isinstance(said, str) and said else error.excerpt(120)
+
+
+def tokens_page(base_url: str, account_id: int | None) -> str:
+    """The address of the account's service tokens page; of the settings where the account is not known."""
+    if account_id is None:
+        return f"{base_url}/settings"
+    return f"{base_url}/settings/accounts/{account_id}/pages/service-tokens"
+
+
+def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool) -> AuthError:
+    shape = token_shape(token)
+    host = error.record.host
+    not_valid = (
+        "The token was revoked or has expired, or a part of it is missing: compare it with the list in "
+        "Account settings → API tokens."
+    )
+    other_host = (
+        "The token is right and the address is not: the account lives on a host of its own, like "
+        f"ab123.us1.dbt.com. {ACCESS_URL_PLACE} shows it."
+    )
+    unsure = guessed or host_kind(host) == "shared"
+    causes = [other_host, not_valid] if unsure else [not_valid]
+    if shape.kind in ("legacy", "collate_jwt", "unknown") and shape.warning:
+        causes.insert(0, shape.warning)
+    if not unsure:
+        causes.append(
+            f"The token belongs to an account on another host than {host}: {ACCESS_URL_PLACE} shows it."
+        )
+    cures = [
+        Cure("go_to_step", "Paste the address of any dbt Cloud page", "address"),
+        Cure("go_to_step", "Enter another token", "token"),
+        Cure("open_url", "Open the list of tokens", tokens_page(base_url, None)),
+        RETRY,
+    ]
+    if not unsure:
+        cures[0], cures[1] = cures[1], cures[0]
+    return AuthError(
+        f"{host} does not know this token",
+        causes=causes,
+        evidence=[
+            evidence_of(error.record, user_message(error)),
+            f"{shape.label}, {shape.length} characters",
+        ],
+        cures=cures,
+    )
+
+
+def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) -> AuthError:
+    said = user_message(error)
+    evidence = [evidence_of(error.record, said)]
+    if "not scoped to account" in said.lower() and asked.account_id is not None:
+        return AuthError(
+            f"The token does not belong to account {asked.account_id}",
+            causes=[
+                f"The account id {asked.account_id} is wrong; {error.record.host} knows the token itself.",
+                "The token was made in another account of the same host.",
+            ],
+            evidence=evidence,
+            cures=[
+                Cure("go_to_step", "Choose among the accounts that the token sees", "account"),
+                Cure("go_to_step", "Enter another token", "token"),
+            ],
+        )
+    permission, place = needed_permission(asked, token)
+    causes = [f"It has no permission to read {asked.what}: {permission}, under {place}."]
+    if token_shape(token).kind == "service":
+        causes.append("The account's plan has no service tokens for this API: use a personal token instead.")
+    causes.append("The account allows certain IP addresses only: Account settings → IP restrictions.")
+    return AuthError(
+        f"The token may not read {asked.as_words()}",
+        causes=causes,
+        evidence=evidence,
+        cures=[
+            Cure("open_url", permission, tokens_page(base_url, asked.account_id)),
+            Cure("go_to_step", "Enter another token", "token"),
+            RETRY,
+        ],
+    )
+
+
+def needed_permission(asked: Asked, token: SecretStr) -> tuple[str, str]:
+    """What to add so that the token may read this, and the path of the page to add it on."""
+    on_project = asked.what not in ("accounts", "account", "connections", "connection")
+    sets = "Account Viewer (or Job Viewer on the project)" if on_project else "Account Viewer"
+    if token_shape(token).kind == "personal":
+        return f"give a group of the token's user {sets}", GROUPS_PLACE
+    return f"add the permission {sets} to the token", SERVICE_TOKENS_PLACE
+
+
+def _not_found(error: HttpError, asked: Asked) -> ActionableError:
+    causes = [f"It was deleted, or its id is of another account than {asked.account_id}."]
+    cures: list[Cure] = [RETRY]
+    if asked.what in ("job", "project", "projects", "jobs"):
+        cures.insert(0, Cure("go_to_step", "Choose another job", "job"))
+    elif asked.what in ("run", "artifacts", "artifact", "runs"):
+        cures.insert(0, Cure("go_to_step", "Choose another run", "run"))
+        causes.append("dbt Cloud no longer keeps that run's artifacts.")
+    elif asked.what == "account":
+        cures.insert(0, Cure("go_to_step", "Choose among the accounts that the token sees", "account"))
+    return ActionableError(
+        f"dbt Cloud has no {asked.as_words()}",
+        causes=causes,
+        evidence=[evidence_of(error.record, user_message(error))],
+        cures=cures,
+    )
+
+
+def _too_many(error: HttpError) -> ActionableError:
+    wait = error.retry_after
+    told = f"{wait:.0f} s" if wait is not None else "5 minutes, its cool-down"
+    return UnreachableError(
+        "dbt Cloud asks for a pause: too many requests",
+        causes=[
+            "More requests than the account's limit were sent, by this program or by others; "
+            f"it answers again in {told}."
+        ],
+        evidence=[evidence_of(error.record, user_message(error))],
+        cures=[Cure("retry", f"Try again in {told}")],
+    )
+
+
+def _other_status(error: HttpError, asked: Asked) -> ActionableError:
+    if error.status >= 500:
+        return UnreachableError(
+            f"dbt Cloud failed to answer for {asked.as_words()} ({error.status})",
+            causes=["dbt Cloud has a failure or is being maintained: https://status.getdbt.com tells."],
+            evidence=[evidence_of(error.record, user_message(error))],
+            cures=[RETRY, Cure("open_url", "Open dbt Cloud's status page", "https://status.getdbt.com")],
+        )
+    return ActionableError(
+        f"dbt Cloud refused the request for {asked.as_words()} ({error.status})",
+        causes=["The server is of another version than this program expects."],
+        evidence=[evidence_of(error.record, user_message(error))],
+        cures=[RETRY],
+    )
+
+
+def _not_json(error: NotJson, base_url: str) -> ActionableError:
+    kind = error.content_type.split(";")[0] or "no content type"
+    return UnreachableError(
+        f"{error.record.host} is not dbt Cloud's API",
+        causes=[
+            "The address is that of another web page: a wrong host answers 200 with a page.",
+            "A proxy or a log-in page stands between.",
+        ],
+        evidence=[f"{evidence_of(error.record)}, {kind} instead of dbt Cloud's JSON"],
+        cures=[Cure("go_to_step", f"Enter another address; {ACCESS_URL_PLACE} shows it", "address"), RETRY],
+    )
+
+
+def _redirected(error: ForeignRedirect) -> ActionableError:
+    scheme, _, rest = error.location.partition("://")
+    host = rest.split("/", 1)[0].split("?", 1)[0]
+    cures = [Cure("go_to_step", "Enter another address", "address")]
+    known = scheme == "https" and is_known_dbt_host(host.rsplit(":", 1)[0].lower())
+    if known:
+        cures.insert(0, Cure("set_field", f"Use https://{host}", f"base_url=https://{host}"))
+    return UnreachableError(
+        f"{error.record.host} redirects to another host, {host}",
+        causes=[
+            "The account has moved there."
+            if known
+            else "A log-in page or a proxy stands between; the token was not sent there."
+        ],
+        evidence=[
+            f"{evidence_of(error.record)}, Location: {redact(error.location)}",
+            "The token was not sent on.",
+        ],
+        cures=cures,
+    )
+
+
+_NO_ANSWER: dict[str, tuple[str, Sequence[str]]] = {
+    "name": (
+        "has no address in the DNS",
+        ("The host name is misspelt.", "There is no network, or a VPN is needed."),
+    ),
+    "refused": (
+        "refuses the connection",
+        ("Nothing listens there.", "A firewall stands between, or a VPN is needed."),
+    ),
+    "timeout": (
+        "did not answer in time",
+        (
+            "The network or dbt Cloud is slow.",
+            "A firewall drops the packets, or a VPN or HTTPS_PROXY is needed.",
+        ),
+    ),
+    "tls": (
+        "could not be trusted",
+        (
+            "A proxy uses a certificate of its own: let SSL_CERT_FILE name the bundle of its CA.",
+            "The host is wrong.",
+        ),
+    ),
+    "proxy": (
+        "could not be reached through the proxy",
+        ("HTTPS_PROXY is wrong, or the proxy refuses the host.",),
+    ),
+    "closed": ("cut the connection off", ("The network or a proxy broke it.",)),
+}
+
+
+def _no_answer(error: NoAnswer) -> UnreachableError:
+    what, causes = _NO_ANSWER[error.kind]
+    return UnreachableError(
+        f"{error.host} {what}",
+        causes=causes,
+        evidence=[redact(error.detail)],
+        cures=[RETRY, Cure("go_to_step", "Enter another address", "address")],
+    )

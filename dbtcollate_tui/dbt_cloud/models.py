@@ -1,0 +1,415 @@
+"""dbt Cloud's objects, with the fields that are used, in dbt's own words.
+
+Fields and codes are those of dbt's OpenAPI document. Unknown fields are left out, and a field that the
+server leaves out or sends as null has an empty value, so that a new or an old server can be read alike.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from dbtcollate_tui.dbt_cloud.commands import DbtCommand, command_of_step, read_command
+
+QUEUED, STARTING, RUNNING, SUCCESS, ERROR, CANCELLED = 1, 2, 3, 10, 20, 30
+"""``Run.status`` in dbt's OpenAPI document."""
+COMPLETED = (SUCCESS, ERROR)
+ACTIVE = 1
+
+_OUTCOMES = {
+    QUEUED: "queued",
+    STARTING: "starting",
+    RUNNING: "running",
+    SUCCESS: "success",
+    ERROR: "failed",
+    CANCELLED: "cancelled",
+}
+_DAYS = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays")
+
+
+def _none_as(value: Any) -> BeforeValidator:
+    return BeforeValidator(lambda given: value if given is None else given)
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Text = Annotated[str, _none_as("")]
+Flag = Annotated[bool, _none_as(False)]
+Count = Annotated[int, _none_as(0)]
+Moment = Annotated[datetime, AfterValidator(_as_utc)]
+Texts = Annotated[tuple[str, ...], _none_as(())]
+Numbers = Annotated[tuple[int, ...], _none_as(())]
+
+
+class _Answered(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Account(_Answered):
+    """An account that the token may see."""
+
+    id: int
+    name: Text = ""
+    plan: Text = ""
+    state: Count = ACTIVE
+    locked: Flag = False
+    lock_reason: Text = ""
+    lock_cause: Text = ""
+    identifier: Text = ""
+    static_subdomain: Text = ""
+    vanity_subdomain: Text = ""
+
+    @property
+    def has_service_tokens(self) -> bool:
+        """Whether the plan has service tokens that can read the Administrative API.
+
+        dbt's page on service tokens: permission sets need an Enterprise plan; others use a personal
+        token. An unknown plan counts as having them.
+        """
+        return not self.plan or not self.plan.startswith(
+            ("developer", "free", "starter", "team", "trial", "usage_2")
+        )
+
+
+class DbtProject(_Answered):
+    """A project of an account."""
+
+    id: int
+    name: Text = ""
+    account_id: Count = 0
+    description: Text = ""
+    state: Count = ACTIVE
+    connection_id: int | None = None
+    docs_job_id: int | None = None
+    freshness_job_id: int | None = None
+
+
+class Environment(_Answered):
+    """``type`` is deployment or development; ``deployment_type`` production, staging or empty."""
+
+    id: Count = 0
+    name: Text = ""
+    project_id: Count = 0
+    type: Text = ""
+    deployment_type: Text = ""
+    dbt_version: Text = ""
+    connection_id: int | None = None
+    state: Count = ACTIVE
+
+    @property
+    def is_production(self) -> bool:
+        """Whether it is marked as the production environment."""
+        return self.deployment_type == "production"
+
+
+class Connection(_Answered):
+    """A warehouse connection; ``adapter_version`` reads like ``snowflake_v0``, ``config`` holds no secret."""
+
+    id: int
+    name: Text = ""
+    adapter_version: Text = ""
+    config: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict)
+
+    @property
+    def adapter(self) -> str:
+        """The warehouse's name without the adapter's version: ``snowflake``, ``bigquery``, …"""
+        return self.adapter_version.rsplit("_v", 1)[0]
+
+
+class ScheduleDate(_Answered):
+    """``type`` is every_day, days_of_week, custom_cron or interval_cron; day 0 is Sunday."""
+
+    type: Text = ""
+    days: Numbers = ()
+    cron: Text = ""
+
+
+class ScheduleTime(_Answered):
+    """``type`` is every_hour (each ``interval`` hours) or at_exact_hours (UTC)."""
+
+    type: Text = ""
+    interval: Annotated[int, _none_as(1)] = 1
+    hours: Numbers = ()
+
+
+class JobSchedule(_Answered):
+    """A job's schedule in UTC, filled even when off: `JobTriggers.schedule` says whether it runs."""
+
+    cron: Text = ""
+    date: Annotated[ScheduleDate, _none_as({})] = ScheduleDate()
+    time: Annotated[ScheduleTime, _none_as({})] = ScheduleTime()
+
+
+class JobTriggers(_Answered):
+    """What starts a job."""
+
+    schedule: Flag = False
+    github_webhook: Flag = False
+    git_provider_webhook: Flag = False
+    on_merge: Flag = False
+
+
+class JobSettings(_Answered):
+    """Threads and the dbt target's name."""
+
+    threads: Count = 0
+    target_name: Text = ""
+
+
+class RunTrigger(_Answered):
+    """Why a run was started, and what it overrides of its job."""
+
+    cause: Text = ""
+    cause_category: Text = ""
+    git_branch: Text = ""
+    azure_pull_request_id: int | None = None
+    github_pull_request_id: int | None = None
+    gitlab_merge_request_id: int | None = None
+    non_native_pull_request_id: int | None = None
+    schema_override: Text = ""
+    target_name_override: Text = ""
+    steps_override: Annotated[tuple[str, ...], _none_as(())] = ()
+
+    @property
+    def pull_request_id(self) -> int | None:
+        """The pull or merge request that started it, from any git provider."""
+        for number in (
+            self.github_pull_request_id,
+            self.gitlab_merge_request_id,
+            self.azure_pull_request_id,
+            self.non_native_pull_request_id,
+        ):
+            if number:
+                return number
+        return None
+
+
+class RunStep(_Answered):
+    """A step of a run; ``index`` counts from 1 and is what an artifact's ``step`` parameter means."""
+
+    id: int | None = None
+    run_id: Count = 0
+    index: int
+    name: Text = ""
+    status: Count = 0
+    status_humanized: Text = ""
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+    run_step_command: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict, repr=False)
+
+    @property
+    def command(self) -> str:
+        """The command line it ran; empty for cloning, the profile and the like."""
+        given = self.run_step_command.get("dbt_command")
+        return command_of_step(self.name, given if isinstance(given, str) else None)
+
+    @property
+    def dbt(self) -> DbtCommand:
+        """Its command line, read."""
+        return read_command(self.command)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it ended well."""
+        return self.status == SUCCESS
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it ended at all, well or not, so that it may have left artifacts."""
+        return self.status in COMPLETED
+
+
+class Run(_Answered):
+    """A run of a job. Times are in UTC."""
+
+    id: int
+    account_id: Count = 0
+    project_id: Count = 0
+    environment_id: Count = 0
+    job_definition_id: Count = 0
+    status: Count = 0
+    status_humanized: Text = ""
+    status_message: Text = ""
+    dbt_version: Text = ""
+    git_branch: Text = ""
+    git_sha: Text = ""
+    deferring_run_id: int | None = None
+    has_docs_generated: bool | None = None
+    has_sources_generated: bool | None = None
+    artifacts_saved: bool | None = None
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+    href: Text = ""
+    trigger: RunTrigger | None = None
+    job: "Job | None" = None
+    environment: Environment | None = None
+    run_steps: Annotated[tuple[RunStep, ...], _none_as(())] = ()
+
+    @property
+    def job_id(self) -> int:
+        """The job it belongs to; 0 where the server does not say."""
+        return self.job_definition_id
+
+    @property
+    def is_success(self) -> bool:
+        """Status 10."""
+        return self.status == SUCCESS
+
+    @property
+    def is_error(self) -> bool:
+        """Status 20: a step failed, a test among them; its artifacts are there all the same."""
+        return self.status == ERROR
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Status 30."""
+        return self.status == CANCELLED
+
+    @property
+    def is_completed(self) -> bool:
+        """Success or failure, but not cancelled: the runs that hold whole artifacts."""
+        return self.status in COMPLETED
+
+    @property
+    def in_progress(self) -> bool:
+        """Queued, starting or running."""
+        return self.status in (QUEUED, STARTING, RUNNING)
+
+    @property
+    def outcome(self) -> str:
+        """Its state in one word."""
+        return _OUTCOMES.get(self.status) or self.status_humanized.lower() or f"status {self.status}"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
+
+    def age_seconds(self, now: datetime) -> float | None:
+        """Seconds since it ended; ``None`` while it has not."""
+        return None if self.finished_at is None else max(0.0, (now - self.finished_at).total_seconds())
+
+
+class Job(_Answered):
+    """A job: the commands it runs, what starts it, and its last run where that was asked for."""
+
+    id: Count = 0
+    name: Text = ""
+    description: Text = ""
+    account_id: Count = 0
+    project_id: Count = 0
+    environment_id: Count = 0
+    execute_steps: Texts = ()
+    generate_docs: Flag = False
+    run_generate_sources: Flag = False
+    generate_sources: Flag = False
+    job_type: Text = ""
+    state: Count = ACTIVE
+    triggers: Annotated[JobTriggers, _none_as({})] = JobTriggers()
+    schedule: Annotated[JobSchedule, _none_as({})] = JobSchedule()
+    settings: Annotated[JobSettings, _none_as({})] = JobSettings()
+    dbt_version: Text = ""
+    deferring_environment_id: int | None = None
+    deferring_job_definition_id: int | None = None
+    job_completion_trigger_condition: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict)
+    environment: Environment | None = None
+    most_recent_run: Run | None = None
+    most_recent_completed_run: Run | None = None
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What it runs, in order, with the docs and freshness steps that its switches add."""
+        listed = tuple(step.strip() for step in self.execute_steps if step.strip())
+        verbs = {read_command(line).verb for line in listed}
+        before = ("dbt source freshness",) if self.makes_freshness and "source freshness" not in verbs else ()
+        after = ("dbt docs generate",) if self.generate_docs and "docs generate" not in verbs else ()
+        return before + listed + after
+
+    @property
+    def dbt_commands(self) -> tuple[DbtCommand, ...]:
+        """`commands`, read."""
+        return tuple(read_command(line) for line in self.commands)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is not deleted."""
+        return self.state == ACTIVE
+
+    @property
+    def is_ci(self) -> bool:
+        """Whether it runs on pull requests or merges: by its type, else by its triggers."""
+        if self.job_type:
+            return self.job_type in ("ci", "merge")
+        return self.triggers.github_webhook or self.triggers.git_provider_webhook or self.triggers.on_merge
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether it takes what it does not build from another environment or job."""
+        return bool(self.deferring_environment_id or self.deferring_job_definition_id) or any(
+            command.defers for command in self.dbt_commands
+        )
+
+    @property
+    def makes_docs(self) -> bool:
+        """Whether it writes catalog.json."""
+        return any(command.verb == "docs generate" for command in self.dbt_commands)
+
+    @property
+    def makes_freshness(self) -> bool:
+        """Whether it writes sources.json."""
+        if self.generate_sources or self.run_generate_sources:
+            return True
+        return any(read_command(line).verb == "source freshness" for line in self.execute_steps)
+
+    @property
+    def runs_models(self) -> bool:
+        """Whether it builds models."""
+        return any(command.verb in ("run", "build") for command in self.dbt_commands)
+
+    @property
+    def runs_tests(self) -> bool:
+        """Whether it runs tests."""
+        return any(command.verb in ("test", "build") for command in self.dbt_commands)
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether another job's end starts it."""
+        return bool(self.job_completion_trigger_condition)
+
+    @property
+    def cron(self) -> str | None:
+        """Its cron in UTC (0 = Sunday) while the schedule is on; ``None`` otherwise."""
+        if not self.triggers.schedule:
+            return None
+        return self.schedule.cron or self.schedule.date.cron or None
+
+    @property
+    def schedule_words(self) -> str:
+        """When it runs (UTC): "daily 06:00", "every 6 h", "Sundays 04:00", "on pull request", "on demand"."""
+        if self.triggers.schedule:
+            return _schedule_words(self.schedule)
+        if self.is_ci:
+            return "on merge" if self.job_type == "merge" else "on pull request"
+        return "after another job" if self.is_chained else "on demand"
+
+
+def _schedule_words(schedule: JobSchedule) -> str:
+    date, time = schedule.date, schedule.time
+    if date.type in ("custom_cron", "interval_cron") or not (date.type and time.type):
+        return f"cron {schedule.cron or date.cron}".strip()
+    days = ", ".join(_DAYS[day % 7] for day in sorted(date.days)) if date.type == "days_of_week" else ""
+    if len(date.days) == 7:
+        days = ""
+    if time.type == "every_hour":
+        every = "hourly" if time.interval == 1 else f"every {time.interval} h"
+        return f"{every} on {days}" if days else every
+    hours = ", ".join(f"{hour:02d}:00" for hour in sorted(time.hours)) or "00:00"
+    return f"{days or 'daily'} {hours}"
+
+
+Run.model_rebuild()
