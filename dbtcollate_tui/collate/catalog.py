@@ -1,0 +1,186 @@
+"""Services, databases, schemas, tables, data models and lineage."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from dbtcollate_tui.collate.errors import NotFoundError
+from dbtcollate_tui.collate.fqn import path_segment
+from dbtcollate_tui.collate.models import (
+    Database,
+    DatabaseSchema,
+    DatabaseService,
+    EntityReference,
+    LineageEdge,
+    Table,
+)
+from dbtcollate_tui.collate.server import ServerCalls
+
+TABLE_FIELDS = ("columns", "tags", "owners", "dataModel")
+
+
+class CatalogCalls(ServerCalls):
+    """Calls about the data itself."""
+
+    async def database_services(self) -> list[DatabaseService]:
+        """Every database service, with type and host."""
+        return [
+            service
+            async for page in self.pages(
+                DatabaseService, "/services/databaseServices", doing="list database services"
+            )
+            for service in page
+        ]
+
+    async def database_service(self, fqn: str) -> DatabaseService | None:
+        """One database service by its FQN."""
+        return await self.find(
+            DatabaseService,
+            f"/services/databaseServices/name/{path_segment(fqn)}",
+            doing="show the database service",
+        )
+
+    async def databases(self, service_fqn: str) -> list[Database]:
+        """The databases of a service."""
+        return [
+            item
+            async for page in self.pages(
+                Database, "/databases", params={"service": service_fqn}, doing="list databases"
+            )
+            for item in page
+        ]
+
+    async def schemas(self, database_fqn: str) -> list[DatabaseSchema]:
+        """The schemas of a database."""
+        return [
+            item
+            async for page in self.pages(
+                DatabaseSchema, "/databaseSchemas", params={"database": database_fqn}, doing="list schemas"
+            )
+            for item in page
+        ]
+
+    async def table_count(self, database_fqn: str) -> int:
+        """How many tables a database holds, by one request."""
+        answer = await self.call(
+            "GET", "/tables", params={"database": database_fqn, "limit": 1}, doing="count tables"
+        )
+        body = answer.json()
+        return int((body.get("paging") or {}).get("total") or 0)
+
+    async def tables(self, database_fqn: str, fields: Sequence[str] = TABLE_FIELDS) -> AsyncIterator[Table]:
+        """The tables of a database, one page in memory at a time; ``fields`` by their newest names."""
+        params: dict[str, str | int | bool] = {
+            "database": database_fqn,
+            "fields": self.dialect.fields(fields),
+            "include": "non-deleted",
+        }
+        async for page in self.pages(Table, "/tables", params=params, doing="list tables"):
+            for table in page:
+                yield table
+
+    async def table(self, fqn: str, fields: Sequence[str] = TABLE_FIELDS) -> Table | None:
+        """One table by its FQN."""
+        return await self.find(
+            Table,
+            f"/tables/name/{path_segment(fqn)}",
+            params={"fields": self.dialect.fields(fields)},
+            doing="show the table",
+        )
+
+    async def patch_table(self, table_id: str, ops: Sequence[Mapping[str, Any]]) -> Table:
+        """Apply an RFC 6902 patch (see `collate.patch`); raises `GuardFailedError` where a ``test`` fails."""
+        return await self.patch_entity(
+            Table, f"/tables/{path_segment(table_id)}", ops, doing="change the table"
+        )
+
+    async def put_data_model(self, table_id: str, body: Mapping[str, Any]) -> Table:
+        """Set a table's dbt data model; ``body`` in the newest form, sent in the server's."""
+        return await self.put(
+            Table,
+            f"/tables/{path_segment(table_id)}/dataModel",
+            self.dialect.data_model(body),
+            doing="write the data model",
+        )
+
+    async def lineage_upstream(self, table: Table | EntityReference) -> tuple[LineageEdge, ...]:
+        """The edges that end at a table, with their details."""
+        try:
+            answer = await self.call(
+                "GET",
+                f"/lineage/table/name/{path_segment(table.fullyQualifiedName)}",
+                params={"upstreamDepth": 1, "downstreamDepth": 0},
+                doing="show the lineage",
+            )
+        except NotFoundError:
+            return ()
+        here = table.as_reference() if isinstance(table, Table) else table
+        return tuple(edge for edge in read_edges(answer.json(), here) if edge.toEntity.id == here.id)
+
+    async def edge(self, from_id: str, to_id: str) -> LineageEdge | None:
+        """The edge between two tables, or ``None``."""
+        ends = EntityReference(id=from_id, type="table"), EntityReference(id=to_id, type="table")
+        if self.dialect.reads_edges:
+            try:
+                answer = await self.call(
+                    "GET",
+                    f"/lineage/getLineageEdge/{path_segment(from_id)}/{path_segment(to_id)}",
+                    doing="show the lineage edge",
+                )
+            except NotFoundError:
+                return None
+            details = (answer.json() or {}).get("edge")
+            if not isinstance(details, Mapping):
+                return None
+            return LineageEdge.model_validate({"fromEntity": ends[0], "toEntity": ends[1], **details})
+        try:
+            answer = await self.call(
+                "GET",
+                f"/lineage/table/{path_segment(to_id)}",
+                params={"upstreamDepth": 1, "downstreamDepth": 0},
+                doing="show the lineage",
+            )
+        except NotFoundError:
+            return None
+        edges = read_edges(answer.json(), ends[1])
+        return next((e for e in edges if e.fromEntity.id == from_id and e.toEntity.id == to_id), None)
+
+    async def put_lineage(self, edge: LineageEdge) -> None:
+        """Write an edge; an edge that is there is replaced."""
+        await self.call("PUT", "/lineage", body=edge.as_request(), doing="write the lineage")
+
+    async def delete_lineage(self, edge: LineageEdge) -> None:
+        """Remove an edge; one that is not there is no error."""
+        start, end = edge.fromEntity, edge.toEntity
+        path = f"/lineage/{start.type}/{path_segment(start.id)}/{end.type}/{path_segment(end.id)}"
+        try:
+            await self.call("DELETE", path, doing="remove the lineage")
+        except NotFoundError:
+            return
+
+
+def read_edges(body: Any, here: EntityReference) -> list[LineageEdge]:
+    """The upstream edges of an OpenMetadata ``entityLineage`` answer, their ends resolved by its nodes."""
+    if not isinstance(body, Mapping):
+        return []
+    nodes = {here.id: here}
+    for node in (body.get("entity"), *(body.get("nodes") or ())):
+        if isinstance(node, Mapping) and node.get("id"):
+            nodes[str(node["id"])] = EntityReference.model_validate(node)
+    edges: list[LineageEdge] = []
+    for raw in body.get("upstreamEdges") or ():
+        details = raw.get("lineageDetails") or {}
+        edges.append(
+            LineageEdge.model_validate(
+                {
+                    **details,
+                    "fromEntity": _end(raw.get("fromEntity"), nodes),
+                    "toEntity": _end(raw.get("toEntity"), nodes),
+                }
+            )
+        )
+    return edges
+
+
+def _end(value: Any, nodes: Mapping[str, EntityReference]) -> EntityReference:
+    identifier = str(value.get("id", "")) if isinstance(value, Mapping) else str(value)
+    return nodes.get(identifier) or EntityReference(id=identifier, type="table")

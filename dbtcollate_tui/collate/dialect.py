@@ -1,0 +1,135 @@
+"""What differs between OpenMetadata's versions: the one place that knows."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OLDEST = (1, 1)
+NEWEST = (2, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to speak to one server. Read the version with `of`; nothing else compares versions."""
+
+    text: str
+    version: tuple[int, int, int]
+    warning: str | None = None
+
+    @classmethod
+    def of(cls, version: str) -> "Dialect":
+        """The dialect of a version's text such as ``1.1.0-SNAPSHOT``.
+
+        A version outside of what is known is spoken to as the nearest known one, with a ``warning``;
+        raises ``ValueError`` where the text holds no version.
+        """
+        match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+        if match is None:
+            raise ValueError(f"{version!r} holds no version")
+        numbers = (int(match.group(1)), int(match.group(2)), int(match.group(3) or 0))
+        warning = None
+        known = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+        if numbers[:2] > NEWEST:
+            warning = (
+                f"OpenMetadata {version} is newer than the versions this program knows ({known}). "
+                f"It is spoken to as {NEWEST[0]}.{NEWEST[1]}."
+            )
+        elif numbers[:2] < OLDEST:
+            warning = (
+                f"OpenMetadata {version} is older than the versions this program knows ({known}). "
+                f"It is spoken to as {OLDEST[0]}.{OLDEST[1]}."
+            )
+        return cls(version, numbers, warning)
+
+    def at_least(self, major: int, minor: int, patch: int = 0) -> bool:
+        """Whether the server is of this version or newer."""
+        return self.version >= (major, minor, patch)
+
+    @property
+    def many_owners(self) -> bool:
+        """Whether entities have ``owners`` (a list, since 1.5) and not ``owner``."""
+        return self.at_least(1, 5)
+
+    @property
+    def has_domains(self) -> bool:
+        """Whether tables have domains (since 1.2)."""
+        return self.at_least(1, 2)
+
+    @property
+    def many_domains(self) -> bool:
+        """Whether a table may have several domains (``domains``, since 1.9) and not one (``domain``)."""
+        return self.at_least(1, 9)
+
+    @property
+    def posts_results(self) -> bool:
+        """Whether results go to ``POST testCases/testCaseResults/{fqn}`` (since 1.6)."""
+        return self.at_least(1, 6)
+
+    @property
+    def needs_test_suite(self) -> bool:
+        """Whether a table's executable suite must be made and named before its cases (up to 1.5)."""
+        return not self.at_least(1, 6)
+
+    @property
+    def dbt_platform(self) -> str:
+        """How the enum of test platforms spells dbt."""
+        return "dbt" if self.at_least(1, 4) else "DBT"
+
+    @property
+    def description_required(self) -> bool:
+        """Whether test definitions, tags and classifications need a description to be made."""
+        return not self.at_least(1, 6)
+
+    @property
+    def patches_by_name(self) -> bool:
+        """Whether ``PATCH …/name/{fqn}`` is there."""
+        return self.at_least(1, 4)
+
+    @property
+    def reads_edges(self) -> bool:
+        """Whether ``GET lineage/getLineageEdge/…`` is there."""
+        return self.at_least(1, 4)
+
+    @property
+    def statuses_need_range(self) -> bool:
+        """Whether pipeline statuses must be asked for with both timestamps."""
+        return not self.at_least(1, 11)
+
+    @property
+    def streams_logs(self) -> bool:
+        """Whether logs and progress of a run may be had as server-sent events."""
+        return self.at_least(1, 10)
+
+    def fields(self, names: Iterable[str]) -> str:
+        """The ``fields`` parameter: newest names in, this server's names out, unknown ones dropped."""
+        kept: list[str] = []
+        for name in names:
+            if name == "owners":
+                kept.append("owners" if self.many_owners else "owner")
+            elif name == "domains":
+                if self.has_domains:
+                    kept.append("domains" if self.many_domains else "domain")
+            else:
+                kept.append(name)
+        return ",".join(kept)
+
+    def owners_value(self, references: Iterable[Mapping[str, Any]]) -> tuple[str, Any]:
+        """Name and value of the owners' field: a list, or the first one (``None`` without) on old servers."""
+        listed = [dict(reference) for reference in references]
+        if self.many_owners:
+            return "owners", listed
+        return "owner", listed[0] if listed else None
+
+    def data_model(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A data model's body as this server takes it: ``owners`` and ``dbtSourceProject`` where known."""
+        values = dict(body)
+        if not self.many_owners:
+            owners = values.pop("owners", None)
+            if owners:
+                values["owner"] = owners[0]
+        if not self.at_least(1, 10):
+            values.pop("dbtSourceProject", None)
+        if not self.at_least(1, 2):
+            values.pop("resourceType", None)
+        return values

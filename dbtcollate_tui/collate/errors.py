@@ -1,0 +1,254 @@
+"""What OpenMetadata's answers mean: transport errors become errors a person can act on."""
+
+import json
+import re
+from typing import NoReturn
+
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.transport import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
+
+BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
+_MISSING_CALL = re.compile(r"HTTP (405|404|415) ")
+_GUARD = re.compile(r"(?i)(Operation\.TEST fails|test operation|Values are not equal)")
+_OPERATION = re.compile(r"operations?\s*\[([^\]]*)\]")
+
+
+class CollateError(ActionableError):
+    """The server answered with a refusal; ``status`` is the HTTP status, ``message`` its own words."""
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        status: int,
+        message: str,
+        causes: tuple[str, ...] = (),
+        cures: tuple[Cure, ...] = (),
+        evidence: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(title, causes=causes, cures=cures, evidence=evidence)
+        self.status = status
+        self.message = message
+
+
+class NotFoundError(CollateError):
+    """404: the entity is not there."""
+
+
+class ConflictError(CollateError):
+    """409 or 412: it is there already, or changed meanwhile."""
+
+
+class GuardFailedError(ConflictError):
+    """A patch's ``test`` operation failed: the value changed since it was read. Nothing was written."""
+
+
+class InvalidRequestError(CollateError):
+    """400, 413, 422: the server does not take the request."""
+
+
+class NotSpokenError(CollateError):
+    """This version of the server does not have the call."""
+
+
+class PlanLimitError(CollateError):
+    """429: the Collate plan does not hold more of this."""
+
+
+class ServerFailedError(CollateError):
+    """500 and above: the server failed."""
+
+
+class ForbiddenError(AuthError):
+    """403: the token is good, but a policy forbids the operation."""
+
+
+class TokenError(AuthError):
+    """401: the server does not take the token."""
+
+
+def server_message(error: HttpError) -> str:
+    """The server's own words, redacted, one line, at most 300 characters."""
+    body = error.json()
+    text = ""
+    if isinstance(body, dict):
+        text = str(body.get("message") or body.get("responseMessage") or body.get("reason") or "")
+    if not text:
+        match = re.search(
+            r'"(?:message|responseMessage)"\s*:\s*("(?:[^"\\]|\\.)*)', error.body.decode("utf-8", "replace")
+        )
+        if match is not None:
+            try:
+                text = str(json.loads(match.group(1) + '"'))
+            except ValueError:
+                text = match.group(1)
+    return redact(" ".join((text or error.excerpt(300)).split()))[:300]
+
+
+def evidence_of(error: HttpError) -> str:
+    """One line: method, path, status, the server's words."""
+    words = server_message(error)
+    record = error.record
+    line = f"{record.method} {record.host}{record.path} answered {error.status}"
+    return f'{line} "{words}"' if words else line
+
+
+def raise_for(error: TransportError, *, doing: str, version: str = "") -> NoReturn:
+    """Raise the actionable error that ``error`` means; ``doing`` completes "Collate did not …"."""
+    raise explain(error, doing=doing, version=version) from error
+
+
+def explain(error: TransportError, *, doing: str, version: str = "") -> ActionableError:
+    """The actionable error that ``error`` means."""
+    if isinstance(error, HttpError):
+        return _explain_status(error, doing, version)
+    if isinstance(error, NoAnswer):
+        return _explain_silence(error)
+    if isinstance(error, NotJson):
+        kind = error.content_type.split(";")[0] or "no content type"
+        return UnreachableError(
+            f"{error.record.host} is not the API of Collate or OpenMetadata",
+            causes=[
+                "The address is that of another web site, or a proxy or sign-in page answers in its place.",
+            ],
+            evidence=[
+                f"{error.record.method} {error.record.path} answered {error.record.status} with {kind}"
+            ],
+            cures=[
+                Cure("go_to_step", "Enter another address", "collate"),
+                Cure("advice", "Paste the address of any page of Collate from the browser."),
+                RETRY,
+            ],
+        )
+    if isinstance(error, ForeignRedirect):
+        return UnreachableError(
+            f"{error.record.host} redirects to another host",
+            causes=["It has moved, or a sign-in page stands before it. The token was not sent there."],
+            evidence=[f"{error.record.method} {error.record.path} → {error.location}"],
+            cures=[Cure("go_to_step", "Enter the new address", "collate"), RETRY],
+        )
+    return UnreachableError(redact(str(error)), cures=[RETRY])
+
+
+def _explain_status(error: HttpError, doing: str, version: str) -> ActionableError:
+    words = server_message(error)
+    evidence = (evidence_of(error),)
+    status = error.status
+    if status == 401:
+        expired = "expired" in words.lower()
+        return TokenError(
+            "The Collate token has expired" if expired else "Collate does not accept the token",
+            causes=(
+                ["Its time is over."]
+                if expired
+                else [
+                    "It was revoked or made anew, or a part of it is missing.",
+                    "It belongs to another Collate or OpenMetadata server.",
+                ]
+            ),
+            evidence=evidence,
+            cures=[
+                Cure("go_to_step", "Enter another token", "collate"),
+                Cure("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+                RETRY,
+            ],
+        )
+    if status == 403:
+        match = _OPERATION.search(words)
+        operation = f" (operation {match.group(1)})" if match is not None else ""
+        return ForbiddenError(
+            f"The Collate token may not {doing}{operation}",
+            causes=["No policy of the bot's roles allows it, or one denies it."],
+            evidence=evidence,
+            cures=[
+                Cure("advice", "Give the bot the role Ingestion bot role, or a policy with this operation."),
+                Cure("go_to_step", "Enter another token", "collate"),
+                RETRY,
+            ],
+        )
+    missing = _MISSING_CALL.search(words) if status == 500 else None
+    if status == 405 or missing is not None or (status == 404 and words.startswith("HTTP 404")):
+        spoken = f"OpenMetadata {version}" if version else "This version of OpenMetadata"
+        return NotSpokenError(
+            f"{spoken} has no way to {doing}",
+            status=status,
+            message=words,
+            causes=("The call came with a later version.",),
+            evidence=evidence,
+        )
+    if status == 404:
+        return NotFoundError(
+            f"Collate has nothing to {doing}", status=status, message=words, evidence=evidence, cures=(RETRY,)
+        )
+    if _GUARD.search(words) and status in (400, 409, 412, 422, 500):
+        return GuardFailedError(
+            f"It changed in Collate meanwhile: did not {doing}",
+            status=status,
+            message=words,
+            causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
+            evidence=evidence,
+            cures=(Cure("retry", "Plan again"),),
+        )
+    if status in (409, 412):
+        return ConflictError(
+            f"Collate did not {doing}: it is there already or changed meanwhile",
+            status=status,
+            message=words,
+            evidence=evidence,
+            cures=(RETRY,),
+        )
+    if status == 429:
+        return PlanLimitError(
+            f"Collate's plan does not allow to {doing}",
+            status=status,
+            message=words,
+            causes=("A limit of the plan is reached; it is no speed limit, so waiting does not help.",),
+            evidence=evidence,
+            cures=(Cure("advice", "Settings → Preferences → Plan shows the limits and their use."),),
+        )
+    if status < 500:
+        return InvalidRequestError(
+            f"Collate did not {doing}: {words}" if words else f"Collate did not {doing}",
+            status=status,
+            message=words,
+            evidence=evidence,
+            cures=(RETRY,),
+        )
+    return ServerFailedError(
+        f"Collate failed to {doing}",
+        status=status,
+        message=words,
+        causes=("A part of the server is down or overloaded (database, search, pipeline service).",),
+        evidence=evidence,
+        cures=(RETRY,),
+    )
+
+
+_SILENCE = {
+    "name": (
+        "The host {host} is not known",
+        "The address is misspelt, or only known inside a VPN.",
+    ),
+    "refused": ("{host} refuses connections", "The server is down, or it listens on another port."),
+    "timeout": (
+        "{host} did not answer in time",
+        "It is overloaded, or a firewall drops the packets.",
+    ),
+    "tls": (
+        "No secure connection to {host}",
+        "Its certificate is not trusted here, often a proxy's.",
+    ),
+    "proxy": ("The proxy before {host} failed", "The proxy's address or its password is wrong."),
+    "closed": ("{host} closed the connection", "The server restarted, or something on the way cut it off."),
+}
+
+
+def _explain_silence(error: NoAnswer) -> UnreachableError:
+    title, cause = _SILENCE[error.kind]
+    cures = [RETRY, Cure("go_to_step", "Enter another address", "collate")]
+    if error.kind == "tls":
+        cures.insert(0, Cure("advice", "Set SSL_CERT_FILE to a bundle with your company's certificate."))
+    return UnreachableError(
+        title.format(host=error.host), causes=[cause], evidence=[redact(error.detail)], cures=cures
+    )

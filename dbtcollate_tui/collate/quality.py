@@ -1,0 +1,165 @@
+"""Test definitions, suites, cases and results."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
+
+from dbtcollate_tui.collate.errors import ConflictError, NotFoundError
+from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, split_fqn
+from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
+from dbtcollate_tui.collate.server import ServerCalls
+
+CASE_FIELDS = ("testDefinition", "testSuite")
+
+
+class QualityCalls(ServerCalls):
+    """Calls about data quality; bodies in the newest form, sent in the server's."""
+
+    async def test_definition(self, name: str) -> TestDefinition | None:
+        """A test definition by its name."""
+        return await self.find(
+            TestDefinition,
+            f"/dataQuality/testDefinitions/name/{path_segment(name)}",
+            doing="show the test definition",
+        )
+
+    async def put_test_definition(
+        self,
+        name: str,
+        *,
+        entity_type: Literal["TABLE", "COLUMN"],
+        description: str = "",
+        parameters: Sequence[str] = (),
+    ) -> TestDefinition:
+        """Make a dbt test's definition, or update the one that is there."""
+        body: dict[str, Any] = {
+            "name": name,
+            "entityType": entity_type,
+            "testPlatforms": [self.dialect.dbt_platform],
+            "parameterDefinition": [
+                {"name": item, "displayName": item, "required": False} for item in parameters
+            ],
+        }
+        if description or self.dialect.description_required:
+            body["description"] = description or f"The dbt test {name}."
+        return await self.put(
+            TestDefinition, "/dataQuality/testDefinitions", body, doing="make the test definition"
+        )
+
+    async def put_test_suite(self, table_fqn: str) -> TestSuite:
+        """Make a table's own suite, or give the one that is there."""
+        key = "basicEntityReference" if self.dialect.posts_results else "executableEntityReference"
+        path = "basic" if self.dialect.at_least(1, 7) else "executable"
+        body = {"name": join_fqn(*split_fqn(table_fqn), "testSuite"), key: table_fqn}
+        if self.dialect.description_required:
+            body["description"] = f"Tests of {table_fqn}"
+        return await self.put(TestSuite, f"/dataQuality/testSuites/{path}", body, doing="make the test suite")
+
+    async def test_cases(self, table_fqn: str, fields: Sequence[str] = CASE_FIELDS) -> list[TestCase]:
+        """The test cases of a table and its columns."""
+        params: dict[str, str | int | bool] = {
+            "entityLink": entity_link(table_fqn),
+            "includeAllTests": True,
+            "fields": self.dialect.fields(fields),
+        }
+        try:
+            return [
+                case
+                async for page in self.pages(
+                    TestCase, "/dataQuality/testCases", params=params, doing="list test cases"
+                )
+                for case in page
+            ]
+        except NotFoundError:
+            return []
+
+    async def all_test_cases(self, fields: Sequence[str] = CASE_FIELDS) -> AsyncIterator[TestCase]:
+        """Every test case of the server, one page in memory at a time."""
+        params: dict[str, str | int | bool] = {"fields": self.dialect.fields(fields)}
+        async for page in self.pages(
+            TestCase, "/dataQuality/testCases", params=params, doing="list test cases"
+        ):
+            for case in page:
+                yield case
+
+    async def test_case(self, fqn: str, fields: Sequence[str] = CASE_FIELDS) -> TestCase | None:
+        """A test case by its FQN (table, column if any, name)."""
+        return await self.find(
+            TestCase,
+            f"/dataQuality/testCases/name/{path_segment(fqn)}",
+            params={"fields": self.dialect.fields(fields)},
+            doing="show the test case",
+        )
+
+    async def put_test_case(
+        self,
+        name: str,
+        *,
+        definition: str,
+        table_fqn: str,
+        column: str | None = None,
+        description: str = "",
+        parameters: Mapping[str, str] | None = None,
+        suite_fqn: str | None = None,
+    ) -> TestCase:
+        """Make a test case, or update the one that is there.
+
+        ``suite_fqn`` is sent to old servers only, which need it (see `Dialect.needs_test_suite`).
+        """
+        body: dict[str, Any] = {
+            "name": name,
+            "testDefinition": definition,
+            "entityLink": entity_link(table_fqn, column),
+            "parameterValues": [{"name": k, "value": v} for k, v in (parameters or {}).items()],
+        }
+        if description:
+            body["description"] = description
+        if self.dialect.needs_test_suite and suite_fqn is not None:
+            body["testSuite"] = suite_fqn
+        return await self.put(TestCase, "/dataQuality/testCases", body, doing="make the test case")
+
+    async def patch_test_case(self, case_id: str, ops: Sequence[Mapping[str, Any]]) -> TestCase:
+        """Apply an RFC 6902 patch to a test case."""
+        return await self.patch_entity(
+            TestCase, f"/dataQuality/testCases/{path_segment(case_id)}", ops, doing="change the test case"
+        )
+
+    async def test_case_results(self, fqn: str, since_ms: int, until_ms: int) -> list[TestCaseResult]:
+        """The results of a test case between two times (ms since 1970), newest first."""
+        name = path_segment(fqn)
+        path = f"testCaseResults/{name}" if self.dialect.posts_results else f"{name}/testCaseResult"
+        try:
+            answer = await self.call(
+                "GET",
+                f"/dataQuality/testCases/{path}",
+                params={"startTs": since_ms, "endTs": until_ms},
+                doing="list test results",
+            )
+        except NotFoundError:
+            return []
+        items = (answer.json() or {}).get("data") or []
+        results = [TestCaseResult.model_validate(item) for item in items]
+        return sorted(results, key=lambda result: result.timestamp, reverse=True)
+
+    async def add_test_case_result(self, fqn: str, body: Mapping[str, Any]) -> bool:
+        """Write one result (``timestamp`` ms, ``testCaseStatus``, ``testResultValue``, …).
+
+        ``False`` where a result of that time is there already, which newer servers keep.
+        """
+        name = path_segment(fqn)
+        doing = "write the test result"
+        if not self.dialect.posts_results:
+            await self.call(
+                "PUT", f"/dataQuality/testCases/{name}/testCaseResult", body=dict(body), doing=doing
+            )
+            return True
+        try:
+            await self.call(
+                "POST",
+                f"/dataQuality/testCases/testCaseResults/{name}",
+                body=dict(body),
+                doing=doing,
+                repeatable=True,
+            )
+        except ConflictError:
+            return False
+        return True

@@ -1,0 +1,300 @@
+"""The base of the client: one transport, errors mapped, connecting, and what the token may do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from dbtcollate_tui.collate.capabilities import Capabilities, read_capabilities
+from dbtcollate_tui.collate.dialect import NEWEST, Dialect
+from dbtcollate_tui.collate.errors import (
+    BOTS_PAGE,
+    InvalidRequestError,
+    NotFoundError,
+    ServerFailedError,
+    TokenError,
+    explain,
+    raise_for,
+)
+from dbtcollate_tui.collate.models import Entity, ServerVersion, User
+from dbtcollate_tui.collate.patch import is_repeatable
+from dbtcollate_tui.collate.tokens import read_jwt
+from dbtcollate_tui.errors import ActionableError, Cure, UnreachableError
+from dbtcollate_tui.transport import (
+    Answer,
+    NotJson,
+    Params,
+    RequestLog,
+    Retrying,
+    RetryPolicy,
+    Timeouts,
+    Transport,
+    TransportError,
+)
+
+M = TypeVar("M", bound=Entity)
+
+PAGE_SIZES = (1000, 250, 50, 10)
+SLOW_PAGE_SECONDS = 15.0
+JSON_PATCH = "application/json-patch+json"
+RETRIED = frozenset({502, 503, 504})
+
+
+class ServerCalls:
+    """A connection to one server. ``dialect`` is there after `connect`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: SecretStr,
+        *,
+        request_log: RequestLog | None = None,
+        on_retry: Callable[[Retrying], None] | None = None,
+        retries: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._token = token
+        self._dialect: Dialect | None = None
+        self._user: User | None = None
+        self.transport = Transport(
+            f"{self.base_url}/api/v1",
+            token,
+            request_log=request_log,
+            on_retry=on_retry,
+            timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=60.0),
+            retries=retries if retries is not None else RetryPolicy(total_seconds=120.0, statuses=RETRIED),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.transport.aclose()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this server is spoken to; raises ``RuntimeError`` before `connect`."""
+        if self._dialect is None:
+            raise RuntimeError("connect() comes before everything else")
+        return self._dialect
+
+    async def connect(self) -> Dialect:
+        """Check the token's shape and expiry, read the version, prove the token; gives the dialect.
+
+        Raises `TokenError` before any request where the token is no JWT or has expired.
+        """
+        self._check_token()
+        version = await self.version()
+        try:
+            dialect = Dialect.of(version.version)
+        except ValueError:
+            dialect = await self._probe_dialect(version.version)
+        self._dialect = dialect
+        self._user = await self.logged_in_user()
+        return dialect
+
+    async def version(self) -> ServerVersion:
+        """The server's version; needs no token."""
+        answer = await self.call("GET", "/system/version", doing="tell its version")
+        return _model(ServerVersion, answer, "tell its version")
+
+    async def logged_in_user(self) -> User:
+        """Whom the token belongs to; proves the token."""
+        return await self.get(User, "/users/loggedInUser", doing="tell whom the token belongs to")
+
+    async def capabilities(self) -> Capabilities:
+        """What the token may do; every answer is "unknown" where the server does not tell."""
+        try:
+            answer = await self.call("GET", "/permissions", doing="tell what the token may do")
+            return read_capabilities(answer.json())
+        except (NotJson, ActionableError) as error:
+            if isinstance(error, TokenError | UnreachableError):
+                raise
+            return Capabilities()
+
+    def _check_token(self) -> None:
+        facts = read_jwt(self._token)
+        cures = [
+            Cure("go_to_step", "Enter another token", "collate"),
+            Cure("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+        ]
+        if not facts.is_jwt:
+            raise TokenError(
+                "This is not a Collate token",
+                causes=[
+                    "A Collate token is a JWT: three parts joined by dots, beginning with eyJ.",
+                    "A part of it is missing.",
+                ],
+                evidence=[f"{facts.length} characters, not a JWT"],
+                cures=cures,
+            )
+        if facts.expires_at is not None and facts.expired:
+            raise TokenError(
+                "The Collate token has expired",
+                causes=[f"It was valid until {facts.expires_at:%Y-%m-%d %H:%M} UTC."],
+                evidence=[f"JWT of {facts.name or 'an unnamed user'}, read here; nothing was sent"],
+                cures=cures,
+            )
+
+    async def _probe_dialect(self, text: str) -> Dialect:
+        """Tell old servers from new ones by a field name, where the version is unreadable."""
+        old = False
+        try:
+            await self.call("GET", "/tables", params={"limit": 1, "fields": "owners"}, doing="list tables")
+        except InvalidRequestError as error:
+            if "Invalid field name" not in error.message:
+                raise
+            old = True
+        numbers = (1, 1, 0) if old else (*NEWEST, 0)
+        shown = f"{numbers[0]}.{numbers[1]}"
+        return Dialect(
+            text or shown,
+            numbers,
+            f"The server's version {text!r} is not readable. It is spoken to as {shown}.",
+        )
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        params: Params | None = None,
+        body: object | None = None,
+        content_type: str = "application/json",
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """One request below ``/api/v1``; ``doing`` completes "Collate did not …" in the error."""
+        try:
+            answer = await self.transport.request(
+                method,
+                path,
+                params=params,
+                json_body=body,
+                content_type=content_type,
+                repeatable=repeatable,
+            )
+            kind = answer.headers.get("content-type", "")
+            if "html" in kind.lower():
+                raise NotJson(answer.record, kind, answer.content[:500])
+            return answer
+        except TransportError as error:
+            raise_for(error, doing=doing, version=self._dialect.text if self._dialect else "")
+
+    async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
+        """One entity."""
+        return _model(model, await self.call("GET", path, params=params, doing=doing), doing)
+
+    async def find(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M | None:
+        """One entity, or ``None`` where it is not there or was deleted."""
+        try:
+            return await self.get(model, path, doing=doing, params=params)
+        except NotFoundError:
+            return None
+
+    async def put(self, model: type[M], path: str, body: Mapping[str, Any], *, doing: str) -> M:
+        """Create or update by ``PUT``; gives the entity."""
+        return _model(model, await self.call("PUT", path, body=dict(body), doing=doing), doing)
+
+    async def patch_entity(
+        self, model: type[M], path: str, ops: Sequence[Mapping[str, Any]], *, doing: str
+    ) -> M:
+        """Apply an RFC 6902 patch; sent again after a failure only where that cannot apply it twice."""
+        answer = await self.call(
+            "PATCH",
+            path,
+            body=[dict(op) for op in ops],
+            content_type=JSON_PATCH,
+            doing=doing,
+            repeatable=is_repeatable(ops),
+        )
+        return _model(model, answer, doing)
+
+    async def pages(
+        self,
+        model: type[M],
+        path: str,
+        *,
+        doing: str,
+        params: Params | None = None,
+        sizes: tuple[int, ...] = PAGE_SIZES,
+    ) -> AsyncIterator[list[M]]:
+        """The pages of a list, one in memory at a time.
+
+        A page that the server refuses for its size, or that fails or comes slowly, is asked for again or
+        followed by smaller ones.
+        """
+        left = list(sizes)
+        after: str | None = None
+        while True:
+            query: dict[str, str | int | bool] = dict(params or {})
+            query["limit"] = left[0]
+            if after is not None:
+                query["after"] = after
+            try:
+                answer = await self.call("GET", path, params=query, doing=doing)
+            except (InvalidRequestError, ServerFailedError, UnreachableError) as error:
+                if len(left) == 1 or not _size_may_matter(error):
+                    raise
+                left.pop(0)
+                continue
+            content = await asyncio.to_thread(_page, model, answer, doing)
+            if answer.record.seconds > SLOW_PAGE_SECONDS and len(left) > 1:
+                left.pop(0)
+            yield content[0]
+            after = content[1]
+            if after is None:
+                return
+
+
+def _size_may_matter(error: ActionableError) -> bool:
+    if isinstance(error, InvalidRequestError):
+        return error.status == 413 or "limit" in error.message.lower()
+    if isinstance(error, ServerFailedError):
+        return True
+    return "in time" in error.title or "closed the connection" in error.title
+
+
+def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | None]:
+    try:
+        body = answer.json()
+        items = [model.model_validate(item) for item in body["data"]]
+        after = (body.get("paging") or {}).get("after")
+    except NotJson as error:
+        raise explain(error, doing=doing) from error
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(answer, doing, error) from None
+    return items, str(after) if after else None
+
+
+def _model(model: type[M], answer: Answer, doing: str) -> M:
+    try:
+        return model.model_validate(answer.json())
+    except NotJson as error:
+        raise_for(error, doing=doing)
+    except ValidationError as error:
+        raise _unreadable(answer, doing, error) from None
+
+
+def _unreadable(answer: Answer, doing: str, error: Exception) -> ActionableError:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    else:
+        what = "it is not a list of entities"
+    record = answer.record
+    return ServerFailedError(
+        f"Collate's answer could not be read: did not {doing}",
+        status=answer.status,
+        message=what,
+        causes=(
+            "The server is of a version that this program does not know, or a proxy changed the answer.",
+        ),
+        evidence=(f"{record.method} {record.host}{record.path} answered {answer.status}; {what}",),
+    )
