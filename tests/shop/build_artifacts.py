@@ -1,9 +1,10 @@
 """Build the artifacts that the sandbox serves, by really running dbt on the project beside this file.
 
-`python tests/shop/build_artifacts.py` makes a virtual environment with the pinned dbt-core and dbt-duckdb in a
-temporary folder, plays three runs as dbt Cloud would (a failing step ends the run, the steps after it are skipped)
-and writes the package data of the sandbox: `runs.json`, `warehouse.json` and the files themselves, each once, under
-`store/`. It takes about two minutes and needs a Python package index.
+`python tests/shop/build_artifacts.py` makes a virtual environment with the pinned dbt-core and dbt-duckdb in
+a temporary folder, plays three runs as dbt Cloud would (a failing step ends the run, the steps after it are
+skipped) and writes the package data of the sandbox: `runs.json`, `warehouse.json` and the files themselves,
+each once, under `store/`. It takes about a minute and needs a Python package index. Where a run ends
+otherwise than its scenario says, the data stay as they were.
 
 The only change made to what dbt wrote: the temporary folder's path is cut off, so that the project stands at
 `/usr/app/shop` in every artifact and log. Times are dbt's own.
@@ -28,7 +29,10 @@ PINNED = {"dbt-core": "1.10.23", "dbt-duckdb": "1.9.6", "duckdb": "2.0.1"}
 PROJECT = Path(__file__).resolve().parent
 DATA = PROJECT.parents[1] / "dbtcollate_tui" / "sandbox" / "data"
 ARTIFACTS = ("manifest.json", "run_results.json", "sources.json", "catalog.json")
-NOT_CLONED = ("build_artifacts.py", "variants", "profiles.yml", "target", "logs", "shop.duckdb", "__pycache__")
+NOT_CLONED = (
+    *("build_artifacts.py", "variants", "profiles.yml", "__pycache__"),
+    *("target", "logs", "dbt_packages", "package-lock.yml", ".user.yml", "*.duckdb*"),
+)
 
 SUCCESS, ERROR, SKIPPED = 10, 20, 30
 HUMANIZED = {SUCCESS: "Success", ERROR: "Error", SKIPPED: "Skipped"}
@@ -51,7 +55,8 @@ create table raw.web_events (
     url varchar, occurred_at timestamp with time zone not null);
 create table raw.search_queries (query_id bigint not null, query_text varchar, hits integer, asked_on date);
 create view raw.web_sessions as
-    select session_id, min(occurred_at) as began_at, count(*) as events from raw.web_events group by session_id;
+    select session_id, min(occurred_at) as began_at, count(*) as events
+    from raw.web_events group by session_id;
 create table marts.manual_targets (month date not null, category varchar, target_amount decimal(12, 2));
 """
 
@@ -71,11 +76,12 @@ json.dump(rows, sys.stdout)
 
 @dataclass(frozen=True)
 class Scenario:
-    """One run to play: its name, its job, the commands, the variant of the project and the target schema."""
+    """One run to play: its job, its commands, how it ends, the variants of the project laid over it."""
 
     name: str
     job: str
     commands: tuple[str, ...]
+    ends: int
     git_branch: str = "main"
     variants: tuple[str, ...] = ()
     schema_override: str | None = None
@@ -83,12 +89,13 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("nightly-success", "nightly", NIGHTLY),
-    Scenario("nightly-failed", "nightly", NIGHTLY, variants=("bad_orders",)),
+    Scenario("nightly-success", "nightly", NIGHTLY, SUCCESS),
+    Scenario("nightly-failed", "nightly", NIGHTLY, ERROR, variants=("bad_orders",)),
     Scenario(
         "ci",
         "ci",
         ("dbt build --select stg_orders+",),
+        SUCCESS,
         git_branch="accept-lost-orders",
         variants=("bad_orders", "accept_lost"),
         schema_override="dbt_cloud_pr_1002_42",
@@ -194,13 +201,14 @@ def dbt(shop: Workshop, scenario: Scenario, command: str) -> tuple[int, bytes]:
     for name in ARTIFACTS:
         (shop.clone / "target" / name).unlink(missing_ok=True)
     words = [str(shop.bin / "dbt"), *command.split()[1:]]
-    done = subprocess.run(words, cwd=shop.clone, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.returncode, done.stdout
+    done = subprocess.run(words, cwd=shop.clone, env=environment, capture_output=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 def play(shop: Workshop, scenario: Scenario) -> dict[str, object]:
     """Play a run step by step and return its description for runs.json."""
     steps: list[dict[str, object]] = []
+    written: set[str] = set()
     failed = False
     began = now()
     git_sha = ""
@@ -226,6 +234,7 @@ def play(shop: Workshop, scenario: Scenario) -> dict[str, object]:
                 path = shop.clone / "target" / artifact
                 if path.exists():
                     files[artifact] = shop.keep(path.read_bytes(), "json")
+            written.update(files)
         finished = now()
         failed = status == ERROR
         steps.append(
@@ -241,7 +250,6 @@ def play(shop: Workshop, scenario: Scenario) -> dict[str, object]:
             }
         )
         print(f"{scenario.name:<16} {index} {HUMANIZED[status]:<8} {name}", flush=True)
-    written = {artifact for step in steps for artifact in step["files"]}  # type: ignore[attr-defined]
     return {
         "name": scenario.name,
         "job": scenario.job,
@@ -262,17 +270,17 @@ def play(shop: Workshop, scenario: Scenario) -> dict[str, object]:
 
 def read_warehouse(shop: Workshop) -> list[dict[str, object]]:
     """Every table and view of the warehouse with its columns, out of duckdb's information_schema."""
-    tables: dict[tuple[str, str], dict[str, object]] = {}
-    for database, schema, name, kind, column, data_type, position, nullable in json.loads(shop.python(DUMP_COLUMNS)):
-        table = tables.setdefault(
-            (schema, name), {"database": database, "schema": schema, "name": name, "type": kind, "columns": []}
-        )
-        columns = table["columns"]
-        assert isinstance(columns, list)
-        columns.append(
-            {"name": column, "data_type": data_type, "ordinal_position": position, "nullable": nullable == "YES"}
-        )
-    return list(tables.values())
+    columns: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for *table, name, data_type, position, nullable in json.loads(shop.python(DUMP_COLUMNS)):
+        column = {
+            "name": name,
+            "data_type": data_type,
+            "ordinal_position": position,
+            "nullable": nullable == "YES",
+        }
+        columns.setdefault(tuple(table), []).append(column)
+    keys = ("database", "schema", "name", "type")
+    return [dict(zip(keys, table, strict=True)) | {"columns": rows} for table, rows in columns.items()]
 
 
 def write_json(path: Path, value: object) -> None:
@@ -290,6 +298,8 @@ def build(root: Path) -> None:
     warehouse: list[dict[str, object]] = []
     for scenario in SCENARIOS:
         runs.append(play(shop, scenario))
+        if runs[-1]["status"] != scenario.ends:
+            raise SystemExit(f"{scenario.name} ended with status {runs[-1]['status']}, not {scenario.ends}")
         if scenario.name == "nightly-success":
             warehouse = read_warehouse(shop)
             shop.state.mkdir()
@@ -302,7 +312,7 @@ def build(root: Path) -> None:
     write_json(DATA / "runs.json", {"versions": PINNED, "runs": runs})
     write_json(DATA / "warehouse.json", {"tables": warehouse})
     size = sum(path.stat().st_size for path in DATA.rglob("*") if path.is_file())
-    print(f"{len(runs)} runs, {len(warehouse)} tables, {len(shop.blobs)} files, {size / 1e6:.2f} MB in {DATA.name}/")
+    print(f"{len(runs)} runs, {len(warehouse)} tables, {len(shop.blobs)} files, {size / 1e6:.2f} MB")
 
 
 def main() -> int:
