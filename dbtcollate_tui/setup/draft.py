@@ -1,0 +1,128 @@
+"""What the guided setup has been told so far; saved after each step, never with a secret."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.settings.model import (
+    CollateSettings,
+    DbtCloudSettings,
+    PipelineSettings,
+    Profile,
+    RunRule,
+    SyncOptions,
+)
+
+
+class Step(StrEnum):
+    """The questions in their order."""
+
+    ADDRESS = "address"
+    DBT_TOKEN = "dbt_token"  # noqa: S105
+    ACCOUNT = "account"
+    PROJECT = "project"
+    JOB = "job"
+    COLLATE = "collate"
+    SERVICE = "service"
+    OPTIONS = "options"
+    REVIEW = "review"
+
+
+ORDER = tuple(Step)
+
+
+class SetupDraft(BaseModel):
+    """The answers so far. ``any_project`` and ``any_job`` are answers too: the guide's empty filters.
+
+    ``address_*`` is what the pasted address said, kept so that its project and job are proposed later.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    profile_name: str = ""
+    reached: Step = Step.ADDRESS
+    address_text: str = ""
+    address_account_id: int | None = None
+    address_project_id: int | None = None
+    address_job_id: int | None = None
+    dbt_base_url: str = ""
+    account_id: int | None = None
+    account_name: str = ""
+    project_id: int | None = None
+    project_name: str = ""
+    any_project: bool = False
+    job_id: int | None = None
+    job_name: str = ""
+    any_job: bool = False
+    run_rule: RunRule = "newest_successful"
+    collate_address: str = ""
+    collate_base_url: str = ""
+    service: str = ""
+    options: SyncOptions = SyncOptions()
+    pipeline: PipelineSettings = PipelineSettings()
+
+    def profile(self) -> Profile:
+        """The profile that these answers make; raises `UsageError` naming the first missing answer."""
+        missing = [
+            step
+            for step, answered in (
+                (Step.DBT_TOKEN, bool(self.dbt_base_url)),
+                (Step.ACCOUNT, self.account_id is not None),
+                (Step.JOB, self.job_id is not None or self.any_job),
+                (Step.COLLATE, bool(self.collate_base_url)),
+                (Step.SERVICE, bool(self.service)),
+                (Step.REVIEW, bool(self.profile_name)),
+            )
+            if not answered
+        ]
+        if missing or self.account_id is None:
+            step = missing[0]
+            raise UsageError(
+                f"The setup is not complete: {step.value.replace('_', ' ')} has no answer",
+                cures=[Cure("go_to_step", f"Answer {step.value.replace('_', ' ')}", step.value)],
+            )
+        return Profile(
+            name=self.profile_name,
+            dbt_cloud=DbtCloudSettings(
+                base_url=self.dbt_base_url,
+                account_id=self.account_id,
+                account_name=self.account_name,
+                project_id=self.project_id,
+                project_name=self.project_name,
+                job_id=self.job_id,
+                job_name=self.job_name,
+                run_rule=self.run_rule,
+            ),
+            collate=CollateSettings(base_url=self.collate_base_url, service=self.service),
+            options=self.options,
+            pipeline=self.pipeline,
+        )
+
+
+def draft_of(profile: Profile) -> SetupDraft:
+    """A profile's answers, for editing it."""
+    dbt_cloud = profile.dbt_cloud
+    return SetupDraft(
+        profile_name=profile.name,
+        reached=Step.REVIEW,
+        address_text=dbt_cloud.base_url,
+        address_account_id=dbt_cloud.account_id,
+        dbt_base_url=dbt_cloud.base_url,
+        account_id=dbt_cloud.account_id,
+        account_name=dbt_cloud.account_name,
+        project_id=dbt_cloud.project_id,
+        project_name=dbt_cloud.project_name,
+        any_project=dbt_cloud.project_id is None,
+        job_id=dbt_cloud.job_id,
+        job_name=dbt_cloud.job_name,
+        any_job=dbt_cloud.job_id is None,
+        run_rule=dbt_cloud.run_rule,
+        collate_address=profile.collate.base_url,
+        collate_base_url=profile.collate.base_url,
+        service=profile.collate.service,
+        options=profile.options,
+        pipeline=profile.pipeline,
+    )
