@@ -64,15 +64,17 @@ class Node:
     source_name: str | None = None
     relation_name: str | None = None
     in_catalog: bool = False
+    custom_properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DbtTest:
     """A data or unit test.
 
-    ``test_name`` is the generic test's (``not_null``), qualified by its package where it has one
-    (``dbt_utils.expression_is_true``); for singular and unit tests it is ``name``. ``attached_node`` is the
-    unique_id of the node under test, ``None`` where the manifest does not tell. ``kwargs`` leaves out
+    ``test_name`` is the generic test's (``not_null``), ``namespace`` the package it comes from where that is
+    not the project's own (``dbt_utils``); for singular and unit tests ``test_name`` is ``name``.
+    ``attached_node`` is the unique_id of the node under test: of a ``relationships`` test the referring one,
+    of a singular test the first node that it reads; ``None`` where nothing tells. ``kwargs`` leaves out
     ``model`` and ``column_name``.
     """
 
@@ -80,6 +82,7 @@ class DbtTest:
     name: str
     kind: TestKind
     test_name: str
+    namespace: str | None = None
     kwargs: Mapping[str, object] = field(default_factory=dict)
     column_name: str | None = None
     attached_node: str | None = None
@@ -89,7 +92,6 @@ class DbtTest:
     tags: tuple[str, ...] = ()
     package_name: str = ""
     original_file_path: str = ""
-    compiled_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,130 @@
+"""What people write in ``meta``, ``tags`` and ``owner``, in the shapes they write it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from sys import intern
+
+from dbtcollate_tui.artifacts.shapes import Meta, Tags
+
+_ABSENT = frozenset({"none", "null", ""})
+
+
+class Notes:
+    """Sentences for the person; a repeated finding is one sentence with its count and first place."""
+
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+        self._counts: Counter[str] = Counter()
+        self._firsts: dict[str, str] = {}
+
+    def add(self, sentence: str) -> None:
+        """Add one sentence."""
+        self._sentences.append(sentence)
+
+    def count(self, finding: str, place: str) -> None:
+        """Count a finding; the sentence is made when the notes are read."""
+        self._counts[finding] += 1
+        self._firsts.setdefault(finding, place)
+
+    def sentences(self) -> tuple[str, ...]:
+        """All notes, the single ones first."""
+        counted = (
+            f"{finding}: {n:,}, first at {self._firsts[finding]}." for finding, n in self._counts.items()
+        )
+        return (*self._sentences, *counted)
+
+
+@dataclass(slots=True)
+class MetaFacts:
+    """What the ``meta`` blocks of one node or column say."""
+
+    owners: tuple[str, ...] = ()
+    tier: str | None = None
+    tags: tuple[str, ...] = ()
+    glossary: tuple[str, ...] = ()
+    domain: str | None = None
+    custom_properties: Mapping[str, object] = field(default_factory=dict)
+    description: str = ""
+
+
+NO_FACTS = MetaFacts()
+
+
+def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFacts:
+    """Read a node's ``meta`` blocks, the more binding one first.
+
+    ``meta.openmetadata.owner`` of any block wins over ``meta.owner`` of any. A tier without its
+    classification gets it (``Tier1`` → ``Tier.Tier1``); tags without one are left out, with a note.
+    """
+    present = [block for block in blocks if block is not None]
+    if not present:
+        return NO_FACTS
+    settings: dict[str, object] = {}
+    for block in present:
+        for value in (block.openmetadata, block.open_metadata):
+            if isinstance(value, dict):
+                settings = {**value, **settings}
+            elif value is not None:
+                notes.count("meta.openmetadata is not a mapping and is left out", place)
+    facts = MetaFacts(owners=owners_of(settings.get("owner"), *(block.owner for block in present)))
+    facts.description = next((b.description for b in present if isinstance(b.description, str)), "")
+    if not settings:
+        return facts
+    facts.glossary = _texts(settings.get("glossary"))
+    facts.tier = next((t if "." in t else f"Tier.{t}" for t in _texts(settings.get("tier"))), None)
+    facts.domain = next(iter(_texts(settings.get("domain"))), None)
+    named = _texts(settings.get("tags"))
+    facts.tags = tuple(tag for tag in named if "." in tag)
+    for tag in named:
+        if "." not in tag:
+            notes.count(
+                "Tags of meta.openmetadata without a classification are left out", f"{place}, '{tag}'"
+            )
+    properties = settings.get("customProperties")
+    if isinstance(properties, dict):
+        facts.custom_properties = properties
+    return facts
+
+
+def owners_of(*candidates: object) -> tuple[str, ...]:
+    """The owners of the first candidate that names any.
+
+    A candidate is a name, a mapping with an e-mail address (which wins) or a name, or a list of these.
+    """
+    for candidate in candidates:
+        found: dict[str, None] = {}
+        for item in candidate if isinstance(candidate, list) else (candidate,):
+            if isinstance(item, dict):
+                emails = _texts(item.get("email"))
+                found.update(dict.fromkeys(emails or _texts(item.get("name"))))
+            else:
+                found.update(dict.fromkeys(_texts(item)))
+        if found:
+            return tuple(found)
+    return ()
+
+
+def tags_of(*places: Tags) -> tuple[str, ...]:
+    """The tags of all places, each once, in order; a lone text is one tag."""
+    found: dict[str, None] = {}
+    for tags in places:
+        found.update(dict.fromkeys(_texts(tags)))
+    return tuple(found)
+
+
+def name_or_none(name: str | None) -> str | None:
+    """A database's or schema's name; dbt's spelt-out "none" and "null" are absent."""
+    return None if name is None or name.strip().lower() in _ABSENT else intern(name)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else (value,)
+    texts = (
+        str(item).strip()
+        for item in items
+        if isinstance(item, str | int | float) and not isinstance(item, bool)
+    )
+    return tuple(intern(text) for text in texts if text)

@@ -1,0 +1,227 @@
+"""The fields of dbt's artifacts that are used, over all their versions; every other key is skipped.
+
+The names are those of dbt's published JSON schemas. A field that only some versions have is optional.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+Scalar = str | int | float | bool | None
+Tags = str | list[Scalar] | None
+
+
+class Metadata(Struct):
+    """The ``metadata`` of every artifact."""
+
+    dbt_schema_version: str | None = None
+    dbt_version: str | None = None
+    generated_at: str | None = None
+    invocation_id: str | None = None
+    project_name: str | None = None
+    project_id: str | None = None
+    adapter_type: str | None = None
+
+
+class Meta(Struct):
+    """A ``meta`` block; its values are the person's own, so of any shape."""
+
+    openmetadata: object = None
+    open_metadata: object = None
+    open_metadata_fqn: object = None
+    owner: object = None
+    description: object = None
+
+
+class ColumnConfig(Struct):
+    """A column's ``config`` (dbt 1.10 and later)."""
+
+    meta: Meta | None = None
+    tags: Tags = None
+
+
+class ManifestColumn(Struct):
+    """A column as documented in the project."""
+
+    name: str | None = None
+    description: str | None = None
+    data_type: str | None = None
+    meta: Meta | None = None
+    tags: Tags = None
+    config: ColumnConfig | None = None
+
+
+class NodeConfig(Struct):
+    """A node's ``config``."""
+
+    enabled: bool | None = None
+    materialized: str | None = None
+    severity: str | None = None
+    meta: Meta | None = None
+    tags: Tags = None
+    target_database: str | None = None
+    target_schema: str | None = None
+
+
+class DependsOn(Struct):
+    """The unique_ids a node reads."""
+
+    nodes: list[str] | None = None
+
+
+class TestMetadata(Struct):
+    """What makes a data test a generic one."""
+
+    name: str
+    namespace: str | None = None
+    kwargs: dict[str, object] | None = None
+
+
+class Owner(Struct):
+    """An exposure's owner."""
+
+    name: object = None
+    email: object = None
+
+
+class ManifestNode(Struct):
+    """Any entry of ``nodes``, ``sources``, ``disabled``, ``exposures`` or ``unit_tests``."""
+
+    resource_type: str | None = None
+    name: str | None = None
+    alias: str | None = None
+    identifier: str | None = None
+    source_name: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    relation_name: str | None = None
+    package_name: str | None = None
+    original_file_path: str | None = None
+    description: str | None = None
+    tags: Tags = None
+    meta: Meta | None = None
+    config: NodeConfig | None = None
+    columns: dict[str, ManifestColumn] | None = None
+    depends_on: DependsOn | None = None
+    raw_code: str | None = None
+    raw_sql: str | None = None
+    compiled_code: str | None = None
+    compiled_sql: str | None = None
+    test_metadata: TestMetadata | None = None
+    column_name: str | None = None
+    attached_node: str | None = None
+    tested_node_unique_id: str | None = None
+    model: str | None = None
+    type: str | None = None
+    label: str | None = None
+    url: str | None = None
+    maturity: str | None = None
+    owner: Owner | None = None
+
+
+class Manifest(Struct):
+    """``manifest.json``; the entries stay undecoded until they are needed, one at a time."""
+
+    nodes: dict[str, Raw]
+    metadata: Metadata | None = None
+    sources: dict[str, Raw] | None = None
+    exposures: dict[str, Raw] | None = None
+    unit_tests: dict[str, Raw] | None = None
+    disabled: dict[str, list[Raw] | None] | list[Raw] | None = None
+
+
+class CatalogColumn(Struct):
+    """A column as the warehouse has it."""
+
+    name: str | None = None
+    type: str | None = None
+    index: int | None = None
+    comment: str | None = None
+
+
+class CatalogMetadata(Struct):
+    """A relation as the warehouse has it."""
+
+    owner: str | None = None
+
+
+class CatalogTable(Struct):
+    """One relation of the catalog."""
+
+    metadata: CatalogMetadata | None = None
+    columns: dict[str, CatalogColumn] | None = None
+
+
+class Catalog(Struct):
+    """``catalog.json``; the tables stay undecoded until they are needed."""
+
+    nodes: dict[str, Raw]
+    metadata: Metadata | None = None
+    sources: dict[str, Raw] | None = None
+    errors: list[Scalar] | None = None
+
+
+class Timing(Struct):
+    """One phase of a node's run: ``compile`` or ``execute``."""
+
+    name: str | None = None
+    completed_at: str | None = None
+
+
+class RunResult(Struct):
+    """One node's entry in ``run_results.json``."""
+
+    unique_id: str
+    status: str
+    message: Scalar = None
+    failures: int | float | None = None
+    timing: list[Timing] | None = None
+    adapter_response: dict[str, object] | None = None
+
+
+class RunArgs(Struct):
+    """The command that wrote the file."""
+
+    which: str | None = None
+
+
+class RunResults(Struct):
+    """``run_results.json``."""
+
+    results: list[RunResult]
+    metadata: Metadata | None = None
+    args: RunArgs | None = None
+
+
+class Threshold(Struct):
+    """A freshness limit: ``count`` of ``period`` (minute, hour, day)."""
+
+    count: int | None = None
+    period: str | None = None
+
+
+class Criteria(Struct):
+    """A source's freshness limits."""
+
+    warn_after: Threshold | None = None
+    error_after: Threshold | None = None
+
+
+class SourceResult(Struct):
+    """One source's entry in ``sources.json``; of a runtime error only ``error`` is there."""
+
+    unique_id: str
+    status: str
+    error: Scalar = None
+    max_loaded_at: str | None = None
+    snapshotted_at: str | None = None
+    max_loaded_at_time_ago_in_s: float | None = None
+    criteria: Criteria | None = None
+    timing: list[Timing] | None = None
+
+
+class Sources(Struct):
+    """``sources.json``."""
+
+    results: list[SourceResult]
+    metadata: Metadata | None = None
