@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_HEADER = re.compile(r"(?i)^(authorization)\s*:\s*")
-_SCHEME = re.compile(r"(?i)^(token|bearer)\s+")
-_ASSIGNMENT = re.compile(r"^(?:export\s+)?(DBT_CLOUD_TOKEN|COLLATE_TOKEN)\s*=\s*")
+_BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029\x85]")
+_INVISIBLE = re.compile(
+    r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
 _QUOTES = "\"'`“”‘’«»"
+_PREFIXES = (
+    (re.compile(r"(--header|-H)\s+(?=[\"']?\s*authorization)", re.IGNORECASE), "{} "),
+    (re.compile(r"(?:export\s+|set\s+|\$env:)?([A-Z][A-Z0-9_]*(?:TOKEN|KEY|JWT))\s*=\s*"), "{}="),
+    (re.compile(r"(authorization|dbtCloudAuthToken|jwtToken|token)[\"']?\s*:\s*", re.IGNORECASE), "{}:"),
+    (re.compile(r"(token|bearer)\s+", re.IGNORECASE), "{} "),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +32,47 @@ class PastedSecret:
 
 
 def clean_secret(text: str) -> PastedSecret:
-    """Take line breaks, spaces, quotes, ``Authorization:``, ``Bearer``/``Token`` off a pasted secret."""
+    """Take line breaks, spaces, quotes and what a token is pasted with off it.
+
+    That is ``Bearer``/``Token``, ``Authorization:``, a shell assignment, curl's ``-H``, a YAML or JSON key, and
+    the comma or semicolon after it. What is left is unchanged by a second cleaning.
+    """
     removed: list[str] = []
-    breaks = text.count("\r\n") + text.replace("\r\n", "").count("\n") + text.replace("\r\n", "").count("\r")
-    value = re.sub(r"[\r\n]+", "", text) if not _SCHEME.match(text.strip()) else re.sub(r"[\r\n]+", " ", text)
+    breaks = len(_BREAKS.findall(text))
     if breaks:
         removed.append("one line break" if breaks == 1 else f"{breaks} line breaks")
-    cleaned = _INVISIBLE.sub("", value)
-    if cleaned != value:
+    value = _BREAKS.sub("\n", text)
+    if _INVISIBLE.search(value):
         removed.append("invisible characters")
-    value = cleaned.strip()
+        value = _INVISIBLE.sub("", value)
+    if re.search(r"^[^\S\n]|[^\S\n]$", value.strip("\n")):
+        removed.append("spaces")
     while True:
         before = value
-        if value and (value[0] in _QUOTES or value[-1] in _QUOTES):
+        value = _undress(value, removed)
+        if re.search(r"[^\S\n]", value):
+            _once(removed, "spaces")
+        value = re.sub(r"\s+", "", value)
+        if value == before:
+            return PastedSecret(SecretStr(value), tuple(removed))
+
+
+def _undress(value: str, removed: list[str]) -> str:
+    while True:
+        before = value
+        value = value.strip()
+        if value.rstrip(",;") != value:
+            value = value.rstrip(",;").strip()
+            _once(removed, "punctuation")
+        if value.strip(_QUOTES) != value:
             value = value.strip(_QUOTES).strip()
             _once(removed, "quotes")
-        for pattern, form in ((_ASSIGNMENT, "{}="), (_HEADER, "{}:"), (_SCHEME, "{} ")):
-            match = pattern.match(value)
-            if match:
+        for pattern, form in _PREFIXES:
+            if match := pattern.match(value):
                 value = value[match.end() :].strip()
                 _once(removed, f'"{form.format(match.group(1))}"')
         if value == before:
-            break
-    joined = re.sub(r"\s+", "", value)
-    if joined != value or (cleaned.strip(" ") != cleaned and not breaks):
-        _once(removed, "spaces")
-    return PastedSecret(SecretStr(joined), tuple(removed))
+            return value
 
 
 def _once(words: list[str], word: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -11,10 +12,12 @@ MASK = "[secret]"
 _PATTERNS = (
     re.compile(r"\bdbt[cu]_[A-Za-z0-9_\-=]{6,}"),
     re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?"),
-    re.compile(r"(?i)(?<=authorization)(\s*[:=]\s*[\"']?\s*)(?:token|bearer|basic)\s+[^\s\"',}]+"),
+    re.compile(
+        r"(?i)(?<=authorization)([\"']?\s*[:=,]\s*b?[\"']?\s*)(?:token|bearer|basic)\s+(?!\$[A-Z{])[^\s\"',}]+"
+    ),
     re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
     re.compile(
-        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken)([\"']\s*:\s*)([\"'])(?:(?!\3).)*\3"
+        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:(?!\3).)*\3"
     ),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
@@ -30,11 +33,11 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: SecretStr) -> None:
-        """Remember a live secret; shorter than 4 characters is not kept, since it would blank words."""
+        """Remember a live secret, also as an address would quote it; below 4 characters it would blank words."""
         value = secret.get_secret_value().strip()
         if len(value) >= 4:
             with self._lock:
-                self._literal.add(value)
+                self._literal.update((value, quote(value, safe="")))
 
     def __call__(self, text: str) -> str:
         """The text with every known or recognised secret replaced."""
