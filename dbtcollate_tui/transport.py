@@ -9,15 +9,18 @@ import asyncio
 import ipaddress
 import json
 import os
+import random
+import re
 import shlex
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import httpx
@@ -35,6 +38,8 @@ Params = Mapping[str, str | int | bool]
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 BODY_EXCERPT_BYTES = 4_096
+_NO_SUCH_NAME = ("name or service", "getaddrinfo", "nodename", "resolution", "no address associated")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
 class TransportError(Exception):
@@ -44,11 +49,14 @@ class TransportError(Exception):
 class NoAnswer(TransportError):
     """The server could not be reached, or fell silent."""
 
-    def __init__(self, kind: NoAnswerKind, host: str, detail: str) -> None:
+    def __init__(
+        self, kind: NoAnswerKind, host: str, detail: str, record: "RequestRecord | None" = None
+    ) -> None:
         super().__init__(f"no answer from {host} ({kind}): {detail}")
         self.kind: NoAnswerKind = kind
         self.host = host
         self.detail = detail
+        self.record = record
 
 
 class HttpError(TransportError):
@@ -67,7 +75,7 @@ class HttpError(TransportError):
         """The error body as JSON values, or ``None`` where it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def excerpt(self, length: int = 200) -> str:
@@ -145,20 +153,29 @@ class RequestLog:
 class Pacer(Protocol):
     """Holds a request back until it may be sent."""
 
-    async def acquire(self) -> None:
-        """Return when one more request may go out."""
+    async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
+        """Return when one more request may go out; ``on_wait`` is told a wait of a second or more."""
+
+    async def hold(self, seconds: float) -> None:
+        """Let no request out for so long, since the server asked for a pause."""
 
 
 class Unpaced:
     """A pacer for servers without a published limit."""
 
-    async def acquire(self) -> None:
+    async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
         """Return at once."""
+
+    async def hold(self, seconds: float) -> None:
+        """Hold nothing back: the request that was refused waits by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Told to ``on_retry`` before each wait: which request, which attempt comes next, how long, why."""
+    """Told to ``on_retry`` before each wait: which request, which attempt comes next, how long, why.
+
+    A request that the pacer holds back is told too: its ``attempt`` is then 1.
+    """
 
     record: RequestRecord
     attempt: int
@@ -179,21 +196,26 @@ class Answer:
         """The body as JSON values; raises `NotJson` where it is not."""
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise NotJson(self.record, self.headers.get("content-type", ""), self.content[:500]) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for connecting, and for each wait for bytes."""
+    """Seconds: for connecting, for each wait for bytes, and for one whole answer (not for a download)."""
 
     connect: float = 10.0
     read: float = 60.0
+    whole: float = 300.0
 
 
 @dataclass(slots=True)
 class RetryPolicy:
-    """How often (``attempts`` in all) and how long (seconds) a safe request is repeated."""
+    """How often (``attempts`` in all) and how long (seconds) a safe request is repeated.
+
+    A server's own Retry-After wins over the back-off; one that would end after ``total_seconds`` is not
+    waited for. ``default_retry_after`` is the wait after a 429 that names none.
+    """
 
     attempts: int = 4
     total_seconds: float = 420.0
@@ -270,7 +292,7 @@ def _retry_after(headers: httpx.Headers) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
+def _no_answer(error: httpx.RequestError, record: RequestRecord) -> NoAnswer:
     text = redact(str(error)) or type(error).__name__
     lowered = text.lower()
     kind: NoAnswerKind = "closed"
@@ -281,11 +303,17 @@ def _no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
     elif isinstance(error, httpx.ConnectError):
         if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
             kind = "tls"
-        elif any(part in lowered for part in ("name or service", "getaddrinfo", "nodename", "resolution")):
+        elif any(part in lowered for part in _NO_SUCH_NAME):
             kind = "name"
         else:
             kind = "refused"
-    return NoAnswer(kind, host, text)
+    record.failure = kind
+    return NoAnswer(kind, record.host, text, record)
+
+
+def _back_off(policy: RetryPolicy, failures: int) -> float:
+    longest = min(policy.longest_wait, policy.first_wait * 2.0 ** (failures - 1))
+    return longest * random.uniform(0.5, 1.0)
 
 
 class Transport:
@@ -312,8 +340,15 @@ class Transport:
         self._gate = asyncio.Semaphore(at_once)
         self._retries = retries if retries is not None else RetryPolicy()
         seconds = timeouts if timeouts is not None else Timeouts()
+        self._whole_answer = seconds.whole
         if token is not None:
             redact.learn(token)
+            if not _HEADER_VALUE.fullmatch(token.get_secret_value()):
+                raise UsageError(
+                    "The token holds a character that no token has",
+                    causes=["A space, a line break or a letter outside ASCII was copied along with it."],
+                    cures=[Cure("advice", "Copy the token again, and nothing else.")],
+                )
         local = is_loopback(self.base_url.host)
         self._client = httpx.AsyncClient(
             auth=_TokenAuth(token, scheme) if token is not None else None,
@@ -321,7 +356,9 @@ class Transport:
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             http2=not local,
-            verify=_tls_context() if self.base_url.scheme == "https" else True,
+            verify=_tls_context()
+            if self.base_url.scheme == "https"
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             trust_env=not local,
             follow_redirects=False,
         )
@@ -359,7 +396,10 @@ class Transport:
             headers["Accept"] = accept
 
         async def once() -> Answer:
-            async with self._send(method, path, params, content, headers) as (response, record):
+            async with self._send(method, path, params, content, headers, self._whole_answer) as (
+                response,
+                record,
+            ):
                 body = await response.aread()
                 record.received = len(body)
                 return Answer(response.status_code, response.headers, body, record)
@@ -395,7 +435,7 @@ class Transport:
                     if on_bytes is not None:
                         on_bytes(done, total)
                 if total is not None and done != total:
-                    raise NoAnswer("closed", self.host, f"{done} of {total} bytes arrived")
+                    raise NoAnswer("closed", self.host, f"{done} of {total} bytes arrived", record)
                 return Answer(response.status_code, response.headers, b"", record)
 
         return await self._repeat(once, True)
@@ -411,49 +451,47 @@ class Transport:
         async with self._send("GET", path, params, None, {"Accept": accept}) as (response, _):
             yield response.aiter_lines()
 
-    async def _repeat(self, once: Callable[[], Any], safe: bool) -> Answer:
+    async def _repeat(self, once: Callable[[], Awaitable[Answer]], safe: bool) -> Answer:
         policy = self._retries
-        last: list[float | None] = [None]
+        began = time.monotonic()
+        failures = 0
 
-        def again(error: Exception) -> bool | float:
+        def wait_before_next(error: Exception) -> bool | float:
+            nonlocal failures
+            failures += 1
+            told: float | None = None
+            record: RequestRecord | None
             if isinstance(error, HttpError) and error.status in policy.statuses:
-                wait = error.retry_after
-                if wait is None and error.status == 429:
-                    wait = policy.default_retry_after
-                last[0] = wait
-                return True if wait is None else wait
-            return isinstance(error, NoAnswer) and error.kind in ("timeout", "closed", "refused")
+                told, reason, record = self._told_wait(error), f"answered {error.status}", error.record
+            elif isinstance(error, NoAnswer) and error.kind in ("timeout", "closed", "refused"):
+                reason, record = f"{error.kind}: {error.detail}", error.record
+            else:
+                return False
+            wait = told if told is not None else _back_off(policy, failures)
+            if failures >= policy.attempts or time.monotonic() - began + wait > policy.total_seconds:
+                return False
+            if self.on_retry is not None and record is not None:
+                self.on_retry(Retrying(record, failures + 1, wait, reason))
+            return wait
+
+        async def attempt() -> Answer:
+            try:
+                return await once()
+            except HttpError as error:
+                told = self._told_wait(error) if error.status == 429 else None
+                if told is not None:
+                    await self._pacer.hold(told)
+                raise
 
         if not safe:
-            result: Answer = await once()
-            return result
-        attempts = stamina.retry_context(
-            on=again,
-            attempts=policy.attempts,
-            timeout=policy.total_seconds,
-            wait_initial=policy.first_wait,
-            wait_max=policy.longest_wait,
-        )
-        async for attempt in attempts:
-            with attempt:
-                try:
-                    answer: Answer = await once()
-                except TransportError as error:
-                    if attempt.num < policy.attempts and again(error) is not False:
-                        self._tell_retry(error, attempt.num + 1, attempt.next_wait)
-                    raise
-                return answer
-        raise AssertionError("stamina ended without an answer or an error")
+            return await attempt()
+        caller = stamina.AsyncRetryingCaller(attempts=policy.attempts, timeout=None)
+        return await caller(wait_before_next, attempt)
 
-    def _tell_retry(self, error: TransportError, attempt: int, wait: float) -> None:
-        if self.on_retry is None:
-            return
-        if isinstance(error, HttpError):
-            told = error.retry_after if error.retry_after is not None else wait
-            self.on_retry(Retrying(error.record, attempt, told, f"answered {error.status}"))
-        elif isinstance(error, NoAnswer):
-            record = self.request_log.newest(1)[0]
-            self.on_retry(Retrying(record, attempt, wait, f"{error.kind}: {error.detail}"))
+    def _told_wait(self, error: HttpError) -> float | None:
+        if error.retry_after is None and error.status == 429:
+            return self._retries.default_retry_after
+        return error.retry_after
 
     @asynccontextmanager
     async def _send(
@@ -463,6 +501,7 @@ class Transport:
         params: Params | None,
         content: bytes | None,
         headers: dict[str, str],
+        whole: float | None = None,
     ) -> AsyncIterator[tuple[httpx.Response, RequestRecord]]:
         url = self.base_url.copy_with(raw_path=self.base_url.raw_path.rstrip(b"/") + path.encode("ascii"))
         if params:
@@ -475,45 +514,44 @@ class Transport:
                 path=redact(url.raw_path.decode("ascii")),
                 at=datetime.now(UTC),
                 body=None if content is None else redact(content.decode())[:20_000],
-                content_type=headers.get("Content-Type"),
+                content_type=None if content is None else headers.get("Content-Type"),
             )
             async with self._gate:
-                await self._pacer.acquire()
+                await self._pacer.acquire(partial(self._tell_pacing, record))
+                record.at = datetime.now(UTC)
                 self.request_log.add(record)
                 request = self._client.build_request(method, url, content=content, headers=headers)
                 started = time.monotonic()
+                response: httpx.Response | None = None
                 try:
-                    response = await self._client.send(request, stream=True)
-                except httpx.TransportError as error:
-                    record.failure = _no_answer(error, self.host).kind
-                    record.seconds = time.monotonic() - started
-                    raise _no_answer(error, self.host) from None
-                try:
-                    record.status = response.status_code
-                    if response.is_redirect:
-                        url = self._same_host_target(response, record)
-                        continue
-                    if response.status_code >= 400:
-                        body = b""
-                        async for piece in response.aiter_bytes(BODY_EXCERPT_BYTES):
-                            body += piece
-                            if len(body) >= BODY_EXCERPT_BYTES:
-                                break
-                        raise HttpError(
-                            record,
-                            response.status_code,
-                            body[:BODY_EXCERPT_BYTES],
-                            _retry_after(response.headers),
-                        )
-                    yield response, record
-                except httpx.TransportError as error:
-                    record.failure = _no_answer(error, self.host).kind
-                    raise _no_answer(error, self.host) from None
+                    async with asyncio.timeout(whole):
+                        response = await self._client.send(request, stream=True)
+                        record.status = response.status_code
+                        if response.is_redirect:
+                            url = self._same_host_target(response, record)
+                            if response.status_code == 303:
+                                method, content = "GET", None
+                            continue
+                        if response.status_code >= 400:
+                            raise await _http_error(response, record)
+                        yield response, record
+                except httpx.RequestError as error:
+                    raise _no_answer(error, record) from None
+                except TimeoutError:
+                    if whole is None:
+                        raise
+                    record.failure = "timeout"
+                    raise NoAnswer("timeout", self.host, f"no whole answer in {whole:g} s", record) from None
                 finally:
                     record.seconds = time.monotonic() - started
-                    await response.aclose()
+                    if response is not None:
+                        await response.aclose()
             return
         raise NoAnswer("closed", self.host, "more than three redirects")
+
+    def _tell_pacing(self, record: RequestRecord, seconds: float) -> None:
+        if self.on_retry is not None:
+            self.on_retry(Retrying(record, 1, seconds, "held back to keep to the limit of requests"))
 
     def _same_host_target(self, response: httpx.Response, record: RequestRecord) -> httpx.URL:
         location = response.headers.get("location", "")
@@ -522,6 +560,17 @@ class Transport:
         if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
             raise ForeignRedirect(record, redact(str(target)))
         return target
+
+
+async def _http_error(response: httpx.Response, record: RequestRecord) -> HttpError:
+    body = b""
+    async for piece in response.aiter_bytes(BODY_EXCERPT_BYTES):
+        body += piece
+        if len(body) >= BODY_EXCERPT_BYTES:
+            break
+    record.received = len(body)
+    told = _retry_after(response.headers)
+    return HttpError(record, response.status_code, body[:BODY_EXCERPT_BYTES], told)
 
 
 def _query_text(value: str | int | bool) -> str:
