@@ -1,0 +1,177 @@
+"""Plain lines for a terminal without the app, a log, a screen reader: no colour, no cursor movement."""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.changes import GROUPS, Change, Plan
+from dbtcollate_tui.sync.outcome import Proof
+
+WORDS = {
+    CheckState.PASS: "ok",
+    CheckState.WARN: "WARN",
+    CheckState.FAIL: "FAIL",
+    CheckState.SKIPPED: "skip",
+}
+PROOF_WORDS = {"ok": "ok", "warn": "WARN", "failed": "FAIL", "skipped": "skip"}
+TEXT_AT_MOST = 90
+PROGRESS_STEPS = 10
+
+
+class PlainRenderer:
+    """Writes what happens as lines; ``verbose`` adds each change of a plan with its old and new value."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+        self._stream = stream
+        self._verbose = verbose
+        self._tenth: dict[str, int] = {}
+
+    def say(self, text: str) -> None:
+        """One line as it is."""
+        self._stream.write(redact(text) + "\n")
+        self._stream.flush()
+
+    def facts(self, kind: str, values: Mapping[str, object]) -> None:
+        """A named object as aligned lines."""
+        for name, value in values.items():
+            self.say(f"  {name.replace('_', ' '):22} {value}")
+
+    def error(self, error: ActionableError) -> None:
+        """The card of the error that ended the command."""
+        self.say(error.as_text())
+
+    def check(self, result: CheckResult) -> None:
+        """One row of the checklist, with its card where it did not pass."""
+        if result.state in (CheckState.WAITING, CheckState.RUNNING):
+            return
+        self.say(f"  {WORDS[result.state]:4}  {result.title:28} {result.summary}".rstrip())
+        if result.state in (CheckState.PASS, CheckState.SKIPPED):
+            return
+        if result.detail:
+            self.say(f"        {'Means':9} {result.detail}")
+        for cause in result.causes:
+            self.say(f"        {'Cause':9} {cause}")
+        for item in result.evidence:
+            self.say(f"        {'Evidence':9} {item}")
+        for item in result.exceptions[:TEXT_AT_MOST]:
+            self.say(f"        {'-':9} {item}")
+        for cure in result.cures:
+            place = f"  {cure.value}" if cure.kind == "open_url" else ""
+            self.say(f"        {'Cure':9} {cure.label}{place}")
+
+    def checks_done(self, counts: Mapping[str, int], exit_code: ExitCode) -> None:
+        """The checklist's last line."""
+        self.say("  " + ", ".join(f"{count} {state}" for state, count in counts.items() if count))
+
+    def event(self, event: events.SyncEvent) -> None:
+        """One sync event."""
+        match event:
+            case events.RunStarted():
+                self.say(event.title)
+            case events.PhaseStarted():
+                self.say(f"{_clock(event)}  {event.phase:9}  {event.text}")
+            case events.PhaseFinished():
+                mark = {"ok": "ok", "warn": "WARN", "failed": "FAIL"}[event.level]
+                self.say(f"{_clock(event)}  {event.phase:9}  {mark}: {event.text}")
+            case events.Progress():
+                self._progress(event)
+            case events.LogLine():
+                if event.level != "debug":
+                    self.say(f"{_clock(event)}  {event.source:9}  {event.text}")
+            case events.PlanReady():
+                self.plan(event.plan)
+            case events.Applied():
+                self.say(f"{_clock(event)}  written    {_line(event.change)}")
+            case events.Skipped():
+                self.say(f"{_clock(event)}  skipped    {_line(event.change)}: {event.reason}")
+            case events.Failed():
+                self._failed(event)
+            case events.Retrying():
+                self.say(
+                    f"{_clock(event)}  again      {event.what}: {event.reason}; "
+                    f"attempt {event.attempt} in {event.wait_seconds:.1f} s"
+                )
+            case events.Waiting():
+                self.say(f"{_clock(event)}  waiting    {event.what}, {event.seconds:.0f} s")
+            case events.Cancelled():
+                self.say(f"{_clock(event)}  cancelled  {event.text}")
+            case events.RunFinished():
+                if event.proof is not None:
+                    self.proof(event.proof)
+                self.say(f"{event.outcome}: {event.text}")
+
+    def _failed(self, event: events.Failed) -> None:
+        if event.change is None:
+            self.say(event.error.as_text())
+            return
+        self.say(f"{_clock(event)}  FAILED     {_line(event.change)}: {event.error.title}")
+        if event.repeats == 0:
+            for cause in event.error.causes:
+                self.say(f"                     {cause}")
+
+    def plan(self, plan: Plan) -> None:
+        """The plan: counts by group, what is kept, what has no table; each change with ``verbose``."""
+        title = f" for run #{plan.run.id}" if plan.run is not None else ""
+        self.say(f"Plan{title}: {plan.summary()}")
+        for group in GROUPS:
+            changes = plan.of(group)
+            if not changes:
+                continue
+            self.say(f"  {group:14} {len(changes)}")
+            if self._verbose:
+                for change in changes:
+                    self._change(change)
+        for kept in plan.kept:
+            self.say(f"  kept           {kept.label}: {kept.reason}")
+        for unmatched in plan.match.missing:
+            self.say(f"  no table       {unmatched.unique_id}: {unmatched.detail}")
+            if unmatched.cure:
+                self.say(f"                 {unmatched.cure}")
+        for owner in plan.unmapped_owners:
+            near = f"; near: {', '.join(owner.suggestions)}" if owner.suggestions else ""
+            self.say(f"  no such owner  {owner.owner}, of {len(owner.unique_ids)} nodes{near}")
+        for note in plan.notes:
+            self.say(f"  note           {note}")
+
+    def _change(self, change: Change) -> None:
+        sign = "+" if change.action == "add" else "~"
+        note = f"  ({change.note})" if change.note else ""
+        self.say(f"    {sign} {change.label}{note}")
+        if change.old:
+            self.say(f"        - {_short(change.old)}")
+        self.say(f"        + {_short(change.new)}")
+
+    def proof(self, proof: Proof) -> None:
+        """What was read back, row by row, with what is amiss."""
+        self.say("Read back from Collate:")
+        for row in proof.rows:
+            self.say(f"  {PROOF_WORDS[row.state]:4}  {row.title:28} {row.summary}".rstrip())
+            for item in row.exceptions:
+                self.say(f"        - {item.target}: expected {item.expected}, found {item.found}")
+
+    def _progress(self, event: events.Progress) -> None:
+        if not event.total:
+            return
+        key = f"{event.phase}:{event.text}"
+        tenth = event.done * PROGRESS_STEPS // event.total
+        if self._tenth.get(key) != tenth:
+            self._tenth[key] = tenth
+            what = f"  {event.text}" if event.text else ""
+            self.say(f"{_clock(event)}  {event.phase:9}  {event.done} of {event.total} {event.unit}{what}")
+
+
+def _clock(event: events.Event) -> str:
+    return f"{event.at.astimezone():%H:%M:%S}"
+
+
+def _line(change: Change) -> str:
+    return f"{change.group}  {change.label}"
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= TEXT_AT_MOST else flat[: TEXT_AT_MOST - 1] + "…"
