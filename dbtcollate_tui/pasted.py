@@ -34,8 +34,8 @@ class PastedSecret:
 def clean_secret(text: str) -> PastedSecret:
     """Take line breaks, spaces, quotes and what a token is pasted with off it.
 
-    That is ``Bearer``/``Token``, ``Authorization:``, a shell assignment, curl's ``-H``, a YAML or JSON key, and
-    the comma or semicolon after it. What is left is unchanged by a second cleaning.
+    That is ``Bearer``/``Token``, ``Authorization:``, a shell assignment, curl's ``-H``, a YAML or JSON key,
+    and the comma or semicolon after it. What is left is unchanged by a second cleaning.
     """
     removed: list[str] = []
     breaks = len(_BREAKS.findall(text))

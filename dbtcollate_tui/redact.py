@@ -17,7 +17,7 @@ _PATTERNS = (
     ),
     re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
     re.compile(
-        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:(?!\3).)*\3"
+        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:\\.|(?!\3).)*\3"
     ),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
@@ -33,7 +33,7 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: SecretStr) -> None:
-        """Remember a live secret, also as an address would quote it; below 4 characters it would blank words."""
+        """Remember a live secret, also as an address quotes it; below 4 characters it would blank words."""
         value = secret.get_secret_value().strip()
         if len(value) >= 4:
             with self._lock:

@@ -9,6 +9,7 @@ import keyring.core
 import pytest
 
 from dbtcollate_tui.log import stop_logging
+from dbtcollate_tui.redact import redact
 from tests.support.memory_keyring import MemoryKeyring
 
 
@@ -41,16 +42,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     found = Places(tmp_path / "home" / "dbtcollate")
     for kind in ("config", "state", "cache", "log"):
         monkeypatch.setenv(f"DBTCOLLATE_{kind.upper()}_DIR", str(found.root / kind))
-    for variable in (
-        "XDG_CONFIG_HOME",
-        "XDG_STATE_HOME",
-        "XDG_CACHE_HOME",
-        "XDG_DATA_HOME",
-        "XDG_RUNTIME_DIR",
-    ):
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
     for variable in ("DBT_CLOUD_TOKEN", "COLLATE_TOKEN", "NO_COLOR"):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(redact, "_literal", set())
     yield found
     stop_logging()
 

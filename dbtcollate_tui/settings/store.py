@@ -132,7 +132,7 @@ class ProfileStore:
         self.mark_used(profile.name)
 
     def delete(self, name: str) -> None:
-        """Remove the profile's file and what is remembered of it; its secrets stay (``SecretStore.forget``)."""
+        """Remove the profile's file and what is remembered of it; ``SecretStore.forget`` removes secrets."""
         path = self.path(name)
         self._read(name)
         try:

@@ -1,0 +1,102 @@
+import json
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from dbtcollate_tui.redact import MASK, Redactor, redact
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJpbmdlc3Rpb24tYm90In0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("tried dbtc_MARKED1234567890 on emea", "dbtc_MARKED1234567890"),
+        ("https://host/x?token=dbtu_MARKED-12_34=", "dbtu_MARKED-12_34="),
+        (f"body {{'jwt': '{JWT}'}}", JWT),
+        ("Authorization: Token 0123456789abcdef", "0123456789abcdef"),
+        ("{'Authorization': 'Bearer short1'}", "short1"),
+        ("[(b'Authorization', b'Bearer short1')]", "short1"),
+        ('{"authorization": "Basic dXNlcjpwYXNz"}', "dXNlcjpwYXNz"),
+        ("sent Bearer 0123456789abcdef0123", "0123456789abcdef0123"),
+        ('{"dbtCloudAuthToken": "plain-words"}', "plain-words"),
+        ("{'jwtToken': 'it\"s'}", 'it"s'),
+        ("https://me:hunter2@host/path", "hunter2"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, secret: str) -> None:
+    masked = Redactor()(text)
+    assert secret not in masked
+    assert MASK in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'curl -H "Authorization: Bearer ${DBT_CLOUD_TOKEN}" https://cloud.getdbt.com/api/v2/accounts/',
+        'curl -H "Authorization: Token $DBT_CLOUD_TOKEN"',
+        "service token (dbtc_), 40 characters",
+        "Account settings → API tokens → Service tokens",
+        "GET /api/v1/tables?after=eyJuYW1lIjoib3JkZXJzIn0 200",
+        "postgres://host:5432/db",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Redactor()(text) == text
+
+
+def test_masking_keeps_json_readable() -> None:
+    body = {"serviceConnection": {"dbtCloudAuthToken": "plain", "password": "p'w\"x"}, "name": "dbt"}
+    masked = json.loads(Redactor()(json.dumps(body)))
+    assert masked == {"serviceConnection": {"dbtCloudAuthToken": MASK, "password": MASK}, "name": "dbt"}
+
+
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_characters="[]secrt", categories=("L", "N", "P")), min_size=4
+    ),
+    st.text(max_size=20),
+    st.text(max_size=20),
+)
+def test_a_learnt_secret_is_masked_wherever_it_stands(secret: str, before: str, after: str) -> None:
+    redactor = Redactor([SecretStr(secret)])
+    assert secret not in redactor(f"{before}{secret}{after}")
+
+
+WORDS = ("Authorization", "Bearer", "token", "eyJ", "dbtc_", '"jwtToken"', "://", MASK, "abcdefgh12345678")
+PIECES = st.sampled_from((*WORDS, *"@:=\"'.$ \n,a"))
+
+
+@given(st.one_of(st.text(), st.lists(PIECES, max_size=14).map("".join)))
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    redactor = Redactor()
+    assert redactor(redactor(text)) == redactor(text)
+
+
+def test_a_learnt_secret_is_masked_as_an_address_quotes_it() -> None:
+    redactor = Redactor([SecretStr("my/pass word")])
+    assert redactor("https://host/?t=my%2Fpass%20word") == f"https://host/?t={MASK}"
+
+
+def test_the_longer_of_two_secrets_goes_first() -> None:
+    redactor = Redactor([SecretStr("abcd"), SecretStr("abcd-efgh")])
+    assert redactor("x abcd-efgh y abcd") == f"x {MASK} y {MASK}"
+
+
+def test_a_secret_too_short_to_tell_from_words_is_not_learnt() -> None:
+    assert Redactor([SecretStr(""), SecretStr("a"), SecretStr("abc")])("abc a") == "abc a"
+
+
+def test_secrets_may_be_learnt_while_others_redact() -> None:
+    def learn() -> None:
+        for number in range(500):
+            redact.learn(SecretStr(f"secret-{number}"))
+
+    learning = threading.Thread(target=learn)
+    learning.start()
+    while learning.is_alive():
+        redact("secret-1 and more")
+    assert redact("secret-499") == MASK
