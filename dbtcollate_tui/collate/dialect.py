@@ -8,6 +8,16 @@ from typing import Any
 OLDEST = (1, 1)
 NEWEST = (2, 0)
 
+_PIPELINE_SINCE = {"raiseOnError": (1, 7), "enableStreamableLogs": (1, 10)}
+_DBT_OPTION_SINCE = {
+    "searchAcrossDatabases": (1, 6),
+    "dbtUpdateOwners": (1, 6),
+    "tagFilterPattern": (1, 7),
+    "overrideLineage": (1, 11),
+    "catalogMapping": (2, 0),
+    "includeMetrics": (2, 0),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -63,43 +73,60 @@ class Dialect:
 
     @property
     def posts_results(self) -> bool:
-        """Whether results go to ``POST testCases/testCaseResults/{fqn}`` (since 1.6)."""
-        return self.at_least(1, 6)
+        """Whether results go to ``POST testCases/testCaseResults/{fqn}`` (since 1.8, else ``PUT``)."""
+        return self.at_least(1, 8)
 
     @property
     def needs_test_suite(self) -> bool:
-        """Whether a table's executable suite must be made and named before its cases (up to 1.5)."""
-        return not self.at_least(1, 6)
+        """Whether a table's executable suite must be made and named before its cases (up to 1.7)."""
+        return not self.at_least(1, 8)
+
+    @property
+    def suite_key(self) -> str:
+        """The field of a new suite that names its table."""
+        return "basicEntityReference" if self.at_least(1, 6) else "executableEntityReference"
 
     @property
     def dbt_platform(self) -> str:
-        """How the enum of test platforms spells dbt."""
-        return "dbt" if self.at_least(1, 4) else "DBT"
+        """How the enum of test platforms spells dbt (``DBT`` up to 1.10)."""
+        return "dbt" if self.at_least(1, 11) else "DBT"
 
     @property
-    def description_required(self) -> bool:
-        """Whether test definitions, tags and classifications need a description to be made."""
-        return not self.at_least(1, 6)
-
-    @property
-    def patches_by_name(self) -> bool:
-        """Whether ``PATCH …/name/{fqn}`` is there."""
-        return self.at_least(1, 4)
+    def definition_needs_description(self) -> bool:
+        """Whether a test definition cannot be made without a description (up to 1.11)."""
+        return not self.at_least(1, 12)
 
     @property
     def reads_edges(self) -> bool:
-        """Whether ``GET lineage/getLineageEdge/…`` is there."""
+        """Whether ``GET lineage/getLineageEdge/…`` is there (since 1.4)."""
         return self.at_least(1, 4)
 
     @property
-    def statuses_need_range(self) -> bool:
-        """Whether pipeline statuses must be asked for with both timestamps."""
-        return not self.at_least(1, 11)
+    def streams_logs(self) -> bool:
+        """Whether the log of a run may be had as server-sent events, and be appended to (since 1.10)."""
+        return self.at_least(1, 10)
 
     @property
-    def streams_logs(self) -> bool:
-        """Whether logs and progress of a run may be had as server-sent events."""
-        return self.at_least(1, 10)
+    def tracks_progress(self) -> bool:
+        """Whether a run's progress may be told and had as server-sent events (since 1.13)."""
+        return self.at_least(1, 13)
+
+    @property
+    def status_has_steps(self) -> bool:
+        """Whether a pipeline's status takes the counts of each step (since 1.3)."""
+        return self.at_least(1, 3)
+
+    def pipeline_fields(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """An ingestion pipeline's body without the fields that this server does not know."""
+        return {k: v for k, v in body.items() if self.at_least(*_PIPELINE_SINCE.get(k, OLDEST))}
+
+    def dbt_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A dbt pipeline's ``sourceConfig.config`` without the options that this server does not know."""
+        values = {k: v for k, v in config.items() if self.at_least(*_DBT_OPTION_SINCE.get(k, OLDEST))}
+        source = values.get("dbtConfigSource")
+        if isinstance(source, Mapping) and not self.at_least(1, 3):
+            values["dbtConfigSource"] = {k: v for k, v in source.items() if k != "dbtConfigType"}
+        return values
 
     def fields(self, names: Iterable[str]) -> str:
         """The ``fields`` parameter: newest names in, this server's names out, unknown ones dropped."""
@@ -128,7 +155,7 @@ class Dialect:
             owners = values.pop("owners", None)
             if owners:
                 values["owner"] = owners[0]
-        if not self.at_least(1, 10):
+        if not self.at_least(1, 9):
             values.pop("dbtSourceProject", None)
         if not self.at_least(1, 2):
             values.pop("resourceType", None)

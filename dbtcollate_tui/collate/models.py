@@ -415,6 +415,36 @@ class PipelineStatus(Entity):
         return self.pipelineState in FINAL_STATES
 
 
+class ProgressUpdate(Entity):
+    """How far a run is, as OpenMetadata streams it."""
+
+    runId: str = ""
+    timestamp: int | None = None
+    updateType: str = ""
+    stepName: str = ""
+    currentEntity: str = ""
+    message: str = ""
+
+
+class ServiceStatus(Entity):
+    """What stands behind the ingestion pipelines: Airflow, Argo, or nothing."""
+
+    code: int | None = None
+    status: str = ""
+    reason: str = ""
+    platform: str = ""
+    version: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether pipelines can be deployed and run."""
+        if "disabled" in self.reason.lower() or self.platform.lower() == "disabled":
+            return False
+        if self.status:
+            return self.status.lower() == "healthy"
+        return self.code == 200
+
+
 class AirflowConfig(Entity):
     """When a pipeline runs."""
 
@@ -435,6 +465,13 @@ class DbtCloudSource(Entity):
     dbtCloudUrl: str = ""
 
 
+class FilterPattern(Entity):
+    """Regular expressions of names to take and to leave."""
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
 class DbtPipelineConfig(Entity):
     """``sourceConfig.config`` of a dbt pipeline."""
 
@@ -447,6 +484,11 @@ class DbtPipelineConfig(Entity):
     searchAcrossDatabases: bool = False
     overrideLineage: bool = False
     parsingTimeoutLimit: int = 300
+    catalogMapping: dict[str, str] = Field(default_factory=dict)
+    databaseFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    schemaFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    tableFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    tagFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
 
 
 class IngestionPipeline(Entity):

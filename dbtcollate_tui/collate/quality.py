@@ -8,7 +8,7 @@ from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, spli
 from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
 from dbtcollate_tui.collate.server import ServerCalls
 
-CASE_FIELDS = ("testDefinition", "testSuite")
+CASE_FIELDS = ("testDefinition", "testSuite", "testCaseResult")
 
 
 class QualityCalls(ServerCalls):
@@ -39,7 +39,7 @@ class QualityCalls(ServerCalls):
                 {"name": item, "displayName": item, "required": False} for item in parameters
             ],
         }
-        if description or self.dialect.description_required:
+        if description or self.dialect.definition_needs_description:
             body["description"] = description or f"The dbt test {name}."
         return await self.put(
             TestDefinition, "/dataQuality/testDefinitions", body, doing="make the test definition"
@@ -47,12 +47,10 @@ class QualityCalls(ServerCalls):
 
     async def put_test_suite(self, table_fqn: str) -> TestSuite:
         """Make a table's own suite, or give the one that is there."""
-        key = "basicEntityReference" if self.dialect.posts_results else "executableEntityReference"
-        path = "basic" if self.dialect.at_least(1, 7) else "executable"
-        body = {"name": join_fqn(*split_fqn(table_fqn), "testSuite"), key: table_fqn}
-        if self.dialect.description_required:
-            body["description"] = f"Tests of {table_fqn}"
-        return await self.put(TestSuite, f"/dataQuality/testSuites/{path}", body, doing="make the test suite")
+        body = {"name": join_fqn(*split_fqn(table_fqn), "testSuite"), self.dialect.suite_key: table_fqn}
+        return await self.put(
+            TestSuite, "/dataQuality/testSuites/executable", body, doing="make the test suite"
+        )
 
     async def test_cases(self, table_fqn: str, fields: Sequence[str] = CASE_FIELDS) -> list[TestCase]:
         """The test cases of a table and its columns."""

@@ -1,0 +1,261 @@
+"""Ingestion pipelines on the server: list, compare, write, deploy, trigger, kill, statuses."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError, InvalidRequestError, NotFoundError, NotSpokenError
+from dbtcollate_tui.collate.fqn import path_segment
+from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
+from dbtcollate_tui.collate.pipeline_follow import Follower, PipelineUpdate, WaitingUpdate
+from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.transport import NotJson
+
+ROOT = "/services/ingestionPipelines"
+DAY_MS = 86_400_000
+DIRECT_SYNC = Cure("advice", "The direct sync needs no pipeline service: dbtcollate sync --engine direct")
+
+
+class NoPipelineServiceError(ActionableError):
+    """The server has no pipeline service, or it does not answer: nothing can be deployed or run there."""
+
+
+class IngestionPipelines:
+    """The ingestion pipelines of one server, through a connected `CollateClient`."""
+
+    def __init__(self, client: CollateClient) -> None:
+        self.client = client
+
+    async def service_status(self) -> ServiceStatus:
+        """Whether something stands behind the pipelines that can run them; raises only if out of reach."""
+        try:
+            return await self.client.get(ServiceStatus, f"{ROOT}/status", doing="tell its pipeline service")
+        except NotSpokenError:
+            return ServiceStatus(reason="This version does not tell")
+        except CollateError as error:
+            return ServiceStatus(code=error.status, status="unhealthy", reason=error.message)
+
+    async def of_service(self, service_fqn: str) -> list[IngestionPipeline]:
+        """Every ingestion pipeline of a database service, of any kind, with its newest run."""
+        params = {"service": service_fqn, "fields": "pipelineStatuses"}
+        pages = self.client.pages(IngestionPipeline, ROOT, params=params, doing="list ingestion pipelines")
+        return [pipeline async for page in pages for pipeline in page]
+
+    async def get(self, fqn: str) -> IngestionPipeline | None:
+        """One pipeline by its FQN, with its newest run."""
+        return await self.client.find(
+            IngestionPipeline,
+            f"{ROOT}/name/{path_segment(fqn)}",
+            params={"fields": "pipelineStatuses"},
+            doing="show the ingestion pipeline",
+        )
+
+    async def diff(self, spec: DbtPipelineSpec) -> PipelineDiff:
+        """What writing ``spec`` would change; see `PipelineDiff`."""
+        service = spec.service.fullyQualifiedName or spec.service.name
+        return diff_pipeline(spec, await self.of_service(service), self.client.dialect)
+
+    async def create_or_update(
+        self, spec: DbtPipelineSpec, diff: PipelineDiff | None = None
+    ) -> IngestionPipeline:
+        """Write ``spec``: into the pipeline that ``diff`` (made anew if not given) found, else as a new one.
+
+        Settings of an existing pipeline that a spec does not have stay as they are. The pipeline is not
+        deployed by this.
+        """
+        found = diff if diff is not None else await self.diff(spec)
+        secret = spec.token.get_secret_value()
+        if found.existing is None:
+            body = spec.body(self.client.dialect, secret)
+        else:
+            answer = await self.client.call(
+                "GET", f"{ROOT}/{path_segment(found.existing.id)}", doing="show the ingestion pipeline"
+            )
+            body = spec.updated_body(answer.json(), self.client.dialect, secret)
+        return await self.client.put(IngestionPipeline, ROOT, body, doing="write the ingestion pipeline")
+
+    async def deploy(self, pipeline: IngestionPipeline) -> ServiceStatus:
+        """Hand the pipeline to the pipeline service. Raises `NoPipelineServiceError` where there is none."""
+        return await self._operate("deploy", pipeline)
+
+    async def trigger(
+        self,
+        pipeline: IngestionPipeline,
+        *,
+        patience_seconds: float = 60.0,
+        pause_seconds: float = 5.0,
+        on_wait: Callable[[float], None] | None = None,
+    ) -> str | None:
+        """Start a run now; gives its id where the server tells it (since 2.0).
+
+        Right after a deploy the server refuses for up to 20 s: such refusals are repeated for
+        ``patience_seconds``; ``on_wait`` gets the seconds waited so far.
+        """
+        started = time.monotonic()
+        while True:
+            try:
+                answer = await self._post("trigger", pipeline)
+                run_id = answer.get("runId")
+                return str(run_id) if run_id else None
+            except InvalidRequestError as error:
+                waited = time.monotonic() - started
+                text = error.message.lower()
+                if "failed to trigger ingestionpipeline" not in text or waited >= patience_seconds:
+                    raise _not_run(error, "trigger", pipeline) from error
+                if on_wait is not None:
+                    on_wait(waited)
+                await asyncio.sleep(pause_seconds)
+
+    async def kill(self, pipeline: IngestionPipeline) -> None:
+        """Stop every run of the pipeline on the server."""
+        await self._operate("kill", pipeline)
+
+    async def toggle(self, pipeline: IngestionPipeline) -> IngestionPipeline:
+        """Pause the pipeline's schedule, or take the pause off."""
+        path = f"{ROOT}/toggleIngestion/{path_segment(pipeline.id)}"
+        answer = await self.client.call("POST", path, doing="pause or resume the pipeline")
+        return IngestionPipeline.model_validate(answer.json())
+
+    async def statuses(self, pipeline_fqn: str, *, days: int = 14) -> list[PipelineStatus]:
+        """The runs of the last days, newest first."""
+        now = int(time.time() * 1000)
+        try:
+            answer = await self.client.call(
+                "GET",
+                f"{ROOT}/{path_segment(pipeline_fqn)}/pipelineStatus",
+                params={"startTs": now - days * DAY_MS, "endTs": now + DAY_MS},
+                doing="list the pipeline's runs",
+            )
+        except NotFoundError:
+            return []
+        items = (answer.json() or {}).get("data") or []
+        runs = [PipelineStatus.model_validate(item) for item in items]
+        return sorted(runs, key=lambda run: run.timestamp or run.startDate or 0, reverse=True)
+
+    async def status(self, pipeline_fqn: str, run_id: str) -> PipelineStatus | None:
+        """One run by its id; ``None`` where the server has none yet."""
+        try:
+            answer = await self.client.call(
+                "GET",
+                f"{ROOT}/{path_segment(pipeline_fqn)}/pipelineStatus/{path_segment(run_id)}",
+                doing="show the run",
+            )
+        except NotFoundError:
+            return None
+        body = answer.json() if answer.content.strip() else None
+        return PipelineStatus.model_validate(body) if body else None
+
+    def follow(
+        self,
+        pipeline: IngestionPipeline,
+        run_id: str | None = None,
+        *,
+        known_runs: Sequence[str] = (),
+        poll_seconds: float = 2.0,
+        quiet_seconds: float = 3.0,
+    ) -> AsyncIterator[PipelineUpdate]:
+        """Follow a run until it ends: its state, log lines and counts; closing the iterator stops it.
+
+        Without ``run_id`` the newest run is followed that is not among ``known_runs``. Something comes at
+        least every ``quiet_seconds``. Logs by server-sent events where the server streams them, else polled.
+        """
+        return Follower(
+            self,
+            pipeline,
+            run_id,
+            known_runs=known_runs,
+            poll_seconds=poll_seconds,
+            quiet_seconds=quiet_seconds,
+        ).updates()
+
+    async def run(
+        self,
+        pipeline: IngestionPipeline,
+        *,
+        poll_seconds: float = 2.0,
+        quiet_seconds: float = 3.0,
+        patience_seconds: float = 60.0,
+        pause_seconds: float = 5.0,
+    ) -> AsyncIterator[PipelineUpdate]:
+        """Trigger a run and follow it until it ends; the last update is an `EndedUpdate`."""
+        known = [run.runId for run in await self.statuses(pipeline.fullyQualifiedName)]
+        started = time.monotonic()
+        trigger = asyncio.create_task(
+            self.trigger(pipeline, patience_seconds=patience_seconds, pause_seconds=pause_seconds)
+        )
+        try:
+            while not trigger.done():
+                done, _ = await asyncio.wait({trigger}, timeout=quiet_seconds)
+                if not done:
+                    yield WaitingUpdate("Collate to take the run", time.monotonic() - started)
+            run_id = trigger.result()
+        finally:
+            trigger.cancel()
+        updates = self.follow(
+            pipeline, run_id, known_runs=known, poll_seconds=poll_seconds, quiet_seconds=quiet_seconds
+        )
+        async for update in updates:
+            yield update
+
+    async def _operate(self, operation: str, pipeline: IngestionPipeline) -> ServiceStatus:
+        try:
+            return ServiceStatus.model_validate(await self._post(operation, pipeline))
+        except InvalidRequestError as error:
+            raise _not_run(error, operation, pipeline) from error
+
+    async def _post(self, operation: str, pipeline: IngestionPipeline) -> Mapping[str, Any]:
+        path = f"{ROOT}/{operation}/{path_segment(pipeline.id)}"
+        answer = await self.client.call("POST", path, doing=f"{operation} the pipeline {pipeline.name}")
+        if not answer.content.strip():
+            return {}
+        try:
+            body = answer.json()
+        except NotJson:
+            body = {"reason": answer.content[:200].decode("utf-8", "replace")}
+        values: Mapping[str, Any] = body if isinstance(body, Mapping) else {"reason": str(body)}
+        reason = str(values.get("reason") or "")
+        record = answer.record
+        evidence = f'{record.method} {record.path} answered {answer.status}, reason "{reason}"'
+        if "disabled" in reason.lower():
+            raise NoPipelineServiceError(
+                "This server has no pipeline service",
+                causes=["Ingestion inside the server is switched off, so it cannot run a pipeline."],
+                evidence=[evidence],
+                cures=[DIRECT_SYNC, RETRY],
+            )
+        code = values.get("code")
+        if isinstance(code, int) and code >= 300:
+            raise InvalidRequestError(
+                f"Collate did not {operation} the pipeline {pipeline.name}: {reason}",
+                status=code,
+                message=reason,
+                evidence=(evidence,),
+                cures=(RETRY,),
+            )
+        return values
+
+
+def _not_run(error: InvalidRequestError, operation: str, pipeline: IngestionPipeline) -> ActionableError:
+    text = error.message.lower()
+    if "due to [null]" in text or "connection refused" in text or "connectexception" in text:
+        return NoPipelineServiceError(
+            "Collate's pipeline service does not answer",
+            causes=[
+                "The service that runs pipelines (Airflow, or an ingestion runner) is down or not set up."
+            ],
+            evidence=error.evidence,
+            cures=[RETRY, DIRECT_SYNC],
+        )
+    if "failed to trigger" in text:
+        return InvalidRequestError(
+            f"Collate did not start a run of {pipeline.name}",
+            status=error.status,
+            message=error.message,
+            causes=("The deploy is not finished, or another run was started at the same moment.",),
+            evidence=error.evidence,
+            cures=(RETRY, Cure("advice", "Deploy the pipeline again, then run it.")),
+        )
+    return error
