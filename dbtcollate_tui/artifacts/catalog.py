@@ -42,7 +42,7 @@ class CatalogReader:
     def __init__(self, data: Buffer, notes: Notes) -> None:
         catalog = decode_file(_FILE_DECODER, data, FILE)
         check_version(FILE, "catalog", catalog.metadata, notes)
-        self._parts = {"nodes": catalog.nodes, "sources": catalog.sources or {}}
+        self._parts = {"nodes": catalog.nodes or {}, "sources": catalog.sources or {}}
         if catalog.errors:
             notes.add(
                 f"catalog.json holds {len(catalog.errors):,} errors of dbt docs generate:"

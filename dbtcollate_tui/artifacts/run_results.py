@@ -31,6 +31,7 @@ _STATUSES: dict[str, TestStatus] = {
     "skipped": "skipped",
     "no-op": "skipped",
     "cancelled": "skipped",
+    "reused": "skipped",
 }
 _NEVER_TEST = frozenset(
     {"compile", "generate", "docs", "docs generate", "parse", "list", "ls", "run", "seed"}
@@ -90,12 +91,8 @@ def read_run_results(
 
 
 def _is_compiled_only(entry: RunResult) -> bool:
-    return (
-        entry.status == "success"
-        and not entry.message
-        and entry.failures is None
-        and not entry.adapter_response
-    )
+    said_nothing = not entry.message and entry.failures is None and not entry.adapter_response
+    return said_nothing and entry.status.lower() == "success"
 
 
 def _result(entry: RunResult, generated_ms: int | None, step: int | None, notes: Notes) -> TestResult | None:
@@ -103,6 +100,8 @@ def _result(entry: RunResult, generated_ms: int | None, step: int | None, notes:
     if status is None:
         notes.count(f"Test status '{entry.status}' is not known and counts as an error", entry.unique_id)
         status = "error"
+    if status == "error" and entry.failures:  # dbt Fusion's word for a failed test
+        status = "fail"
     ended = next((to_ms(t.completed_at) for t in reversed(entry.timing or ()) if t.name == "execute"), None)
     completed_ms = ended if ended is not None else generated_ms
     if completed_ms is None:

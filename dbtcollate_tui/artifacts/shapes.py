@@ -122,7 +122,7 @@ class ManifestNode(Struct):
 class Manifest(Struct):
     """``manifest.json``; the entries stay undecoded until they are needed, one at a time."""
 
-    nodes: dict[str, Raw]
+    nodes: dict[str, Raw] | None
     metadata: Metadata | None = None
     sources: dict[str, Raw] | None = None
     exposures: dict[str, Raw] | None = None
@@ -155,7 +155,7 @@ class CatalogTable(Struct):
 class Catalog(Struct):
     """``catalog.json``; the tables stay undecoded until they are needed."""
 
-    nodes: dict[str, Raw]
+    nodes: dict[str, Raw] | None
     metadata: Metadata | None = None
     sources: dict[str, Raw] | None = None
     errors: list[Scalar] | None = None

@@ -17,7 +17,7 @@ KNOWN = {
 }
 """Schema versions from dbt 1.0 on; manifest v20 is what the first dbt Fusion releases wrote."""
 
-_ADDRESS = re.compile(r"/dbt/([a-z-]+)/v(\d+)(?:\.json)?$")
+_ADDRESS = re.compile(r"/dbt/([a-z-]+)/v(\d+)\b")
 
 
 def check_version(file: str, kind: str, metadata: Metadata | None, notes: Notes) -> int:
