@@ -1,0 +1,294 @@
+"""The command line: parses, then calls what the screens call. Every import of weight is deferred."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from dbtcollate_tui import __version__
+from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.redact import redact
+
+EXIT_CODES = "Exit codes: " + "; ".join(f"{int(code)} {code.meaning}" for code in ExitCode) + "."
+SECRETS = (
+    "Tokens come from DBT_CLOUD_TOKEN and COLLATE_TOKEN, else from the system's keyring; "
+    "they are never read from the command line or from a file."
+)
+
+
+@dataclass(slots=True)
+class Common:
+    """The options that every command takes."""
+
+    profile: str | None = None
+    json: bool = False
+    no_input: bool = False
+    animation: bool = True
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a person is there to answer: a terminal, outside CI, and not forbidden."""
+        return not (self.no_input or self.json or os.environ.get("CI")) and _is_terminal()
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _common(function: Callable[..., Any]) -> Callable[..., Any]:
+    decorators = (
+        click.option("--profile", "-p", help="Name of the profile; without it the one last used."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
+        click.option("--no-input", is_flag=True, help="Never ask; a missing answer ends with exit code 2."),
+    )
+    for decorator in decorators:
+        function = decorator(function)
+    return function
+
+
+def _merge(common: Common, profile: str | None, as_json: bool, no_input: bool) -> Common:
+    return Common(
+        profile=profile or common.profile,
+        json=as_json or common.json,
+        no_input=no_input or common.no_input,
+        animation=common.animation,
+    )
+
+
+@click.group(invoke_without_command=True, epilog=f"{SECRETS} {EXIT_CODES}")
+@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
+@click.option("--no-animation", is_flag=True, help="Nothing moves on the screen.")
+@click.version_option(__version__, prog_name="dbtcollate")
+@click.pass_context
+def dbtcollate(context: click.Context, profile: str | None, no_animation: bool) -> None:
+    """Set up, check and run the sync of dbt Cloud metadata into Collate. Without a command: the app."""
+    still = no_animation or os.environ.get("TERM") == "dumb"
+    context.obj = Common(profile=profile, animation=not still)
+    if context.invoked_subcommand is None:
+        context.exit(int(_open_app(context.obj)))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--headless", is_flag=True, help="Without the app: the same steps with the sample answers.")
+@click.option("--scenario", default="healthy", show_default=True, help="What is wrong in the sandbox.")
+@click.option(
+    "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
+)
+@_common
+@click.pass_context
+def demo(
+    context: click.Context,
+    headless: bool,
+    scenario: str,
+    server_version: str,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Start the sandbox (a dbt Cloud and a Collate on this machine) and open the app on it."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import demonstration
+
+    if headless or as_json or not _is_terminal():
+        code = _run(common, lambda: demonstration.headless(scenario, server_version, common.json))
+    else:
+        code = demonstration.in_app(scenario, server_version, animation=common.animation)
+    context.exit(int(code))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--scenario", default="healthy", show_default=True, help="What is wrong in the sandbox.")
+@click.option(
+    "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
+)
+@click.pass_context
+def sandbox(context: click.Context, scenario: str, server_version: str) -> None:
+    """Run the sandbox alone until interrupted, for other clients to connect to."""
+    from dbtcollate_tui import demonstration
+
+    context.exit(int(_run(context.obj, lambda: demonstration.serve(scenario, server_version))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--strict", is_flag=True, help="A warning counts as a failure.")
+@click.option("--check", "checks", multiple=True, help="Only this check, by id; may be repeated.")
+@_common
+@click.pass_context
+def verify(
+    context: click.Context,
+    strict: bool,
+    checks: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Run the verification checklist. Writes nothing."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless
+
+    context.exit(int(_run(common, lambda: headless.verify(common, strict=strict, ids=checks))))
+
+
+def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    run = click.option("--run", "run_id", type=int, help="This run in place of the profile's rule.")
+    only = click.option(
+        "--only", multiple=True, help="Only this node, by name or unique_id; may be repeated."
+    )
+    return run(only(function))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@_run_options
+@_common
+@click.pass_context
+def plan(
+    context: click.Context,
+    run_id: int | None,
+    only: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Show every change that a direct sync would write, with old and new value. Writes nothing."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless
+
+    context.exit(int(_run(common, lambda: headless.plan(common, run_id=run_id, only=only))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--yes", is_flag=True, help="Write without asking; needed where nobody can be asked.")
+@_run_options
+@_common
+@click.pass_context
+def sync(
+    context: click.Context,
+    yes: bool,
+    run_id: int | None,
+    only: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Plan, show, write the differences from here, and read them back."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless
+
+    context.exit(int(_run(common, lambda: headless.sync(common, yes=yes, run_id=run_id, only=only))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@_common
+@click.pass_context
+def status(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
+    """Say what the last sync wrote, which run would be used now, and whether Collate is behind."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless
+
+    context.exit(int(_run(common, lambda: headless.status(common))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@_common
+@click.pass_context
+def profiles(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
+    """List the profiles and where they are kept."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless
+
+    context.exit(int(_run(common, lambda: headless.profiles(common))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--path", is_flag=True, help="Only the log file's place.")
+def logs(path: bool) -> None:
+    """Show the end of the log file, or its place."""
+    from dbtcollate_tui.log import log_path
+
+    place = log_path()
+    click.echo(str(place))
+    if not path and place.exists():
+        lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
+        click.echo("\n".join(lines[-100:]))
+
+
+def _open_app(common: Common) -> ExitCode:
+    if not _is_terminal():
+        error = UsageError(
+            "There is no terminal for the app",
+            causes=["Standard input or output is not a terminal."],
+            cures=[
+                Cure("advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
+                Cure("advice", "dbtcollate --help lists them."),
+            ],
+        )
+        click.echo(error.as_text(), err=True)
+        return error.exit_code
+    from dbtcollate_tui.setup.services import Services
+    from dbtcollate_tui.tui.start import run_app
+
+    return run_app(Services(), profile=common.profile, animation=common.animation)
+
+
+def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
+    """Run a headless command to its end; every error becomes a card and an exit code."""
+    from dbtcollate_tui.log import LOGGER, log_path, start_logging
+    from dbtcollate_tui.render.ndjson import NdjsonRenderer
+
+    try:
+        start_logging()
+    except OSError as error:
+        click.echo(f"No log file: {error}", err=True)
+    try:
+        return asyncio.run(_until_signal(work))
+    except ActionableError as error:
+        if common.json:
+            NdjsonRenderer(sys.stdout).error(error)
+        else:
+            click.echo(redact(error.as_text()), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo("Interrupted.", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001
+        LOGGER.exception("unexpected error")
+        line = redact(str(error)).splitlines()[:1]
+        click.echo(f"{type(error).__name__}: {line[0] if line else ''}  (details: {log_path()})", err=True)
+        return ExitCode.INTERNAL
+
+
+async def _until_signal(work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
+    task = asyncio.ensure_future(work())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, task.cancel)
+        except NotImplementedError:
+            break
+    return await task
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse the arguments, run the command, give the exit code."""
+    try:
+        result = dbtcollate.main(args=list(arguments), prog_name="dbtcollate", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.Abort:
+        return int(ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except ActionableError as error:
+        click.echo(redact(error.as_text()), err=True)
+        return int(error.exit_code)
+    return result if isinstance(result, int) else int(ExitCode.OK)
