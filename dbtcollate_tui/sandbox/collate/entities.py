@@ -1,0 +1,320 @@
+"""Reading, listing, creating, changing and deleting entities: what all kinds have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Router, answer, checked_entity
+from dbtcollate_tui.sandbox.collate.bodies import check_body, create_shape
+from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
+from dbtcollate_tui.sandbox.collate.patching import patched, settle
+from dbtcollate_tui.sandbox.collate.store import Entity
+from dbtcollate_tui.sandbox.collate.wire import (
+    from_old,
+    join_fqn,
+    new_id,
+    now_ms,
+    page_answer,
+    page_request,
+    present,
+    quote_name,
+    reference,
+    requested_fields,
+    touch,
+)
+
+Placed = tuple[Entity, str, str]
+"""An entity, and the FQNs that it is listed under: its parent's, and that of the level above."""
+
+_FILTERS = {
+    "database": {"service": "parent"},
+    "databaseSchema": {"database": "parent"},
+    "table": {"databaseSchema": "parent", "database": "root"},
+    "tag": {"parent": "parent"},
+    "ingestionPipeline": {"service": "parent"},
+}
+_PUT_KEEPS = ("description", "displayName")
+"""What a bot's PUT does not overwrite once it is set."""
+
+
+def read_answer(call: Call, kind: Kind, entity: Entity, status: int = 200) -> Response:
+    """One entity with the requested fields, and its ETag."""
+    body = present(kind, entity, requested_fields(call, kind), old=call.old)
+    return answer(body, status, {"ETag": _etag(entity)})
+
+
+def written_answer(call: Call, kind: Kind, entity: Entity, status: int) -> Response:
+    """One entity after a write, with all fields that the write touches."""
+    return answer(present(kind, entity, kind.keys, old=call.old), status, {"ETag": _etag(entity)})
+
+
+def _etag(entity: Entity) -> str:
+    return f'"{entity["id"]}-{entity.get("version", 0.1)}"'
+
+
+def add_read_routes(router: Router, kind: Kind) -> None:
+    """``GET`` by id, by name, and the list."""
+
+    def by_id(call: Call) -> Response:
+        return read_answer(call, kind, checked_entity(call, kind.name, entity_id=call.params["id"]))
+
+    def by_name(call: Call) -> Response:
+        return read_answer(call, kind, checked_entity(call, kind.name, fqn=call.params["fqn"]))
+
+    def listing(call: Call) -> Response:
+        fields = requested_fields(call, kind)
+        where: dict[str, Any] = {
+            column: call.query(name)
+            for name, column in _FILTERS.get(kind.name, {}).items()
+            if call.query(name)
+        }
+        try:
+            page = call.store.page(kind.name, **where, **page_request(call))
+        except ValueError:
+            raise ApiError(400, "Invalid cursor") from None
+        return answer(page_answer(kind, page, fields, old=call.old))
+
+    router.add("GET", kind.path, listing)
+    router.add("GET", f"{kind.path}/name/{{fqn}}", by_name)
+    router.add("GET", f"{kind.path}/{{id}}", by_id)
+
+
+def add_change_routes(router: Router, kind: Kind) -> None:
+    """``PATCH`` and ``DELETE``, by id and (newer servers) by name."""
+
+    def patch(call: Call) -> Response:
+        entity = _addressed(call, kind)
+        expected = call.request.headers.get("if-match")
+        if expected and not call.old and expected != _etag(entity):
+            raise ApiError(412, f"Precondition failed: the entity is now {_etag(entity)}")
+        entity, changed = patched(call, kind, entity)
+        if changed:
+            call.store.save(kind.name, entity)
+        return written_answer(call, kind, entity, 200)
+
+    def delete(call: Call) -> Response:
+        entity = _addressed(call, kind)
+        delete_with_children(call, kind.name, entity)
+        return written_answer(call, kind, entity, 200)
+
+    router.add("PATCH", f"{kind.path}/{{id}}", patch)
+    router.add("DELETE", f"{kind.path}/{{id}}", delete)
+    router.add("DELETE", f"{kind.path}/name/{{fqn}}", delete)
+    router.add("PATCH", f"{kind.path}/name/{{fqn}}", newer_only(patch))
+
+
+def add_create_routes(router: Router, kind: Kind, build: Callable[[Call, Entity], Placed]) -> None:
+    """``POST`` (201, or 409 where it is there) and ``PUT`` (201 or 200)."""
+
+    def post(call: Call) -> Response:
+        entity, parent, root = build(call, create_body(call, kind))
+        if call.store.by_fqn(kind.name, entity["fullyQualifiedName"]) is not None:
+            raise ApiError(409, "Entity already exists")
+        return written_answer(call, kind, create(call, kind, entity, parent, root), 201)
+
+    def put(call: Call) -> Response:
+        entity, status = upsert(call, kind, build(call, create_body(call, kind)))
+        return written_answer(call, kind, entity, status)
+
+    router.add("POST", kind.path, post)
+    router.add("PUT", kind.path, put)
+
+
+def newer_only(handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
+    """A handler that server 1.1 does not have."""
+
+    def guarded(call: Call) -> Response:
+        if call.old:
+            raise ApiError(405, "HTTP 405 Method Not Allowed")
+        return handler(call)
+
+    return guarded
+
+
+def older_only(handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
+    """A handler that only server 1.1 has."""
+
+    def guarded(call: Call) -> Response:
+        if not call.old:
+            raise ApiError(405, "HTTP 405 Method Not Allowed")
+        return handler(call)
+
+    return guarded
+
+
+def _addressed(call: Call, kind: Kind) -> Entity:
+    if "id" in call.params:
+        return checked_entity(call, kind.name, entity_id=call.params["id"])
+    return checked_entity(call, kind.name, fqn=call.params["fqn"])
+
+
+def create_body(call: Call, kind: Kind) -> dict[str, Any]:
+    """The checked body of a create request, in the newest server's names."""
+    body = check_body(call.json(), create_shape(kind.name, old=call.old))
+    return from_old(body) if call.old else body
+
+
+def create(call: Call, kind: Kind, entity: Entity, parent: str = "", root: str = "") -> Entity:
+    """Store a new entity with id, version 0.1 and its author."""
+    entity = {"id": new_id(), **entity, "version": 0.1, "updatedAt": now_ms(), "updatedBy": call.user}
+    settle(call, kind, entity)
+    call.store.save(kind.name, entity, parent=parent, root=root)
+    return entity
+
+
+def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
+    """Create, or update as a bot's PUT does: what a person wrote stays, tags are added to."""
+    given, parent, root = placed
+    stored = call.store.by_fqn(kind.name, given["fullyQualifiedName"])
+    if stored is None:
+        return create(call, kind, given, parent, root), 201
+    entity = stored | given
+    if call.user == BOT:
+        for key in _PUT_KEEPS:
+            if stored.get(key):
+                entity[key] = stored[key]
+    for key in ("owners", "domains"):
+        if stored.get(key):
+            entity[key] = stored[key]
+    entity["tags"] = [*stored.get("tags", []), *given.get("tags", [])]
+    if kind.name == "table":
+        entity["columns"] = _merged_columns(stored["columns"], given["columns"])
+    settle(call, kind, entity)
+    if not entity["tags"] and "tags" not in stored:
+        del entity["tags"]
+    if entity != stored:
+        touch(entity, call.user)
+        call.store.save(kind.name, entity)
+    return entity, 200
+
+
+def _merged_columns(stored: list[Entity], given: list[Entity]) -> list[Entity]:
+    known = {column["name"]: column for column in stored}
+    merged = []
+    for column in given:
+        before = known.get(column["name"], {})
+        kept = {"description": before["description"]} if before.get("description") else {}
+        tags = [*before.get("tags", []), *column.get("tags", [])]
+        merged.append(before | column | kept | {"tags": tags})
+    return merged
+
+
+def delete_with_children(call: Call, kind: str, entity: Entity) -> None:
+    """Delete an entity and what it contains."""
+    children = {
+        "databaseService": ("database", "ingestionPipeline"),
+        "database": ("databaseSchema",),
+        "databaseSchema": ("table",),
+        "table": ("testCase",),
+        "classification": ("tag",),
+    }
+    for child in children.get(kind, ()):
+        for found in call.store.every(child, parent=entity["fullyQualifiedName"]):
+            delete_with_children(call, child, found)
+    call.store.delete(kind, entity["id"])
+
+
+# What the create bodies of the plain kinds mean.
+
+
+def build_service(call: Call, body: Entity) -> Placed:
+    """A database service."""
+    del call
+    return body | {"fullyQualifiedName": quote_name(body["name"])}, "", ""
+
+
+def build_database(call: Call, body: Entity) -> Placed:
+    """A database of a service."""
+    service = checked_entity(call, "databaseService", fqn=body["service"])
+    entity = body | {
+        "fullyQualifiedName": f"{service['fullyQualifiedName']}.{quote_name(body['name'])}",
+        "service": reference("databaseService", service),
+        "serviceType": service["serviceType"],
+    }
+    return entity, service["fullyQualifiedName"], ""
+
+
+def build_schema(call: Call, body: Entity) -> Placed:
+    """A schema of a database."""
+    database = checked_entity(call, "database", fqn=body["database"])
+    entity = body | {
+        "fullyQualifiedName": f"{database['fullyQualifiedName']}.{quote_name(body['name'])}",
+        "database": reference("database", database),
+        "service": database["service"],
+        "serviceType": database["serviceType"],
+    }
+    return entity, database["fullyQualifiedName"], database["service"]["fullyQualifiedName"]
+
+
+def build_table(call: Call, body: Entity) -> Placed:
+    """A table of a schema."""
+    schema = checked_entity(call, "databaseSchema", fqn=body["databaseSchema"])
+    entity: Entity = {"tableType": "Regular", "tags": []} | body
+    entity |= {
+        "fullyQualifiedName": f"{schema['fullyQualifiedName']}.{quote_name(body['name'])}",
+        "databaseSchema": reference("databaseSchema", schema),
+        "database": schema["database"],
+        "service": schema["service"],
+        "serviceType": schema["serviceType"],
+    }
+    return entity, schema["fullyQualifiedName"], schema["database"]["fullyQualifiedName"]
+
+
+def build_classification(call: Call, body: Entity) -> Placed:
+    """A classification."""
+    del call
+    entity = {"mutuallyExclusive": False, "disabled": False, "provider": "user"} | body
+    return entity | {"fullyQualifiedName": quote_name(body["name"])}, "", ""
+
+
+def build_tag(call: Call, body: Entity) -> Placed:
+    """A tag, in a classification or below another tag."""
+    above: Entity = {}
+    if "parent" in body:
+        parent = checked_entity(call, "tag", fqn=body["parent"])
+        classification = parent["classification"]
+        above = {"parent": reference("tag", parent)}
+    elif "classification" in body:
+        parent = checked_entity(call, "classification", fqn=body["classification"])
+        classification = reference("classification", parent)
+    else:
+        raise ApiError(400, "[classification must not be null]")
+    entity = {
+        key: value for key, value in body.items() if key not in ("classification", "parent", "associatedTags")
+    }
+    entity = {"mutuallyExclusive": False, "deprecated": False, "disabled": False, "provider": "user"} | entity
+    entity |= above | {
+        "classification": classification,
+        "fullyQualifiedName": f"{parent['fullyQualifiedName']}.{quote_name(body['name'])}",
+    }
+    return entity, classification["fullyQualifiedName"], ""
+
+
+def build_plain(call: Call, body: Entity) -> Placed:
+    """A domain or a metric: its name is its FQN."""
+    del call
+    body = {key: value for key, value in body.items() if key not in ("parent", "experts", "relatedMetrics")}
+    return body | {"fullyQualifiedName": join_fqn(body["name"])}, "", ""
+
+
+def add_routes(router: Router) -> None:
+    """Everything of the kinds that have no rules of their own."""
+    builders = {
+        "databaseService": build_service,
+        "database": build_database,
+        "databaseSchema": build_schema,
+        "table": build_table,
+        "classification": build_classification,
+        "tag": build_tag,
+        "domain": build_plain,
+        "metric": build_plain,
+    }
+    for name, build in builders.items():
+        add_read_routes(router, KINDS[name])
+        add_change_routes(router, KINDS[name])
+        add_create_routes(router, KINDS[name], build)
+    for name in ("glossaryTerm", "dashboard", "mlmodel", "apiEndpoint", "user", "team"):
+        add_read_routes(router, KINDS[name])

@@ -1,0 +1,195 @@
+"""JSON patches (RFC 6902) on entities, and the rules that hold for what they leave behind."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonpatch
+from jsonpointer import JsonPointerException
+
+from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
+from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
+from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
+from dbtcollate_tui.sandbox.collate.store import Entity
+from dbtcollate_tui.sandbox.collate.wire import (
+    allowed_fields,
+    from_old,
+    join_fqn,
+    now_ms,
+    reference,
+    split_fqn,
+    to_old,
+    touch,
+)
+
+_OWNER_RULE = (
+    "Rule [Multiple Users or Single Team Ownership] validation failed: Entity does not satisfy the rule. "
+    "Rule context: Validates that an entity has either multiple owners or a single team as the owner."
+)
+
+
+def patched(call: Call, kind: Kind, stored: Entity) -> tuple[Entity, bool]:
+    """The entity after the request's patch, and whether it differs; 400 or 500 where the patch fails."""
+    if "json-patch+json" not in call.request.headers.get("content-type", ""):
+        raise ApiError(415, "HTTP 415 Unsupported Media Type")
+    document = to_old(kind, stored) if call.old else stored
+    result = apply_patch(call.json(), document)
+    if not isinstance(result, dict):
+        raise ApiError(400, "Unable to process JSON")
+    unknown = [key for key in result if key not in allowed_fields(kind, old=call.old)]
+    if unknown:
+        raise ApiError(400, f'Unrecognized field "{unknown[0]}"')
+    entity = {key: value for key, value in result.items() if value is not None}
+    if call.old:
+        kept = {key: value for key, value in stored.items() if key not in document}
+        kept = {key: value for key, value in kept.items() if key not in ("owners", "domains")}
+        entity = kept | from_old(entity)
+    for key in READ_ONLY:
+        if key in stored:
+            entity[key] = stored[key]
+        else:
+            entity.pop(key, None)
+    entity["name"] = stored["name"]
+    settle(call, kind, entity)
+    if entity == stored:
+        return stored, False
+    note_change(entity, stored, call.user, call.query("changeSource") or "Manual")
+    touch(entity, call.user)
+    return entity, True
+
+
+def apply_patch(operations: Any, document: Entity) -> Any:
+    """The document after the operations; ``document`` itself stays as it is."""
+    if not isinstance(operations, list):
+        raise ApiError(400, "JSON patch has to be an array of objects")
+    if not all(isinstance(operation, dict) for operation in operations):
+        raise ApiError(400, "JSON patch has to be an array of objects")
+    try:
+        return jsonpatch.JsonPatch(operations).apply(copy.deepcopy(document))
+    except jsonpatch.JsonPatchTestFailed:
+        raise ApiError(500, "[JsonPatch.Operation.TEST fails! Values are not equal]") from None
+    except jsonpatch.InvalidJsonPatch as error:
+        raise ApiError(400, f"Illegal value for the op member of the JSON patch operation: {error}") from None
+    except (jsonpatch.JsonPatchConflict, JsonPointerException, TypeError, KeyError) as error:
+        raise ApiError(500, f"[{error}]") from None
+
+
+def settle(call: Call, kind: Kind, entity: Entity) -> None:
+    """Fill in references, labels and column names; 400 or 404 where they name what is not there."""
+    if "owners" in kind.keys:
+        entity["owners"] = checked_owners(call, entity.get("owners") or [])
+    if "tags" in kind.keys:
+        entity["tags"] = checked_tags(call, entity.get("tags") or [])
+    if "domains" in kind.keys and entity.get("domains"):
+        entity["domains"] = [checked_reference(call, item, "domain") for item in entity["domains"]]
+    if kind.name == "table":
+        entity["columns"] = [
+            checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]
+        ]
+
+
+def checked_reference(call: Call, item: Any, expected: str = "") -> Entity:
+    """The full reference that ``item`` (id and type) means; 404 where there is no such entity."""
+    if not isinstance(item, dict) or "id" not in item or "type" not in item:
+        raise ApiError(400, "[id must not be null, type must not be null]")
+    kind = str(item["type"])
+    if expected and kind != expected:
+        raise ApiError(400, f"Entity type {kind} is invalid, expected {expected}")
+    found = call.store.by_id(kind, str(item["id"]))
+    if found is None:
+        raise not_found(kind, str(item["id"]))
+    return reference(kind, found)
+
+
+def checked_owners(call: Call, owners: Any) -> list[Entity]:
+    """Owners as full references: several users, or one team."""
+    if not isinstance(owners, list):
+        raise ApiError(400, "Cannot deserialize value of type `java.util.ArrayList<EntityReference>`")
+    for owner in owners:
+        if isinstance(owner, dict) and owner.get("type") not in ("user", "team"):
+            raise ApiError(400, f"Entity type {owner.get('type')} can't be an owner")
+    found = [checked_reference(call, owner) for owner in owners]
+    teams = [owner for owner in found if owner["type"] == "team"]
+    if teams and len(found) > 1:
+        raise ApiError(400, _OWNER_RULE)
+    return found
+
+
+def checked_tags(call: Call, tags: Any) -> list[Entity]:
+    """Tag labels, each with its tag's name and description; none twice, none that exclude each other."""
+    if not isinstance(tags, list):
+        raise ApiError(400, "Cannot deserialize value of type `java.util.ArrayList<TagLabel>`")
+    found: dict[str, Entity] = {}
+    exclusive: dict[str, str] = {}
+    for given in tags:
+        label = check_body(given, TAG_LABEL)
+        kind = "tag" if label["source"] == "Classification" else "glossaryTerm"
+        tag = call.store.by_fqn(kind, label["tagFQN"])
+        if tag is None:
+            raise not_found(kind, label["tagFQN"])
+        if label["tagFQN"] in found:
+            continue
+        if kind == "tag":
+            classification = call.store.by_id("classification", tag["classification"]["id"]) or {}
+            if classification.get("mutuallyExclusive"):
+                other = exclusive.setdefault(classification["name"], label["tagFQN"])
+                if other != label["tagFQN"]:
+                    raise ApiError(
+                        400,
+                        f"Tag labels {other} and {label['tagFQN']} are mutually exclusive and can't be "
+                        "assigned together",
+                    )
+        found[label["tagFQN"]] = {
+            "tagFQN": label["tagFQN"],
+            "name": tag["name"],
+            "description": tag.get("description", ""),
+            "source": label["source"],
+            "labelType": label["labelType"],
+            "state": label["state"],
+        }
+    return list(found.values())
+
+
+def checked_column(call: Call, column: Any, parent: str) -> Entity:
+    """A column with its FQN and whole tag labels."""
+    found = {key: value for key, value in check_body(column, COLUMN).items() if value is not None}
+    found["fullyQualifiedName"] = f"{parent}.{join_fqn(found['name'])}"
+    found["tags"] = checked_tags(call, found.get("tags") or [])
+    if found.get("children"):
+        found["children"] = [
+            checked_column(call, child, found["fullyQualifiedName"]) for child in found["children"]
+        ]
+    return found
+
+
+def note_change(entity: Entity, stored: Entity, user: str, source: str) -> None:
+    """Keep who wrote which description, as the server's change summary does."""
+    before, after = _descriptions(stored), _descriptions(entity)
+    changed = {
+        path: text for path, text in after.items() if text != before.get(path) and (text or path in before)
+    }
+    if not changed:
+        return
+    change = dict(stored.get("changeDescription", {}))
+    summary = dict(change.get("changeSummary", {}))
+    for path in changed:
+        summary[path] = {"changedBy": user, "changeSource": source, "changedAt": now_ms()}
+    entity["changeDescription"] = {
+        "fieldsAdded": [],
+        "fieldsUpdated": [
+            {"name": path, "oldValue": before.get(path) or "", "newValue": text or ""}
+            for path, text in changed.items()
+        ],
+        "fieldsDeleted": [],
+        "previousVersion": stored.get("version", 0.1),
+        "changeSummary": summary,
+    }
+
+
+def _descriptions(entity: Entity) -> dict[str, str | None]:
+    found: dict[str, str | None] = {"description": entity.get("description")}
+    for column in entity.get("columns", ()):
+        path = ".".join(split_fqn(column["fullyQualifiedName"])[4:])
+        found[f"columns.{path}.description"] = column.get("description")
+    return found
