@@ -4,7 +4,7 @@ A scenario is a value that both servers read. A field of the dbt Cloud side begi
 are of the Collate side, so that a scenario can break both at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from dbtcollate_tui.errors import Cure, UsageError
@@ -89,6 +89,26 @@ class Scenario:
     plan_limit: bool = False
     """429 "Feature limit exceeded" to a new ingestion pipeline: a limit of the plan, not of speed."""
 
+    @property
+    def collate_content(self) -> tuple[bool, ...]:
+        """What decides on Collate's first state: scenarios that differ in it cannot share one."""
+        return (
+            self.wrong_service,
+            self.upper_case_tables,
+            self.tables_missing,
+            self.edited_in_collate,
+            self.pipeline_stale,
+        )
+
+    def of_side(self, side: Literal["dbt_cloud", "collate"]) -> tuple[object, ...]:
+        """The values of all fields that the side reads."""
+        names = (field.name for field in fields(self) if field.name not in _ABOUT)
+        return tuple(
+            getattr(self, name) for name in names if name.startswith("dbt_") == (side == "dbt_cloud")
+        )
+
+
+_ABOUT = frozenset({"name", "side", "sentence", "guide_row"})
 
 HEALTHY = Scenario(name="healthy", side="none", sentence="Both servers work and hold the shop's data.")
 
