@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Router, answer, checked_entity
@@ -42,17 +44,37 @@ _PUT_KEEPS = ("description", "displayName")
 
 def read_answer(call: Call, kind: Kind, entity: Entity, status: int = 200) -> Response:
     """One entity with the requested fields, and its ETag."""
-    body = present(kind, entity, requested_fields(call, kind), old=call.old)
-    return answer(body, status, {"ETag": _etag(entity)})
+    return tagged_answer(present(kind, entity, requested_fields(call, kind), old=call.old), status)
 
 
 def written_answer(call: Call, kind: Kind, entity: Entity, status: int) -> Response:
     """One entity after a write, with all fields that the write touches."""
-    return answer(present(kind, entity, kind.keys, old=call.old), status, {"ETag": _etag(entity)})
+    return tagged_answer(present(kind, entity, kind.keys, old=call.old), status)
 
 
-def _etag(entity: Entity) -> str:
-    return f'"{entity["id"]}-{entity.get("version", 0.1)}"'
+def tagged_answer(body: Entity, status: int) -> Response:
+    """A JSON answer with its strong ETag, a hash of what is sent."""
+    text = msgspec.json.encode(body)
+    return Response(text, status, {"ETag": _strong(text)}, "application/json")
+
+
+def _strong(text: bytes) -> str:
+    return f'"{hashlib.sha256(text).hexdigest()[:16]}"'
+
+
+def check_if_match(call: Call, kind: Kind, entity: Entity) -> None:
+    """412 unless ``If-Match`` holds ``*``, the weak tag ``W/"version"``, or the strong one of all fields."""
+    header = call.request.headers.get("if-match")
+    if not header or call.old:
+        return
+    strong = _strong(msgspec.json.encode(present(kind, entity, kind.keys, old=False)))
+    weak = f'W/"{entity.get("version", 0.1)}"'
+    if not {"*", weak, strong} & {given.strip() for given in header.split(",")}:
+        raise ApiError(
+            412,
+            f"The entity has been modified. Current ETag: {strong}. "
+            "Please refresh and retry with the latest version.",
+        )
 
 
 def add_read_routes(router: Router, kind: Kind) -> None:
@@ -87,9 +109,7 @@ def add_change_routes(router: Router, kind: Kind) -> None:
 
     def patch(call: Call) -> Response:
         entity = _addressed(call, kind)
-        expected = call.request.headers.get("if-match")
-        if expected and not call.old and expected != _etag(entity):
-            raise ApiError(412, f"Precondition failed: the entity is now {_etag(entity)}")
+        check_if_match(call, kind, entity)
         entity, changed = patched(call, kind, entity)
         if changed:
             call.store.save(kind.name, entity)

@@ -85,8 +85,7 @@ def table_suite(call: Call, table: Entity) -> Entity:
         },
         table["fullyQualifiedName"],
     )
-    short = ("id", "name", "fullyQualifiedName", "basic", "basicEntityReference", "version")
-    table["testSuite"] = {key: suite[key] for key in short}
+    table["testSuite"] = reference("testSuite", suite)
     call.store.save("table", table)
     return suite
 
@@ -97,15 +96,16 @@ def build_case(call: Call, body: Entity) -> Placed:
     table = checked_entity(call, "table", fqn=table_fqn)
     parent = table_fqn
     if column is not None:
-        names = {item["name"] for item in table["columns"]}
-        if column not in names and not call.old:
+        names = {item["name"].lower() for item in table["columns"]}
+        if column.lower() not in names and not call.old:
             raise ApiError(400, f"Invalid column name {column} found in table {table_fqn}")
         parent = f"{table_fqn}.{quote_name(column)}"
     definition = checked_entity(call, "testDefinition", fqn=body["testDefinition"])
-    if (definition["entityType"] == "COLUMN") != (column is not None) and not call.old:
-        level = "COLUMN" if column is not None else "TABLE"
+    if definition["entityType"] == "COLUMN" and column is None:
         raise ApiError(
-            400, f"Test definition {definition['name']} is for {definition['entityType']}, not for {level}"
+            400,
+            "Column test case must have a field name and an array field name in the entity link. "
+            "e.g. <#E::table::{entityFqn}::columns::{columnName}>",
         )
     suite = checked_entity(call, "testSuite", fqn=body["testSuite"]) if call.old else table_suite(call, table)
     _check_parameters(definition, body.get("parameterValues", []))
@@ -123,6 +123,14 @@ def _check_parameters(definition: Entity, values: list[Entity]) -> None:
     if values and not definition.get("parameterDefinition"):
         raise ApiError(400, "Parameter Values doesn't match Test Definition Parameters")
     given = {value.get("name") for value in values}
+    defined = [parameter.get("name") for parameter in definition.get("parameterDefinition", ())]
+    for name in given:
+        if name not in defined and "GreatExpectations" not in definition["testPlatforms"]:
+            raise ApiError(
+                400,
+                f"Parameter '{name}' is not defined in the test definition. "
+                f"Defined parameters are: [{', '.join(map(str, defined))}]",
+            )
     for parameter in definition.get("parameterDefinition", ()):
         if parameter.get("required") and parameter.get("name") not in given:
             raise ApiError(

@@ -134,6 +134,9 @@ def to_old(kind: Kind, entity: Entity) -> Entity:
         shown["testPlatforms"] = ["DBT" if name == "dbt" else name for name in entity["testPlatforms"]]
     if kind.name == "table" and "dataModel" in shown:
         shown["dataModel"] = to_old(KINDS["testCase"], shown["dataModel"])
+    if kind.name == "table" and "testSuite" in shown:
+        suite = shown["testSuite"]
+        shown["testSuite"] = {key: suite[key] for key in ("id", "name", "fullyQualifiedName")}
     if kind.name == "testSuite" and "basic" in shown:
         shown["executable"] = shown.pop("basic")
         shown["executableEntityReference"] = shown.pop("basicEntityReference")
