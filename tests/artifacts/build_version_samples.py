@@ -2,12 +2,12 @@
 
     python tests/artifacts/build_version_samples.py 1.0=~/dbt-1.0/bin/dbt 1.8=~/dbt-1.8/bin/dbt
 
-Each argument is ``NAME=DBT``: the sample's name and a dbt with dbt-duckdb. What installs from PyPI:
-dbt-core 1.0.9 with duckdb 0.5.1 on Python 3.8; 1.3.8 with duckdb 0.6.1 on Python 3.9; 1.5.12 with duckdb < 1.2,
-1.8.10, 1.11.16 and 1.12.6 (without its experimental parser) on Python 3.11; each with its own dbt-duckdb.
+Each argument is ``NAME=DBT``: the sample's name and a dbt with dbt-duckdb. What installs from PyPI: dbt-core
+1.0.9 with duckdb 0.5.1 on Python 3.8; 1.3.8 with duckdb 0.6.1 on Python 3.9; on Python 3.11 1.5.12 with
+duckdb < 1.2, 1.8.10, 1.11.16, and 1.12.6 without its experimental parser; each with its own dbt-duckdb.
 
-The steps are those of a dbt Cloud job: ``build`` (4; one test fails, so it ends in an error), ``source freshness``
-(5) and ``docs generate`` (6). The run_results.json of 4 and 6 are kept.
+The steps are those of a dbt Cloud job: ``build`` (4; one test fails, so it ends in an error), ``source
+freshness`` (5) and ``docs generate`` (6). The run_results.json of 4 and 6 are kept.
 """
 
 import gzip
