@@ -38,6 +38,11 @@ def read_collate_address(text: str) -> str:
     found = _URL.search(text)
     address = found.group() if found is not None else ""
     if not address:
+        if redact(text) != text:
+            raise UsageError(
+                "This is a token, not an address",
+                cures=[Cure("advice", "Paste the address of any page of Collate from the browser.")],
+            )
         host = _HOST.search(text)
         if host is None:
             raise UsageError(
@@ -50,12 +55,15 @@ def read_collate_address(text: str) -> str:
         name = host.group(1)
         scheme = "http" if is_loopback(name.rsplit(":", 1)[0]) else "https"
         address = f"{scheme}://{name}{host.group(2) or ''}"
-    parts = urlsplit(address.rstrip(".,;:!?)]}"))
+    address = address.rstrip(".,;:!?)}" if "[" in address else ".,;:!?)}]")
     try:
+        parts = urlsplit(address)
         port = parts.port
-    except ValueError:
+    except ValueError as error:
         raise UsageError(
-            f"{redact(address)} has no valid port", cures=[Cure("advice", "Ports go from 1 to 65535.")]
+            f"{redact(address)} is not a valid address",
+            causes=[f"{error}."],
+            cures=[Cure("advice", "Paste the address of any page of Collate from the browser.")],
         ) from None
     host_name = parts.hostname or ""
     shown = f"[{host_name}]" if ":" in host_name else host_name

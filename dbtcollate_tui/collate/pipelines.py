@@ -104,7 +104,7 @@ class IngestionPipelines:
                 waited = time.monotonic() - started
                 text = error.message.lower()
                 if "failed to trigger ingestionpipeline" not in text or waited >= patience_seconds:
-                    raise _not_run(error, "trigger", pipeline) from error
+                    raise _not_run(error) from error
                 if on_wait is not None:
                     on_wait(waited)
                 await asyncio.sleep(pause_seconds)
@@ -131,6 +131,8 @@ class IngestionPipelines:
             )
         except NotFoundError:
             return []
+        except InvalidRequestError as error:
+            raise _not_run(error) from error
         items = (answer.json() or {}).get("data") or []
         runs = [PipelineStatus.model_validate(item) for item in items]
         return sorted(runs, key=lambda run: run.timestamp or run.startDate or 0, reverse=True)
@@ -204,7 +206,7 @@ class IngestionPipelines:
         try:
             return ServiceStatus.model_validate(await self._post(operation, pipeline))
         except InvalidRequestError as error:
-            raise _not_run(error, operation, pipeline) from error
+            raise _not_run(error) from error
 
     async def _post(self, operation: str, pipeline: IngestionPipeline) -> Mapping[str, Any]:
         path = f"{ROOT}/{operation}/{path_segment(pipeline.id)}"
@@ -238,7 +240,7 @@ class IngestionPipelines:
         return values
 
 
-def _not_run(error: InvalidRequestError, operation: str, pipeline: IngestionPipeline) -> ActionableError:
+def _not_run(error: InvalidRequestError) -> ActionableError:
     text = error.message.lower()
     if "due to [null]" in text or "connection refused" in text or "connectexception" in text:
         return NoPipelineServiceError(
@@ -251,7 +253,7 @@ def _not_run(error: InvalidRequestError, operation: str, pipeline: IngestionPipe
         )
     if "failed to trigger" in text:
         return InvalidRequestError(
-            f"Collate did not start a run of {pipeline.name}",
+            "Collate did not start the run",
             status=error.status,
             message=error.message,
             causes=("The deploy is not finished, or another run was started at the same moment.",),

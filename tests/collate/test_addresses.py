@@ -1,0 +1,59 @@
+"""Collate's address as people paste it."""
+
+import pytest
+
+from dbtcollate_tui.collate.addresses import read_collate_address
+from dbtcollate_tui.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("https://acme.getcollate.io", "https://acme.getcollate.io"),
+        ("https://acme.getcollate.io/", "https://acme.getcollate.io"),
+        ("https://acme.getcollate.io/api", "https://acme.getcollate.io"),
+        ("https://acme.getcollate.io/api/v1/", "https://acme.getcollate.io"),
+        ("https://ACME.getcollate.io:443/my-data", "https://acme.getcollate.io"),
+        ("acme.getcollate.io/settings/bots", "https://acme.getcollate.io"),
+        (
+            "  https://acme.getcollate.io/table/svc.db.public.orders/schema?x=1#top \n",
+            "https://acme.getcollate.io",
+        ),
+        ("our Collate is at https://acme.getcollate.io/explore, ask Ana", "https://acme.getcollate.io"),
+        ("<https://acme.getcollate.io/>.", "https://acme.getcollate.io"),
+        ("https://data.acme.com/openmetadata/api", "https://data.acme.com/openmetadata"),
+        ("https://data.acme.com/openmetadata/table/a.b.c.d", "https://data.acme.com/openmetadata"),
+        ("https://data.acme.com:8443/unknown-page", "https://data.acme.com:8443"),
+        ("localhost:8585", "http://localhost:8585"),
+        ("http://127.0.0.1:8585/api", "http://127.0.0.1:8585"),
+        ("http://[::1]:8585/signin", "http://[::1]:8585"),
+        ("http://[::1]", "http://[::1]"),
+    ],
+)
+def test_base_address(text: str, base: str) -> None:
+    assert read_collate_address(text) == base
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("", "No address of Collate"),
+        ("the address of Ana", "No address of Collate"),
+        ("http://acme.getcollate.io", "not an https address"),
+        ("https://acme.getcollate.io:99999", "not a valid address"),
+        ("ftp://acme", "No address of Collate"),
+    ],
+)
+def test_no_usable_address_says_what_to_do(text: str, title: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_collate_address(text)
+    assert title in caught.value.title
+    assert caught.value.cures
+
+
+def test_a_pasted_token_is_not_repeated() -> None:
+    secret = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJib3QifQ"
+    with pytest.raises(UsageError) as caught:
+        read_collate_address(secret)
+    assert "token" in caught.value.title
+    assert secret not in caught.value.as_text()

@@ -1,0 +1,259 @@
+"""Connecting, errors, capabilities and lists, over real HTTP."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from dbtcollate_tui.collate.capabilities import read_capabilities
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import (
+    ConflictError,
+    ForbiddenError,
+    GuardFailedError,
+    InvalidRequestError,
+    NotSpokenError,
+    PlanLimitError,
+    ServerFailedError,
+    TokenError,
+)
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.transport import RequestLog
+from tests.collate.server import (
+    QUICK,
+    TOKEN,
+    Asked,
+    FakeCollate,
+    Handler,
+    connected,
+    jwt,
+    missing_call,
+    refuse,
+    say,
+    serving,
+)
+
+
+async def test_connect_reads_version_and_proves_the_token() -> None:
+    fake = FakeCollate("1.1.0-SNAPSHOT")
+    async with serving(fake), CollateClient(fake.url, TOKEN) as client:
+        dialect = await client.connect()
+        assert dialect.version == (1, 1, 0)
+        assert not dialect.many_owners
+    assert fake.paths() == ["/system/version", "/users/loggedInUser"]
+    assert fake.asked[0].headers["authorization"] == f"Bearer {TOKEN.get_secret_value()}"
+
+
+@pytest.mark.parametrize(
+    ("token", "title"),
+    [(jwt(exp=1_700_000_000), "has expired"), (SecretStr("dbtc_PlantedWrongSide00"), "not a Collate token")],
+)
+async def test_an_unusable_token_is_told_before_anything_is_sent(token: SecretStr, title: str) -> None:
+    fake = FakeCollate()
+    async with serving(fake), CollateClient(fake.url, token) as client:
+        with pytest.raises(AuthError) as caught:
+            await client.connect()
+    assert title in caught.value.title
+    assert caught.value.exit_code is ExitCode.AUTH
+    assert token.get_secret_value() not in caught.value.as_text()
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("message", "title"), [("Invalid token", "does not accept"), ("Expired token!", "expired")]
+)
+async def test_a_refused_token(message: str, title: str) -> None:
+    fake = FakeCollate(answers={"GET /users/loggedInUser": refuse(401, message)})
+    async with serving(fake), CollateClient(fake.url, TOKEN) as client:
+        with pytest.raises(TokenError, match=title) as caught:
+            await client.connect()
+    assert message in caught.value.evidence[0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: HTMLResponse("<!doctype html><title>Collate</title>"),
+        lambda _: PlainTextResponse("hello"),
+        lambda _: RedirectResponse("https://login.example.com/"),
+    ],
+)
+async def test_a_wrong_address_is_told_as_such(answer: Handler) -> None:
+    fake = FakeCollate(answers={"GET /system/version": answer})
+    async with serving(fake), CollateClient(fake.url, TOKEN) as client:
+        with pytest.raises(UnreachableError) as caught:
+            await client.connect()
+    assert any(cure.value == "collate" for cure in caught.value.cures)
+
+
+async def test_nobody_there() -> None:
+    fake = FakeCollate()
+    async with serving(fake):
+        pass
+    async with CollateClient(fake.url, TOKEN, retries=QUICK) as client:
+        with pytest.raises(UnreachableError, match="refuses connections"):
+            await client.connect()
+
+
+@pytest.mark.parametrize(("old", "version"), [(True, (1, 1, 0)), (False, (2, 0, 0))])
+async def test_an_unreadable_version_is_told_by_a_field_name(
+    old: bool, version: tuple[int, int, int]
+) -> None:
+    tables = refuse(400, "Invalid field name owners") if old else say({"data": [], "paging": {"total": 0}})
+    fake = FakeCollate("unknown", answers={"GET /tables": tables})
+    async with connected(fake) as client:
+        assert client.dialect.version == version
+        assert client.dialect.warning is not None
+
+
+ERRORS = [
+    (refuse(404, "table instance for x not found"), None),
+    (missing_call(405), NotSpokenError),
+    (missing_call(404), NotSpokenError),
+    (refuse(405, "HTTP 405 Method Not Allowed"), NotSpokenError),
+    (refuse(400, 'Unrecognized field "zzz"'), InvalidRequestError),
+    (refuse(409, "Entity already exists"), ConflictError),
+    (refuse(412, "precondition"), ConflictError),
+    (refuse(429, "Feature limit exceeded"), PlanLimitError),
+    (refuse(500, "[JsonPatch.Operation.TEST fails! Values are not equal]"), GuardFailedError),
+    (refuse(500, "boom"), ServerFailedError),
+    (refuse(503, "busy"), ServerFailedError),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), ERRORS[1:])
+async def test_refusals_by_kind(answer: Handler, kind: type[ActionableError]) -> None:
+    fake = FakeCollate("1.1.0", answers={"PUT /lineage": answer})
+    async with connected(fake) as client:
+        with pytest.raises(kind) as caught:
+            await client.call("PUT", "/lineage", body={}, doing="write the lineage")
+    assert "write the lineage" in caught.value.title
+    assert caught.value.evidence
+    tries = 2 if kind is ServerFailedError and "503" in caught.value.evidence[0] else 1
+    assert len(fake.asked) == tries
+
+
+async def test_a_call_that_the_version_does_not_have_names_the_version() -> None:
+    fake = FakeCollate("1.1.0", answers={"GET /lineage/getLineageEdge/a/b": missing_call()})
+    async with connected(fake) as client:
+        with pytest.raises(NotSpokenError, match=r"OpenMetadata 1\.1\.0 has no way"):
+            await client.call("GET", "/lineage/getLineageEdge/a/b", doing="show the edge")
+
+
+async def test_a_policy_names_the_operation() -> None:
+    words = "Principal: CatalogPrincipal{name='bot'} operations [EditDescription] not allowed"
+    fake = FakeCollate(answers={"PATCH /tables/t": refuse(403, words)})
+    async with connected(fake) as client:
+        with pytest.raises(ForbiddenError, match="operation EditDescription"):
+            await client.patch_table("t", [{"op": "add", "path": "/description", "value": "x"}])
+
+
+async def test_what_the_server_says_is_redacted() -> None:
+    fake = FakeCollate(
+        answers={"GET /tables/name/x": refuse(400, f"bad header Bearer {TOKEN.get_secret_value()}")}
+    )
+    async with connected(fake) as client:
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.table("x")
+    assert TOKEN.get_secret_value() not in caught.value.as_text()
+
+
+async def test_an_answer_that_is_no_entity() -> None:
+    fake = FakeCollate(answers={"GET /tables/name/x": say({"id": "t"})})
+    async with connected(fake) as client:
+        with pytest.raises(ServerFailedError, match="could not be read"):
+            await client.table("x")
+
+
+async def test_pages_follow_the_cursor_with_one_page_in_memory() -> None:
+    def page(asked: Asked) -> Response | Awaitable[Response]:
+        start = int(asked.query.get("after", "0"))
+        names = [
+            {"id": str(n), "name": f"t{n}", "fullyQualifiedName": f"s.d.a.t{n}"} for n in (start, start + 1)
+        ]
+        paging = {"total": 6, **({"after": str(start + 2)} if start < 4 else {})}
+        return say({"data": names, "paging": paging})(asked)
+
+    fake = FakeCollate(answers={"GET /tables": page})
+    async with connected(fake) as client:
+        names = [table.name async for table in client.tables("s.d")]
+    assert names == ["t0", "t1", "t2", "t3", "t4", "t5"]
+    assert [asked.query["limit"] for asked in fake.asked] == ["1000"] * 3
+    assert fake.asked[0].query["fields"] == "columns,tags,owners,dataModel"
+
+
+@pytest.mark.parametrize(
+    "refusal", [refuse(413, "too large"), refuse(400, "query param limit"), refuse(500, "oom")]
+)
+async def test_a_page_that_is_too_large_is_asked_for_smaller(refusal: Handler) -> None:
+    empty = say({"data": [], "paging": {"total": 0}})
+    fake = FakeCollate(answers={"GET /tables": [refusal, refusal, empty]})
+    async with connected(fake) as client:
+        assert [table async for table in client.tables("s.d")] == []
+    assert [asked.query["limit"] for asked in fake.asked] == ["1000", "250", "50"]
+
+
+async def test_a_wrong_field_is_not_asked_for_again() -> None:
+    fake = FakeCollate(answers={"GET /tables": refuse(400, "Invalid field name owners")})
+    async with connected(fake) as client:
+        with pytest.raises(InvalidRequestError):
+            [table async for table in client.tables("s.d")]
+    assert len(fake.asked) == 1
+
+
+def permissions(**resources: list[str]) -> dict[str, Any]:
+    return {
+        "data": [
+            {"resource": name, "permissions": [{"operation": op, "access": "allow"} for op in operations]}
+            for name, operations in resources.items()
+        ]
+    }
+
+
+async def test_what_a_token_may_do() -> None:
+    names = ("table", "lineage", "tag", "classification", "testCase", "ingestionPipeline")
+    bot = permissions(**{name: ["All"] for name in names})
+    async with connected(FakeCollate(answers={"GET /permissions": say(bot)})) as client:
+        may = await client.capabilities()
+    assert may.read_only is False
+    assert may.can_write_tables
+    assert may.can_write_lineage
+    assert may.can_manage_pipelines
+    assert may.missing == ()
+
+
+def test_a_token_that_may_only_read() -> None:
+    names = ("table", "lineage", "tag", "classification", "testCase", "ingestionPipeline")
+    body = permissions(**{name: ["ViewAll"] for name in names})
+    may = read_capabilities(body)
+    assert may.read_only is True
+    assert may.can_read_tables
+    assert "EditLineage on lineage" in may.missing
+    assert "EditDescription on table" in may.missing
+
+
+def test_a_denied_operation_is_not_granted() -> None:
+    body = permissions(table=["ViewAll", "EditTags", "EditOwners"])
+    body["data"][0]["permissions"].append({"operation": "EditDescription", "access": "deny"})
+    assert read_capabilities(body).can_write_tables is False
+
+
+@pytest.mark.parametrize("answer", [missing_call(), refuse(403, "no"), say({"data": 1}), say([])])
+async def test_a_server_that_does_not_tell(answer: Handler) -> None:
+    async with connected(FakeCollate(answers={"GET /permissions": answer})) as client:
+        may = await client.capabilities()
+    assert may.read_only is None
+    assert may.can_write_tables is None
+
+
+async def test_requests_are_recorded_without_the_token() -> None:
+    log = RequestLog()
+    fake = FakeCollate()
+    async with serving(fake), CollateClient(fake.url, TOKEN, request_log=log) as client:
+        await client.connect()
+    curl = log.newest(1)[0].as_curl("COLLATE_TOKEN")
+    assert "${COLLATE_TOKEN}" in curl
+    assert TOKEN.get_secret_value() not in curl
