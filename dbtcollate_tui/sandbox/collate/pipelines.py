@@ -96,11 +96,11 @@ def _unmasked(value: Any, stored: Any) -> Any:
 
 
 def _shown(call: Call, entity: Entity, fields: frozenset[str]) -> Entity:
-    """As the caller sees it: secrets masked (server 1.1 shows them to a bot), newest status on request."""
+    """As the caller sees it: secrets masked (server 1.1 shows them to a bot), newest statuses on request."""
     if "pipelineStatuses" in fields:
-        latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, 1)
+        latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, _DEFAULT_STATUSES)
         if latest:
-            entity = entity | {"pipelineStatuses": latest[0]}
+            entity = entity | {"pipelineStatuses": latest[0] if call.old else latest}
     shown = present(PIPELINE, entity, fields, old=call.old)
     return shown if call.old else shown | {"sourceConfig": masked(shown["sourceConfig"])}
 
