@@ -122,8 +122,7 @@ class ProfileStore:
             fresh = True
         except OSError as error:
             raise _file_error(path, "cannot be read", error) from error
-        defaults = {} if fresh else profile.model_dump(exclude={"name", "dbt_cloud", "collate"})
-        _merge(document, values, defaults)
+        _merge(document, values, {} if fresh else _defaults())
         try:
             private_folder(self.folder)
             write_private(path, tomlkit.dumps(document))
@@ -249,7 +248,8 @@ def _nearest(word: str, choices: Iterator[str] | tuple[str, ...] | list[str]) ->
 
 def _key_error(path: Path, error: ValidationError) -> UsageError:
     """The first fault as the card's title, the others as its evidence."""
-    said = [_fault(item) for item in error.errors(include_url=False, include_input=False)]
+    items = error.errors(include_url=False, include_input=False)
+    said = [_fault(item) for item in sorted(items, key=lambda item: item["type"] != "extra_forbidden")]
     (title, cause, cures), others = said[0], said[1:]
     return UsageError(
         f"{path}: {title}",
@@ -292,6 +292,15 @@ def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure
     return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Cure("advice", "Remove it"),)
 
 
+def _defaults() -> dict[str, Any]:
+    """Every default of a profile, in its file's shape."""
+    found = {
+        name: {key: field.get_default(call_default_factory=True) for key, field in model.model_fields.items()}
+        for name, model in _sections().items()
+    }
+    return {"schema_version": SCHEMA_VERSION, **found}
+
+
 def _merge(table: Any, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Make the TOML table say ``values``: what is equal is not touched, what is gone is removed.
 
@@ -300,11 +309,16 @@ def _merge(table: Any, values: Mapping[str, Any], defaults: Mapping[str, Any]) -
     for key in [key for key in table if key not in values]:
         del table[key]
     for key, value in values.items():
-        default = defaults.get(key)
-        if isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
-            _merge(table[key], value, default if isinstance(default, Mapping) else {})
+        held, default = table.get(key), defaults.get(key, {})
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            _merge(held, value, default)
         elif key in table:
-            if table[key] != value:
+            if held != value:
                 table[key] = value
-        elif key not in defaults or value != default:
+        elif key not in defaults:
+            table[key] = value
+        elif isinstance(value, Mapping):
+            if added := {k: v for k, v in value.items() if k not in default or v != default[k]}:
+                table[key] = added
+        elif value != default:
             table[key] = value
