@@ -43,6 +43,30 @@ PERSONAL_TOKENS_PLACE = "Account settings → API tokens → Personal tokens"
 GROUPS_PLACE = "Account settings → Groups & Licenses"
 
 
+class TokenRefused(AuthError):
+    """401: the host does not know the token."""
+
+
+class WrongAccount(AuthError):
+    """403: the token is known, and belongs to another account."""
+
+
+class MissingPermission(AuthError):
+    """403: the token belongs to the account, and may not read this."""
+
+
+class NotFound(ActionableError):
+    """404: no such object."""
+
+
+class TooManyRequests(UnreachableError):
+    """429: dbt Cloud rests."""
+
+
+class WrongHost(UnreachableError):
+    """Something else than dbt Cloud's API answers at the address, or it redirects elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked for: dbt's word, the account and project, the object's id, the artifact's name."""
@@ -126,7 +150,7 @@ def tokens_page(base_url: str, account_id: int | None) -> str:
     return f"{base_url}/settings/accounts/{account_id}/pages/service-tokens"
 
 
-def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool) -> AuthError:
+def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool) -> TokenRefused:
     shape = token_shape(token)
     host = error.record.host
     not_valid = (
@@ -153,7 +177,7 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
     ]
     if not unsure:
         cures[0], cures[1] = cures[1], cures[0]
-    return AuthError(
+    return TokenRefused(
         f"{host} does not know this token",
         causes=causes,
         evidence=[
@@ -168,7 +192,7 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) 
     said = user_message(error)
     evidence = [evidence_of(error.record, said)]
     if "not scoped to account" in said.lower() and asked.account_id is not None:
-        return AuthError(
+        return WrongAccount(
             f"The token does not belong to account {asked.account_id}",
             causes=[
                 f"The account id {asked.account_id} is wrong; {error.record.host} knows the token itself.",
@@ -185,7 +209,7 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) 
     if token_shape(token).kind == "service":
         causes.append("The account's plan has no service tokens for this API: use a personal token instead.")
     causes.append("The account allows certain IP addresses only: Account settings → IP restrictions.")
-    return AuthError(
+    return MissingPermission(
         f"The token may not read {asked.as_words()}",
         causes=causes,
         evidence=evidence,
@@ -216,7 +240,7 @@ def _not_found(error: HttpError, asked: Asked) -> ActionableError:
         causes.append("dbt Cloud no longer keeps that run's artifacts.")
     elif asked.what == "account":
         cures.insert(0, Cure("go_to_step", "Choose among the accounts that the token sees", "account"))
-    return ActionableError(
+    return NotFound(
         f"dbt Cloud has no {asked.as_words()}",
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
@@ -227,7 +251,7 @@ def _not_found(error: HttpError, asked: Asked) -> ActionableError:
 def _too_many(error: HttpError) -> ActionableError:
     wait = error.retry_after
     told = f"{wait:.0f} s" if wait is not None else "5 minutes, its cool-down"
-    return UnreachableError(
+    return TooManyRequests(
         "dbt Cloud asks for a pause: too many requests",
         causes=[
             "More requests than the account's limit were sent, by this program or by others; "
@@ -256,7 +280,7 @@ def _other_status(error: HttpError, asked: Asked) -> ActionableError:
 
 def _not_json(error: NotJson, base_url: str) -> ActionableError:
     kind = error.content_type.split(";")[0] or "no content type"
-    return UnreachableError(
+    return WrongHost(
         f"{error.record.host} is not dbt Cloud's API",
         causes=[
             "The address is that of another web page: a wrong host answers 200 with a page.",
@@ -274,7 +298,7 @@ def _redirected(error: ForeignRedirect) -> ActionableError:
     known = scheme == "https" and is_known_dbt_host(host.rsplit(":", 1)[0].lower())
     if known:
         cures.insert(0, Cure("set_field", f"Use https://{host}", f"base_url=https://{host}"))
-    return UnreachableError(
+    return WrongHost(
         f"{error.record.host} redirects to another host, {host}",
         causes=[
             "The account has moved there."

@@ -19,7 +19,7 @@ class Region:
     @property
     def host(self) -> str:
         """The host alone."""
-        return self.base_url.removeprefix("https://")
+        return self.base_url.split("://", 1)[1]
 
 
 SHARED_REGIONS: tuple[Region, ...] = (

@@ -1,0 +1,277 @@
+"""The artifacts of a run: which step gives what, downloaded once, kept on disk.
+
+Without ``step`` dbt Cloud sends the last step's file (dbt's OpenAPI document), so every step is asked by
+itself. The manifest comes from the last step that compiles, since ``test``, ``seed`` and ``source freshness``
+write one without compiled code; run_results.json from every step that writes one; catalog.json from
+``docs generate``; sources.json from ``source freshness``.
+
+Files lie below the user's cache folder (``DBTCOLLATE_CACHE_DIR`` overrides it) by host, account, run and
+step. Only whole files get their final name, beside a note of their size and hash, which is compared before
+a file is used again. The twenty runs used last are kept.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+
+from dbtcollate_tui.dbt_cloud.artifact_files import (
+    ArtifactFile,
+    PartialFile,
+    kept_size,
+    not_json,
+    prepare,
+    prune,
+)
+from dbtcollate_tui.dbt_cloud.artifact_notes import judge_results, notes_of_missing
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.commands import COMPILES
+from dbtcollate_tui.dbt_cloud.models import RunStep
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
+from dbtcollate_tui.dbt_cloud.run_notes import Note
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+
+FETCHES_AT_ONCE = 4
+_NO_RESULTS = frozenset(
+    {"deps", "clean", "debug", "parse", "init", "ls", "list", "show", "source freshness", "lint"}
+)
+ProgressState = Literal["asking", "downloading", "done", "cached", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactProgress:
+    """How far one file is: bytes so far and in all (``None`` where the server does not say)."""
+
+    name: str
+    step: int | None
+    state: ProgressState
+    done: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedArtifacts:
+    """A run's artifacts, and which step gave what; notes say what is missing and what that means."""
+
+    manifest: ArtifactFile
+    catalog: ArtifactFile | None
+    run_results: tuple[ArtifactFile, ...]
+    sources: ArtifactFile | None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def files(self) -> tuple[ArtifactFile, ...]:
+        """All of them."""
+        single = (self.manifest, self.catalog, *self.run_results, self.sources)
+        return tuple(file for file in single if file is not None)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(file.size for file in self.files)
+
+
+OnProgress = Callable[[ArtifactProgress], None]
+
+
+class _Head(msgspec.Struct):
+    invocation_id: str | None = None
+
+
+class _Headed(msgspec.Struct):
+    metadata: _Head = msgspec.field(default_factory=_Head)
+
+
+@dataclass(slots=True)
+class _Fetch:
+    client: DbtCloudClient
+    account_id: int
+    choice: RunChoice
+    on_progress: OnProgress
+    folder: Path
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
+
+
+class ArtifactStore:
+    """Artifacts by host, account, run and step, in a folder on disk."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        if self._folder is not None:
+            return self._folder
+        given = os.environ.get("DBTCOLLATE_CACHE_DIR")
+        root = Path(given) if given else platformdirs.user_cache_path("dbtcollate", appauthor=False)
+        return root / "artifacts"
+
+    async def fetch(
+        self,
+        client: DbtCloudClient,
+        account_id: int,
+        choice: RunChoice,
+        on_progress: OnProgress | None = None,
+    ) -> FetchedArtifacts:
+        """Every artifact of the run, from the cache or from dbt Cloud; a cut-off download is begun again.
+
+        Raises an `ActionableError` where there is no manifest, a file is not JSON, or the disk is full, and
+        what the client raises. Every other file may be missing: a note then says what is lost.
+        """
+        folder = self.folder / re.sub(r"[^a-z0-9.-]", "_", client.host) / str(account_id) / str(choice.run.id)
+        fetch = _Fetch(client, account_id, choice, on_progress or (lambda _: None), folder)
+        try:
+            await asyncio.to_thread(prepare, folder)
+        except OSError as error:
+            raise _disk(error, folder) from None
+        steps = [step for step in choice.steps if step.has_run]
+        async with _together() as group:
+            manifest = group.create_task(_first_of(fetch, "manifest.json", _manifest_steps(steps)))
+            catalog = group.create_task(_first_of(fetch, "catalog.json", _catalog_steps(choice, steps)))
+            sources = group.create_task(_first_of(fetch, "sources.json", _sources_steps(choice, steps)))
+            results = group.create_task(_each_of(fetch, "run_results.json", _results_steps(steps)))
+        await asyncio.to_thread(prune, folder.parent)
+        found = manifest.result()
+        if found is None:
+            raise _no_manifest(choice)
+        kept, notes = judge_results(choice, results.result())
+        notes += notes_of_missing(choice, catalog.result(), sources.result(), kept)
+        return FetchedArtifacts(found, catalog.result(), tuple(kept), sources.result(), tuple(notes))
+
+
+@asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first error is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def _manifest_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
+    compiling = [s for s in steps if s.dbt.verb in COMPILES and "--no-compile" not in s.command]
+    others = [s for s in steps if s not in compiling and s.dbt.verb not in ("deps", "clean", "debug", "init")]
+    named = [s for s in others if s.command]
+    ordered = [*reversed(compiling), *reversed(named)]
+    return [*ordered, None]
+
+
+def _catalog_steps(choice: RunChoice, steps: Sequence[RunStep]) -> list[RunStep | None]:
+    docs: list[RunStep | None] = [step for step in reversed(steps) if step.dbt.verb == "docs generate"]
+    return docs or ([] if choice.run.has_docs_generated is False else [None])
+
+
+def _sources_steps(choice: RunChoice, steps: Sequence[RunStep]) -> list[RunStep | None]:
+    fresh: list[RunStep | None] = [step for step in reversed(steps) if step.dbt.verb == "source freshness"]
+    return fresh or ([None] if choice.run.has_sources_generated else [])
+
+
+def _results_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
+    writing: list[RunStep | None] = [
+        step for step in steps if step.command and step.dbt.verb not in _NO_RESULTS
+    ]
+    return writing or [None]
+
+
+async def _first_of(fetch: _Fetch, name: str, steps: Sequence[RunStep | None]) -> ArtifactFile | None:
+    for step in steps:
+        found = await _one(fetch, name, step)
+        if found is not None:
+            return found
+    return None
+
+
+async def _each_of(fetch: _Fetch, name: str, steps: Sequence[RunStep | None]) -> list[ArtifactFile]:
+    async with _together() as group:
+        tasks = [group.create_task(_one(fetch, name, step)) for step in steps]
+    return [file for task in tasks if (file := task.result()) is not None]
+
+
+async def _one(fetch: _Fetch, name: str, step: RunStep | None) -> ArtifactFile | None:
+    number = step.index if step is not None else None
+    command = step.command if step is not None else ""
+    path = fetch.folder / f"{'last' if number is None else number}-{name}"
+    async with fetch.gate:
+        try:
+            size = await asyncio.to_thread(kept_size, path)
+            cached = size is not None
+            fetch.on_progress(
+                ArtifactProgress(name, number, "cached" if cached else "asking", size or 0, size)
+            )
+            if size is None:
+                size = await _download(fetch, name, number, path)
+            if size is None:
+                fetch.on_progress(ArtifactProgress(name, number, "missing"))
+                return None
+            invocation_id = await asyncio.to_thread(_invocation_id, name, number, path)
+        except OSError as error:
+            raise _disk(error, path) from None
+    if not cached:
+        fetch.on_progress(ArtifactProgress(name, number, "done", size, size))
+    return ArtifactFile(name, number, path, size, command, cached, invocation_id)
+
+
+async def _download(fetch: _Fetch, name: str, step: int | None, path: Path) -> int | None:
+    def told(done: int, total: int | None) -> None:
+        fetch.on_progress(ArtifactProgress(name, step, "downloading", done, total))
+
+    for attempt in (1, 2):
+        partial = PartialFile(path)
+        try:
+            found = await fetch.client.download_artifact(
+                fetch.account_id,
+                fetch.choice.run.id,
+                name,
+                step,
+                partial.write,
+                partial.restart,
+                lambda done, total: fetch.on_progress(
+                    ArtifactProgress(name, step, "downloading", done, total)
+                ),
+            )
+            if not found:
+                return None
+            if await asyncio.to_thread(partial.looks_whole):
+                return await asyncio.to_thread(partial.keep)
+            if attempt == 2:
+                raise await asyncio.to_thread(not_json, name, step, partial.path)
+        finally:
+            partial.discard()
+    return None
+
+
+def _invocation_id(name: str, step: int | None, path: Path) -> str:
+    if name != "run_results.json":
+        return ""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Headed).metadata.invocation_id or ""
+    except (msgspec.DecodeError, RecursionError):
+        raise not_json(name, step, path) from None
+
+
+def _no_manifest(choice: RunChoice) -> ActionableError:
+    ran = ", ".join(step.command for step in choice.steps if step.command) or "no dbt command"
+    return ActionableError(
+        f"Run {choice.run.id} has no manifest.json",
+        causes=["It failed before dbt wrote one.", "dbt Cloud no longer keeps that run's artifacts."],
+        evidence=[f"steps: {ran}"],
+        cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
+    )
+
+
+def _disk(error: OSError, path: Path) -> ActionableError:
+    return ActionableError(
+        f"The artifact cache cannot be written: {error.strerror or error}",
+        causes=["The disk is full, or the folder belongs to another user."],
+        evidence=[str(path)],
+        cures=[Cure("advice", "Free some space, or let DBTCOLLATE_CACHE_DIR name another folder."), RETRY],
+    )

@@ -1,0 +1,198 @@
+"""Which account a token opens: the given host asked alone, or every shared host at the same time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.errors import TokenRefused, TooManyRequests, WrongHost
+from dbtcollate_tui.dbt_cloud.models import Account
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.transport import RequestLog, Retrying, RetryPolicy, Timeouts
+
+HostState = Literal["asking", "ok", "refused", "unreachable", "other"]
+ONE_TIMEOUT = 10.0
+"""Seconds within which every host has answered or is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """What one host said: its accounts when ``ok``, a card otherwise; ``seconds`` since it was asked."""
+
+    base_url: str
+    region: str
+    state: HostState
+    seconds: float = 0.0
+    accounts: tuple[Account, ...] = ()
+    error: ActionableError | None = None
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return self.base_url.split("://", 1)[1]
+
+    @property
+    def words(self) -> str:
+        """The answer as a line shows it: "acme (account 70403)", "does not know this token", …"""
+        match self.state:
+            case "asking":
+                return "asking"
+            case "ok" if self.accounts:
+                return ", ".join(f"{account.name} (account {account.id})" for account in self.accounts)
+            case "ok":
+                return "knows the token, shows no account"
+            case "refused":
+                return "does not know this token"
+        return "no answer" if self.error is None else self.error.title.removeprefix(f"{self.host} ")
+
+
+async def find_accounts(
+    token: SecretStr,
+    address: DbtCloudAddress | None,
+    *,
+    regions: Sequence[Region] = SHARED_REGIONS,
+    request_log: RequestLog | None = None,
+    give_up_after: float = ONE_TIMEOUT,
+) -> AsyncIterator[HostAnswer]:
+    """Ask for the token's accounts, one attempt a host: ``asking`` for each, then answers as they come.
+
+    The token goes to the address's host alone where one is given, else to every one of ``regions`` at once.
+    All is over within ``give_up_after`` seconds. Raises only `UsageError`, for a token that cannot be sent.
+    """
+    given = address is not None and address.base_url is not None
+    if address is not None and address.base_url is not None:
+        hosts = [Region(address.region, address.base_url)]
+    else:
+        hosts = list(regions)
+    for region in hosts:
+        yield HostAnswer(region.base_url, region.name, "asking")
+    account_id = address.account_id if address is not None else None
+    tasks = [
+        asyncio.create_task(_ask(region, token, account_id, given, request_log, give_up_after))
+        for region in hosts
+    ]
+    try:
+        for answer in asyncio.as_completed(tasks):
+            yield await answer
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ask(
+    region: Region,
+    token: SecretStr,
+    account_id: int | None,
+    given: bool,
+    request_log: RequestLog | None,
+    give_up_after: float,
+) -> HostAnswer:
+    began = time.monotonic()
+    held: list[float] = []
+
+    def told(event: Retrying) -> None:
+        held.append(event.wait_seconds)
+
+    def answer(state: HostState, error: ActionableError | None = None) -> HostAnswer:
+        seconds = time.monotonic() - began
+        return HostAnswer(region.base_url, region.name, state, seconds, tuple(accounts), error)
+
+    accounts: list[Account] = []
+    try:
+        async with (
+            asyncio.timeout(give_up_after),
+            DbtCloudClient(
+                region.base_url,
+                token,
+                guessed=not given,
+                request_log=request_log,
+                on_retry=told,
+                retries=RetryPolicy(attempts=1),
+                timeouts=Timeouts(connect=give_up_after, read=give_up_after, whole=give_up_after),
+            ) as client,
+        ):
+            try:
+                accounts = await client.accounts()
+            except AuthError as error:
+                if isinstance(error, TokenRefused) or account_id is None:
+                    raise
+                accounts = [await client.account(account_id)]
+        return answer("ok")
+    except TokenRefused as error:
+        return answer("refused", error)
+    except (WrongHost, TooManyRequests) as error:
+        return answer("other", error)
+    except UnreachableError as error:
+        return answer("unreachable", error)
+    except ActionableError as error:
+        return answer("other", error)
+    except TimeoutError:
+        if held:
+            return answer("other", _held_back(region, held[-1]))
+        return answer("unreachable", _too_slow(region, give_up_after))
+
+
+def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None) -> ActionableError:
+    """The card for a token that no asked host opens; the host's own card where only one was asked.
+
+    After 401s from guessed hosts it never blames the token alone.
+    """
+    final = [answer for answer in answers if answer.state != "asking"]
+    if len(final) == 1 and final[0].error is not None:
+        return final[0].error
+    evidence = [f"{answer.region}, {answer.host}: {answer.words}, {answer.seconds:.1f} s" for answer in final]
+    refused = [answer for answer in final if answer.state == "refused"]
+    if not refused:
+        return UnreachableError(
+            "No dbt Cloud host could be asked",
+            causes=["There is no network, or it needs a VPN or a proxy (HTTPS_PROXY)."],
+            evidence=evidence,
+            cures=[RETRY, Cure("go_to_step", "Paste the address of any dbt Cloud page", "address")],
+        )
+    if len(refused) == len(final):
+        evidence.insert(0, f'{len(final)} hosts asked, all 401 "Invalid token."')
+    causes = [
+        "The account lives on a host of its own, like ab123.us1.dbt.com, which only its address tells: paste "
+        "any page's address from the browser, or the Access URL in Account settings → Account information.",
+        "The token was revoked, or a part of it is missing: compare it with the list in "
+        "Account settings → API tokens.",
+    ]
+    warning = token_shape(token).warning if token is not None else None
+    if warning:
+        causes.insert(0, warning)
+    return TokenRefused(
+        "No shared dbt Cloud host knows this token",
+        causes=causes,
+        evidence=evidence,
+        cures=[
+            Cure("go_to_step", "Paste the address of any dbt Cloud page", "address"),
+            Cure("go_to_step", "Enter another token", "token"),
+            Cure("retry", "Ask again"),
+        ],
+    )
+
+
+def _too_slow(region: Region, seconds: float) -> UnreachableError:
+    return UnreachableError(
+        f"{region.host} did not answer in time",
+        causes=["The network is slow, or a firewall drops the packets."],
+        evidence=[f"no answer within {seconds:g} s"],
+        cures=[RETRY],
+    )
+
+
+def _held_back(region: Region, seconds: float) -> TooManyRequests:
+    return TooManyRequests(
+        f"{region.host} was not asked: too many requests with this token",
+        causes=["The ceiling on requests was reached, or dbt Cloud asked for a pause."],
+        evidence=[f"the next request may go out in {seconds:.0f} s"],
+        cures=[Cure("retry", f"Ask again in {seconds:.0f} s")],
+    )

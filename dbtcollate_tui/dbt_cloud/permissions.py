@@ -1,0 +1,168 @@
+"""What a token may read of what the work needs, checked by reading one of each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.errors import (
+    GROUPS_PLACE,
+    PERSONAL_TOKENS_PLACE,
+    SERVICE_TOKENS_PLACE,
+    MissingPermission,
+    NotFound,
+    TokenRefused,
+    WrongAccount,
+)
+from dbtcollate_tui.dbt_cloud.models import COMPLETED, Account
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import ActionableError
+
+Resource = Literal["account", "projects", "jobs", "runs", "artifacts"]
+Ask = Callable[[], Awaitable[str]]
+RESOURCES: tuple[Resource, ...] = ("account", "projects", "jobs", "runs", "artifacts")
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionAnswer:
+    """Whether one resource may be read.
+
+    ``ok``: yes. ``missing``: ``error`` names the permission to add and the page to add it on.
+    ``untried``: there was nothing to try it on (no run yet), or it failed for another reason (``error``).
+    """
+
+    resource: Resource
+    state: Literal["ok", "missing", "untried"]
+    detail: str
+    error: ActionableError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAdvice:
+    """Which kind of token to make for an account, where, and with which permission."""
+
+    kind: Literal["service", "personal"]
+    place: str
+    permission: str
+    reason: str
+    url: str
+
+
+async def check_permissions(
+    client: DbtCloudClient,
+    account_id: int,
+    project_id: int | None = None,
+    job_id: int | None = None,
+) -> tuple[PermissionAnswer, ...]:
+    """Read one of each resource, in the order of `RESOURCES`; about five requests, at most four at once.
+
+    Raises `TokenRefused` (401), `WrongAccount` (403 "not scoped to account") and ``UnreachableError``, which
+    are no matter of permissions.
+    """
+
+    async def account() -> str:
+        found = await client.account(account_id)
+        return f"{found.name} ({found.plan})" if found.plan else found.name
+
+    async def projects() -> str:
+        return await _first_page_words(client.iter_projects(account_id), "projects")
+
+    async def jobs() -> str:
+        if job_id is not None:
+            return f"job {(await client.job(account_id, job_id)).name}"
+        return await _first_page_words(client.iter_jobs(account_id, project_id), "jobs")
+
+    questions: tuple[tuple[Resource, Ask], ...] = (
+        ("account", account),
+        ("projects", projects),
+        ("jobs", jobs),
+    )
+    first = [asyncio.create_task(_try(resource, ask)) for resource, ask in questions]
+    newest = asyncio.create_task(_runs_and_artifacts(client, account_id, project_id, job_id))
+    try:
+        answers = [await task for task in first]
+        answers.extend(await newest)
+    finally:
+        for task in (*first, newest):
+            task.cancel()
+        await asyncio.gather(*first, newest, return_exceptions=True)
+    return tuple(answers)
+
+
+async def _runs_and_artifacts(
+    client: DbtCloudClient, account_id: int, project_id: int | None, job_id: int | None
+) -> list[PermissionAnswer]:
+    run_ids: list[int] = []
+
+    async def runs() -> str:
+        found = await client.runs(
+            account_id,
+            project_id=project_id,
+            job_id=job_id,
+            status_in=COMPLETED,
+            order_by="-finished_at",
+            limit=1,
+        )
+        run_ids.extend(run.id for run in found)
+        return f"run {found[0].id}" if found else "no completed run"
+
+    async def artifacts() -> str:
+        count = len(await client.artifact_names(account_id, run_ids[0]))
+        return f"{count} files of run {run_ids[0]}'s last step"
+
+    answers = [await _try("runs", runs)]
+    if run_ids:
+        answers.append(await _try("artifacts", artifacts))
+    else:
+        answers.append(PermissionAnswer("artifacts", "untried", "no completed run to read them of"))
+    return answers
+
+
+async def _first_page_words(pages: AsyncIterator[Sequence[object]], what: str) -> str:
+    async for page in pages:
+        return f"{len(page)} {what} on the first page" if page else f"no {what}"
+    return f"no {what}"
+
+
+async def _try(resource: Resource, ask: Ask) -> PermissionAnswer:
+    try:
+        return PermissionAnswer(resource, "ok", await ask())
+    except (TokenRefused, WrongAccount):
+        raise
+    except MissingPermission as error:
+        return PermissionAnswer(resource, "missing", error.causes[0], error)
+    except NotFound as error:
+        return PermissionAnswer(resource, "untried", error.title, error)
+
+
+def advise_token(
+    base_url: str | None, account: Account | None, token: SecretStr | None = None
+) -> TokenAdvice:
+    """The token to make: a service token with Account Viewer where the plan has them, else a personal one.
+
+    dbt's page on service tokens: permission sets need an Enterprise plan.
+    """
+    host = base_url or "https://cloud.getdbt.com"
+    settings = f"{host}/settings" if account is None else f"{host}/settings/accounts/{account.id}"
+    personal = account is not None and not account.has_service_tokens
+    if personal or (token is not None and token_shape(token).kind == "personal"):
+        reason = "belongs to your own user and reads what you may read"
+        if personal and account is not None:
+            reason = f"the {account.plan} plan has no service tokens for this API"
+        return TokenAdvice(
+            "personal",
+            f"{PERSONAL_TOKENS_PLACE} → Create personal access token",
+            f"what your groups give: Account Viewer, or Job Viewer on the project ({GROUPS_PLACE})",
+            reason,
+            f"{settings}/pages/personal-tokens" if account is not None else settings,
+        )
+    return TokenAdvice(
+        "service",
+        f"{SERVICE_TOKENS_PLACE} → Create service token",
+        "Account Viewer (or Job Viewer on the project)",
+        "belongs to the account, not to a person, so it outlives who made it",
+        f"{settings}/pages/service-tokens" if account is not None else settings,
+    )

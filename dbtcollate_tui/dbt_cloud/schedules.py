@@ -1,0 +1,244 @@
+"""From a job's schedule to a schedule for Collate, as the guide's table has it, in words.
+
+Crons are in UTC with 0 = Sunday, as dbt Cloud writes and Collate takes them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
+from statistics import median
+
+from cronsim import CronSim, CronSimError
+from cronsim.explain import explain
+
+from dbtcollate_tui.dbt_cloud.models import Job, Run
+from dbtcollate_tui.errors import Cure, UsageError
+
+SHORTEST_MINUTES = 15
+"""The guide: no more often than every 15 minutes."""
+ON_DEMAND_CRON = "0 */3 * * *"
+"""The guide's schedule for a job that only runs on demand."""
+_MACROS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_A_WEDNESDAY = datetime(2025, 1, 1, tzinfo=UTC)
+_MOST_TIMES_A_DAY = 24 * 60 // SHORTEST_MINUTES
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleProposal:
+    """A cron for Collate in UTC, what it means, and why it fits the job."""
+
+    cron: str
+    words: str
+    reason: str
+
+
+def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> ScheduleProposal:
+    """Propose Collate's schedule for a job and its newest runs.
+
+    The guide's table: hourly → hourly, every 6 hours → every 6 hours, daily at 6 → daily at 7, on demand →
+    every 3 hours. A job at set hours is followed an hour later, or more where its runs last longer. A job
+    that another one starts is taken at the pace of its newest runs. Never under 15 minutes.
+    """
+    if job is None:
+        return _proposal(
+            ON_DEMAND_CRON, "No single job is followed, so the newest run is looked for every 3 hours."
+        )
+    cron = job.cron
+    if cron is None:
+        return _from_pace(job, runs)
+    try:
+        cron = read_cron(cron)
+    except UsageError:
+        return _proposal(ON_DEMAND_CRON, f"The job's schedule ({cron}) could not be read.")
+    gap = shortest_gap(cron)
+    if gap < timedelta(minutes=SHORTEST_MINUTES):
+        return _proposal(
+            f"*/{SHORTEST_MINUTES} * * * *",
+            f"The job runs more often; the guide allows one ingestion every {SHORTEST_MINUTES} minutes.",
+        )
+    if gap <= timedelta(hours=6) and _times_a_day(cron) > 3:
+        pace = _pace_words(gap)
+        return _proposal(_every(cron, gap), f"The job runs {pace}, and Collate follows at the same pace.")
+    usual = _usual_length(runs)
+    hours = 1
+    while usual is not None and usual > timedelta(hours=hours, minutes=-5) and hours < 12:
+        hours += 1
+    shifted = _shift(cron, hours)
+    if shifted is None or timedelta(hours=hours) >= max(gap, timedelta(hours=2)):
+        return _proposal(
+            "0 */6 * * *", f"The job runs {explain_cron(cron)}: every 6 hours leaves no run waiting long."
+        )
+    length = "" if usual is None else f", which usually lasts {duration_words(usual.total_seconds())}"
+    return _proposal(shifted, f"{'1 hour' if hours == 1 else f'{hours} hours'} after the job starts{length}.")
+
+
+def next_times(cron: str, n: int, tz: tzinfo = UTC, *, after: datetime | None = None) -> tuple[datetime, ...]:
+    """The next ``n`` times of a cron in UTC, told in ``tz``; raises `UsageError` where it is no cron."""
+    times = scheduled_times(cron, after or datetime.now(UTC))
+    return tuple(moment.astimezone(tz) for _, moment in zip(range(n), times, strict=False))
+
+
+def scheduled_times(cron: str, after: datetime) -> Iterator[datetime]:
+    """The times of a cron in UTC after a moment; raises `UsageError` where it is no cron."""
+    text = _MACROS.get(cron.strip().lower(), cron.strip())
+    try:
+        return iter(CronSim(text, after.astimezone(UTC)))
+    except CronSimError as error:
+        raise _no_cron(cron, str(error)) from None
+
+
+def read_cron(cron: str) -> str:
+    """The cron as five fields (``@daily`` and the like spelt out); raises `UsageError` where it is none."""
+    text = " ".join(_MACROS.get(cron.strip().lower(), cron.strip()).split())
+    if len(text.split()) != 5:
+        raise _no_cron(cron, "it has not five fields")
+    scheduled_times(text, _A_WEDNESDAY)
+    return text
+
+
+def check_cron(cron: str) -> str:
+    """A cron that a person entered, as five fields; raises `UsageError` for none, or one under 15 minutes."""
+    text = read_cron(cron)
+    gap = shortest_gap(text)
+    if gap < timedelta(minutes=SHORTEST_MINUTES):
+        raise UsageError(
+            f"{text} runs every {gap.total_seconds() / 60:.0f} minutes",
+            causes=[f"The guide allows one ingestion every {SHORTEST_MINUTES} minutes at most."],
+            cures=[
+                Cure(
+                    "set_field", f"Use */{SHORTEST_MINUTES} * * * *", f"schedule=*/{SHORTEST_MINUTES} * * * *"
+                )
+            ],
+        )
+    return text
+
+
+def explain_cron(cron: str) -> str:
+    """A cron in words: "hourly", "every 6 hours", "daily at 07:00 UTC", else a sentence."""
+    text = read_cron(cron)
+    minute, hour, *rest = text.split()
+    if rest == ["*", "*", "*"] and minute.isdecimal():
+        if hour == "*":
+            return "hourly" if minute == "0" else f"hourly, {minute} min past"
+        step = hour.removeprefix("*/")
+        if step != hour and step.isdecimal():
+            past = "" if minute == "0" else f", {minute} min past"
+            return f"every {step} hours{past}"
+        if hour.isdecimal():
+            return f"daily at {int(hour):02d}:{int(minute):02d} UTC"
+    if text == f"*/{SHORTEST_MINUTES} * * * *":
+        return f"every {SHORTEST_MINUTES} minutes"
+    sentence = explain(text)
+    return f"{sentence[:1].lower()}{sentence[1:]} UTC"
+
+
+def shortest_gap(cron: str) -> timedelta:
+    """The shortest time between two of a cron's times, looked at over a month or 400 of its times."""
+    times: list[datetime] = []
+    for moment in scheduled_times(cron, _A_WEDNESDAY):
+        times.append(moment)
+        if len(times) >= 400 or (len(times) > 2 and moment - _A_WEDNESDAY > timedelta(days=31)):
+            break
+    return min((later - sooner for sooner, later in pairwise(times)), default=timedelta(days=366))
+
+
+def missed_times(cron: str, since: datetime, until: datetime, most: int = 100) -> int:
+    """How many of a cron's times lie between two moments, counted up to ``most``."""
+    count = 0
+    for moment in scheduled_times(cron, since):
+        if moment >= until or count >= most:
+            break
+        count += 1
+    return count
+
+
+def duration_words(seconds: float) -> str:
+    """Such as "48 s", "3 min", "2 h", "5 d"."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _proposal(cron: str, reason: str) -> ScheduleProposal:
+    return ScheduleProposal(cron, explain_cron(cron), reason)
+
+
+def _no_cron(cron: str, why: str) -> UsageError:
+    return UsageError(
+        f"{cron!r} is not a cron",
+        causes=[why],
+        cures=[Cure("advice", "Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
+    )
+
+
+def _usual_length(runs: Sequence[Run]) -> timedelta | None:
+    lengths = [run.seconds for run in runs if run.is_completed and run.seconds is not None]
+    return timedelta(seconds=median(lengths)) if lengths else None
+
+
+def _from_pace(job: Job, runs: Sequence[Run]) -> ScheduleProposal:
+    starts = sorted(run.created_at for run in runs if run.created_at is not None)
+    started_by = "Another job's end starts it" if job.is_chained else "It has no schedule of its own"
+    if job.is_chained and len(starts) >= 4:
+        gaps = [(later - sooner).total_seconds() / 3600 for sooner, later in pairwise(starts)]
+        usual = median(gaps)
+        for hours in (1, 2, 3, 6, 12):
+            if usual <= hours * 1.25:
+                cron = "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
+                return _proposal(cron, f"{started_by}; its newest runs are {_hours_words(usual)} apart.")
+        return _proposal("0 */12 * * *", f"{started_by}; its newest runs are {_hours_words(usual)} apart.")
+    return _proposal(ON_DEMAND_CRON, f"{started_by}: the guide's schedule for jobs that run on demand.")
+
+
+def _hours_words(hours: float) -> str:
+    return duration_words(hours * 3600)
+
+
+def _pace_words(gap: timedelta) -> str:
+    minutes = int(gap.total_seconds() // 60)
+    if minutes == 60:
+        return "hourly"
+    return f"every {minutes // 60} hours" if minutes % 60 == 0 else f"every {minutes} minutes"
+
+
+def _every(cron: str, gap: timedelta) -> str:
+    minutes = int(gap.total_seconds() // 60)
+    fields = cron.split()
+    days = " ".join(fields[2:])
+    if minutes < 60:
+        return f"*/{max(SHORTEST_MINUTES, minutes)} * {days}"
+    hours = minutes // 60
+    while 24 % hours:
+        hours -= 1
+    return f"0 * {days}" if hours == 1 else f"0 */{hours} {days}"
+
+
+def _shift(cron: str, hours: int) -> str | None:
+    """The cron so many hours later; ``None`` where that moves it to days that cannot be written simply."""
+    parsed = CronSim(cron, _A_WEDNESDAY)
+    minute, _, day, month, weekday = cron.split()
+    if not minute.isdecimal():
+        minute = str(max(parsed.minutes))
+    moved = [hour + hours for hour in sorted(parsed.hours)]
+    over = [hour > 23 for hour in moved]
+    if any(over) and (day, weekday) != ("*", "*"):
+        if not all(over) or day != "*" or not all(part.isdecimal() for part in weekday.split(",")):
+            return None
+        weekday = ",".join(str((int(part) + 1) % 7) for part in weekday.split(","))
+    later = ",".join(str(hour) for hour in sorted({hour % 24 for hour in moved}))
+    return f"{minute} {later} {day} {month} {weekday}"
+
+
+def _times_a_day(cron: str) -> int:
+    parsed = CronSim(cron, _A_WEDNESDAY)
+    return len(parsed.hours) * len(parsed.minutes)
