@@ -1,0 +1,1 @@
+"""dbt Cloud: the Administrative API, the run that is used, its artifacts."""
