@@ -129,7 +129,7 @@ async def serving(fake: FakeCollate) -> AsyncIterator[FakeCollate]:
     """Serve ``fake`` on a free port of 127.0.0.1 for as long as the context lasts."""
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app = Starlette(routes=[Route("/{path:path}", fake.answer, methods=methods)])
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     fake.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
@@ -139,7 +139,7 @@ async def serving(fake: FakeCollate) -> AsyncIterator[FakeCollate]:
         await server.up.wait()
         yield fake
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         await running
         listening.close()
 
