@@ -12,7 +12,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.sandbox.collate import access, entities, lineage, pipelines, quality, search, tables
+from dbtcollate_tui.sandbox.collate import (
+    access,
+    automations,
+    entities,
+    lineage,
+    pipeline_runs,
+    pipelines,
+    quality,
+    search,
+    tables,
+)
 from dbtcollate_tui.sandbox.collate.api import Collate, Router, dispatch
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker, Runner
 from dbtcollate_tui.sandbox.collate.seed import seed
@@ -33,7 +43,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def make_router() -> Router:
     """Every path below ``/api/v1`` that the sandbox answers."""
     router = Router()
-    for module in (access, tables, lineage, quality, pipelines, search, entities):
+    for module in (access, tables, lineage, quality, pipelines, pipeline_runs, automations, search, entities):
         module.add_routes(router)
     return router
 

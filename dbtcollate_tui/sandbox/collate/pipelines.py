@@ -1,17 +1,13 @@
-"""Ingestion pipelines: the entities, deploy and trigger, statuses, logs, live streams."""
+"""Ingestion pipelines: the entities, and what the pipeline service does with them."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import PIPELINE_STATUS, PROGRESS, check_body
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
     add_change_routes,
@@ -22,11 +18,8 @@ from dbtcollate_tui.sandbox.collate.entities import (
 )
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.patching import checked_reference
-from dbtcollate_tui.sandbox.collate.runner import error_frame
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.wire import (
-    new_id,
-    now_ms,
     page_answer,
     page_request,
     present,
@@ -40,7 +33,7 @@ MASK = "*********"
 DISABLED = "Pipeline Client Disabled"
 _SECRETS = ("dbtCloudAuthToken",)
 _PLATFORM = {"platform": "Airflow", "version": "2.0.7.0"}
-_AIRFLOW_DEFAULTS = {
+AIRFLOW_DEFAULTS = {
     "pausePipeline": False,
     "concurrency": 1,
     "pipelineTimezone": "UTC",
@@ -51,7 +44,8 @@ _AIRFLOW_DEFAULTS = {
     "workflowDefaultView": "tree",
     "workflowDefaultViewOrientation": "LR",
 }
-_DEFAULT_STATUSES = 5
+DEFAULT_STATUSES = 5
+"""How many runs an answer has where nobody says how many."""
 
 
 def build_pipeline(call: Call, body: Entity) -> Placed:
@@ -67,7 +61,7 @@ def build_pipeline(call: Call, body: Entity) -> Placed:
     entity |= {
         "service": service,
         "fullyQualifiedName": fqn,
-        "airflowConfig": _AIRFLOW_DEFAULTS | body["airflowConfig"],
+        "airflowConfig": AIRFLOW_DEFAULTS | body["airflowConfig"],
     }
     stored = call.store.by_fqn("ingestionPipeline", fqn)
     if stored is not None:
@@ -95,10 +89,10 @@ def _unmasked(value: Any, stored: Any) -> Any:
     }
 
 
-def _shown(call: Call, entity: Entity, fields: frozenset[str]) -> Entity:
+def shown(call: Call, entity: Entity, fields: frozenset[str]) -> Entity:
     """As the caller sees it: secrets masked (server 1.1 shows them to a bot), newest statuses on request."""
     if "pipelineStatuses" in fields:
-        latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, _DEFAULT_STATUSES)
+        latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, DEFAULT_STATUSES)
         if latest:
             entity = entity | {"pipelineStatuses": latest[0] if call.old else latest}
     shown = present(PIPELINE, entity, fields, old=call.old)
@@ -112,7 +106,7 @@ def post_pipeline(call: Call) -> Response:
         raise ApiError(409, "Entity already exists")
     _check_plan(call)
     made = create(call, PIPELINE, entity, parent, root)
-    return answer(_shown(call, made, PIPELINE.keys - {"pipelineStatuses"}), 201)
+    return answer(shown(call, made, PIPELINE.keys - {"pipelineStatuses"}), 201)
 
 
 def put_pipeline(call: Call) -> Response:
@@ -121,7 +115,7 @@ def put_pipeline(call: Call) -> Response:
     if call.store.by_fqn("ingestionPipeline", placed[0]["fullyQualifiedName"]) is None:
         _check_plan(call)
     entity, status = upsert(call, PIPELINE, placed)
-    return answer(_shown(call, entity, PIPELINE.keys - {"pipelineStatuses"}), status)
+    return answer(shown(call, entity, PIPELINE.keys - {"pipelineStatuses"}), status)
 
 
 def _check_plan(call: Call) -> None:
@@ -137,7 +131,7 @@ def list_pipelines(call: Call) -> Response:
     kinds = {name for name in call.query("pipelineType").split(",") if name}
     body = page_answer(PIPELINE, page, fields, old=call.old)
     body["data"] = [
-        _shown(call, entity, fields)
+        shown(call, entity, fields)
         for entity in page.entities
         if not kinds or entity["pipelineType"] in kinds
     ]
@@ -146,10 +140,11 @@ def list_pipelines(call: Call) -> Response:
 
 def get_pipeline(call: Call) -> Response:
     """One pipeline by id or FQN."""
-    return answer(_shown(call, _addressed(call), requested_fields(call, PIPELINE)))
+    return answer(shown(call, addressed(call), requested_fields(call, PIPELINE)))
 
 
-def _addressed(call: Call) -> Entity:
+def addressed(call: Call) -> Entity:
+    """The pipeline that the path names by id or FQN."""
     name = call.params.get("id") or call.params["fqn"]
     try:
         uuid.UUID(name)
@@ -180,7 +175,7 @@ def _operation(verb: str, act: Handler) -> Handler:
     """A call to the pipeline service, with the answers of one that is down or disabled."""
 
     def handler(call: Call) -> Response:
-        pipeline = _addressed(call)
+        pipeline = addressed(call)
         if call.old:
             raise ApiError(400, f"Failed to {verb} pipeline [{pipeline['name']}] due to [null].")
         if not call.collate.scenario.pipeline_service:
@@ -192,7 +187,7 @@ def _operation(verb: str, act: Handler) -> Handler:
 
 def deploy(call: Call) -> Response:
     """Deploy to the pipeline service."""
-    pipeline = _addressed(call)
+    pipeline = addressed(call)
     pipeline["deployed"] = True
     touch(pipeline, call.user)
     call.store.save("ingestionPipeline", pipeline)
@@ -202,7 +197,7 @@ def deploy(call: Call) -> Response:
 
 def trigger(call: Call) -> Response:
     """Start a run; 400 for a moment after a deploy, and while a run is at work."""
-    pipeline = _addressed(call)
+    pipeline = addressed(call)
     if not pipeline.get("deployed") or call.collate.runner.refuses(pipeline):
         raise ApiError(
             400,
@@ -216,14 +211,14 @@ def trigger(call: Call) -> Response:
 
 def kill(call: Call) -> Response:
     """Stop the runs at work."""
-    pipeline = _addressed(call)
+    pipeline = addressed(call)
     call.collate.runner.kill(pipeline["fullyQualifiedName"])
     return answer({"code": 200, "reason": f"Workflow [{pipeline['name']}] has been killed"} | _PLATFORM)
 
 
 def toggle(call: Call) -> Response:
     """Pause or resume the schedule."""
-    pipeline = _addressed(call)
+    pipeline = addressed(call)
     pipeline["enabled"] = not pipeline.get("enabled", True)
     touch(pipeline, call.user)
     call.store.save("ingestionPipeline", pipeline)
@@ -244,164 +239,6 @@ def bulk_deploy(call: Call) -> Response:
     return answer(found)
 
 
-# statuses
-
-
-def list_statuses(call: Call) -> Response:
-    """Statuses of runs, newest first: the last five, or those between ``startTs`` and ``endTs``."""
-    pipeline = _addressed(call)
-    since, until = call.number("startTs"), call.number("endTs")
-    limit = call.number("limit", _DEFAULT_STATUSES if since is None and until is None else 1000) or 0
-    if limit < 1:
-        raise ApiError(400, "[query param limit must be greater than or equal to 1]")
-    found = call.store.statuses(pipeline["fullyQualifiedName"], since or 0, until or 2**53, limit)
-    return answer({"data": found, "paging": {"total": len(found)}})
-
-
-def get_status(call: Call) -> Response:
-    """The status of one run; 204 where there is none."""
-    found = call.store.status(_addressed(call)["fullyQualifiedName"], call.params["runId"])
-    return Response(status_code=204) if found is None else answer(found)
-
-
-def put_status(call: Call) -> Response:
-    """Report the status of a run from outside."""
-    pipeline = _addressed(call)
-    status = check_body(call.json(), PIPELINE_STATUS)
-    status.setdefault("runId", new_id())
-    status.setdefault("timestamp", now_ms())
-    before = call.store.status(pipeline["fullyQualifiedName"], status["runId"]) or {}
-    call.collate.runner.put_status(pipeline["fullyQualifiedName"], before | status)
-    return answer(_shown(call, pipeline, PIPELINE.keys))
-
-
-def delete_statuses(call: Call) -> Response:
-    """Forget all runs."""
-    pipeline = _addressed(call)
-    call.store.delete_statuses(pipeline["fullyQualifiedName"])
-    return answer(_shown(call, pipeline, PIPELINE.keys))
-
-
-# logs and progress
-
-
-def _task_key(pipeline: Entity) -> str:
-    kind = pipeline["pipelineType"]
-    return {"metadata": "ingestion_task", "TestSuite": "test_suite_task"}.get(kind, f"{kind}_task")
-
-
-def _log_page(call: Call, fqn: str, run_id: str, key: str) -> dict[str, str]:
-    limit = max(1, call.number("limit", 1000) or 1000)
-    after = call.query("after")
-    offset = int(after) if after.isdigit() else 0
-    total = call.store.count_log(fqn, run_id)
-    lines = call.store.log(fqn, run_id, offset, limit)
-    found = {key: "\n".join(lines), "total": str(total)}
-    if offset + limit < total:
-        found["after"] = str(offset + limit)
-    return found
-
-
-def last_logs(call: Call) -> Response:
-    """The log of the newest run by ``after`` and ``limit`` lines; no ``after`` in it means the end."""
-    pipeline = _addressed(call)
-    if call.old:
-        raise ApiError(400, f"Failed to get last ingestion logs of [{pipeline['name']}] due to [null].")
-    if not call.collate.scenario.pipeline_service:
-        return PlainTextResponse(DISABLED)
-    fqn = pipeline["fullyQualifiedName"]
-    latest = call.store.statuses(fqn, 0, 2**53, 1)
-    if not latest:
-        raise ApiError(400, "No runId found for the last ingestion pipeline run")
-    return answer(_log_page(call, fqn, latest[0]["runId"], _task_key(pipeline)))
-
-
-def download_logs(call: Call) -> Response:
-    """The whole log of the newest run as a file."""
-    pipeline = _addressed(call)
-    fqn = pipeline["fullyQualifiedName"]
-    latest = call.store.statuses(fqn, 0, 2**53, 1)
-    lines = call.store.log(fqn, latest[0]["runId"], 0, 2**31) if latest else []
-    name = f"ingestion_logs_{pipeline['name']}_{now_ms()}.txt"
-    return PlainTextResponse(
-        "".join(f"{line}\n" for line in lines),
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        media_type="application/octet-stream",
-    )
-
-
-def run_logs(call: Call) -> Response:
-    """The log of one run."""
-    fqn = _addressed(call)["fullyQualifiedName"]
-    return answer(_log_page(call, fqn, call.params["runId"], "logs"))
-
-
-def list_runs(call: Call) -> Response:
-    """Ids of the runs that have a log, newest first."""
-    statuses = call.store.statuses(
-        _addressed(call)["fullyQualifiedName"], 0, 2**53, call.number("limit", 10) or 10
-    )
-    return answer({"runs": [status["runId"] for status in statuses]})
-
-
-def write_logs(call: Call) -> Response:
-    """Add lines to a run's log from outside: a text, or a batch that may be gzipped and base64-coded."""
-    pipeline = _addressed(call)
-    body = call.json()
-    if isinstance(body, str):
-        text = body
-    elif isinstance(body, dict) and isinstance(body.get("logs"), str):
-        text = body["logs"]
-        if body.get("compressed"):
-            text = gzip.decompress(base64.b64decode(text)).decode()
-        if body.get("connectorId") and text:
-            text = f"[{body['connectorId']}] {text}"
-    else:
-        return PlainTextResponse("Invalid log data format", 400)
-    call.collate.runner.append_log(pipeline["fullyQualifiedName"], call.params["runId"], text.splitlines())
-    return Response(status_code=200)
-
-
-def close_logs(call: Call) -> Response:
-    """End a run's log."""
-    _addressed(call)
-    return answer({"message": "Log stream closed successfully"})
-
-
-def stream_logs(call: Call) -> Response:
-    """The run's log, live."""
-    pipeline = _addressed(call)
-    run_id = call.params["runId"]
-    if not call.collate.scenario.pipeline_service:
-        return _events(_only(error_frame(run_id, "No log backend is configured on this server.")))
-    return _events(
-        call.collate.runner.stream_log(pipeline["fullyQualifiedName"], run_id, call.query("after"))
-    )
-
-
-def stream_progress(call: Call) -> Response:
-    """The run's progress, live; 503 where the server does not track it."""
-    pipeline = _addressed(call)
-    if not call.collate.scenario.pipeline_service:
-        raise ApiError(503, "Progress tracking is not configured")
-    return _events(call.collate.runner.stream_progress(pipeline["fullyQualifiedName"], call.params["runId"]))
-
-
-def put_progress(call: Call) -> Response:
-    """Report progress from outside."""
-    _addressed(call)
-    call.collate.runner.put_progress(call.params["runId"], check_body(call.json(), PROGRESS))
-    return Response(status_code=200)
-
-
-async def _only(frame: str) -> AsyncIterator[str]:
-    yield frame
-
-
-def _events(frames: AsyncIterator[str]) -> Response:
-    return StreamingResponse(frames, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-
-
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     base = PIPELINE.path
@@ -418,28 +255,3 @@ def add_routes(router: Router) -> None:
     router.add("POST", f"{base}/trigger/{{id}}", _operation("trigger", trigger))
     router.add("POST", f"{base}/kill/{{id}}", _operation("kill", kill))
     router.add("POST", f"{base}/toggleIngestion/{{id}}", _operation("toggle", toggle))
-    router.add("GET", f"{base}/{{fqn}}/pipelineStatus", _old_status(list_statuses))
-    router.add("PUT", f"{base}/{{fqn}}/pipelineStatus", put_status)
-    router.add("GET", f"{base}/{{fqn}}/pipelineStatus/{{runId}}", get_status)
-    router.add("DELETE", f"{base}/{{id}}/pipelineStatus", delete_statuses)
-    router.add("GET", f"{base}/logs/{{id}}/last", last_logs)
-    router.add("GET", f"{base}/logs/{{id}}/last/download", newer_only(download_logs))
-    router.add("GET", f"{base}/logs/{{fqn}}", newer_only(list_runs))
-    router.add("GET", f"{base}/logs/{{fqn}}/stream/{{runId}}", newer_only(stream_logs))
-    router.add("GET", f"{base}/logs/{{fqn}}/{{runId}}", newer_only(run_logs))
-    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}", newer_only(write_logs))
-    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}/close", newer_only(close_logs))
-    router.add("GET", f"{base}/progress/{{fqn}}/stream/{{runId}}", newer_only(stream_progress))
-    router.add("PUT", f"{base}/progress/{{fqn}}/{{runId}}", newer_only(put_progress))
-
-
-def _old_status(handler: Handler) -> Handler:
-    """Server 1.1 asks its pipeline service for statuses, and that is down."""
-
-    def guarded(call: Call) -> Response:
-        if call.old:
-            name = _addressed(call)["name"]
-            raise ApiError(400, f"Failed to get the status of pipeline [{name}] due to [null].")
-        return handler(call)
-
-    return guarded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -75,6 +75,7 @@ class Runner:
 
     def __init__(self, store: Store, token: SecretStr, *, trigger_refusals: int, fails: bool) -> None:
         self.worker: PipelineWorker = no_worker
+        self.closed = False
         self._store = store
         self._token = token
         self._trigger_refusals = trigger_refusals
@@ -83,7 +84,7 @@ class Runner:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._progress: dict[str, list[Entity]] = {}
         self._changed = asyncio.Event()
-        self._closed = False
+        self._others: set[asyncio.Task[None]] = set()
 
     def deployed(self, pipeline: Entity) -> None:
         """A deploy: the next triggers are refused, as Airflow does until it has seen the file."""
@@ -161,10 +162,16 @@ class Runner:
             task.cancel()
         return len(tasks)
 
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the requests."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+
     def close(self) -> None:
         """Stop every run and end every stream; nothing is kept from then on."""
-        self._closed = True
-        for task in self._tasks.values():
+        self.closed = True
+        for task in [*self._tasks.values(), *self._others]:
             if not task.get_loop().is_closed():
                 task.cancel()
         self._notify()
@@ -173,13 +180,13 @@ class Runner:
 
     def put_status(self, fqn: str, status: Entity) -> None:
         """Keep the status of a run."""
-        if not self._closed:
+        if not self.closed:
             self._store.save_status(fqn, status)
             self._notify()
 
     def append_log(self, fqn: str, run_id: str, lines: list[str]) -> None:
         """Add lines to a run's log."""
-        if not self._closed:
+        if not self.closed:
             self._store.append_log(fqn, run_id, lines)
             self._notify()
 
@@ -198,7 +205,7 @@ class Runner:
         """Server-sent events, each an unnamed one with a LogStreamEvent; ends with ``complete``."""
         offset = int(after) if after.isdigit() else 0
         truncated = bool(after) and not after.isdigit()
-        while not self._closed:
+        while not self.closed:
             changed = self._changed
             lines = self._store.log(fqn, run_id, offset, _LINES_PER_EVENT)
             if lines:
@@ -228,7 +235,7 @@ class Runner:
     async def stream_progress(self, fqn: str, run_id: str) -> AsyncIterator[str]:
         """Server-sent events, each with a ProgressUpdate; ends when the run has."""
         sent = 0
-        while not self._closed:
+        while not self.closed:
             changed = self._changed
             updates = self._progress.get(run_id, [])
             for update in updates[sent:]:

@@ -1,0 +1,196 @@
+"""What a server holds beside tables: people, tags, a dashboard, test definitions, an old pipeline."""
+
+from __future__ import annotations
+
+from dbtcollate_tui.sandbox.collate.api import BOT
+from dbtcollate_tui.sandbox.collate.pipelines import AIRFLOW_DEFAULTS
+from dbtcollate_tui.sandbox.collate.seeder import DAY_MS, Seeder
+from dbtcollate_tui.sandbox.collate.store import Entity
+from dbtcollate_tui.sandbox.collate.wire import new_id, now_ms, reference
+from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
+
+
+def add_people(seeder: Seeder) -> dict[str, Entity]:
+    """A team and its people, the administrator and the bot; the users by name."""
+    team = seeder.save(
+        "team",
+        {
+            "name": "data-platform",
+            "fullyQualifiedName": "data-platform",
+            "displayName": "Data platform",
+            "teamType": "Group",
+            "email": "data-platform@shop.example",
+            "isJoinable": True,
+            "owners": [],
+        },
+    )
+    found = {}
+    for name, shown, bot, admin in (
+        ("ana", "Ana Novak", False, False),
+        ("bruno", "Bruno Costa", False, False),
+        ("chen", "Chen Li", False, False),
+        ("admin", "Administrator", False, True),
+        (BOT, "Ingestion bot", True, False),
+    ):
+        found[name] = seeder.save(
+            "user",
+            {
+                "name": name,
+                "fullyQualifiedName": name,
+                "displayName": shown,
+                "email": f"{name}@{'open-metadata.org' if bot else 'shop.example'}",
+                "isBot": bot,
+                "isAdmin": admin,
+                "teams": [] if bot or admin else [reference("team", team)],
+                "roles": [],
+            },
+        )
+    return found
+
+
+def add_tags(seeder: Seeder) -> None:
+    """The classifications that a server is delivered with."""
+    tags = {
+        "Tier": (
+            "Tags related to tiering of the data.",
+            True,
+            [(f"Tier{number}", f"Tier {number} data.") for number in range(1, 6)],
+        ),
+        "PII": (
+            "Personally identifiable information.",
+            True,
+            [
+                ("Sensitive", "PII which if lost could result in harm to an individual."),
+                ("NonSensitive", "PII which is easily accessible from public sources."),
+                ("None", "Non PII."),
+            ],
+        ),
+    }
+    for name, (description, exclusive, members) in tags.items():
+        classification = seeder.save(
+            "classification",
+            {
+                "name": name,
+                "fullyQualifiedName": name,
+                "description": description,
+                "provider": "system",
+                "mutuallyExclusive": exclusive,
+                "disabled": False,
+            },
+        )
+        for tag, text in members:
+            seeder.save(
+                "tag",
+                {
+                    "name": tag,
+                    "fullyQualifiedName": f"{name}.{tag}",
+                    "description": text,
+                    "classification": reference("classification", classification),
+                    "provider": "system",
+                    "mutuallyExclusive": False,
+                    "deprecated": False,
+                    "disabled": False,
+                },
+                parent=name,
+            )
+
+
+def add_stale_pipeline(seeder: Seeder, service: Entity) -> None:
+    """A dbt pipeline whose last run is nine days old, and which is paused."""
+    ended = now_ms() - 9 * DAY_MS
+    pipeline = seeder.save(
+        "ingestionPipeline",
+        {
+            "name": "dbt_cloud_sync",
+            "fullyQualifiedName": f"{service['fullyQualifiedName']}.dbt_cloud_sync",
+            "displayName": "dbt Cloud sync",
+            "pipelineType": "dbt",
+            "service": reference("databaseService", service),
+            "sourceConfig": {"config": _dbt_source()},
+            "airflowConfig": AIRFLOW_DEFAULTS | {"scheduleInterval": "0 7 * * *"},
+            "loggerLevel": "INFO",
+            "raiseOnError": True,
+            "enableStreamableLogs": False,
+            "provider": "user",
+            "deployed": True,
+            "enabled": False,
+            "owners": [],
+        },
+        parent=service["fullyQualifiedName"],
+        user="ana",
+    )
+    run_id, fqn = new_id(), pipeline["fullyQualifiedName"]
+    seeder.store.save_status(
+        fqn,
+        {
+            "runId": run_id,
+            "pipelineState": "success",
+            "startDate": ended - 74_000,
+            "timestamp": ended - 74_000,
+            "endDate": ended,
+            "status": [{"name": "Source", "records": 22, "warnings": 0, "errors": 0, "filtered": 0}],
+        },
+    )
+    seeder.store.append_log(fqn, run_id, ["INFO     Workflow finished with the state success"])
+
+
+def _dbt_source() -> Entity:
+    return {
+        "type": "DBT",
+        "dbtConfigSource": {
+            "dbtConfigType": "cloud",
+            "dbtCloudAuthToken": "a token that was revoked",
+            "dbtCloudAccountId": str(ACCOUNT_ID),
+            "dbtCloudProjectId": str(PROJECT_ID),
+            "dbtCloudJobId": str(NIGHTLY_ID),
+            "dbtCloudUrl": "https://cloud.getdbt.com",
+        },
+        "dbtUpdateDescriptions": True,
+        "dbtUpdateOwners": True,
+        "includeTags": True,
+        "dbtClassificationName": "dbtTags",
+    }
+
+
+def add_dashboard(seeder: Seeder) -> None:
+    """The dashboard that an exposure of the shop names."""
+    seeder.save(
+        "dashboard",
+        {
+            "name": "weekly_sales_board",
+            "fullyQualifiedName": "shop_bi.weekly_sales_board",
+            "displayName": "Weekly sales board",
+            "service": {
+                "id": new_id(),
+                "type": "dashboardService",
+                "name": "shop_bi",
+                "fullyQualifiedName": "shop_bi",
+                "deleted": False,
+            },
+            "serviceType": "Metabase",
+            "owners": [],
+            "tags": [],
+        },
+        user=BOT,
+    )
+
+
+def add_test_definitions(seeder: Seeder) -> None:
+    """Two of the test definitions that a server is delivered with."""
+    for name, text in (
+        ("columnValuesToBeUnique", "Every value of the column is there once."),
+        ("columnValuesToBeNotNull", "The column has no empty value."),
+    ):
+        seeder.save(
+            "testDefinition",
+            {
+                "name": name,
+                "fullyQualifiedName": name,
+                "description": text,
+                "entityType": "COLUMN",
+                "testPlatforms": ["OpenMetadata"],
+                "supportedDataTypes": [],
+                "parameterDefinition": [],
+                "provider": "system",
+            },
+        )
