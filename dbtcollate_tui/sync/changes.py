@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from dbtcollate_tui.collate.models import LineageEdge
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 
 Group = Literal["descriptions", "owners", "tags", "data model", "lineage", "tests", "test results"]
@@ -185,13 +186,18 @@ class OwnerRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnersChange(TableChange):
-    """A table's owners, replaced as a whole; ``note`` names what of dbt's owners is left out."""
+    """A table's owners, replaced as a whole.
+
+    ``left_out`` are owners of dbt's that OpenMetadata does not take beside the others: it has several users,
+    or one team.
+    """
 
     kind: ClassVar[str] = "owners"
     group: ClassVar[Group] = "owners"
 
     before: tuple[str, ...]
     after: tuple[OwnerRef, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def old(self) -> str:
@@ -202,6 +208,11 @@ class OwnersChange(TableChange):
     def new(self) -> str:
         """The new owners' names, joined by commas."""
         return ", ".join(owner.name for owner in self.after)
+
+    @property
+    def note(self) -> str:
+        """The owners that are left out, where there are any."""
+        return f"left out: {', '.join(self.left_out)} (several users or one team)" if self.left_out else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +280,7 @@ class LineageChange(Change):
     upstream: TableRef
     downstream: TableRef
     sql: str
-    exists: bool = False
+    existing: LineageEdge | None = None
 
     @property
     def target(self) -> str:
@@ -283,13 +294,17 @@ class LineageChange(Change):
 
     @property
     def old(self) -> str:
-        """``edge with other SQL`` where there is one."""
-        return "edge with other SQL" if self.exists else ""
+        """The SQL of the edge that stands there, ``edge without SQL`` where it has none."""
+        return _edge_words(self.existing.sqlQuery) if self.existing is not None else ""
 
     @property
     def new(self) -> str:
-        """What the edge will hold."""
-        return "edge with compiled SQL" if self.sql else "edge without SQL"
+        """The compiled SQL that the edge will hold, ``edge without SQL`` where there is none."""
+        return _edge_words(self.sql)
+
+
+def _edge_words(sql: str) -> str:
+    return sql or "edge without SQL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

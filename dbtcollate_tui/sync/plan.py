@@ -1,0 +1,133 @@
+"""Project and server state -> the plan: every difference as a typed change, and nothing else. No IO."""
+
+from collections.abc import Collection
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.collate.dialect import Dialect
+from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.changes import (
+    GROUPS,
+    Change,
+    Expected,
+    NewClassification,
+    Plan,
+    RunFacts,
+    UnmappedOwner,
+)
+from dbtcollate_tui.sync.matches import MatchReport
+from dbtcollate_tui.sync.placing import claims
+from dbtcollate_tui.sync.plan_quality import QualityFacts, plan_lineage, plan_tests
+from dbtcollate_tui.sync.plan_tables import CLASSIFICATION_TEXT, Findings, plan_table
+from dbtcollate_tui.sync.state import ServerState
+
+_KIND_ORDER = (
+    "classification",
+    "tag",
+    "description",
+    "owners",
+    "tags",
+    "data_model",
+    "lineage",
+    "test_definition",
+    "test_suite",
+    "test_case",
+    "test_result",
+)
+
+
+def build_plan(
+    project: Project,
+    state: ServerState,
+    report: MatchReport,
+    options: SyncOptions,
+    dialect: Dialect,
+    *,
+    only: Collection[str] | None = None,
+    run: RunFacts | None = None,
+) -> Plan:
+    """What a sync would write. ``only`` are unique ids of nodes; ``None`` means all.
+
+    Rules: a text of dbt's fills an empty one; with ``update_descriptions`` it replaces another, except on a
+    source where Collate's text is not the one that dbt sent before. An empty text erases nothing. Owners are
+    replaced as a whole, on sources only filled. Tags are added, none is removed but a tier that dbt had set.
+    What the server holds as it would be sent is not sent: a second plan is empty.
+    """
+    findings = Findings()
+    for fqn, nodes in claims(project, report, only).items():
+        ref = report.matched[nodes[0].unique_id]
+        upstream = dict.fromkeys(
+            report.matched[parent].fqn
+            for node in nodes
+            for parent in project.upstreams(node.unique_id)
+            if parent in report.matched and report.matched[parent].fqn != fqn
+        )
+        plan_table(ref, state.tables[fqn], nodes, list(upstream), state, options, dialect, findings)
+    if findings.new_tags:
+        if not state.has_classification:
+            findings.changes.append(
+                NewClassification(name=options.classification, description=CLASSIFICATION_TEXT)
+            )
+        findings.changes.extend(findings.new_tags.values())
+    facts = QualityFacts()
+    if options.include_lineage:
+        plan_lineage(project, report, state, only, findings, facts)
+    if options.include_tests:
+        plan_tests(project, report, state, options, dialect, only, findings, facts)
+    order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
+    changes = sorted(findings.changes, key=lambda change: (order[change.kind], change.key))
+    return Plan(
+        changes=tuple(_unique(changes)),
+        match=report,
+        unchanged={group: findings.unchanged[group] for group in GROUPS if group in findings.unchanged},
+        kept=tuple(findings.kept),
+        unmapped_owners=tuple(
+            UnmappedOwner(owner, tuple(unique_ids), state.suggestions.get(owner, ()))
+            for owner, unique_ids in sorted(findings.unknown_owners.items())
+        ),
+        notes=(*project.notes, *_notes(findings, facts, report)),
+        run=run,
+        expected=Expected(
+            tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),
+            descriptions=findings.descriptions,
+            edges=tuple(facts.edges),
+            missing_edges=tuple(facts.missing_edges),
+            results=facts.results,
+            missing_results=tuple(facts.missing_results),
+            not_run=tuple(facts.not_run),
+        ),
+    )
+
+
+def _unique(changes: list[Change]) -> list[Change]:
+    return list({change.key: change for change in changes}.values())
+
+
+def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list[str]:
+    notes = []
+    if report.by_case:
+        count = len(report.by_case)
+        notes.append(f"{count} node{_s(count)} found by ignoring case.")
+    for fqn, places in sorted(findings.unknown_tags.items()):
+        where = sorted(places)
+        notes.append(
+            f"Collate has no tag or glossary term {fqn}: left out on {len(where)} "
+            f"(first: {where[0]}). It is made in Collate, not by a sync."
+        )
+    if findings.unknown_columns:
+        count = len(findings.unknown_columns)
+        shown = ", ".join(findings.unknown_columns[:3])
+        notes.append(f"{count} column{_s(count)} of dbt's that Collate does not have: {shown}")
+    if facts.missing_edges:
+        count = len(facts.missing_edges)
+        notes.append(f"{count} edge{_s(count)} left out, since one end has no table in Collate.")
+    if facts.not_run:
+        count = len(facts.not_run)
+        notes.append(f"{count} test{_s(count)} did not run in this run and get no result.")
+    if facts.missing_results:
+        count = len(facts.missing_results)
+        notes.append(f"{count} test result{_s(count)} left out (first: {facts.missing_results[0]}).")
+    return notes
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

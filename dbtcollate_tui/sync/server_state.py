@@ -1,0 +1,300 @@
+"""Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from rapidfuzz import fuzz, process
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError
+from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.changes import OwnerRef
+from dbtcollate_tui.sync.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matching import NO_DATABASE, Inventory, wanted_databases, wanted_tables
+from dbtcollate_tui.sync.placing import place_edges, place_tests
+from dbtcollate_tui.sync.state import ServerState, Tables
+
+READERS = 6
+"""Reads at once; OpenMetadata's gain above that is small."""
+TABLE_FIELDS = ("columns", "tags", "owners", "dataModel", "testSuite")
+CASE_FIELDS = ("testDefinition", "testCaseResult")
+PEOPLE_LISTED = 5_000
+"""At most so many users and teams are listed to suggest an owner."""
+
+OnProgress = Callable[[int, int | None, str, str], object]
+"""Gets done, total (``None``: not known), unit, and a word on what is read."""
+
+
+def _silent(done: int, total: int | None, unit: str, text: str) -> None:
+    del done, total, unit, text
+
+
+async def read_tables(
+    collate: CollateClient,
+    service: str,
+    project: Project,
+    options: SyncOptions,
+    on_progress: OnProgress = _silent,
+) -> Tables:
+    """The tables of the databases that dbt names, of the service and, where asked for, of all others.
+
+    Raises `UsageError` where the service is not there.
+    """
+    chosen = await collate.database_service(service)
+    if chosen is None:
+        raise UsageError(
+            f"Collate has no database service {service}",
+            causes=["It was renamed or deleted, or the profile is meant for another server."],
+            cures=[Cure("go_to_step", "Choose the database service again", "service")],
+        )
+    services = [chosen]
+    if options.search_across_services:
+        services += [item for item in await collate.database_services() if item.id != chosen.id]
+    nodes = list(project.nodes.values())
+    wanted = wanted_databases(nodes, options)
+    keep = wanted_tables(nodes)
+    tables: dict[str, Table] = {}
+    inventories: list[Inventory] = []
+    counted = 0
+
+    async def one_database(item: DatabaseService, database: str, fqn: str) -> list[TableRef]:
+        nonlocal counted
+        refs = []
+        async for table in collate.tables(fqn, TABLE_FIELDS):
+            counted += 1
+            if counted % 50 == 0:
+                on_progress(counted, None, "tables", f"{item.name}.{database}")
+            ref = table_ref(table)
+            refs.append(ref)
+            if (ref.schema.casefold(), ref.name.casefold()) in keep:
+                tables[table.fullyQualifiedName] = table
+        return refs
+
+    for item in services:
+        databases = await collate.databases(item.fullyQualifiedName or item.name)
+        listed = [
+            (item, database.name, database.fullyQualifiedName)
+            for database in databases
+            if database.name.casefold() in wanted
+            or ("" in wanted and (len(databases) == 1 or database.name == NO_DATABASE))
+        ]
+        found = await bounded(listed, lambda entry: one_database(*entry), at_once=READERS)
+        inventories.append(
+            Inventory(
+                item.fullyQualifiedName or item.name,
+                item.serviceType,
+                tuple(database.name for database in databases),
+                tuple(ref for refs in found for ref in refs),
+            )
+        )
+    on_progress(counted, counted, "tables", service)
+    return Tables(tuple(inventories), tables)
+
+
+def table_ref(table: Table) -> TableRef:
+    """The table's id and the parts of its FQN."""
+    parts = split_fqn(table.fullyQualifiedName)
+    service, database, schema = (*parts[:3], "", "", "")[:3]
+    return TableRef(table.id, table.fullyQualifiedName, service, database, schema, table.name)
+
+
+async def read_details(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    tables: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None = None,
+    on_progress: OnProgress = _silent,
+) -> ServerState:
+    """Edges, test cases with their newest results, definitions, tags and owners of what the plan touches."""
+    used = {ref.fqn for ref in report.matched.values()}
+    kept = {fqn: table for fqn, table in tables.items() if fqn in used}
+    edges: dict[tuple[str, str], LineageEdge] = {}
+    if options.include_lineage:
+        downstream = {end.downstream.fqn for end in place_edges(project, report, only)[0]}
+        edges = await read_edges(collate, [kept[fqn] for fqn in sorted(downstream)], on_progress)
+    cases: dict[tuple[str, str], TestCase] = {}
+    definitions: frozenset[str] = frozenset()
+    older: frozenset[tuple[str, int]] = frozenset()
+    if options.include_tests:
+        placed, _ = place_tests(project, report, kept, only)
+        tested = sorted({item.table.fqn for item in placed})
+        cases = await read_cases(collate, [kept[fqn] for fqn in tested], on_progress)
+        definitions = await _definitions(collate, {item.definition for item in placed})
+        older = await _older_results(
+            collate,
+            [
+                (cases[key].fullyQualifiedName, result.completed_at_ms)
+                for item in placed
+                if (key := (item.link, item.test.name)) in cases
+                and (result := project.results.get(item.test.unique_id)) is not None
+                and (newest := cases[key].testCaseResult) is not None
+                and newest.timestamp > result.completed_at_ms
+            ],
+        )
+    nodes = [project.nodes[uid] for uid in report.matched if only is None or uid in only]
+    has_classification, tags, terms = False, frozenset[str](), frozenset[str]()
+    if options.include_tags:
+        has_classification, tags = await _tags(collate, project, [n.unique_id for n in nodes], options)
+        terms = await _terms(
+            collate,
+            {term for node in nodes for term in node.glossary}
+            | {term for node in nodes for column in node.columns for term in column.glossary},
+        )
+    owners: Mapping[str, OwnerRef | None] = {}
+    suggestions: Mapping[str, tuple[str, ...]] = {}
+    if options.update_owners:
+        on_progress(0, None, "owners", "users and teams")
+        owners = await _owners(collate, {owner for node in nodes for owner in node.owners}, options)
+        suggestions = await _suggestions(collate, [name for name, ref in owners.items() if ref is None])
+    me = await collate.logged_in_user()
+    return ServerState(
+        tables=kept,
+        edges=edges,
+        cases=cases,
+        older_results=older,
+        definitions=definitions,
+        has_classification=has_classification,
+        tags=tags,
+        terms=terms,
+        owners=owners,
+        suggestions=suggestions,
+        own_names=frozenset({me.name, "ingestion-bot"}),
+    )
+
+
+async def read_edges(
+    collate: CollateClient, tables: Collection[Table], on_progress: OnProgress = _silent
+) -> dict[tuple[str, str], LineageEdge]:
+    """The edges that end at these tables, by the ids of their ends."""
+
+    def tell(done: int) -> None:
+        on_progress(done, len(tables), "tables", "lineage")
+
+    answers = await bounded(tables, collate.lineage_upstream, at_once=READERS, on_done=tell)
+    return {(edge.fromEntity.id, edge.toEntity.id): edge for edges in answers for edge in edges}
+
+
+async def read_cases(
+    collate: CollateClient, tables: Iterable[Table], on_progress: OnProgress = _silent
+) -> dict[tuple[str, str], TestCase]:
+    """The test cases of these tables with their newest results, by (entity link, name).
+
+    A table without a test suite has none, and costs no call.
+    """
+    tested = [table for table in tables if table.testSuite is not None]
+
+    def tell(done: int) -> None:
+        on_progress(done, len(tested), "tables", "test cases")
+
+    async def of(table: Table) -> list[TestCase]:
+        return await collate.test_cases(table.fullyQualifiedName, CASE_FIELDS)
+
+    answers = await bounded(tested, of, at_once=READERS, on_done=tell)
+    return {(case.entityLink, case.name): case for cases in answers for case in cases}
+
+
+async def _definitions(collate: CollateClient, names: set[str]) -> frozenset[str]:
+    order = sorted(names)
+    found = await bounded(order, collate.test_definition, at_once=READERS)
+    return frozenset(name for name, item in zip(order, found, strict=True) if item is not None)
+
+
+async def _older_results(collate: CollateClient, asked: list[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    async def there(item: tuple[str, int]) -> bool:
+        fqn, moment = item
+        results = await collate.test_case_results(fqn, moment, moment)
+        return any(result.timestamp == moment for result in results)
+
+    found = await bounded(asked, there, at_once=READERS)
+    return frozenset(item for item, known in zip(asked, found, strict=True) if known)
+
+
+async def _tags(
+    collate: CollateClient, project: Project, unique_ids: list[str], options: SyncOptions
+) -> tuple[bool, frozenset[str]]:
+    by_classification: dict[str, set[str]] = defaultdict(set)
+    own = False
+    for unique_id in unique_ids:
+        node = project.nodes[unique_id]
+        own = own or bool(node.tags) or any(column.tags for column in node.columns)
+        fqns = [*node.meta_tags, *([node.tier] if node.tier else [])]
+        fqns += [fqn for column in node.columns for fqn in column.meta_tags]
+        for fqn in fqns:
+            try:
+                by_classification[split_fqn(fqn)[0]].add(fqn)
+            except ValueError:
+                continue
+    has_own = own and await collate.classification(options.classification) is not None
+    names = sorted({*by_classification, *([options.classification] if has_own else [])})
+    listed = await bounded(names, collate.tags, at_once=READERS)
+    return has_own, frozenset(tag.fullyQualifiedName for tags in listed for tag in tags)
+
+
+async def _terms(collate: CollateClient, fqns: set[str]) -> frozenset[str]:
+    order = sorted(fqns)
+    found = await bounded(order, collate.glossary_term, at_once=READERS)
+    return frozenset(fqn for fqn, term in zip(order, found, strict=True) if term is not None)
+
+
+async def _owners(
+    collate: CollateClient, names: set[str], options: SyncOptions
+) -> dict[str, OwnerRef | None]:
+    order = sorted(names)
+
+    async def resolve(name: str) -> OwnerRef | None:
+        found = await collate.owner(options.owner_map.get(name, name))
+        return None if found is None else _owner_ref(found)
+
+    return dict(zip(order, await bounded(order, resolve, at_once=READERS), strict=True))
+
+
+def _owner_ref(reference: EntityReference) -> OwnerRef:
+    return OwnerRef(reference.id, "team" if reference.type == "team" else "user", reference.name)
+
+
+async def _suggestions(collate: CollateClient, unknown: list[str]) -> dict[str, tuple[str, ...]]:
+    """For each unknown owner, the users and teams whose names are like it; never applied by itself."""
+    if not unknown:
+        return {}
+    names: list[str] = []
+    try:
+        async for people in collate.pages(User, "/users", params={"isBot": False}, doing="list users"):
+            names += [person.name for person in people if not person.isBot]
+            if len(names) >= PEOPLE_LISTED:
+                break
+        async for teams in collate.pages(EntityReference, "/teams", doing="list teams"):
+            names += [team.name for team in teams]
+            if len(names) >= 2 * PEOPLE_LISTED:
+                break
+    except CollateError:
+        return {}
+    found = {}
+    for owner in unknown:
+        near = process.extract(
+            owner.partition("@")[0],
+            names,
+            scorer=fuzz.WRatio,
+            processor=str.casefold,
+            limit=3,
+            score_cutoff=75,
+        )
+        found[owner] = tuple(name for name, _, _ in near)
+    return found
+
+
+async def read_inventory(collate: CollateClient, service: DatabaseService, limit: int = 20) -> Inventory:
+    """A service's databases, and the tables of the first ``limit`` of them, for choosing a service."""
+    fqn = service.fullyQualifiedName or service.name
+    databases = await collate.databases(fqn)
+    refs: list[TableRef] = []
+    for database in databases[:limit]:
+        async for table in collate.tables(database.fullyQualifiedName, ("columns",)):
+            refs.append(table_ref(table))
+    return Inventory(fqn, service.serviceType, tuple(database.name for database in databases), tuple(refs))
