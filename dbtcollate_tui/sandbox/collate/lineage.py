@@ -182,6 +182,8 @@ def _walk(
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     router.add("PUT", "lineage", put_lineage)
+    router.add("DELETE", "lineage/source/name/{type}/{fqn}/type/{source}", newer_only(delete_by_source))
+    router.add("DELETE", "lineage/{type}/{id}/type/{source}", newer_only(delete_by_source))
     router.add("GET", "lineage/getLineageEdge/{fromId}/{toId}", newer_only(get_edge))
     router.add(
         "GET",
@@ -193,8 +195,6 @@ def add_routes(router: Router) -> None:
     router.add("PATCH", by_name, newer_only(patch_edge))
     router.add("DELETE", by_name, newer_only(delete_edge))
     router.add("PATCH", "lineage/{fromType}/{fromId}/{toType}/{toId}", newer_only(patch_edge))
-    router.add("DELETE", "lineage/source/name/{type}/{fqn}/type/{source}", newer_only(delete_by_source))
-    router.add("DELETE", "lineage/{type}/{id}/type/{source}", newer_only(delete_by_source))
     router.add("DELETE", "lineage/{fromType}/{fromId}/{toType}/{toId}", delete_edge)
     router.add("GET", "lineage/{type}/name/{fqn}", get_lineage)
     router.add("GET", "lineage/{type}/{id}", get_lineage)
