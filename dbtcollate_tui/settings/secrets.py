@@ -150,13 +150,15 @@ class SecretStore:
         Raises ``UsageError`` where the keyring did not take it; nothing is then kept anywhere.
         """
         key = (check_name(profile), side)
+        if not secret.get_secret_value():
+            raise UsageError(f"The {LABELS[side]} is empty")
         redact.learn(secret)
         if where == "session":
             self._session[key] = secret
             return
         held = await self._read(key)
         if held != secret:
-            await self._change(side, "keep", lambda: self._keyring.write(_service(key), secret))
+            await self._change(key, "keep", lambda: self._keyring.write(_service(key), secret))
             self._reads[key] = _known(secret)
         self._session.pop(key, None)
 
@@ -164,9 +166,11 @@ class SecretStore:
         """Remove the token from session and keyring; raises ``UsageError`` where the keyring fails."""
         key = (check_name(profile), side)
         self._session.pop(key, None)
-        if self._health is not None and self._health.state in ("missing", "forgets"):
+        held = await self._read(key)
+        nowhere = self._health is not None and self._health.state in ("missing", "forgets")
+        if nowhere or (held is None and (self._health is None or self._health.usable)):
             return
-        await self._change(side, "forget", lambda: self._keyring.delete(_service(key)))
+        await self._change(key, "forget", lambda: self._keyring.delete(_service(key)))
         self._reads[key] = _known(None)
 
     async def move(self, old: str, new: str) -> None:
@@ -193,10 +197,12 @@ class SecretStore:
             self._health = failure.health
             return None
 
-    async def _change(self, side: Side, verb: str, work: Callable[[], None]) -> None:
+    async def _change(self, key: tuple[str, Side], verb: str, work: Callable[[], None]) -> None:
+        side = key[1]
         try:
             if self._health is not None and not self._health.usable:
                 raise KeyringFailure(self._health)
+            self._reads.pop(key, None)
             await self._within(in_daemon_thread(work))
         except KeyringFailure as failure:
             health = failure.health

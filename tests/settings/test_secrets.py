@@ -1,0 +1,430 @@
+import asyncio
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import keyring
+import keyring.core
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends import fail, null
+from pydantic import SecretStr
+
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.log import LOGGER, start_logging
+from dbtcollate_tui.redact import MASK, redact
+from dbtcollate_tui.settings.keyrings import KeyringHealth, human_name
+from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
+from dbtcollate_tui.settings.secrets import SecretStore, ways_of_keeping
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.settings.store import ProfileStore
+from tests.conftest import Places
+from tests.support.memory_keyring import (
+    BrokenKeyring,
+    ForgetfulKeyring,
+    HangingKeyring,
+    LockedKeyring,
+    MemoryKeyring,
+)
+
+TOKEN = SecretStr("dbtc_MARKED1234567890abcdef")
+OTHER = SecretStr("dbtc_OTHER1234567890abcdef0")
+ITEM = "dbtcollate/shop/dbt_cloud"
+QUICK = 0.2
+
+
+def instance(kind: Callable[[], KeyringBackend]) -> KeyringBackend:
+    """One of the library's own backends, whose constructors are untyped."""
+    return kind()
+
+
+def as_backend(module: str, name: str) -> MemoryKeyring:
+    """A working keyring that goes by another backend's module and class."""
+    kind = type(name, (MemoryKeyring,), {"__module__": module, "__qualname__": name})
+    assert issubclass(kind, MemoryKeyring)
+    return kind()
+
+
+async def test_a_kept_token_is_found_by_the_next_process(memory_keyring: MemoryKeyring) -> None:
+    await SecretStore().keep("shop", "dbt_cloud", TOKEN, "keyring")
+    found = await SecretStore().get("shop", "dbt_cloud")
+    assert found is not None
+    assert (found.secret, found.origin) == (TOKEN, "keyring")
+    assert memory_keyring.items == {(ITEM, "token"): TOKEN.get_secret_value()}
+    assert await SecretStore().get("shop", "collate") is None
+    assert await SecretStore().get("other", "dbt_cloud") is None
+
+
+async def test_environment_goes_before_session_before_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SecretStore()
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    await store.keep("shop", "dbt_cloud", OTHER, "session")
+    monkeypatch.setenv("DBT_CLOUD_TOKEN", "'Bearer dbtc_ENVIRON1234567890'\n")
+    origins = []
+    for step in (None, "ignore", "forget"):
+        if step == "ignore":
+            store.ignore_environment("dbt_cloud")
+        if step == "forget":
+            store = SecretStore()
+            store.ignore_environment("dbt_cloud")
+        found = await store.require("shop", "dbt_cloud")
+        origins.append((found.origin, found.secret.get_secret_value(), found.removed))
+    assert origins == [
+        ("environment", "dbtc_ENVIRON1234567890", ("one line break", "quotes", '"Bearer "')),
+        ("session", OTHER.get_secret_value(), ()),
+        ("keyring", TOKEN.get_secret_value(), ()),
+    ]
+
+
+async def test_the_environment_alone_leaves_the_keyring_untouched(
+    monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring
+) -> None:
+    monkeypatch.setenv("COLLATE_TOKEN", "eyJ-collate-token")
+    assert (await SecretStore().require("shop", "collate")).origin == "environment"
+    assert not memory_keyring.reads
+
+
+async def test_an_environment_variable_of_blanks_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_CLOUD_TOKEN", ' "" \n')
+    assert await SecretStore().get("shop", "dbt_cloud") is None
+
+
+async def test_each_token_is_read_once_also_by_askers_at_the_same_time(memory_keyring: MemoryKeyring) -> None:
+    memory_keyring.items[ITEM, "token"] = TOKEN.get_secret_value()
+    store = SecretStore()
+    found = await asyncio.gather(*(store.get("shop", "dbt_cloud") for _ in range(5)))
+    assert {f.secret for f in found if f} == {TOKEN}
+    await store.get("shop", "collate")
+    await store.get("shop", "collate")
+    assert memory_keyring.reads == {ITEM: 1, "dbtcollate/shop/collate": 1}
+
+
+def test_a_store_outlives_the_event_loop_it_was_first_used_in(memory_keyring: MemoryKeyring) -> None:
+    memory_keyring.items[ITEM, "token"] = TOKEN.get_secret_value()
+    store = SecretStore()
+    for _ in range(2):
+        found = asyncio.run(store.get("shop", "dbt_cloud"))
+        assert found is not None
+        assert found.secret == TOKEN
+        assert asyncio.run(store.probe()).usable
+
+
+async def test_an_unchanged_token_is_not_written_again(memory_keyring: MemoryKeyring) -> None:
+    memory_keyring.items[ITEM, "token"] = TOKEN.get_secret_value()
+    store = SecretStore()
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert memory_keyring.writes[ITEM] == 0
+    await store.keep("shop", "dbt_cloud", OTHER, "keyring")
+    await store.keep("shop", "dbt_cloud", OTHER, "keyring")
+    assert memory_keyring.writes[ITEM] == 1
+    assert (await store.require("shop", "dbt_cloud")).secret == OTHER
+
+
+async def test_a_token_for_the_session_only_never_reaches_the_keyring(memory_keyring: MemoryKeyring) -> None:
+    store = SecretStore()
+    await store.keep("shop", "collate", TOKEN, "session")
+    assert (await store.require("shop", "collate")).origin == "session"
+    assert not memory_keyring.items
+    assert await SecretStore().get("shop", "collate") is None
+
+
+async def test_forgetting_removes_the_token_from_session_and_keyring(memory_keyring: MemoryKeyring) -> None:
+    store = SecretStore()
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    await store.keep("shop", "dbt_cloud", OTHER, "session")
+    await store.forget("shop", "dbt_cloud")
+    await store.forget("shop", "dbt_cloud")
+    assert memory_keyring.items == {}
+    assert await store.get("shop", "dbt_cloud") is None
+
+
+async def test_tokens_move_with_a_profiles_name(memory_keyring: MemoryKeyring) -> None:
+    store = SecretStore()
+    await store.keep("draft", "dbt_cloud", TOKEN, "keyring")
+    await store.keep("draft", "collate", OTHER, "session")
+    await store.move("draft", "shop")
+    assert memory_keyring.items == {(ITEM, "token"): TOKEN.get_secret_value()}
+    assert (await store.require("shop", "collate")).origin == "session"
+    assert await store.get("draft", "dbt_cloud") is None
+    assert await store.get("draft", "collate") is None
+
+
+async def test_an_empty_token_is_not_kept(memory_keyring: MemoryKeyring) -> None:
+    with pytest.raises(UsageError, match="The Collate token is empty"):
+        await SecretStore().keep("shop", "collate", SecretStr(""), "keyring")
+    assert not memory_keyring.items
+
+
+async def test_every_found_token_is_taught_to_the_redactor(
+    monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring
+) -> None:
+    monkeypatch.setenv("DBT_CLOUD_TOKEN", "plain-from-environment")
+    memory_keyring.items["dbtcollate/shop/collate", "token"] = " plain-from-keyring\n"
+    store = SecretStore()
+    await store.get("shop", "dbt_cloud")
+    found = await store.require("shop", "collate")
+    assert found.secret.get_secret_value() == "plain-from-keyring"
+    await store.keep("shop", "collate", SecretStr("plain-for-session"), "session")
+    assert redact("plain-from-environment, plain-from-keyring, plain-for-session") == ", ".join([MASK] * 3)
+
+
+async def test_the_probe_of_a_working_keyring_leaves_nothing_and_is_made_once(
+    memory_keyring: MemoryKeyring,
+) -> None:
+    store = SecretStore()
+    first, second = await asyncio.gather(store.probe(), store.probe())
+    assert first == second == await store.probe() == KeyringHealth("ok", "Memory Keyring")
+    assert first.as_sentence() == "Will be kept in: Memory Keyring."
+    assert memory_keyring.items == {}
+    assert memory_keyring.writes == {"dbtcollate/probe": 1}
+
+
+@pytest.mark.parametrize(
+    ("backend", "state", "sentence"),
+    [
+        (fail.Keyring, "missing", "This machine has no keyring."),
+        (null.Keyring, "forgets", "accepts a secret and forgets it."),
+        (ForgetfulKeyring, "forgets", "Memory Keyring accepts a secret and forgets it."),
+        (LockedKeyring, "locked", "Memory Keyring is locked."),
+        (HangingKeyring, "hangs", "Memory Keyring did not answer within 0.2 s."),
+        (BrokenKeyring, "failed", "Memory Keyring failed: OSError: org.freedesktop.DBus.Error.NoReply"),
+    ],
+)
+async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_keep(
+    monkeypatch: pytest.MonkeyPatch, backend: type[KeyringBackend], state: str, sentence: str
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend())
+    probed = await SecretStore(timeout=QUICK).probe()
+    assert probed.state == state
+    assert sentence in probed.as_sentence()
+    assert not probed.usable
+    assert probed.cure()
+
+    store = SecretStore(timeout=QUICK)
+    with pytest.raises(UsageError) as caught:
+        await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert "The keyring did not keep the dbt Cloud token" in caught.value.title
+    assert sentence in caught.value.as_text()
+    assert "set DBT_CLOUD_TOKEN" in caught.value.as_text()
+    assert "MARKED" not in caught.value.as_text()
+    await store.keep("shop", "dbt_cloud", TOKEN, "session")
+    assert (await store.require("shop", "dbt_cloud")).secret == TOKEN
+
+
+@pytest.mark.parametrize("value", ["no_such_module.Keyring", "keyring.backends.fail.NoSuchClass", "nodots"])
+async def test_a_misconfigured_backend_is_told_with_the_class_of_the_error(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", value)
+    store = SecretStore()
+    assert await store.get("shop", "dbt_cloud") is None
+    health = await store.probe(again=True)
+    assert health.state == "misconfigured"
+    assert "Error: " in health.as_sentence()
+    assert "PYTHON_KEYRING_BACKEND" in health.cure()
+
+
+async def test_a_keyring_of_plain_files_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = as_backend("keyrings.alt.file", "PlaintextKeyring")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    health = await SecretStore().probe()
+    assert health.state == "plain_file"
+    assert "unencrypted" in health.as_sentence()
+    with pytest.raises(UsageError, match="did not keep"):
+        await SecretStore().keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert backend.items == {}
+
+
+async def test_windows_limit_is_said_in_characters_and_spoils_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = as_backend("keyring.backends.Windows", "WinVaultKeyring")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore()
+    await store.keep("shop", "collate", SecretStr("x" * 1280), "keyring")
+    with pytest.raises(UsageError) as caught:
+        await store.keep("shop", "collate", SecretStr("x" * 1281), "keyring")
+    said = "Windows Credential Manager takes 1,280 characters and this token has 1,281."
+    assert caught.value.causes == (said,)
+    assert (await store.probe()).usable
+    assert await store.require("shop", "collate")
+
+
+async def test_a_locked_keyring_is_asked_again_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = LockedKeyring()
+    backend.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore()
+    with pytest.raises(UsageError) as caught:
+        await store.require("shop", "dbt_cloud")
+    assert caught.value.title == "No dbt Cloud token"
+    assert "Memory Keyring is locked." in caught.value.as_text()
+    assert "Unlock the keyring" in caught.value.cures[0].label
+    backend.locked = False
+    assert await store.get("shop", "dbt_cloud") is None
+    assert (await store.probe(again=True)).usable
+    assert (await store.require("shop", "dbt_cloud")).secret == TOKEN
+
+
+async def test_a_late_answer_of_a_hanging_keyring_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = HangingKeyring()
+    backend.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore(timeout=QUICK)
+    assert await store.get("shop", "dbt_cloud") is None
+    assert store.health is not None
+    assert store.health.state == "hangs"
+    assert await store.get("shop", "collate") is None
+    backend.release.set()
+    found = None
+    while found is None:
+        found = await store.get("shop", "dbt_cloud")
+        await asyncio.sleep(0)
+    assert found.secret == TOKEN
+    assert backend.reads == {ITEM: 1}
+
+
+async def test_the_loop_runs_on_while_the_keyring_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = HangingKeyring()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    asking = asyncio.create_task(SecretStore(timeout=60).probe())
+    ticks = 0
+    while ticks < 100:
+        await asyncio.sleep(0)
+        ticks += 1
+    assert not asking.done()
+    backend.release.set()
+    assert (await asking).usable
+
+
+async def test_an_asker_that_is_cancelled_leaves_the_read_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = HangingKeyring()
+    backend.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore(timeout=60)
+    first, second = (asyncio.create_task(store.get("shop", "dbt_cloud")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    backend.release.set()
+    found = await second
+    assert found is not None
+    assert found.secret == TOKEN
+
+
+async def test_forgetting_says_when_the_keyring_is_locked_but_not_when_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", instance(fail.Keyring))
+    store = SecretStore()
+    await store.keep("shop", "dbt_cloud", TOKEN, "session")
+    await store.forget("shop", "dbt_cloud")
+    assert await store.get("shop", "dbt_cloud") is None
+    monkeypatch.setattr(keyring.core, "_keyring_backend", LockedKeyring())
+    with pytest.raises(UsageError, match="The keyring did not forget the dbt Cloud token"):
+        await SecretStore().forget("shop", "dbt_cloud")
+
+
+@pytest.mark.parametrize("outlives", ["the probe", "the read"])
+def test_a_hanging_keyring_does_not_delay_the_programs_exit(tmp_path: Path, outlives: str) -> None:
+    call = "probe()" if outlives == "the probe" else "get('shop', 'dbt_cloud')"
+    script = tmp_path / "hang.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import asyncio, keyring, threading
+            from dbtcollate_tui.settings.secrets import SecretStore
+            from tests.support.memory_keyring import HangingKeyring
+
+            keyring.set_keyring(HangingKeyring())
+            store = SecretStore(timeout=0.1)
+            asyncio.run(store.{call})
+            print(store.health.state, [t.name for t in threading.enumerate() if t.name == "keyring"])
+            """
+        ),
+        encoding="utf-8",
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PYTHONPATH": str(root), "PATH": ""},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hangs ['keyring']\n", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "desktop", "human"),
+    [
+        ("keyring.backends.SecretService", "Keyring", "ubuntu:GNOME", "GNOME Keyring"),
+        ("keyring.backends.libsecret", "Keyring", "X-Cinnamon", "GNOME Keyring"),
+        ("keyring.backends.SecretService", "Keyring", "KDE", "KDE Wallet"),
+        ("keyring.backends.SecretService", "Keyring", "", "the desktop's Secret Service"),
+        ("keyring.backends.kwallet", "DBusKeyring", "KDE", "KDE Wallet"),
+        ("keyring.backends.macOS", "Keyring", "", "macOS Keychain"),
+        ("keyring.backends.Windows", "WinVaultKeyring", "", "Windows Credential Manager"),
+        ("keyring_pass", "PasswordStoreBackend", "", "pass"),
+        ("somebody.else", "Keyring", "", "Memory Keyring"),
+    ],
+)
+def test_keyrings_go_by_the_names_people_know(
+    monkeypatch: pytest.MonkeyPatch, module: str, name: str, desktop: str, human: str
+) -> None:
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop)
+    assert human_name(as_backend(module, name)) == human
+
+
+def test_a_chain_goes_by_the_keyring_that_is_written_to() -> None:
+    chain = as_backend("keyring.backends.chainer", "ChainerBackend")
+    vars(chain)["backends"] = [as_backend("keyring.backends.macOS", "Keyring"), instance(null.Keyring)]
+    assert human_name(chain) == "macOS Keychain"
+
+
+def test_the_ways_of_keeping_begin_with_the_keyring_only_where_it_works() -> None:
+    ok = ways_of_keeping(KeyringHealth("ok", "GNOME Keyring"), "dbt_cloud")
+    assert [(w.where, w.available) for w in ok] == [
+        ("keyring", True),
+        ("session", True),
+        ("environment", True),
+    ]
+    assert ok[0].label == "GNOME Keyring"
+    none = ways_of_keeping(KeyringHealth("missing"), "collate")
+    assert [w.where for w in none if w.available] == ["session", "environment"]
+    assert none[0].detail == "This machine has no keyring."
+    assert "COLLATE_TOKEN" in none[2].label
+
+
+async def test_a_planted_token_is_in_no_file(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is done with a token, the folders of the program do not hold it."""
+    monkeypatch.setenv("COLLATE_TOKEN", "eyJhbGciOiJub25lIn0.MARKED.collate")
+    start_logging()
+    store, profiles, state = SecretStore(), ProfileStore(), StateStore()
+    await store.keep("shop", "dbt_cloud", SecretStr("of-no-shape-MARKED"), "keyring")
+    profile = Profile(
+        name="shop",
+        dbt_cloud=DbtCloudSettings(base_url="https://ab123.us1.dbt.com", account_id=1),
+        collate=CollateSettings(base_url="https://acme.getcollate.io", service="warehouse"),
+    )
+    profiles.save(profile)
+    for side in ("dbt_cloud", "collate"):
+        found = await store.require("shop", "dbt_cloud" if side == "dbt_cloud" else "collate")
+        clear = found.secret.get_secret_value()
+        state.save("setup", "draft", {"pasted": clear, "seen": [f"https://host/?token={clear}"]})
+        LOGGER.error("asked with %s and %r", clear, found)
+        leaky = profile.model_copy(
+            update={"dbt_cloud": profile.dbt_cloud.model_copy(update={"job_name": clear})}
+        )
+        with pytest.raises(UsageError, match="looks like a token"):
+            profiles.save(leaky)
+    files = [path for path in places.root.rglob("*") if path.is_file()]
+    assert {path.parent.name for path in files} >= {"profiles", "setup", "log"}
+    assert [path for path in files if b"MARKED" in path.read_bytes()] == []
