@@ -23,6 +23,14 @@ def server(tmp_path: Path) -> Iterator[Caller]:
         yield caller
 
 
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A server for tests that change nothing."""
+    with collate(tmp_path_factory.mktemp("collate")) as caller:
+        caller.send("PUT", "dataQuality/testDefinitions", definition(), 201)
+        yield caller
+
+
 def label(fqn: str) -> Json:
     return {"tagFQN": fqn, "source": "Classification", "labelType": "Automated", "state": "Suggested"}
 
@@ -30,8 +38,8 @@ def label(fqn: str) -> Json:
 # what it holds
 
 
-def test_the_warehouse_is_there_as_an_ingestion_leaves_it(server: Caller) -> None:
-    tables = server.get("tables", database="shop_warehouse.shop", limit=1000, fields="columns,tags,dataModel")
+def test_the_warehouse_is_there_as_an_ingestion_leaves_it(reader: Caller) -> None:
+    tables = reader.get("tables", database="shop_warehouse.shop", limit=1000, fields="columns,tags,dataModel")
     expected = {
         f"shop_warehouse.shop.{table.schema}.{table.name}"
         for table in load_warehouse()
@@ -41,7 +49,7 @@ def test_the_warehouse_is_there_as_an_ingestion_leaves_it(server: Caller) -> Non
     assert tables["paging"] == {"total": len(expected)}
     assert all("dataModel" not in table and table["tags"] == [] for table in tables["data"])
     assert [table["name"] for table in tables["data"] if table.get("description")] == ["dim_products"]
-    column = server.table(FCT_ORDERS)["columns"][4]
+    column = reader.table(FCT_ORDERS)["columns"][4]
     assert (column["name"], column["dataType"], column["precision"], column["scale"]) == (
         "order_amount",
         "DECIMAL",
@@ -50,61 +58,61 @@ def test_the_warehouse_is_there_as_an_ingestion_leaves_it(server: Caller) -> Non
     )
 
 
-def test_two_services_people_a_team_and_the_delivered_tags(server: Caller) -> None:
-    services = server.get("services/databaseServices")["data"]
+def test_two_services_people_a_team_and_the_delivered_tags(reader: Caller) -> None:
+    services = reader.get("services/databaseServices")["data"]
     assert [(one["name"], one["serviceType"]) for one in services] == [
         ("legacy_crm", "Mysql"),
         ("shop_warehouse", "CustomDatabase"),
     ]
-    users = {user["name"]: user["email"] for user in server.get("users", limit=100)["data"]}
+    users = {user["name"]: user["email"] for user in reader.get("users", limit=100)["data"]}
     assert users["chen"] == "chen@shop.example"
     assert set(users) == {"ana", "bruno", "chen", "admin", "ingestion-bot"}
-    assert server.get("teams/name/data-platform")["teamType"] == "Group"
-    tiers = server.get("tags", parent="Tier", limit=100)["data"]
+    assert reader.get("teams/name/data-platform")["teamType"] == "Group"
+    tiers = reader.get("tags", parent="Tier", limit=100)["data"]
     assert [tag["fullyQualifiedName"] for tag in tiers] == [f"Tier.Tier{n}" for n in range(1, 6)]
-    assert server.get("users/loggedInUser")["name"] == "ingestion-bot"
+    assert reader.get("users/loggedInUser")["name"] == "ingestion-bot"
 
 
-def test_a_persons_description_tells_who_wrote_it(server: Caller) -> None:
-    table = server.table("shop_warehouse.shop.marts.dim_products")
+def test_a_persons_description_tells_who_wrote_it(reader: Caller) -> None:
+    table = reader.table("shop_warehouse.shop.marts.dim_products")
     assert table["updatedBy"] == "ana"
     assert table["changeDescription"]["changeSummary"]["description"]["changedBy"] == "ana"
-    summary = server.table(DIM_CUSTOMERS)["changeDescription"]["changeSummary"]
+    summary = reader.table(DIM_CUSTOMERS)["changeDescription"]["changeSummary"]
     assert list(summary) == ["columns.email.description"]
 
 
-def test_pages_by_cursor_in_both_directions(server: Caller) -> None:
-    first = server.get("tables", limit=10)
-    second = server.get("tables", limit=10, after=first["paging"]["after"])
-    third = server.get("tables", limit=10, after=second["paging"]["after"])
+def test_pages_by_cursor_in_both_directions(reader: Caller) -> None:
+    first = reader.get("tables", limit=10)
+    second = reader.get("tables", limit=10, after=first["paging"]["after"])
+    third = reader.get("tables", limit=10, after=second["paging"]["after"])
     names = [table["id"] for page in (first, second, third) for table in page["data"]]
     assert len(set(names)) == len(names) == first["paging"]["total"]
     assert "before" not in first["paging"]
     assert "after" not in third["paging"]
-    back = server.get("tables", limit=10, before=second["paging"]["before"])
+    back = reader.get("tables", limit=10, before=second["paging"]["before"])
     assert [table["id"] for table in back["data"]] == [table["id"] for table in first["data"]]
-    assert server.refused("GET", "tables", after="nonsense")[0] == 400
+    assert reader.refused("GET", "tables", after="nonsense")[0] == 400
 
 
-def test_only_named_fields_are_given(server: Caller) -> None:
-    bare = server.get(f"tables/name/{DIM_CUSTOMERS}")
+def test_only_named_fields_are_given(reader: Caller) -> None:
+    bare = reader.get(f"tables/name/{DIM_CUSTOMERS}")
     assert not {"owners", "tags", "dataModel"} & set(bare)
     assert all("tags" not in column for column in bare["columns"])
-    assert {"owners", "tags"} <= set(server.get(f"tables/name/{DIM_CUSTOMERS}", fields="*"))
+    assert {"owners", "tags"} <= set(reader.get(f"tables/name/{DIM_CUSTOMERS}", fields="*"))
 
 
 # what it refuses
 
 
-def test_only_the_version_needs_no_token(server: Caller) -> None:
+def test_only_the_version_needs_no_token(reader: Caller) -> None:
     for headers, message in (
         ({}, "Not Authorized! Token not present"),
         ({"Authorization": "Bearer nonsense"}, "Not Authorized! Invalid Token"),
         ({"Authorization": "Token a.bots.token"}, "Not Authorized! Token not present"),
     ):
-        answer = httpx.get(f"{server.url}/api/v1/tables", headers=headers)
+        answer = httpx.get(f"{reader.url}/api/v1/tables", headers=headers)
         assert (answer.status_code, answer.json()) == (401, {"code": 401, "message": message})
-    assert httpx.get(f"{server.url}/api/v1/system/version").json()["version"].startswith("2.0.")
+    assert httpx.get(f"{reader.url}/api/v1/system/version").json()["version"].startswith("2.0.")
 
 
 @pytest.mark.parametrize(
@@ -145,14 +153,14 @@ def test_only_the_version_needs_no_token(server: Caller) -> None:
         ),
     ],
 )
-def test_refusals(server: Caller, method: str, path: str, body: Any, status: int, message: str) -> None:
-    found = server.refused(method, path, body)
+def test_refusals(reader: Caller, method: str, path: str, body: Any, status: int, message: str) -> None:
+    found = reader.refused(method, path, body)
     assert found[0] == status
     assert message in found[1]
 
 
-def test_a_body_that_is_no_json(server: Caller) -> None:
-    answer = server.client.put("tables", content=b"{", headers={"Content-Type": "application/json"})
+def test_a_body_that_is_no_json(reader: Caller) -> None:
+    answer = reader.client.put("tables", content=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, 400)
 
 
@@ -184,20 +192,20 @@ def test_a_failed_test_operation_guards_the_whole_patch(server: Caller) -> None:
     assert "description" not in server.table(FCT_ORDERS)
 
 
-def test_patches_that_cannot_be_applied(server: Caller) -> None:
-    path = f"tables/{server.table(FCT_ORDERS)['id']}"
+def test_patches_that_cannot_be_applied(reader: Caller) -> None:
+    path = f"tables/{reader.table(FCT_ORDERS)['id']}"
     assert (
-        "99" in server.patch(path, {"op": "add", "path": "/columns/99/x", "value": 1}, status=500)["message"]
+        "99" in reader.patch(path, {"op": "add", "path": "/columns/99/x", "value": 1}, status=500)["message"]
     )
-    server.patch(path, {"op": "replace", "path": "/displayName", "value": "x"}, status=500)
-    server.patch(path, {"op": "nonsense", "path": "/displayName"}, status=400)
+    reader.patch(path, {"op": "replace", "path": "/displayName", "value": "x"}, status=500)
+    reader.patch(path, {"op": "nonsense", "path": "/displayName"}, status=400)
     assert (
         "Unrecognized field"
-        in server.patch(path, {"op": "add", "path": "/x", "value": 1}, status=400)["message"]
+        in reader.patch(path, {"op": "add", "path": "/x", "value": 1}, status=400)["message"]
     )
-    answer = server.client.patch(path, content="{}", headers={"Content-Type": "application/json-patch+json"})
+    answer = reader.client.patch(path, content="{}", headers={"Content-Type": "application/json-patch+json"})
     assert (answer.status_code, answer.json()["message"]) == (400, "JSON patch has to be an array of objects")
-    assert server.client.patch(path, json=[]).status_code == 415
+    assert reader.client.patch(path, json=[]).status_code == 415
 
 
 def test_owners_must_exist_and_are_users_or_one_team(server: Caller) -> None:
@@ -329,9 +337,9 @@ def test_a_data_model_gives_tags_and_first_owners_but_no_descriptions(server: Ca
         ({"modelType": "DBT", "columns": [{"name": "a"}]}, 400, "dataType must not be null"),
     ],
 )
-def test_data_models_that_are_refused(server: Caller, model: Json, status: int, message: str) -> None:
-    table = server.table(DIM_CUSTOMERS)
-    found = server.refused("PUT", f"tables/{table['id']}/dataModel", model)
+def test_data_models_that_are_refused(reader: Caller, model: Json, status: int, message: str) -> None:
+    table = reader.table(DIM_CUSTOMERS)
+    found = reader.refused("PUT", f"tables/{table['id']}/dataModel", model)
     assert found[0] == status
     assert message in found[1]
 
@@ -369,22 +377,22 @@ def test_edges_are_put_read_patched_and_deleted_by_id_and_by_name(server: Caller
     assert server.refused("DELETE", f"lineage/{names}")[0] == 404
 
 
-def test_edges_that_are_refused(server: Caller) -> None:
-    table = {"id": server.table(FCT_ORDERS)["id"], "type": "table"}
+def test_edges_that_are_refused(reader: Caller) -> None:
+    table = {"id": reader.table(FCT_ORDERS)["id"], "type": "table"}
     ghost = {"id": "00000000-0000-0000-0000-000000000000", "type": "table"}
     edge: Json = {"fromEntity": ghost, "toEntity": table}
-    assert server.refused("PUT", "lineage", {"edge": edge}) == (
+    assert reader.refused("PUT", "lineage", {"edge": edge}) == (
         404,
         f"table instance for {ghost['id']} not found",
     )
     edge = {"fromEntity": table, "toEntity": table, "lineageDetails": {"source": "Dbt"}}
-    assert server.refused("PUT", "lineage", {"edge": edge})[0] == 400
+    assert reader.refused("PUT", "lineage", {"edge": edge})[0] == 400
     edge["lineageDetails"] = {"columnsLineage": [{"fromColumns": ["a.b.c.d.e"], "toColumn": "x"}]}
-    assert server.refused("PUT", "lineage", {"edge": edge}) == (
+    assert reader.refused("PUT", "lineage", {"edge": edge}) == (
         400,
         "Invalid fully qualified column name a.b.c.d.e",
     )
-    assert server.refused("PUT", "lineage", {}) == (400, "[edge must not be null]")
+    assert reader.refused("PUT", "lineage", {}) == (400, "[edge must not be null]")
 
 
 def test_the_graph_goes_as_deep_as_asked(server: Caller) -> None:
@@ -468,9 +476,8 @@ def test_a_test_case_makes_its_suite_and_takes_results(server: Caller) -> None:
         ({"name": "x"}, 400, "[testDefinition must not be null, entityLink must not be null]"),
     ],
 )
-def test_test_cases_that_are_refused(server: Caller, body: Json, status: int, message: str) -> None:
-    server.send("PUT", "dataQuality/testDefinitions", definition(), 201)
-    found = server.refused("PUT", "dataQuality/testCases", body)
+def test_test_cases_that_are_refused(reader: Caller, body: Json, status: int, message: str) -> None:
+    found = reader.refused("PUT", "dataQuality/testCases", body)
     assert found[0] == status
     assert message in found[1]
 
@@ -509,9 +516,9 @@ def test_many_cases_at_once_up_to_a_hundred(server: Caller) -> None:
 # search, permissions, the rest
 
 
-def test_search_by_mail_by_name_and_by_fqn_with_stars(server: Caller) -> None:
+def test_search_by_mail_by_name_and_by_fqn_with_stars(reader: Caller) -> None:
     def hits(path: str, **params: Any) -> list[str]:
-        found = server.get(path, **params)["hits"]["hits"]
+        found = reader.get(path, **params)["hits"]["hits"]
         return [hit["_source"]["fullyQualifiedName"] for hit in found]
 
     users = {"index": "user_search_index"}
@@ -597,8 +604,8 @@ def test_state_outlives_the_server(tmp_path: Path) -> None:
         assert server.table(FCT_ORDERS)["description"] == "kept"
 
 
-def test_paths_outside_of_the_api_are_the_web_page(server: Caller) -> None:
-    assert "<!DOCTYPE html>" in httpx.get(f"{server.url}/table/x").text
+def test_paths_outside_of_the_api_are_the_web_page(reader: Caller) -> None:
+    assert "<!DOCTYPE html>" in httpx.get(f"{reader.url}/table/x").text
 
 
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
