@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import uvicorn
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker
 from dbtcollate_tui.sandbox.collate_app import collate_app
@@ -101,6 +102,16 @@ def collate(
 ) -> Iterator[Caller]:
     """A Collate on loopback for the block, and its caller."""
     app = collate_app(folder / f"collate-{version}.sqlite", scenario, TOKEN, version, worker=worker)
+    with serve(app) as url:
+        caller = Caller(url)
+        yield caller
+        caller.client.close()
+    app.state.close()
+
+
+@contextmanager
+def serve(app: Starlette) -> Iterator[str]:
+    """The app on a free port of 127.0.0.1 for the block; its address."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
@@ -110,12 +121,9 @@ def collate(
     server = _QuickServer(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True)
     thread.start()
-    caller = Caller(f"http://127.0.0.1:{bound.getsockname()[1]}")
     try:
-        yield caller
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
-        caller.client.close()
         server.stop_soon()
         thread.join()
-        app.state.close()
         bound.close()
