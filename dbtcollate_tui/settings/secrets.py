@@ -124,8 +124,8 @@ class SecretStore:
         causes = [f"{ENV[side]} is not set, and the keyring has no token for the profile {profile!r}."]
         cures = [Cure("go_to_step", f"Give the token in the setup, or set {ENV[side]}", f"{side}_token")]
         if broken is not None:
-            causes = [f"{ENV[side]} is not set, and the keyring cannot be read. {broken.as_sentence()}"]
-            cures.insert(0, Cure("advice", broken.cure()))
+            causes = [f"{ENV[side]} is not set, and the keyring is of no help. {broken.as_sentence()}"]
+            cures.insert(0 if broken.state in ("locked", "hangs") else 1, Cure("advice", broken.cure()))
         raise UsageError(f"No {LABELS[side]}", causes=causes, cures=cures)
 
     def from_environment(self, side: Side) -> FoundSecret | None:
