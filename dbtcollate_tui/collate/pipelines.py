@@ -16,6 +16,7 @@ from dbtcollate_tui.transport import NotJson
 
 ROOT = "/services/ingestionPipelines"
 DAY_MS = 86_400_000
+_WORDS = {"toggleIngestion": "pause or resume"}
 DIRECT_SYNC = Cure("advice", "The direct sync needs no pipeline service: dbtcollate sync --engine direct")
 
 
@@ -114,10 +115,11 @@ class IngestionPipelines:
         await self._operate("kill", pipeline)
 
     async def toggle(self, pipeline: IngestionPipeline) -> IngestionPipeline:
-        """Pause the pipeline's schedule, or take the pause off."""
-        path = f"{ROOT}/toggleIngestion/{path_segment(pipeline.id)}"
-        answer = await self.client.call("POST", path, doing="pause or resume the pipeline")
-        return IngestionPipeline.model_validate(answer.json())
+        """Pause the pipeline's schedule, or take the pause off; gives the pipeline as it is then."""
+        await self._operate("toggleIngestion", pipeline)
+        return await self.client.get(
+            IngestionPipeline, f"{ROOT}/{path_segment(pipeline.id)}", doing="show the ingestion pipeline"
+        )
 
     async def statuses(self, pipeline_fqn: str, *, days: int = 14) -> list[PipelineStatus]:
         """The runs of the last days, newest first."""
@@ -210,7 +212,8 @@ class IngestionPipelines:
 
     async def _post(self, operation: str, pipeline: IngestionPipeline) -> Mapping[str, Any]:
         path = f"{ROOT}/{operation}/{path_segment(pipeline.id)}"
-        answer = await self.client.call("POST", path, doing=f"{operation} the pipeline {pipeline.name}")
+        doing = f"{_WORDS.get(operation, operation)} the pipeline {pipeline.name}"
+        answer = await self.client.call("POST", path, doing=doing)
         if not answer.content.strip():
             return {}
         try:
@@ -231,7 +234,7 @@ class IngestionPipelines:
         code = values.get("code")
         if isinstance(code, int) and code >= 300:
             raise InvalidRequestError(
-                f"Collate did not {operation} the pipeline {pipeline.name}: {reason}",
+                f"Collate did not {doing}: {reason}",
                 status=code,
                 message=reason,
                 evidence=(evidence,),

@@ -137,6 +137,11 @@ async def test_statuses_are_asked_for_with_both_times() -> None:
 
 
 async def test_pausing() -> None:
-    fake = FakeCollate(answers={f"POST {ROOT}/toggleIngestion/p1": say({**RAW, "enabled": False})})
+    fake = FakeCollate(
+        answers={
+            f"POST {ROOT}/toggleIngestion/p1": say({"code": 200, "reason": "paused", "platform": "Airflow"}),
+            f"GET {ROOT}/p1": say({**RAW, "enabled": False}),
+        }
+    )
     async with connected(fake) as client:
         assert not (await IngestionPipelines(client).toggle(PIPELINE)).enabled
