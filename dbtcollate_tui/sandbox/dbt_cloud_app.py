@@ -55,7 +55,7 @@ def dbt_cloud_app(
     store = DbtCloudStore(state_path, scenario, time.time(), scale=scale)
     api = _Api(store, scenario, run_seconds)
     app = Starlette(
-        routes=[*api.routes(), Route("/{path:path}", _web_page)],
+        routes=api.routes(),
         middleware=[
             Middleware(
                 Faults,
@@ -77,19 +77,17 @@ def dbt_cloud_app(
     return app
 
 
-async def _web_page(request: Request) -> Response:
-    if request.url.path.startswith("/api"):
-        raise ApiError(404, answers.NOT_FOUND)
-    return HTMLResponse(WEB_PAGE)
-
-
 async def _api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error.response()
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        if not request.url.path.startswith("/api"):
+            return HTMLResponse(WEB_PAGE)
+        return ApiError(404, answers.NOT_FOUND).response()
     return ApiError(error.status_code, error.detail).response()
 
 

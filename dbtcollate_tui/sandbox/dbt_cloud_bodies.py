@@ -160,16 +160,34 @@ def connection(account_id: int, connection_id: int, name: str, path: str) -> dic
 
 def user(user_id: int, first_name: str, last_name: str) -> dict[str, Any]:
     """A member of the account."""
+    providers = ("azure_active_directory", "github", "gitlab")
+    nothing = (
+        "apitoken_last_used",
+        "last_login",
+        "enterprise_authentication_method",
+        *(f"{name}_username" for name in providers),
+        *(f"{name}_token_retrieval_failure" for name in providers),
+    )
+    no = (
+        "is_staff",
+        "email_connected",
+        "enterprise_connected",
+        "sso_only_user",
+        *(f"{name}_connected" for name in providers),
+    )
     return {
         "id": user_id,
         "first_name": first_name,
         "last_name": last_name,
         "email": f"{first_name.lower()}@shop.example",
         "is_active": True,
-        "is_staff": False,
+        "email_verified": True,
         "created_at": CREATED_AT,
         "licenses": {},
-        "permissions": [],
+        "permissions": [{"license_type": "developer", "state": 1}],
+        "auth_provider_infos": {},
+        **dict.fromkeys(nothing),
+        **dict.fromkeys(no, False),
     }
 
 

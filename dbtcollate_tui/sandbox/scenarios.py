@@ -117,7 +117,7 @@ _ALL = (
     Scenario(
         name="expired-token",
         side="dbt_cloud",
-        sentence='dbt Cloud refuses its token with 401 "Invalid token."',
+        sentence="dbt Cloud refuses its token with 401.",
         guide_row="Invalid Token",
         dbt_token_refused=True,
     ),
