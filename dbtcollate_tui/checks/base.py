@@ -50,7 +50,8 @@ class Link(StrEnum):
 class CheckResult:
     """One row of the checklist: state, one-line summary, what it means, evidence, causes and cures.
 
-    ``caption`` is the few words that stand under the chain's link ("412 of 430").
+    ``caption`` is the few words that stand under the chain's link ("412 of 430"). ``blocked_by`` is the id of
+    the failed check that a skipped one could not get past.
     """
 
     check_id: str
@@ -65,6 +66,7 @@ class CheckResult:
     cures: tuple[Cure, ...] = ()
     exceptions: tuple[str, ...] = ()
     seconds: float = 0.0
+    blocked_by: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The row as JSON values, for ``verify --json``."""
@@ -79,6 +81,7 @@ class CheckResult:
             "causes": list(self.causes),
             "cures": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.cures],
             "exceptions": list(self.exceptions),
+            "blocked_by": self.blocked_by,
             "seconds": round(self.seconds, 3),
         }
 

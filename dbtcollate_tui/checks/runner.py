@@ -1,0 +1,161 @@
+"""Runs checks: in their order of dependency, several at once, each result told as soon as it stands."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from dbtcollate_tui.checks.base import Check, CheckResult, CheckState, Finding, Link, finding_of_error, worst
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.log import LOGGER, log_path
+from dbtcollate_tui.redact import redact
+
+AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How one link of the chain stands: its state and at most two short captions."""
+
+    state: CheckState = CheckState.WAITING
+    captions: tuple[str, ...] = ()
+
+
+async def run_checks(
+    context: CheckContext,
+    ids: Collection[str] | None = None,
+    *,
+    checks: Sequence[Check[CheckContext]] = ALL_CHECKS,
+    at_once: int = AT_ONCE,
+) -> AsyncIterator[CheckResult]:
+    """Every check's row as it changes: ``waiting`` for all first, then ``running``, then its result.
+
+    ``ids`` names the checks to run (``None``: all); of what a check requires, only the selected ones hold it
+    back. Call `CheckContext.refresh` first to look anew. Closing the iterator cancels what still runs.
+    """
+    chosen = [check for check in checks if ids is None or check.id in ids]
+    loop = asyncio.get_running_loop()
+    results: dict[str, asyncio.Future[CheckResult]] = {check.id: loop.create_future() for check in chosen}
+    told: asyncio.Queue[CheckResult | None] = asyncio.Queue()
+    gate = asyncio.Semaphore(at_once)
+
+    async def work(check: Check[CheckContext]) -> None:
+        blocker: CheckResult | None = None
+        for required in check.requires:
+            if required in results:
+                before = await asyncio.shield(results[required])
+                if blocker is None and before.state in (CheckState.FAIL, CheckState.SKIPPED):
+                    blocker = before
+        if blocker is not None:
+            result = _blocked(check, blocker)
+        else:
+            async with gate:
+                told.put_nowait(_row(check, CheckState.RUNNING))
+                result = await run_check(context, check)
+        results[check.id].set_result(result)
+        told.put_nowait(result)
+
+    async def all_of_them() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for check in chosen:
+                    group.create_task(work(check))
+        finally:
+            told.put_nowait(None)
+
+    for check in chosen:
+        yield _row(check, CheckState.WAITING)
+    runner = asyncio.create_task(all_of_them())
+    try:
+        while (result := await told.get()) is not None:
+            yield result
+        await runner
+    finally:
+        runner.cancel()
+        await asyncio.gather(runner, return_exceptions=True)
+
+
+async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckResult:
+    """One check's result; an `ActionableError` is a failed row, and so is a defect of this program."""
+    started = time.monotonic()
+    try:
+        finding = await check.run(context)
+    except ActionableError as error:
+        finding = finding_of_error(error)
+    except Exception as error:  # noqa: BLE001 - a defect in one check must not take the others along
+        LOGGER.exception("check %s ended unexpectedly", check.id)
+        finding = Finding(
+            CheckState.FAIL,
+            f"This check ended unexpectedly ({type(error).__name__})",
+            detail=f"The log has the details: {log_path()}",
+            causes=("A defect of this program, not of dbt Cloud or Collate.",),
+            cures=(RETRY, Cure("copy", "Copy the log's place", str(log_path()))),
+            evidence=tuple(redact(str(error)).splitlines()[:1]),
+        )
+    seconds = time.monotonic() - started
+    return CheckResult(
+        check.id,
+        check.title,
+        check.link,
+        finding.state,
+        summary=finding.summary,
+        detail=finding.detail,
+        caption=finding.caption,
+        evidence=finding.evidence,
+        causes=finding.causes,
+        cures=finding.cures,
+        exceptions=finding.exceptions,
+        seconds=seconds,
+    )
+
+
+def _row(check: Check[CheckContext], state: CheckState) -> CheckResult:
+    return CheckResult(check.id, check.title, check.link, state)
+
+
+def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
+    if blocker.state is CheckState.SKIPPED and not blocker.blocked_by:
+        return CheckResult(
+            check.id,
+            check.title,
+            check.link,
+            CheckState.SKIPPED,
+            summary=blocker.summary,
+            caption=blocker.caption,
+        )
+    root = blocker.blocked_by or blocker.check_id
+    summary = blocker.summary if blocker.blocked_by else f"Not reached: {blocker.title} failed"
+    return CheckResult(
+        check.id,
+        check.title,
+        check.link,
+        CheckState.SKIPPED,
+        summary=summary,
+        cures=(Cure("rerun_check", "Check again from there", root),),
+        blocked_by=root,
+    )
+
+
+def link_states(results: Iterable[CheckResult]) -> dict[Link, LinkState]:
+    """Each link's state, its worst check's, with the captions; a link behind a broken one is ``waiting``.
+
+    Takes the newest row of each check, so a stream of rows can be given as it came.
+    """
+    newest = {result.check_id: result for result in results}
+    states: dict[Link, LinkState] = {}
+    for link in Link:
+        rows = [row for row in newest.values() if row.link is link]
+        state = worst(rows)
+        if state not in (CheckState.FAIL, CheckState.RUNNING) and any(row.blocked_by for row in rows):
+            state = CheckState.WAITING
+        ordered = sorted(rows, key=lambda row: -row.state.severity)
+        captions = dict.fromkeys(row.caption for row in ordered if row.caption and not row.blocked_by)
+        states[link] = LinkState(state, tuple(captions)[:2])
+    return states
+
+
+def overall(results: Iterable[CheckResult]) -> CheckState:
+    """The state of all: fail before warn before pass."""
+    return worst(list({result.check_id: result for result in results}.values()))
