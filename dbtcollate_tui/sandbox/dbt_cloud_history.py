@@ -233,7 +233,7 @@ def _recent(jobs: dict[int, dict[str, Any]], now: float, scenario: Scenario) -> 
         yield play(ci, ci_job, now - 5 * MINUTE, ci_cause)
     if scenario.dbt_runs == "running":
         cause = trigger("Kicked off from UI by bruno@shop.example", "ui")
-        yield play(success, nightly, now + HOUR, cause, commands=commands, seconds=2 * HOUR)
+        yield play(success, nightly, now + 4 * MINUTE, cause, commands=commands, seconds=8 * MINUTE)
 
 
 def _earlier(jobs: dict[int, dict[str, Any]], now: float) -> Iterator[RunPlan]:

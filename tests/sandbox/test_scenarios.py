@@ -113,6 +113,7 @@ def test_running_has_a_run_at_work_before_all_finished_ones() -> None:
         [newest] = api.data("runs/", order_by="-finished_at", limit=1, include_related="run_steps")
         assert (newest["status"], newest["is_running"], newest["finished_at"]) == (3, True, None)
         assert {step["status"] for step in newest["run_steps"]} == {1, 3, 10}
+        assert newest["id"] == api.data("runs/", order_by="-id", limit=1)[0]["id"]
 
 
 def test_ci_newest() -> None:
