@@ -50,7 +50,8 @@ class MetaFacts:
     description: str = ""
 
 
-NO_FACTS = MetaFacts()
+_NO_FACTS = MetaFacts()
+_EMPTY = Meta()
 
 
 def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFacts:
@@ -59,9 +60,9 @@ def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFa
     ``meta.openmetadata.owner`` of any block wins over ``meta.owner`` of any. A tier without its
     classification gets it (``Tier1`` → ``Tier.Tier1``); tags without one are left out, with a note.
     """
-    present = [block for block in blocks if block is not None]
+    present = [block for block in blocks if block is not None and block != _EMPTY]
     if not present:
-        return NO_FACTS
+        return _NO_FACTS
     settings: dict[str, object] = {}
     for block in present:
         for value in (block.openmetadata, block.open_metadata):
@@ -95,6 +96,8 @@ def owners_of(*candidates: object) -> tuple[str, ...]:
     A candidate is a name, a mapping with an e-mail address (which wins) or a name, or a list of these.
     """
     for candidate in candidates:
+        if candidate is None:
+            continue
         found: dict[str, None] = {}
         for item in candidate if isinstance(candidate, list) else (candidate,):
             if isinstance(item, dict):
@@ -109,6 +112,8 @@ def owners_of(*candidates: object) -> tuple[str, ...]:
 
 def tags_of(*places: Tags) -> tuple[str, ...]:
     """The tags of all places, each once, in order; a lone text is one tag."""
+    if not any(places):
+        return ()
     found: dict[str, None] = {}
     for tags in places:
         found.update(dict.fromkeys(_texts(tags)))
@@ -121,6 +126,10 @@ def name_or_none(name: str | None) -> str | None:
 
 
 def _texts(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if type(value) is str:
+        return (intern(text),) if (text := value.strip()) else ()
     items = value if isinstance(value, list) else (value,)
     texts = (
         str(item).strip()

@@ -121,14 +121,13 @@ def require_shallow(value: object, file: str, place: str) -> None:
     """Raise ``ArtifactError`` where a kept value is nested deeper than ``MAX_DEPTH``."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
+        inner: list[object] = []
+        for outer in level:
+            items = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+            inner.extend(item for item in items if isinstance(item, dict | list))
+        if not inner:
             return
+        level = inner
     raise ArtifactError(
         file, f"has a value nested over {MAX_DEPTH} levels deep", place=place, causes=(_DAMAGED,)
     )

@@ -1,5 +1,6 @@
 """Files that are no artifacts: the error names the file and the place."""
 
+import gc
 import gzip
 import json
 import mmap
@@ -222,3 +223,9 @@ def test_a_mapped_file_can_be_closed_after_success_and_after_an_error(tmp_path: 
             mapped.close()
             assert caught.value.file == "manifest.json"
     assert mapped.closed
+
+
+@pytest.mark.parametrize("content", [GOOD, GOOD[:-40]])
+def test_the_cycle_collector_works_again_afterwards(content: bytes) -> None:
+    outcome(content)
+    assert gc.isenabled()
