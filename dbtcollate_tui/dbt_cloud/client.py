@@ -81,6 +81,11 @@ class DbtCloudClient:
         await self._transport.aclose()
 
     @property
+    def transport(self) -> Transport:
+        """The connection below, whose ``on_retry`` a running sync sets."""
+        return self._transport
+
+    @property
     def base_url(self) -> str:
         """The address it speaks to, without a final slash."""
         return str(self._transport.base_url).rstrip("/")

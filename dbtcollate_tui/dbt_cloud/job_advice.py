@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from dbtcollate_tui.dbt_cloud.models import Job
+from dbtcollate_tui.dbt_cloud.schedules import shortest_gap
+from dbtcollate_tui.errors import UsageError
 
 JobLabel = Literal["best", "good", "poor"]
 
@@ -42,7 +45,7 @@ def advise(job: Job) -> JobAdvice:
         score -= 10
         bad.append(f"{job.environment.deployment_type} environment")
     if job.cron is not None:
-        score += 20
+        score += 20 + _often(job.cron)
         good.append("on a schedule")
     elif job.is_chained:
         score += 15
@@ -76,11 +79,24 @@ def advise(job: Job) -> JobAdvice:
     elif run.is_success:
         score += 5
     elif run.is_error:
-        score -= 5
+        score -= 3
         bad.append("its last run failed")
-    label: JobLabel = "poor" if job.is_ci or not job.runs_models else "good"
+    builds = [command for command in job.dbt_commands if command.verb in ("run", "build")]
+    whole = any(not command.is_partial for command in builds)
+    label: JobLabel = "good" if whole and not job.is_ci else "poor"
     words = bad if label == "poor" else [*good, *bad]
     return JobAdvice(job, score, label, ", ".join(words))
+
+
+def _often(cron: str) -> int:
+    """Points for a job that keeps metadata fresh: at least daily, or at least weekly."""
+    try:
+        gap = shortest_gap(cron)
+    except UsageError:
+        return 0
+    if gap <= timedelta(days=1):
+        return 15
+    return 5 if gap <= timedelta(days=7) else 0
 
 
 def rank(jobs: Iterable[Job]) -> list[JobAdvice]:

@@ -68,9 +68,7 @@ class Account(_Answered):
         dbt's page on service tokens: permission sets need an Enterprise plan; others use a personal
         token. An unknown plan counts as having them.
         """
-        return not self.plan or not self.plan.startswith(
-            ("developer", "free", "starter", "team", "trial", "usage_2")
-        )
+        return not self.plan.startswith(("developer", "free", "starter", "team"))
 
 
 class DbtProject(_Answered):
