@@ -1,0 +1,329 @@
+"""The plan: every change with its old and new value, before anything is written."""
+
+import asyncio
+import difflib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static, Tree
+from textual.widgets.tree import TreeNode
+from textual.worker import Worker
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, Plan
+from dbtcollate_tui.sync.events import Failed, PlanReady, SyncEvent
+from dbtcollate_tui.sync.matches import Unmatched
+from dbtcollate_tui.tui.bridge import EventsArrived, SyncRun
+from dbtcollate_tui.tui.glyphs import STATE_COLOURS
+from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
+from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+
+Prepare = Callable[[asyncio.Event], AsyncIterator[SyncEvent]]
+Entry = Change | Kept | Unmatched | str
+
+
+class PlanScreen(Screen[frozenset[str] | None]):
+    """Makes the plan while one watches, shows it, and gives the keys of the changes to write, or ``None``.
+
+    ``plan`` holds the plan itself once it is ready.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "write", "Write"),
+        Binding("space", "leave_out", "Leave out"),
+        Binding("slash", "filter", "Filter"),
+        Binding("x", "export", "Export"),
+        Binding("r", "again", "Try again"),
+        Binding("escape", "back", "Back"),
+    ]
+    DEFAULT_CSS = """
+    PlanScreen #head { height: 1; padding: 0 1; text-style: bold; }
+    PlanScreen #parts { height: 1fr; display: none; }
+    PlanScreen.-planned #parts { display: block; }
+    PlanScreen.-planned SyncBoard { display: none; }
+    PlanScreen #changes { width: 1fr; height: 1fr; background: transparent; padding: 0 1; }
+    PlanScreen #detail { height: 9; border-top: solid $border-blurred; padding: 0 1; }
+    PlanScreen.-wide #parts, PlanScreen.-widest #parts { layout: horizontal; }
+    PlanScreen.-wide #detail, PlanScreen.-widest #detail {
+        width: 1fr; height: 1fr; border-top: none; border-left: solid $border-blurred;
+    }
+    PlanScreen #search { display: none; }
+    PlanScreen #search.-shown { display: block; }
+    """
+
+    def __init__(self, title: str, prepare: Prepare) -> None:
+        super().__init__()
+        self.plan: Plan | None = None
+        self._title = title
+        self._prepare = prepare
+        self._run: SyncRun | None = None
+        self._worker: Worker[None] | None = None
+        self._left_out: set[str] = set()
+
+    def compose(self) -> ComposeResult:
+        """Title, chain, progress while it is made, then the changes and the chosen one's values."""
+        yield TitleBar(self._title, "plan")
+        yield ChainBar()
+        yield Static(id="head")
+        yield SyncBoard()
+        yield ErrorCard()
+        with Horizontal(id="parts"):
+            tree: Tree[Entry] = Tree("plan", id="changes")
+            tree.show_root = False
+            tree.guide_depth = 2
+            yield tree
+            with VerticalScroll(id="detail"):
+                yield Static(id="values")
+        yield Input(placeholder="filter by table, column or text", id="search", compact=True)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to make the plan."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.remove_class("-planned")
+        self.query_one("#head", Static).update(
+            "Comparing dbt's run with what Collate holds. Nothing is written."
+        )
+        self._run = SyncRun(self._title, self._prepare, self._deliver)
+        self._worker = self.run_worker(self._run.drain(), group="plan", exclusive=True)
+
+    def _deliver(self, run: SyncRun, events: list[SyncEvent]) -> None:
+        self.post_message(EventsArrived(run, events))
+
+    async def on_events_arrived(self, message: EventsArrived) -> None:
+        """The next events of the preparation."""
+        if message.run is not self._run:
+            return
+        board = self.query_one(SyncBoard)
+        board.feed(message.events)
+        self.query_one(ChainBar).view = board.chain
+        for event in message.events:
+            if isinstance(event, PlanReady):
+                self._show(event.plan)
+            elif isinstance(event, Failed) and event.change is None:
+                self.query_one("#head", Static).update("The plan could not be made.")
+                await self.query_one(ErrorCard).show(event.error)
+        self.refresh_bindings()
+
+    def _show(self, plan: Plan) -> None:
+        self.plan = plan
+        self.add_class("-planned")
+        self._say_head()
+        self._fill("")
+        self.query_one("#changes").focus()
+
+    def _say_head(self) -> None:
+        plan = self.plan
+        if plan is None:
+            return
+        run = f" for run #{plan.run.id}" if plan.run is not None else ""
+        text = f"Plan{run}   {plan.summary()}"
+        if self._left_out:
+            text += f", {len(self._left_out)} left out"
+        self.query_one("#head", Static).update(text)
+
+    def _fill(self, query: str) -> None:
+        plan = self.plan
+        tree = self._tree
+        tree.clear()
+        if plan is None:
+            return
+        wanted = query.lower().split()
+
+        def fits(*texts: str) -> bool:
+            whole = " ".join(texts).lower()
+            return all(word in whole for word in wanted)
+
+        for group in GROUPS:
+            changes = [change for change in plan.of(group) if fits(change.label, change.old, change.new)]
+            if changes:
+                branch = tree.root.add(f"{group}  {len(changes)}", expand=len(changes) <= 12 or bool(wanted))
+                for change in changes:
+                    branch.add_leaf(self._label(change), data=change)
+        kept = [item for item in plan.kept if fits(item.label, item.reason)]
+        self._branch("kept as it is in Collate", [(self._mark("!", item.label), item) for item in kept])
+        missing = [item for item in plan.match.missing if fits(item.unique_id, item.detail)]
+        self._branch("no table in Collate", [(self._mark("!", item.unique_id), item) for item in missing])
+        owners = [
+            f"{item.owner}: no such user or team in Collate; owner of {', '.join(item.unique_ids)}"
+            for item in plan.unmapped_owners
+        ]
+        self._branch("owners not found", [(self._mark("!", text), text) for text in owners if fits(text)])
+        self._branch("notes", [(Text(note), note) for note in plan.notes if fits(note)])
+        if not tree.root.children:
+            nothing = "Nothing fits the filter." if wanted else "Collate holds all of it already."
+            tree.root.add_leaf(Text(nothing, "dim"), data=nothing)
+        tree.root.expand()
+        tree.cursor_line = 0
+
+    def _branch(self, name: str, leaves: "list[tuple[Text, Entry]]") -> None:
+        if leaves:
+            branch = self._tree.root.add(f"{name}  {len(leaves)}")
+            for label, data in leaves:
+                branch.add_leaf(label, data=data)
+
+    @property
+    def _tree(self) -> "Tree[Entry]":
+        return self.query_one("#changes", Tree)
+
+    def _label(self, change: Change) -> Text:
+        out = change.key in self._left_out
+        sign = "-" if out else {"add": "+", "replace": "~"}[change.action]
+        style = "dim strike" if out else ""
+        return Text(f"{sign} {change.label}", style, no_wrap=True)
+
+    def _mark(self, sign: str, label: str) -> Text:
+        colour = self.app.theme_variables.get(STATE_COLOURS[CheckState.WARN].removeprefix("$"), "")
+        line = Text(no_wrap=True)
+        return line.append(f"{sign} ", colour if colour.startswith("#") else "").append(label)
+
+    @on(Tree.NodeHighlighted)
+    def _moved(self, event: "Tree.NodeHighlighted[Entry]") -> None:
+        self.query_one("#values", Static).update(_values(event.node))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        planned = self.plan is not None
+        if action == "write":
+            return planned and bool(self._chosen())
+        if action in ("leave_out", "filter", "export"):
+            return planned
+        if action == "again":
+            return self.query_one(ErrorCard).error is not None
+        return True
+
+    def _chosen(self) -> frozenset[str]:
+        if self.plan is None:
+            return frozenset()
+        return frozenset(change.key for change in self.plan.changes) - self._left_out
+
+    def action_write(self) -> None:
+        """Give the chosen changes to whoever opened the plan."""
+        self.dismiss(self._chosen())
+
+    def action_back(self) -> None:
+        """Leave without writing; the preparation is cancelled with the screen."""
+        search = self.query_one("#search", Input)
+        if search.has_class("-shown"):
+            search.remove_class("-shown")
+            search.value = ""
+            self._tree.focus()
+            return
+        if self._run is not None:
+            self._run.cancel()
+        self.dismiss(None)
+
+    async def action_again(self) -> None:
+        """Make the plan anew after an error."""
+        self.query_one(ErrorCard).clear()
+        await self.query_one(SyncBoard).remove()
+        await self.mount(SyncBoard(), after=self.query_one("#head"))
+        self._begin()
+
+    def action_leave_out(self) -> None:
+        """Leave the change under the cursor out, or a whole group, or take it in again."""
+        node = self._tree.cursor_node
+        if node is None:
+            return
+        nodes = [node] if not node.children else list(node.children)
+        changes = [(leaf, leaf.data) for leaf in nodes if isinstance(leaf.data, Change)]
+        keys = {change.key for _, change in changes}
+        if keys <= self._left_out:
+            self._left_out -= keys
+        else:
+            self._left_out |= keys
+        for leaf, change in changes:
+            leaf.set_label(self._label(change))
+        self._say_head()
+        self.refresh_bindings()
+
+    def action_filter(self) -> None:
+        """Open the filter."""
+        search = self.query_one("#search", Input)
+        search.add_class("-shown")
+        search.focus()
+
+    @on(Input.Changed, "#search")
+    def _filtered(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(Input.Submitted, "#search")
+    def _filter_taken(self) -> None:
+        self._tree.focus()
+
+    async def action_export(self) -> None:
+        """Write the plan as JSON into the current folder and say where."""
+        if self.plan is None:
+            return
+        number = self.plan.run.id if self.plan.run is not None else 0
+        path = Path.cwd() / f"plan-run-{number}.json"
+        text = redact(json.dumps(self.plan.as_dict(), indent=1, ensure_ascii=False))
+        try:
+            await asyncio.to_thread(path.write_text, text + "\n", encoding="utf-8")
+        except OSError as error:
+            self.notify(f"{path} could not be written: {error.strerror}", severity="error")
+            return
+        self.notify(f"Plan written to {path}", timeout=6)
+
+    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
+        """Retry here; every other cure is the app's."""
+        cure: Cure = message.cure
+        if cure.kind in ("retry", "rerun_check"):
+            self.run_worker(self.action_again())
+
+    def on_key(self, event: "object") -> None:
+        """Keys of the card's cures."""
+        key = getattr(event, "key", "")
+        card = self.query_one(ErrorCard)
+        if card.error is not None and not isinstance(self.focused, Input) and key != "r":
+            card.press(key)
+
+
+def _values(node: "TreeNode[Entry]") -> Text:
+    entry = node.data
+    text = Text()
+    if isinstance(entry, Change):
+        text.append(f"{entry.target}\n", "bold")
+        if entry.unique_id:
+            text.append(f"{entry.unique_id}\n", "dim")
+        if entry.note:
+            text.append(f"{entry.note}\n", "dim")
+        return text.append_text(_diff(entry.old, entry.new))
+    if isinstance(entry, Kept):
+        text.append(f"{entry.target}\n", "bold").append(f"{entry.reason}\n")
+        text.append(f"in Collate  {entry.server}\n").append(f"in dbt      {entry.dbt}")
+        return text
+    if isinstance(entry, Unmatched):
+        text.append(f"{entry.unique_id}\n", "bold").append(f"looked for  {entry.fqn}\n", "dim")
+        text.append(f"{entry.detail}\n")
+        if entry.candidates:
+            text.append(f"nearest     {', '.join(entry.candidates)}\n")
+        return text.append(entry.cure)
+    if isinstance(entry, str):
+        return Text(entry)
+    return Text(f"{len(node.children)} in this group. space leaves the whole group out.", "dim")
+
+
+def _diff(old: str, new: str) -> Text:
+    text = Text()
+    for line in difflib.ndiff(old.splitlines(), new.splitlines()):
+        sign = line[:1]
+        if sign == "?":
+            continue
+        style = {"+": "green", "-": "red"}.get(sign, "dim")
+        text.append(f"{sign} {line[2:]}\n", style)
+    return text

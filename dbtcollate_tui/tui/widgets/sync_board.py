@@ -1,0 +1,174 @@
+"""Where a sync stands: one gradient bar, its phases, and what is being waited for."""
+
+import time
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
+from dbtcollate_tui.tui.widgets.chain import ChainView, LinkView
+
+LINK_OF_PHASE: dict[Phase, Link] = {
+    "run": Link.RUN,
+    "artifacts": Link.ARTIFACTS,
+    "tables": Link.TABLES,
+    "plan": Link.PIPELINE,
+    "write": Link.PIPELINE,
+    "proof": Link.PROOF,
+}
+LEVEL_STATES = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
+SILENCE_SECONDS = 2.0
+
+
+class SyncBoard(Widget):
+    """Fed with a run's events by `feed`; draws itself again twice a second while the run lasts."""
+
+    DEFAULT_CSS = """
+    SyncBoard { height: 6; padding: 0 1; }
+    """
+
+    tick: reactive[int] = reactive(0)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.states: dict[Phase, CheckState] = dict.fromkeys(PHASES, CheckState.WAITING)
+        self.texts: dict[Phase, str] = dict.fromkeys(PHASES, "")
+        self._engine = ""
+        self._done = 0
+        self._total: int | None = None
+        self._unit = ""
+        self._current: Phase = "run"
+        self._waiting = ""
+        self._began = time.monotonic()
+        self._heard = time.monotonic()
+        self._took: float | None = None
+        self._dbt_cloud = CheckState.WAITING
+
+    def on_mount(self) -> None:
+        """Draw again while time passes."""
+        self.set_interval(0.5, self._pass_time)
+
+    def _pass_time(self) -> None:
+        if self._took is None:
+            self.tick += 1
+
+    def feed(self, batch: Iterable[SyncEvent]) -> None:
+        """Take the next events in."""
+        self._heard = time.monotonic()
+        self._waiting = ""
+        for event in batch:
+            self._take(event)
+        self.refresh()
+
+    def _take(self, event: SyncEvent) -> None:
+        match event:
+            case events.RunStarted():
+                self._engine = event.engine
+                self._dbt_cloud = CheckState.RUNNING
+            case events.PhaseStarted():
+                self._begin(event.phase, event.text)
+            case events.PhaseFinished():
+                self.states[event.phase] = LEVEL_STATES[event.level]
+                self.texts[event.phase] = event.text
+                if event.phase == "run" and event.level != "failed":
+                    self._dbt_cloud = CheckState.PASS
+            case events.Progress():
+                self._current = event.phase
+                self._done, self._total, self._unit = event.done, event.total, event.unit
+                whole = f" of {event.total}" if event.total is not None else ""
+                self.texts[event.phase] = f"{event.text}  {event.done}{whole} {event.unit}".strip()
+            case events.Waiting():
+                self._waiting = f"{event.what}, {event.seconds:.0f} s"
+            case events.Retrying():
+                self._waiting = f"{event.what}: {event.reason}; again in {event.wait_seconds:.0f} s"
+            case events.RunFinished():
+                self._end(event)
+            case _:
+                pass
+
+    def _begin(self, phase: Phase, text: str) -> None:
+        self._current = phase
+        self.states[phase] = CheckState.RUNNING
+        self.texts[phase] = text
+        self._done, self._total = 0, None
+
+    def _end(self, event: events.RunFinished) -> None:
+        self._took = event.seconds or time.monotonic() - self._began
+        for phase, state in self.states.items():
+            if state is CheckState.RUNNING:
+                self.states[phase] = CheckState.SKIPPED if event.outcome == "cancelled" else CheckState.FAIL
+        if self._dbt_cloud is CheckState.RUNNING:
+            self._dbt_cloud = CheckState.FAIL
+
+    @property
+    def chain(self) -> ChainView:
+        """The same as a chain: light moving from dbt Cloud to the proof."""
+        links = {Link.DBT_CLOUD: LinkView(self._dbt_cloud)}
+        for phase in PHASES:
+            link = LINK_OF_PHASE[phase]
+            if phase == "write" and self.states[phase] is CheckState.WAITING:
+                continue
+            links[link] = LinkView(self.states[phase])
+        return ChainView(links)
+
+    def render(self) -> Table:
+        """The bar, the phases in two columns, the waiting line."""
+        width = self.content_size.width
+        page = Table.grid(expand=True)
+        page.add_row(self._bar(width))
+        phases = Table.grid(expand=True, padding=(0, 1))
+        phases.add_column(ratio=1, no_wrap=True)
+        phases.add_column(ratio=1, no_wrap=True)
+        half = width // 2 - 2
+        for left, right in zip(PHASES[:3], PHASES[3:], strict=True):
+            phases.add_row(self._phase(left, half), self._phase(right, half))
+        page.add_row(phases)
+        page.add_row(self._silence())
+        return page
+
+    def _bar(self, width: int) -> Text:
+        seconds = self._took if self._took is not None else time.monotonic() - self._began
+        clock = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+        amount = f"{self._done} of {self._total} {self._unit}" if self._total else ""
+        if self._took is not None:
+            amount = ""
+        head = f"{self._engine or 'direct'} "
+        room = max(8, width - len(head) - len(amount) - len(clock) - 4)
+        share = 1.0 if self._took is not None else (self._done / self._total if self._total else 0.0)
+        lit = round(room * min(1.0, share))
+        line = Text(no_wrap=True)
+        line.append(head, "dim")
+        for cell in range(room):
+            if cell < lit:
+                line.append(GLYPHS.lit, CHAIN_GRADIENT.get_color(cell / room).hex)
+            else:
+                line.append(GLYPHS.unlit, "dim")
+        line.append(f"  {amount}  {clock}")
+        return line
+
+    def _phase(self, phase: Phase, width: int) -> Text:
+        state = self.states[phase]
+        line = Text(no_wrap=True)
+        colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
+        line.append(GLYPHS.states[state], colour if colour.startswith("#") else "dim")
+        line.append(f" {phase:10}", "bold" if state is CheckState.RUNNING else "")
+        line.append(cut_middle(self.texts[phase], max(4, width - 13)), "dim")
+        return line
+
+    def _silence(self) -> Text:
+        if self._took is not None:
+            return Text("")
+        silent = time.monotonic() - self._heard
+        if self._waiting:
+            return Text(f"waiting: {self._waiting}", "dim")
+        if silent >= SILENCE_SECONDS:
+            doing = self.texts[self._current] or self._current
+            return Text(f"waiting: {doing}, nothing heard for {silent:.0f} s", "dim")
+        return Text("")
