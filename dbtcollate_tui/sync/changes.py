@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from dbtcollate_tui.collate.models import LineageEdge
+from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 
 Group = Literal["descriptions", "owners", "tags", "data model", "lineage", "tests", "test results"]
@@ -479,18 +479,30 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedResult:
+    """A result that the server should hold; ``link`` and ``name`` are its case's, ``timestamp`` is ms."""
+
+    table: TableRef
+    link: str
+    name: str
+    status: ResultStatus
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What the server should hold after the sync; what the proof is read against.
 
     ``descriptions``: (table FQN, column or "") -> text. ``edges``: (upstream, downstream) tables.
-    ``results``: test case FQN -> (status, timestamp in ms). ``not_run``: names of tests without a result.
+    ``results`` by test case FQN. ``missing_…`` are those that cannot arrive, with the reason;
+    ``not_run`` names the tests without a result in this run.
     """
 
     tables: tuple[TableRef, ...] = ()
     descriptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     edges: tuple[tuple[TableRef, TableRef], ...] = ()
     missing_edges: tuple[str, ...] = ()
-    results: Mapping[str, tuple[ResultStatus, int]] = field(default_factory=dict)
+    results: Mapping[str, ExpectedResult] = field(default_factory=dict)
     missing_results: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
 
@@ -499,7 +511,8 @@ class Expected:
 class Plan:
     """Everything a sync would write, what it would leave, and why.
 
-    ``unchanged`` counts what is equal already, by group.
+    ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
+    which guard the writes.
     """
 
     changes: tuple[Change, ...]
@@ -510,6 +523,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     run: RunFacts | None = None
     expected: Expected = field(default_factory=Expected)
+    tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def counts(self) -> dict[Group, int]:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, TypeVar
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.sync.changes import Change, Plan
+from dbtcollate_tui.sync.changes import GROUPS, Change, Group, Plan
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 
 SCHEMA_VERSION = 1
@@ -232,7 +232,7 @@ class Sequencer:
         return replace(event, seq=next(self._numbers), at=datetime.now(UTC))
 
 
-def counts_by_kind(events: Mapping[str, int]) -> str:
-    """``12 descriptions, 3 owners`` from counts by group; ``nothing`` where all are zero."""
-    parts = [f"{count} {name}" for name, count in events.items() if count]
+def counts_by_group(counts: Mapping[Group, int]) -> str:
+    """``descriptions 12, owners 3`` from counts by group; ``nothing`` where all are zero."""
+    parts = [f"{name} {counts[name]}" for name in GROUPS if counts.get(name)]
     return ", ".join(parts) or "nothing"

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rapidfuzz import fuzz, process
+
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
 from dbtcollate_tui.collate.fqn import entity_link, quote_part
 from dbtcollate_tui.collate.models import Column, Table
@@ -159,6 +161,13 @@ def claims(project: Project, report: MatchReport, only: Collection[str] | None) 
         if order is not None:
             nodes.sort(key=lambda node: order.index(node.unique_id))
     return found
+
+
+def nearest_names(project: Project, name: str) -> list[str]:
+    """At most three names of nodes that are like the one given, nearest first."""
+    names = list(dict.fromkeys(node.name for node in project.nodes.values()))
+    found = process.extract(name, names, scorer=fuzz.ratio, processor=str.casefold, limit=3, score_cutoff=60)
+    return [choice for choice, _, _ in found]
 
 
 def resolve_only(project: Project, names: Collection[str]) -> tuple[frozenset[str], tuple[str, ...]]:

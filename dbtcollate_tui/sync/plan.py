@@ -95,6 +95,7 @@ def build_plan(
             missing_results=tuple(facts.missing_results),
             not_run=tuple(facts.not_run),
         ),
+        tables=state.tables,
     )
 
 

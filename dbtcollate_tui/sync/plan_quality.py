@@ -10,6 +10,7 @@ from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.models import TestCase
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import (
+    ExpectedResult,
     Kept,
     LineageChange,
     NewTestDefinition,
@@ -45,7 +46,7 @@ class QualityFacts:
 
     edges: list[tuple[TableRef, TableRef]] = field(default_factory=list)
     missing_edges: list[str] = field(default_factory=list)
-    results: dict[str, tuple[ResultStatus, int]] = field(default_factory=dict)
+    results: dict[str, ExpectedResult] = field(default_factory=dict)
     missing_results: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
 
@@ -129,7 +130,9 @@ def plan_tests(
         if result is None or result.status not in STATUSES:
             facts.not_run.append(item.test.name)
         else:
-            facts.results[fqn] = (STATUSES[result.status], result.completed_at_ms)
+            facts.results[fqn] = ExpectedResult(
+                item.table, item.link, item.test.name, STATUSES[result.status], result.completed_at_ms
+            )
             _plan_result(item, case, fqn, result, tuple(requires), state, findings)
     findings.changes.extend(made.values())
     findings.changes.extend(suites.values())

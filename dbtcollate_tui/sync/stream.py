@@ -1,0 +1,188 @@
+"""Work that tells events, as one asynchronous stream: never silent, cancellable, always ended."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from typing import cast
+
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.log import LOGGER, log_path
+from dbtcollate_tui.sync.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Phase,
+    PhaseFinished,
+    PhaseStarted,
+    Progress,
+    Retrying,
+    RunFinished,
+    Sequencer,
+    SyncEvent,
+    Waiting,
+)
+from dbtcollate_tui.sync.outcome import Counts, Outcome
+from dbtcollate_tui.transport import Retrying as TransportRetrying
+from dbtcollate_tui.transport import Transport
+
+SILENCE_SECONDS = 2.0
+"""After so long without an event the stream says what is waited for."""
+LAST_WRITES_SECONDS = 10.0
+"""How long a cancel lets the writes that are under way end."""
+PROGRESS_SECONDS = 0.1
+
+
+class Teller:
+    """Takes a run's events, numbers them, and knows what is being done."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[SyncEvent | None] = asyncio.Queue()
+        self.started = time.monotonic()
+        self.doing = "starting"
+        self.phase: Phase = "run"
+        self.open_phase: Phase | None = None
+        self.counts: Callable[[], Counts] = Counts
+        self._sequencer = Sequencer()
+        self._last_progress = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Put one event into the stream."""
+        if isinstance(event, PhaseStarted):
+            self.phase = self.open_phase = event.phase
+            self.doing = event.text
+        elif isinstance(event, PhaseFinished):
+            self.open_phase = None
+        elif isinstance(event, Progress) and event.text:
+            self.doing = event.text
+        self.queue.put_nowait(cast("SyncEvent", self._sequencer.stamp(event)))
+
+    def progress(self, phase: Phase, done: int, total: int | None, unit: str, text: str = "") -> None:
+        """Tell progress, at most ten times a second; the last of a phase's kind is never left out."""
+        now = time.monotonic()
+        if done == total or now - self._last_progress >= PROGRESS_SECONDS:
+            self._last_progress = now
+            self(Progress(phase=phase, done=done, total=total, unit=unit, text=text))
+
+    def retrying(self, what: TransportRetrying) -> None:
+        """Tell that a request is sent again."""
+        record = what.record
+        self(
+            Retrying(
+                what=f"{record.method} {record.host}{record.path}",
+                attempt=what.attempt,
+                wait_seconds=what.wait_seconds,
+                reason=what.reason,
+            )
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    def waiting(self, seconds: float) -> SyncEvent:
+        """The event for a silence of so many seconds."""
+        return self._sequencer.stamp(Waiting(what=self.doing, seconds=seconds))
+
+
+Work = Callable[[Teller], Awaitable[RunFinished]]
+OnRetry = Callable[[TransportRetrying], None]
+
+
+@contextlib.contextmanager
+def retries_told(teller: Teller, *transports: Transport) -> Iterator[None]:
+    """While it lasts, retries of these connections are told as events too."""
+    before = [transport.on_retry for transport in transports]
+    for transport, former in zip(transports, before, strict=True):
+
+        def both(what: TransportRetrying, former: OnRetry | None = former) -> None:
+            if former is not None:
+                former(what)
+            teller.retrying(what)
+
+        transport.on_retry = both
+    try:
+        yield
+    finally:
+        for transport, former in zip(transports, before, strict=True):
+            transport.on_retry = former
+
+
+async def stream(work: Work, cancel: asyncio.Event, title: str) -> AsyncGenerator[SyncEvent, None]:
+    """Run ``work`` and give its events; the last one is `RunFinished`, whatever happens.
+
+    ``cancel`` ends the work: at once, or where it writes, between two writes (after ten seconds at once too).
+    Closing the stream ends the work without a word.
+    """
+    teller = Teller()
+    task = asyncio.create_task(_guarded(work, teller, cancel, title))
+    stopper = asyncio.create_task(_stop_on(cancel, teller, task))
+    silent_since = time.monotonic()
+    try:
+        while True:
+            try:
+                event = await asyncio.wait_for(teller.queue.get(), SILENCE_SECONDS)
+            except TimeoutError:
+                yield teller.waiting(time.monotonic() - silent_since)
+                continue
+            if event is None:
+                return
+            silent_since = time.monotonic()
+            yield event
+    finally:
+        stopper.cancel()
+        task.cancel()
+        await asyncio.gather(task, stopper, return_exceptions=True)
+
+
+async def _stop_on(cancel: asyncio.Event, teller: Teller, task: "asyncio.Task[None]") -> None:
+    await cancel.wait()
+    if teller.phase == "write" and teller.open_phase is not None:
+        await asyncio.sleep(LAST_WRITES_SECONDS)
+    task.cancel()
+
+
+async def _guarded(work: Work, teller: Teller, cancel: asyncio.Event, title: str) -> None:
+    try:
+        finished = await work(teller)
+    except asyncio.CancelledError:
+        if not cancel.is_set():
+            raise
+        if teller.open_phase is not None:
+            teller(PhaseFinished(phase=teller.open_phase, text="cancelled", level="warn"))
+        teller(Cancelled(text=f"{title} cancelled while {teller.doing}"))
+        finished = _ended(teller, "cancelled", ExitCode.INTERRUPTED, "cancelled")
+    except ActionableError as error:
+        finished = _failure(teller, error)
+    except Exception as error:  # noqa: BLE001 - logged whole, told, and ends the run
+        LOGGER.exception("%s ended by an error of the program", title)
+        card = ActionableError(
+            f"{title} ended by an error of the program: {type(error).__name__}",
+            causes=["This is a defect of the program, not of dbt Cloud or Collate."],
+            evidence=[f"The log has it whole: {log_path()}"],
+            cures=[RETRY, Cure("copy", "Copy the log's place", str(log_path()))],
+            exit_code=ExitCode.INTERNAL,
+        )
+        finished = _failure(teller, card)
+    teller(finished)
+    teller.queue.put_nowait(None)
+
+
+def _failure(teller: Teller, error: ActionableError) -> RunFinished:
+    if teller.open_phase is not None:
+        teller(PhaseFinished(phase=teller.open_phase, text=error.title, level="failed"))
+    teller(Failed(error=error))
+    return _ended(teller, "failed", error.exit_code, error.title)
+
+
+def _ended(teller: Teller, outcome: Outcome, exit_code: ExitCode, text: str) -> RunFinished:
+    """The last event of a run that did not come to its end."""
+    return RunFinished(
+        outcome=outcome,
+        counts=teller.counts(),
+        exit_code=exit_code,
+        text=text,
+        seconds=teller.seconds,
+    )
