@@ -1,0 +1,333 @@
+"""The guided setup's dbt Cloud steps: address, token, account, project, job and the run they lead to."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
+from dbtcollate_tui.dbt_cloud.errors import tokens_page
+from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
+from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedule
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
+from dbtcollate_tui.settings.secrets import Origin
+from dbtcollate_tui.setup.base import SetupBase
+from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
+from dbtcollate_tui.setup.services import Services
+
+RUNS_FOR_PACE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunPreview:
+    """The run that a choice leads to, with its last step's files, or the card of why there is none."""
+
+    choice: RunChoice | None
+    artifacts: tuple[str, ...] = ()
+    error: ActionableError | None = None
+
+
+class DbtSide(SetupBase):
+    """The dbt Cloud half of the setup."""
+
+    def __init__(
+        self,
+        services: Services,
+        draft: SetupDraft | None = None,
+        *,
+        regions: Sequence[Region] = SHARED_REGIONS,
+    ) -> None:
+        super().__init__(services, draft)
+        self.accounts: tuple[AccountRow, ...] = ()
+        self._regions = regions
+        self._dbt: DbtCloudClient | None = None
+        self._projects: dict[int, DbtProject] = {}
+        self._jobs: dict[int, Job] = {}
+        self._previews: dict[tuple[int | None, int | None, RunRule], RunPreview] = {}
+
+    @property
+    def dbt_cloud(self) -> DbtCloudClient:
+        """The client of the chosen account's host; raises `UsageError` before a token was accepted."""
+        if self._dbt is None:
+            raise UsageError(
+                "No dbt Cloud token was accepted yet",
+                cures=[Cure("go_to_step", "Enter the dbt Cloud token", Step.DBT_TOKEN.value)],
+            )
+        return self._dbt
+
+    def set_address(self, text: str) -> DbtCloudAddress | None:
+        """Take the address of any dbt Cloud page; an empty text is fine and gives ``None``.
+
+        Raises `UsageError` where it is no address. What it says of account, project and job is used later.
+        """
+        address = read_address(text) if text.strip() else None
+        before = self.address
+        same_place = (
+            before is not None
+            and address is not None
+            and (before.base_url, before.account_id) == (address.base_url, address.account_id)
+        )
+        values: dict[str, object] = {
+            "address_account_id": address.account_id if address else None,
+            "address_project_id": address.project_id if address else None,
+            "address_job_id": address.job_id if address else None,
+        }
+        same_ids = all(getattr(self.draft, name) == value for name, value in values.items())
+        values["address_text"] = text.strip() if address else ""
+        if same_place and same_ids:
+            self.cleared = ""
+            self.draft = self.draft.model_copy(update=values)
+            self.save_draft()
+        else:
+            self._answer(Step.ACCOUNT if same_place else Step.ADDRESS, **values)
+            if not same_place:
+                self._secrets.pop("dbt_cloud", None)
+                self._origins.pop("dbt_cloud", None)
+                self.accounts = ()
+                self.facts = replace(self.facts, accounts=0)
+                self._forget_account()
+        return address
+
+    async def try_dbt_token(
+        self, secret: SecretStr, *, origin: Origin = "session"
+    ) -> AsyncIterator[HostAnswer]:
+        """Try a token: each host's answer as it comes; afterwards ``accounts`` are those it sees.
+
+        The token stays in memory once a host accepted it. A single account, or the one that the address
+        names, is taken by itself. Raises `AuthError` or `UnreachableError` where no host accepts it.
+        """
+        token = self._cleaned("dbt_cloud", secret)
+        shape = token_shape(token)
+        if shape.kind == "collate_jwt":
+            raise AuthError(
+                "This is a token of Collate's kind",
+                causes=[shape.warning or "", "It was not sent to dbt Cloud."],
+                cures=[Cure("go_to_step", "Enter a dbt Cloud token", Step.DBT_TOKEN.value)],
+            )
+        answers: list[HostAnswer] = []
+        found = find_accounts(
+            token, self.address, regions=self._regions, request_log=self.services.request_log
+        )
+        async for answer in found:
+            if answer.state != "asking":
+                answers.append(answer)
+            yield answer
+        accepted = [answer for answer in answers if answer.state == "ok"]
+        if not accepted:
+            raise no_host_knows(answers, token)
+        rows = tuple(
+            AccountRow(account, answer.base_url, answer.region)
+            for answer in accepted
+            for account in sorted(answer.accounts, key=lambda item: (item.name.lower(), item.id))
+        )
+        if not rows:
+            host = accepted[0]
+            raise AuthError(
+                f"{host.host} knows the token, but shows it no account",
+                causes=["It has no permission on any account: Account Viewer is the least that is needed."],
+                evidence=[f"GET {host.host}/api/v3/accounts/ → 200, 0 accounts"],
+                cures=[
+                    Cure("open_url", "Open the list of tokens", tokens_page(host.base_url, None)),
+                    Cure("go_to_step", "Enter another token", Step.DBT_TOKEN.value),
+                ],
+            )
+        await self._accept(token, origin, rows)
+
+    async def _accept(self, token: SecretStr, origin: Origin, rows: tuple[AccountRow, ...]) -> None:
+        self._secrets["dbt_cloud"], self._origins["dbt_cloud"] = token, origin
+        self.accounts = rows
+        self.facts = replace(self.facts, accounts=len(rows))
+        self.notes = []
+        await self._close_dbt()
+        asked = self.draft.address_account_id
+        kept = self.draft.account_id
+        ids = {row.account.id for row in rows}
+        if asked is not None and asked not in ids:
+            seen = ", ".join(f"{row.account.name} ({row.account.id})" for row in rows[:3])
+            self.notes.append(
+                f"The address names account {asked}, which this token does not see. It sees: {seen}."
+            )
+            self.draft = self.draft.model_copy(
+                update={"address_account_id": None, "address_project_id": None, "address_job_id": None}
+            )
+            asked = None
+        if asked is not None:
+            await self.choose_account(asked)
+        elif len(rows) == 1:
+            await self.choose_account(rows[0].account.id)
+        elif kept in ids:
+            await self.choose_account(kept)
+        else:
+            self._answer(Step.ACCOUNT, account_id=None, account_name="", dbt_base_url="")
+
+    async def choose_account(self, account_id: int) -> AccountRow:
+        """Take one of ``accounts``; raises `UsageError` for another."""
+        row = next((row for row in self.accounts if row.account.id == account_id), None)
+        if row is None:
+            raise UsageError(
+                f"The token does not see account {account_id}",
+                causes=[f"It sees: {', '.join(str(item.account.id) for item in self.accounts) or 'none'}."],
+                cures=[Cure("go_to_step", "Choose among the accounts that the token sees", "account")],
+            )
+        if (self.draft.account_id, self.draft.dbt_base_url) != (account_id, row.base_url):
+            self._forget_account()
+            self._answer(Step.ACCOUNT, account_id=account_id, dbt_base_url=row.base_url)
+        self.draft = self.draft.model_copy(update={"account_name": row.account.name})
+        self.save_draft()
+        if row.account.locked:
+            self.notes.append(
+                f"The account {row.account.name} is locked: {row.account.lock_reason or 'no reason'}."
+            )
+        await self._open_dbt()
+        return row
+
+    def _forget_account(self) -> None:
+        self._projects, self._jobs = {}, {}
+        self._previews = {}
+        self.facts = replace(self.facts, projects=0)
+
+    async def iter_projects(self) -> AsyncIterator[ProjectList]:
+        """The account's projects as their pages come; the last list is complete."""
+        account_id = self._account_id()
+        seen: dict[int, DbtProject] = {}
+        async for page in self.dbt_cloud.iter_projects(account_id):
+            seen.update({project.id: project for project in page})
+            self._projects.update(seen)
+            yield ProjectList(sorted_projects(list(seen.values()), self.draft.address_project_id), False)
+        self._projects = seen
+        self.facts = replace(self.facts, projects=len(seen))
+        yield ProjectList(sorted_projects(list(seen.values()), self.draft.address_project_id), True)
+
+    async def settle_project(self) -> None:
+        """Find out whether there is a project to choose: one is taken by itself, as is the address's."""
+        if self._projects and self.facts.projects:
+            return
+        async for listed in self.iter_projects():
+            if not listed.complete and len(self._projects) > 1 and self.draft.address_project_id is None:
+                self.facts = replace(self.facts, projects=len(self._projects))
+                break
+        named = self.draft.address_project_id
+        if named is not None and named not in self._projects:
+            self.notes.append(f"The address names project {named}, which the account does not show.")
+            self.draft = self.draft.model_copy(update={"address_project_id": None, "address_job_id": None})
+            named = None
+        if named is not None:
+            self.choose_project(named)
+        elif self.facts.projects == 1:
+            self.choose_project(next(iter(self._projects)))
+
+    def choose_project(self, project_id: int | None) -> None:
+        """Take a project, or any (``None``)."""
+        project = self._projects.get(project_id) if project_id is not None else None
+        name = project.name if project is not None else ""
+        if project_id is not None and project is None and project_id == self.draft.project_id:
+            name = self.draft.project_name
+        self._answer(Step.PROJECT, project_id=project_id, project_name=name, any_project=project_id is None)
+
+    async def iter_jobs(self) -> AsyncIterator[JobList]:
+        """The jobs of the chosen project (or account) as their pages come, best first."""
+        account_id, project_id = self._account_id(), self.draft.project_id
+        environments = await self._environments(account_id, project_id)
+        seen: dict[int, Job] = {}
+
+        def listed(complete: bool) -> JobList:
+            rows = job_rows(seen.values(), environments, self.draft.address_job_id, datetime.now(UTC))
+            return JobList(rows, complete)
+
+        async for page in self.dbt_cloud.iter_jobs(account_id, project_id):
+            seen.update({job.id: job for job in page})
+            self._jobs.update(seen)
+            yield listed(False)
+        yield listed(True)
+
+    async def _environments(self, account_id: int, project_id: int | None) -> dict[int, Environment]:
+        if project_id is None:
+            return {}
+        try:
+            found = await self.dbt_cloud.environments(account_id, project_id)
+        except AuthError as error:
+            self.notes.append(f"Which environment is production is not known: {error.title}.")
+            return {}
+        return {environment.id: environment for environment in found}
+
+    async def choose_job(self, job_id: int | None) -> Job | None:
+        """Take a job, or any (``None``); a job that was not listed is asked for first."""
+        if job_id is None:
+            self._answer(Step.JOB, job_id=None, job_name="", any_job=True)
+            return None
+        job = self._jobs.get(job_id)
+        if job is None:
+            job = self._jobs[job_id] = await self.dbt_cloud.job(self._account_id(), job_id)
+        self._answer(Step.JOB, job_id=job_id, job_name=job.name, any_job=False)
+        return job
+
+    def set_run_rule(self, rule: RunRule) -> None:
+        """Which run is taken: the newest successful one (the guide's rule), or the newest completed one."""
+        self.draft = self.draft.model_copy(update={"run_rule": rule})
+        self.save_draft()
+
+    async def run_preview(self, job_id: int | None = None) -> RunPreview:
+        """The run for the chosen filters, or for another job while choosing; asked once for each.
+
+        A missing run is the preview's ``error``; what the network or a permission causes is raised.
+        """
+        wanted = job_id if job_id is not None else self.draft.job_id
+        key = (self.draft.project_id, wanted, self.draft.run_rule)
+        if key not in self._previews:
+            self._previews[key] = await self._preview(*key)
+        return self._previews[key]
+
+    async def _preview(self, project_id: int | None, job_id: int | None, rule: RunRule) -> RunPreview:
+        account_id = self._account_id()
+        try:
+            choice = await choose_run(self.dbt_cloud, account_id, project_id, job_id, rule)
+        except AuthError:
+            raise
+        except ActionableError as error:
+            if error.exit_code is not ActionableError.exit_code:
+                raise
+            return RunPreview(None, error=error)
+        try:
+            names = await self.dbt_cloud.artifact_names(account_id, choice.run.id)
+        except ActionableError as error:
+            return RunPreview(choice, error=error)
+        return RunPreview(choice, names)
+
+    async def schedule_proposal(self) -> ScheduleProposal:
+        """Collate's schedule for the chosen job, as the guide's table has it, with the reason in words."""
+        job_id = self.draft.job_id
+        if job_id is None:
+            return propose_schedule(None)
+        job = self._jobs.get(job_id) or await self.dbt_cloud.job(self._account_id(), job_id)
+        runs = await self.dbt_cloud.runs(self._account_id(), job_id=job_id, limit=RUNS_FOR_PACE)
+        return propose_schedule(job, runs)
+
+    def _account_id(self) -> int:
+        if self.draft.account_id is None:
+            raise UsageError(
+                "No account was chosen yet", cures=[Cure("go_to_step", "Choose the account", "account")]
+            )
+        return self.draft.account_id
+
+    async def _open_dbt(self) -> None:
+        if self._dbt is not None and self._dbt.base_url == self.draft.dbt_base_url:
+            return
+        await self._close_dbt()
+        self._dbt = DbtCloudClient(
+            self.draft.dbt_base_url,
+            self._secrets["dbt_cloud"],
+            guessed=self.address is None,
+            request_log=self.services.request_log,
+        )
+
+    async def _close_dbt(self) -> None:
+        if self._dbt is not None:
+            client, self._dbt = self._dbt, None
+            await client.aclose()

@@ -1,0 +1,204 @@
+"""The guided setup without a screen: for the Textual app, ``dbtcollate demo --headless`` and ``init``."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
+from dbtcollate_tui.settings.names import check_name, suggest_name
+from dbtcollate_tui.settings.secrets import ENV, Side
+from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered, load_draft
+from dbtcollate_tui.setup.collate_side import CollateSide
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.dbt_side import DbtSide
+from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step, draft_of
+from dbtcollate_tui.setup.flow import next_step, previous_step
+from dbtcollate_tui.setup.services import Services
+
+Where = Literal["keyring", "session"]
+
+
+class GuidedSetup(CollateSide, DbtSide):
+    """One setup: ``step`` is the question that stands now, ``draft`` the answers.
+
+    The screen (or script) asks the question of ``step``, gives the answer by the step's method
+    (`set_address`, `try_dbt_token`, `choose_account`, `choose_project`, `choose_job`, `try_collate`,
+    `choose_service`, `set_options`, `set_pipeline`, `set_name`), then calls `advance`. Answers are saved
+    after each; tokens stay in memory until `save`. Open it with ``async with``.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        draft: SetupDraft | None = None,
+        *,
+        editing: str = "",
+        regions: Sequence[Region] = SHARED_REGIONS,
+    ) -> None:
+        super().__init__(services, draft, regions=regions)
+        self.editing = editing
+        self.step = Step.ADDRESS
+
+    @classmethod
+    def resume(cls, services: Services) -> Self:
+        """The setup that was left half-way, at its first open question; a new one where there is none."""
+        setup = cls(services, load_draft(services))
+        setup.step = setup.first_open()
+        return setup
+
+    @classmethod
+    def edit(cls, services: Services, name: str) -> Self:
+        """A saved profile's answers, to change them; raises `UsageError` where there is no such profile."""
+        setup = cls(services, draft_of(services.profiles.load(name)), editing=name)
+        setup.step = Step.REVIEW
+        return setup
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the clients; the draft stays."""
+        await self._close_dbt()
+        await self._close_collate()
+
+    async def use_kept_tokens(self) -> frozenset[Side]:
+        """Take the tokens that environment, session or keyring hold for this draft, without a question.
+
+        Gives the sides that are now connected. Raises what the server says of a kept token.
+        """
+        if self.draft.dbt_base_url and not self.has_token("dbt_cloud"):
+            found = await self.found_token("dbt_cloud")
+            if found is not None:
+                async for _ in self.try_dbt_token(found.secret, origin=found.origin):
+                    pass
+        if self.draft.collate_base_url and not self.has_token("collate"):
+            found = await self.found_token("collate")
+            if found is not None:
+                await self.try_collate(self.draft.collate_base_url, found.secret, origin=found.origin)
+        return frozenset(self._secrets)
+
+    def first_open(self) -> Step:
+        """The first question without an answer; a token that is not in memory is one."""
+        draft = self.draft
+        if not draft.address_text and draft.reached is Step.ADDRESS:
+            return Step.ADDRESS
+        if not draft.dbt_base_url or not self.has_token("dbt_cloud"):
+            return Step.DBT_TOKEN
+        if draft.account_id is None:
+            return Step.ACCOUNT
+        if draft.project_id is None and not draft.any_project and self.facts.projects > 1:
+            return Step.PROJECT
+        if draft.job_id is None and not draft.any_job:
+            return Step.JOB
+        if not draft.collate_base_url or not self.has_token("collate"):
+            return Step.COLLATE
+        if not draft.service:
+            return Step.SERVICE
+        return draft.reached if ORDER.index(draft.reached) > ORDER.index(Step.SERVICE) else Step.OPTIONS
+
+    async def advance(self) -> Step:
+        """Go on from ``step``: the next question that is one. Asks dbt Cloud whether projects are."""
+        if self.step in (Step.DBT_TOKEN, Step.ACCOUNT) and self.draft.account_id is not None:
+            await self.settle_project()
+        following = next_step(self.step, self.draft, self.facts)
+        if following is Step.PROJECT and not self.draft.address_project_id and self.facts.projects == 1:
+            following = Step.JOB
+        if following is Step.REVIEW and not self.draft.profile_name:
+            self.set_name(self.propose_name())
+        self.step = following
+        self._reach(following)
+        return following
+
+    def back(self) -> Step:
+        """Go back one question; the answers stay. The first question stays itself."""
+        self.step = previous_step(self.step, self.draft, self.facts) or self.step
+        return self.step
+
+    def go_to(self, step: Step) -> Step:
+        """Go to a question that was reached before; another one leads to the first open one."""
+        reached = ORDER.index(step) <= ORDER.index(self.draft.reached)
+        self.step = step if reached else self.first_open()
+        return self.step
+
+    def answered(self) -> tuple[Answered, ...]:
+        """What the address, a token or the environment answered, so that it is shown and not asked."""
+        draft, found = self.draft, list[Answered]()
+        address = self.address
+        if address is not None and address.base_url is not None:
+            region = f" ({address.region})" if address.region else ""
+            found.append(Answered(Step.ADDRESS, "dbt Cloud", f"{address.host}{region}", "address"))
+        if self._origins.get("dbt_cloud") == "environment":
+            found.append(Answered(Step.DBT_TOKEN, "Token", ENV["dbt_cloud"], "environment"))
+        elif self._origins.get("dbt_cloud") == "keyring":
+            found.append(Answered(Step.DBT_TOKEN, "Token", "in the keyring", "kept"))
+        if draft.account_id is not None:
+            value = f"{draft.account_name} (account {draft.account_id})"
+            if draft.address_account_id == draft.account_id:
+                found.append(Answered(Step.ACCOUNT, "Account", value, "address"))
+            elif self.facts.accounts == 1:
+                found.append(Answered(Step.ACCOUNT, "Account", value, "token"))
+        if draft.project_id is not None:
+            value = f"{draft.project_name} (project {draft.project_id})"
+            if draft.address_project_id == draft.project_id:
+                found.append(Answered(Step.PROJECT, "Project", value, "address"))
+            elif self.facts.projects == 1:
+                found.append(Answered(Step.PROJECT, "Project", value, "only one"))
+        if self._origins.get("collate") == "environment":
+            found.append(Answered(Step.COLLATE, "Collate token", ENV["collate"], "environment"))
+        return tuple(found)
+
+    def set_options(self, options: SyncOptions) -> None:
+        """Take what a sync may change."""
+        self._answer(Step.OPTIONS, options=options)
+
+    def set_pipeline(self, pipeline: PipelineSettings) -> None:
+        """Take the name and the schedule of the pipeline inside Collate."""
+        self._answer(Step.OPTIONS, pipeline=pipeline)
+
+    def propose_name(self) -> str:
+        """A free profile name out of the project (or account) and the job."""
+        draft = self.draft
+        parts = [draft.project_name or draft.account_name, draft.job_name]
+        base = suggest_name("-".join(part for part in parts if part) or "default")[:56].rstrip("-_.")
+        taken = set(self.services.profiles.names())
+        if self.editing:
+            return self.editing
+        name, number = base, 2
+        while name in taken:
+            name, number = f"{base}-{number}", number + 1
+        return name
+
+    def set_name(self, name: str) -> None:
+        """Take the profile's name; raises `UsageError` with the nearest good one."""
+        self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
+        self.save_draft()
+
+    def profile(self) -> Profile:
+        """The profile that the answers make; raises `UsageError` naming the first missing answer."""
+        return self.draft.profile()
+
+    def connections(self) -> Connections:
+        """Both clients for the answers so far, with the accepted tokens: for the checklist at the end."""
+        return Connections(self.profile(), self.services, given=self._secrets)
+
+    async def save(self, where: Where) -> Profile:
+        """Write the profile, keep the accepted tokens ``where`` it says, and drop the draft.
+
+        A token of an environment variable is kept nowhere. Raises `UsageError` where an answer is missing or
+        the keyring does not take a token; the draft then stays.
+        """
+        profile = self.profile()
+        for side, secret in self._secrets.items():
+            if self._origins[side] != "environment":
+                await self.services.secrets.keep(profile.name, side, secret, where)
+        self.services.profiles.save(profile)
+        self.services.profiles.mark_used(profile.name)
+        self.services.state.delete(STATE_NAME, STATE_KEY)
+        return profile
+
+    def discard(self) -> None:
+        """Forget the draft."""
+        self.services.state.delete(STATE_NAME, STATE_KEY)
