@@ -117,13 +117,13 @@ def plan_tests(
     suites: dict[str, NewTestSuite] = {}
     for item in placed:
         requires = []
-        if item.definition not in state.definitions:
+        case = state.cases.get((item.link, item.test.name))
+        if case is None and item.definition not in state.definitions:
             definition = made.setdefault(item.definition, _definition(item))
             requires.append(definition.key)
         if dialect.needs_test_suite and state.tables[item.table.fqn].testSuite is None:
             suite = suites.setdefault(item.table.fqn, NewTestSuite(table=item.table))
             requires.append(suite.key)
-        case = state.cases.get((item.link, item.test.name))
         fqn = case.fullyQualifiedName if case is not None else item.case_fqn
         requires = _plan_case(item, case, fqn, tuple(requires), options, findings)
         result = project.results.get(item.test.unique_id)

@@ -126,7 +126,9 @@ async def read_details(
         placed, _ = place_tests(project, report, kept, only)
         tested = sorted({item.table.fqn for item in placed})
         cases = await read_cases(collate, [kept[fqn] for fqn in tested], on_progress)
-        definitions = await _definitions(collate, {item.definition for item in placed})
+        definitions = await _definitions(
+            collate, {item.definition for item in placed if (item.link, item.test.name) not in cases}
+        )
         older = await _older_results(
             collate,
             [
