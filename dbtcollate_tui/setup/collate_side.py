@@ -1,7 +1,7 @@
 """The guided setup's Collate steps: address and token, the database service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -147,7 +147,7 @@ class CollateSide(DbtSide):
         self.save_draft()
         return self.collate_facts
 
-    async def iter_services(self) -> AsyncIterator[ServiceList]:
+    async def iter_services(self) -> AsyncGenerator[ServiceList]:
         """The database services, best first: by type at once, then by their tables as these are read.
 
         They are compared with the chosen run's manifest, else with the connection that dbt Cloud names.
@@ -201,10 +201,10 @@ class CollateSide(DbtSide):
 
     async def rank_services(self) -> ServiceList:
         """The last of `iter_services`: the services judged by all that could be read."""
-        listed = ServiceList((), "", True)
+        last = ServiceList((), "", True)
         async for listed in self.iter_services():
-            pass
-        return listed
+            last = listed
+        return last
 
     def choose_service(self, fqn: str) -> None:
         """Take a database service by its FQN."""

@@ -1,6 +1,7 @@
 """The guided setup's dbt Cloud steps: address, token, account, project, job and the run they lead to."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -97,7 +98,7 @@ class DbtSide(SetupBase):
 
     async def try_dbt_token(
         self, secret: SecretStr, *, origin: Origin = "session"
-    ) -> AsyncIterator[HostAnswer]:
+    ) -> AsyncGenerator[HostAnswer]:
         """Try a token: each host's answer as it comes; afterwards ``accounts`` are those it sees.
 
         The token stays in memory once a host accepted it. A single account, or the one that the address
@@ -193,7 +194,7 @@ class DbtSide(SetupBase):
         self._previews = {}
         self.facts = replace(self.facts, projects=0)
 
-    async def iter_projects(self) -> AsyncIterator[ProjectList]:
+    async def iter_projects(self) -> AsyncGenerator[ProjectList]:
         """The account's projects as their pages come; the last list is complete."""
         account_id = self._account_id()
         seen: dict[int, DbtProject] = {}
@@ -209,10 +210,11 @@ class DbtSide(SetupBase):
         """Find out whether there is a project to choose: one is taken by itself, as is the address's."""
         if self._projects and self.facts.projects:
             return
-        async for listed in self.iter_projects():
-            if not listed.complete and len(self._projects) > 1 and self.draft.address_project_id is None:
-                self.facts = replace(self.facts, projects=len(self._projects))
-                break
+        async with aclosing(self.iter_projects()) as pages:
+            async for listed in pages:
+                if not listed.complete and len(self._projects) > 1 and self.draft.address_project_id is None:
+                    self.facts = replace(self.facts, projects=len(self._projects))
+                    break
         named = self.draft.address_project_id
         if named is not None and named not in self._projects:
             self.notes.append(f"The address names project {named}, which the account does not show.")
@@ -231,7 +233,7 @@ class DbtSide(SetupBase):
             name = self.draft.project_name
         self._answer(Step.PROJECT, project_id=project_id, project_name=name, any_project=project_id is None)
 
-    async def iter_jobs(self) -> AsyncIterator[JobList]:
+    async def iter_jobs(self) -> AsyncGenerator[JobList]:
         """The jobs of the chosen project (or account) as their pages come, best first."""
         account_id, project_id = self._account_id(), self.draft.project_id
         environments = await self._environments(account_id, project_id)

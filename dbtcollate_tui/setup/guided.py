@@ -104,8 +104,6 @@ class GuidedSetup(CollateSide, DbtSide):
         if self.step in (Step.DBT_TOKEN, Step.ACCOUNT) and self.draft.account_id is not None:
             await self.settle_project()
         following = next_step(self.step, self.draft, self.facts)
-        if following is Step.PROJECT and not self.draft.address_project_id and self.facts.projects == 1:
-            following = Step.JOB
         if following is Step.REVIEW and not self.draft.profile_name:
             self.set_name(self.propose_name())
         self.step = following

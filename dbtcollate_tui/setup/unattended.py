@@ -1,0 +1,161 @@
+"""The guided setup with answers that stand beforehand: for a script, CI and the demo without a terminal."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.settings.model import Profile, SyncOptions
+from dbtcollate_tui.settings.secrets import Origin
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.guided import GuidedSetup, Where
+from dbtcollate_tui.setup.services import SampleAnswers
+
+Told = Callable[[Step, str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the questions are answered with; what is left out is taken where there is one clear choice.
+
+    ``any_job`` is the guide's empty filter. ``schedule`` is a cron, "propose", or ``None`` for by hand.
+    """
+
+    dbt_cloud_address: str
+    collate_address: str
+    account_id: int | None = None
+    project_id: int | None = None
+    any_project: bool = False
+    job_id: int | None = None
+    any_job: bool = False
+    service: str = ""
+    options: SyncOptions | None = None
+    schedule: str | None = "propose"
+    profile_name: str = ""
+
+
+def answers_of(sample: SampleAnswers) -> Answers:
+    """The demo's answers."""
+    return Answers(
+        dbt_cloud_address=sample.dbt_cloud_address,
+        collate_address=sample.collate_address,
+        job_id=sample.job_id,
+        service=sample.service,
+        profile_name=sample.profile_name,
+    )
+
+
+async def answer_all(
+    setup: GuidedSetup,
+    answers: Answers,
+    dbt_token: SecretStr,
+    collate_token: SecretStr,
+    *,
+    where: Where = "session",
+    origin: Origin = "session",
+    on_step: Told = lambda step, words: None,
+) -> Profile:
+    """Answer every step and save the profile; ``on_step`` is told each step with its outcome in words.
+
+    ``origin`` "environment" keeps the tokens nowhere. Raises `UsageError` where a choice is open, and what
+    the servers say.
+    """
+    setup.step = Step.ADDRESS
+    setup.set_address(answers.dbt_cloud_address)
+    on_step(Step.ADDRESS, setup.address.host if setup.address is not None else "the shared hosts are asked")
+    setup.step = Step.DBT_TOKEN
+    async for answer in setup.try_dbt_token(dbt_token, origin=origin):
+        if answer.state != "asking":
+            on_step(Step.DBT_TOKEN, f"{answer.host}: {answer.words}, {answer.seconds:.1f} s")
+    if answers.account_id is not None:
+        await setup.choose_account(answers.account_id)
+    if setup.draft.account_id is None:
+        listed = [f"{row.account.name} ({row.account.id})" for row in setup.accounts]
+        raise _open("account", listed, Step.ACCOUNT)
+    on_step(Step.ACCOUNT, f"{setup.draft.account_name} (account {setup.draft.account_id})")
+    await _project_and_job(setup, answers, on_step)
+    setup.step = Step.COLLATE
+    facts = await setup.try_collate(answers.collate_address, collate_token, origin=origin)
+    for sentence in facts.sentences:
+        on_step(Step.COLLATE, sentence)
+    await _service(setup, answers, on_step)
+    setup.step = Step.OPTIONS
+    if answers.options is not None:
+        setup.set_options(answers.options)
+    schedule = answers.schedule
+    if schedule == "propose":
+        proposal = await setup.schedule_proposal()
+        schedule = proposal.cron
+        on_step(Step.OPTIONS, f"schedule {proposal.words}: {proposal.reason}")
+    setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule}))
+    setup.set_name(answers.profile_name or setup.draft.profile_name or setup.propose_name())
+    await setup.advance()
+    on_step(Step.REVIEW, f"profile {setup.draft.profile_name}")
+    return await setup.save(where)
+
+
+async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
+    setup.step = Step.ACCOUNT
+    following = await setup.advance()
+    if answers.any_project:
+        setup.choose_project(None)
+    elif answers.project_id is not None:
+        setup.choose_project(answers.project_id)
+    elif answers.job_id is not None and setup.draft.project_id is None:
+        named = await setup.dbt_cloud.job(setup.draft.account_id or 0, answers.job_id)
+        setup.choose_project(named.project_id)
+    if following is Step.PROJECT and setup.draft.project_id is None and not setup.draft.any_project:
+        if not answers.any_job:
+            async with aclosing(setup.iter_projects()) as pages:
+                names = [
+                    [f"{row.project.name} ({row.project.id})" for row in page.rows] async for page in pages
+                ]
+            raise _open("project", names[-1], Step.PROJECT)
+        setup.choose_project(None)
+    if setup.draft.project_id is not None:
+        on_step(Step.PROJECT, f"{setup.draft.project_name} (project {setup.draft.project_id})")
+    else:
+        on_step(Step.PROJECT, "any project")
+    setup.step = Step.JOB
+    job_id = answers.job_id
+    if job_id is None and not answers.any_job:
+        async with aclosing(setup.iter_jobs()) as lists:
+            rows = [listed async for listed in lists][-1]
+        if rows.proposed is None:
+            raise _open("job", [f"{row.job.name} ({row.id})" for row in rows.rows], Step.JOB)
+        job_id = rows.proposed.id
+        on_step(Step.JOB, f"{rows.proposed.job.name}: {rows.proposed.reason}")
+    job = await setup.choose_job(job_id)
+    preview = await setup.run_preview()
+    if preview.choice is None:
+        raise preview.error or ActionableError("No run was found")
+    what = f"{job.name} (job {job.id})" if job is not None else "any job"
+    on_step(Step.JOB, f"{what}; run {preview.choice.run.id}, {preview.choice.reason}")
+
+
+async def _service(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
+    setup.step = Step.SERVICE
+    ranked = await setup.rank_services()
+    names = [score.service.fullyQualifiedName or score.service.name for score in ranked.scores]
+    if answers.service:
+        if answers.service not in names:
+            raise _open(f"database service {answers.service!r}", names, Step.SERVICE)
+        chosen = ranked.scores[names.index(answers.service)]
+    elif ranked.proposed is not None:
+        chosen = ranked.proposed
+    else:
+        raise _open("database service", names, Step.SERVICE)
+    setup.choose_service(chosen.service.fullyQualifiedName or chosen.service.name)
+    on_step(Step.SERVICE, f"{chosen.service.name}: {chosen.reason}")
+
+
+def _open(what: str, choices: list[str], step: Step) -> UsageError:
+    return UsageError(
+        f"Which {what} is meant is not clear",
+        causes=[
+            f"There are: {', '.join(choices[:8])}{' …' if len(choices) > 8 else ''}." if choices else "None."
+        ],
+        cures=[Cure("go_to_step", f"Name the {step.value}", step.value)],
+    )
