@@ -32,7 +32,7 @@ from dbtcollate_tui.sync.events import (
     counts_by_group,
 )
 from dbtcollate_tui.sync.journal import keep_summary
-from dbtcollate_tui.sync.matches import MatchReport
+from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 from dbtcollate_tui.sync.placing import nearest_names, resolve_only
@@ -258,7 +258,7 @@ def _check_match(profile: Profile, report: MatchReport) -> None:
     firsts = [group.nodes[0] for group in groups]
     raise ActionableError(
         f"None of dbt's {report.expected} nodes has a table in {profile.collate.service}",
-        causes=[f"{len(group.nodes)} nodes: {group.words}. {group.nodes[0].detail}." for group in groups],
+        causes=[f"{len(group.nodes)} nodes: {group.words}. {_details(group)}." for group in groups],
         evidence=[f"looked for {first.fqn}" for first in firsts[:3]],
         cures=[
             Cure("go_to_step", "Choose another database service", "service"),
@@ -266,6 +266,12 @@ def _check_match(profile: Profile, report: MatchReport) -> None:
             RETRY,
         ],
     )
+
+
+def _details(group: CauseGroup) -> str:
+    details = list(dict.fromkeys(node.detail for node in group.nodes))
+    more = f"; and {len(details) - 3} more" if len(details) > 3 else ""
+    return "; ".join(details[:3]) + more
 
 
 def _facts(choice: RunChoice, dbt_cloud: DbtCloudClient, profile: Profile) -> RunFacts:
