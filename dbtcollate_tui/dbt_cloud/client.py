@@ -6,7 +6,7 @@ from v3, jobs, runs and artifacts from v2.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -113,7 +113,7 @@ class DbtCloudClient:
         found = [project async for page in self.iter_projects(account_id) for project in page]
         return sorted(found, key=lambda project: (project.name.lower(), project.id))
 
-    def iter_projects(self, account_id: int) -> AsyncIterator[list[DbtProject]]:
+    def iter_projects(self, account_id: int) -> AsyncGenerator[list[DbtProject], None]:
         """The account's active projects, page by page."""
         path = f"/api/v3/accounts/{account_id}/projects/"
         return self._active_pages(path, DbtProject, Asked("projects", account_id), {"order_by": "id"})
@@ -123,7 +123,7 @@ class DbtCloudClient:
         found = [job async for page in self.iter_jobs(account_id, project_id) for job in page]
         return sorted(found, key=lambda job: (job.name.lower(), job.id))
 
-    def iter_jobs(self, account_id: int, project_id: int | None = None) -> AsyncIterator[list[Job]]:
+    def iter_jobs(self, account_id: int, project_id: int | None = None) -> AsyncGenerator[list[Job], None]:
         """The active jobs of the account or project, page by page, with environment and last run."""
         params: dict[str, str | int | bool] = {
             "order_by": "id",
@@ -152,6 +152,7 @@ class DbtCloudClient:
         status_in: Sequence[int] = (),
         order_by: str = "-id",
         limit: int = 20,
+        offset: int = 0,
     ) -> list[Run]:
         """The newest ``limit`` (at most 100) runs, with job and trigger, in dbt's ``order_by``."""
         params: dict[str, str | int | bool] = {
@@ -159,6 +160,8 @@ class DbtCloudClient:
             "limit": min(limit, PAGE),
             "include_related": "job,trigger",
         }
+        if offset:
+            params["offset"] = offset
         if project_id is not None:
             params["project_id"] = project_id
         if job_id is not None:
@@ -297,7 +300,7 @@ class DbtCloudClient:
 
     async def _active_pages(
         self, path: str, model: type[M], asked: Asked, params: Params
-    ) -> AsyncIterator[list[M]]:
+    ) -> AsyncGenerator[list[M], None]:
         seen: set[int] = set()
         async for page in self._pages(path, model, asked, params):
             fresh: list[M] = []
@@ -308,7 +311,9 @@ class DbtCloudClient:
                 seen.add(number)
             yield fresh
 
-    async def _pages(self, path: str, model: type[M], asked: Asked, params: Params) -> AsyncIterator[list[M]]:
+    async def _pages(
+        self, path: str, model: type[M], asked: Asked, params: Params
+    ) -> AsyncGenerator[list[M], None]:
         async def page(offset: int) -> tuple[list[M], int | None]:
             where = {**params, "limit": PAGE, "offset": offset}
             return self._read_list(await self._get(path, asked, where), model, asked)

@@ -1,9 +1,10 @@
 """What a token may read of what the work needs, checked by reading one of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
@@ -22,6 +23,7 @@ from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import ActionableError
 
 Resource = Literal["account", "projects", "jobs", "runs", "artifacts"]
+T = TypeVar("T")
 Ask = Callable[[], Awaitable[str]]
 RESOURCES: tuple[Resource, ...] = ("account", "projects", "jobs", "runs", "artifacts")
 
@@ -80,7 +82,9 @@ async def check_permissions(
         ("projects", projects),
         ("jobs", jobs),
     )
-    first = [asyncio.create_task(_try(resource, ask)) for resource, ask in questions]
+    first: list[asyncio.Task[PermissionAnswer]] = [
+        asyncio.create_task(_try(resource, ask)) for resource, ask in questions
+    ]
     newest = asyncio.create_task(_runs_and_artifacts(client, account_id, project_id, job_id))
     try:
         answers = [await task for task in first]
@@ -121,10 +125,11 @@ async def _runs_and_artifacts(
     return answers
 
 
-async def _first_page_words(pages: AsyncIterator[Sequence[object]], what: str) -> str:
-    async for page in pages:
-        return f"{len(page)} {what} on the first page" if page else f"no {what}"
-    return f"no {what}"
+async def _first_page_words(pages: AsyncGenerator[list[T], None], what: str) -> str:
+    async with aclosing(pages):
+        nothing: list[T] = []
+        first = await anext(pages, nothing)
+    return f"{len(first)} {what} on the first page" if first else f"no {what}"
 
 
 async def _try(resource: Resource, ask: Ask) -> PermissionAnswer:

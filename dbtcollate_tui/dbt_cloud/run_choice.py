@@ -21,6 +21,7 @@ from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
 
 RunRule = Literal["newest_successful", "newest_completed"]
 ALTERNATIVES = 20
+OLDER_PAGES = 5
 
 
 class NoRun(ActionableError):
@@ -66,7 +67,7 @@ async def choose_run(
     *,
     now: datetime | None = None,
 ) -> RunChoice:
-    """Choose the run by the guide's rules: of the account, of a project, or of a job; at most 3 requests.
+    """Choose the run by the guide's rules: of the account, of a project, or of a job; mostly 2 requests.
 
     The newest successful run is taken, or with ``newest_completed`` a failed one too, newest by its end.
     While no job is set, runs of pull requests are passed over and named in a note, unless there are no
@@ -88,17 +89,21 @@ async def choose_run(
     else:
         allowed = _allowed(completed, rule)
         wanted = allowed if job_id is not None else _without_ci(allowed)
-        if not wanted and len(newest) == PAGE:
-            older = await client.runs(
+        page = newest
+        for number in range(OLDER_PAGES):
+            if wanted or len(page) < PAGE:
+                break
+            page = await client.runs(
                 account_id,
                 project_id=project_id,
                 job_id=job_id,
                 status_in=(SUCCESS,) if rule == "newest_successful" else COMPLETED,
                 order_by="-finished_at",
                 limit=PAGE,
+                offset=number * PAGE,
             )
-            allowed = [*allowed, *older]
-            wanted = older if job_id is not None else _without_ci(older)
+            allowed = [*allowed, *page]
+            wanted = page if job_id is not None else _without_ci(page)
         if not allowed:
             raise _no_run(newest, project_id, job_id, rule)
         run = await client.run(account_id, (wanted or allowed)[0].id)
