@@ -51,14 +51,15 @@ class SharedPacer:
 
     async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
         """Return when one more request may go out; ``on_wait`` is told a wait of a second or more."""
-        moment = await asyncio.to_thread(self._reserve)
+        reserving = asyncio.ensure_future(asyncio.to_thread(self._reserve))
         try:
+            moment = await asyncio.shield(reserving)
             while (left := max(moment, self._own.held_until) - time.time()) > 0:
                 if on_wait is not None and left >= 1.0:
                     on_wait(left)
                 await asyncio.sleep(left)
         except asyncio.CancelledError:
-            self._give_back(moment)
+            await asyncio.to_thread(self._give_back, await reserving)
             raise
 
     async def hold(self, seconds: float) -> None:
@@ -89,7 +90,7 @@ class SharedPacer:
             if moment in state.taken:
                 state.taken.remove(moment)
 
-        asyncio.get_running_loop().run_in_executor(None, self._change, drop)
+        self._change(drop)
 
     def _change(self, change: Callable[[_State], T]) -> T:
         with self._mutex:
