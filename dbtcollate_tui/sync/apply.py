@@ -38,7 +38,7 @@ from dbtcollate_tui.sync.changes import (
 )
 from dbtcollate_tui.sync.events import Applied, Event, Failed, LogLine, Progress, Skipped
 from dbtcollate_tui.sync.pace import FAST, Pace
-from dbtcollate_tui.sync.plan_tables import tag_label
+from dbtcollate_tui.sync.plan_tags import tag_label
 from dbtcollate_tui.sync.server_state import TABLE_FIELDS
 
 Tell = Callable[[Event], object]
@@ -97,7 +97,8 @@ class Writer:
         self._cancel = cancel
         self._pace = Pace(lambda text: tell(LogLine(source="Collate", level="warn", text=text)))
         chosen = {change.key for change in changes}
-        self._absent = {c.key: "it was left out" for c in plan.changes if c.key not in chosen}
+        self._gone = {c.key: c for c in plan.changes if c.key not in chosen}
+        self._absent = dict.fromkeys(self._gone, "it was left out")
         self._blocked: dict[str, str] = {}
         self._causes: Counter[str] = Counter()
         self._silent = 0
@@ -308,10 +309,9 @@ class Writer:
         """
         body = dict(change.body)
         fqn = change.table.fqn
-        gone = {key.partition(":")[2] for key in self._absent if key.startswith(f"{NewTag.kind}:")}
-        absent_changes = [c for c in self._plan.changes if c.key in self._absent]
+        gone = {other.fqn for other in self._gone.values() if isinstance(other, NewTag)}
         by_place: dict[str, set[str]] = {}
-        for other in absent_changes:
+        for other in self._gone.values():
             if isinstance(other, TagsChange) and other.table.fqn == fqn:
                 by_place.setdefault(other.column, set()).update(other.added)
             if isinstance(other, OwnersChange) and other.table.fqn == fqn:
@@ -334,12 +334,14 @@ class Writer:
 
     def _skipped(self, change: Change, reason: str) -> None:
         self.tally.skipped += 1
+        self._gone[change.key] = change
         self._absent[change.key] = reason
         self._tell(Skipped(change=change, reason=reason))
         self._progress()
 
     def _failed(self, change: Change, error: ActionableError) -> None:
         self.tally.failed += 1
+        self._gone[change.key] = change
         self._absent[change.key] = error.title
         if self.tally.worst is None or isinstance(error, AuthError | UnreachableError):
             self.tally.worst = error

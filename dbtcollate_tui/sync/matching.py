@@ -254,7 +254,7 @@ def _why(
             [join_fqn(service, real_database, name) for name in near],
         )
     refs = schemas[schema.casefold()]
-    near = _nearest(node.identifier, (ref.name for ref in refs), 85)
+    near = _nearest(node.identifier, (ref.name for ref in refs), 80)
     candidates = [ref.fqn for name in near for ref in refs if ref.name == name]
     elsewhere = [ref.fqn for ref in index.by_name.get(node.identifier.casefold(), ())]
     candidates += [name for name in elsewhere if name not in candidates]

@@ -14,10 +14,12 @@ from dbtcollate_tui.sync.changes import (
     RunFacts,
     UnmappedOwner,
 )
+from dbtcollate_tui.sync.findings import Findings
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.placing import claims
 from dbtcollate_tui.sync.plan_quality import QualityFacts, plan_lineage, plan_tests
-from dbtcollate_tui.sync.plan_tables import CLASSIFICATION_TEXT, Findings, plan_table
+from dbtcollate_tui.sync.plan_tables import plan_table
+from dbtcollate_tui.sync.plan_tags import CLASSIFICATION_TEXT
 from dbtcollate_tui.sync.state import ServerState
 
 _KIND_ORDER = (

@@ -19,9 +19,9 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
+from dbtcollate_tui.sync.findings import Findings
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.placing import PlacedTest, place_edges, place_tests
-from dbtcollate_tui.sync.plan_tables import Findings
 from dbtcollate_tui.sync.state import ServerState
 
 STATUSES: Mapping[str, ResultStatus] = {

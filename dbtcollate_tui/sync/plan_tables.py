@@ -1,82 +1,23 @@
 """The plan's part on tables: descriptions, owners, tags and the dbt data model. No IO."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 from dbtcollate_tui.artifacts.project import Column, Node
 from dbtcollate_tui.collate.dialect import Dialect
-from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.models import DataModel, Table, TagLabel
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import (
-    Change,
     DataModelChange,
     DescriptionChange,
-    Group,
     Kept,
-    NewClassification,
-    NewTag,
     OwnerRef,
     OwnersChange,
-    TagsChange,
 )
+from dbtcollate_tui.sync.findings import Claimed, Findings
 from dbtcollate_tui.sync.matches import TableRef
 from dbtcollate_tui.sync.placing import ColumnNames
+from dbtcollate_tui.sync.plan_tags import Labels, plan_tags
 from dbtcollate_tui.sync.state import ServerState
-
-TIER = "Tier."
-CLASSIFICATION_TEXT = "Tags of dbt models and columns, kept by the dbt sync."
-
-
-@dataclass(slots=True)
-class Findings:
-    """What planning collects on its way."""
-
-    changes: list[Change] = field(default_factory=list)
-    unchanged: dict[Group, int] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
-    descriptions: dict[tuple[str, str], str] = field(default_factory=dict)
-    new_tags: dict[str, NewTag] = field(default_factory=dict)
-    unknown_tags: dict[str, set[str]] = field(default_factory=dict)
-    unknown_owners: dict[str, list[str]] = field(default_factory=dict)
-    unknown_columns: list[str] = field(default_factory=list)
-
-    def same(self, group: Group) -> None:
-        """Count one thing that is equal already."""
-        self.unchanged[group] = self.unchanged.get(group, 0) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """A table with the nodes that claim it: the first describes it, the others fill its gaps."""
-
-    ref: TableRef
-    table: Table
-    nodes: Sequence[Node]
-
-    @property
-    def first(self) -> Node:
-        return self.nodes[0]
-
-    @property
-    def is_source(self) -> bool:
-        return self.first.resource_type == "source"
-
-    @property
-    def last_sent(self) -> DataModel:
-        """What dbt sent before, as the server's data model keeps it."""
-        return self.table.dataModel or DataModel()
-
-    def columns(self) -> list[Column]:
-        """The claimants' columns, each once; the first that names one wins, a later one fills its text."""
-        found: dict[str, Column] = {}
-        for node in self.nodes:
-            for column in node.columns:
-                key = column.name.casefold()
-                known = found.get(key)
-                if known is None or (not known.description and column.description):
-                    found[key] = column
-        return list(found.values())
 
 
 def plan_table(
@@ -90,17 +31,17 @@ def plan_table(
     findings: Findings,
 ) -> None:
     """Add what one table needs: descriptions, owners, tags, data model. ``upstream`` are table FQNs."""
-    claimed = _Claimed(ref, table, nodes)
+    claimed = Claimed(ref, table, nodes)
     columns = [(column, name) for column, name in _located(claimed, findings)]
     _descriptions(claimed, columns, state, options, findings)
     owners = _owners(claimed, state, options, dialect, findings)
-    labels: _Labels = _Labels()
+    labels = Labels()
     if options.include_tags:
-        labels = _tags(claimed, columns, state, options, findings)
+        labels = plan_tags(claimed, columns, state, options, findings)
     _data_model(claimed, columns, upstream, owners, labels, dialect, findings, options)
 
 
-def _located(claimed: _Claimed, findings: Findings) -> Iterable[tuple[Column, str]]:
+def _located(claimed: Claimed, findings: Findings) -> Iterable[tuple[Column, str]]:
     names = ColumnNames(claimed.table)
     for column in claimed.columns():
         name = names.find(column.name)
@@ -115,7 +56,7 @@ def _text_of(column: Column) -> str:
 
 
 def _descriptions(
-    claimed: _Claimed,
+    claimed: Claimed,
     columns: Sequence[tuple[Column, str]],
     state: ServerState,
     options: SyncOptions,
@@ -162,7 +103,7 @@ def _descriptions(
 
 
 def _owners(
-    claimed: _Claimed, state: ServerState, options: SyncOptions, dialect: Dialect, findings: Findings
+    claimed: Claimed, state: ServerState, options: SyncOptions, dialect: Dialect, findings: Findings
 ) -> tuple[OwnerRef, ...]:
     """The owners that dbt names and the server has; a change is added where they differ."""
     first = next((node for node in claimed.nodes if node.owners), None)
@@ -212,137 +153,12 @@ def _allowed(
     return users, tuple(owner for owner in owners if owner.type != "user")
 
 
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    """The tags of dbt's that the data model carries: the table's, and each column's."""
-
-    table: tuple[TagLabel, ...] = ()
-    columns: Mapping[str, tuple[TagLabel, ...]] = field(default_factory=dict)
-
-
-def _tags(
-    claimed: _Claimed,
-    columns: Sequence[tuple[Column, str]],
-    state: ServerState,
-    options: SyncOptions,
-    findings: Findings,
-) -> _Labels:
-    wanted: dict[str, str] = {}
-    for node in claimed.nodes:
-        tier = [node.tier] if node.tier else []
-        wanted |= _wanted(
-            node.tags, [*node.meta_tags, *tier], node.glossary, claimed.ref.short, state, options, findings
-        )
-    table_labels = _tag_change(claimed, "", claimed.table.tags, wanted, options, findings)
-    server = {name: column for _, name, column in claimed.table.walk_columns()}
-    column_labels: dict[str, tuple[TagLabel, ...]] = {}
-    for column, name in columns:
-        asked = _wanted(
-            column.tags,
-            column.meta_tags,
-            column.glossary,
-            f"{claimed.ref.short}.{name}",
-            state,
-            options,
-            findings,
-        )
-        labels = _tag_change(claimed, name, server[name].tags, asked, options, findings)
-        if labels:
-            column_labels[name] = labels
-    return _Labels(table_labels, column_labels)
-
-
-def _wanted(
-    tags: Sequence[str],
-    fqns: Sequence[str],
-    terms: Sequence[str],
-    where: str,
-    state: ServerState,
-    options: SyncOptions,
-    findings: Findings,
-) -> dict[str, str]:
-    """Tag FQN -> source of the label; tags of dbt's own are made where they are not there."""
-    wanted: dict[str, str] = {}
-    for tag in tags:
-        if not tag.strip():
-            continue
-        fqn = join_fqn(options.classification, tag)
-        if fqn not in state.tags and fqn not in findings.new_tags:
-            classification = NewClassification(name=options.classification, description=CLASSIFICATION_TEXT)
-            findings.new_tags[fqn] = NewTag(
-                classification=options.classification,
-                name=tag,
-                fqn=fqn,
-                description=f"The dbt tag {tag}.",
-                requires=() if state.has_classification else (classification.key,),
-            )
-        wanted[fqn] = "Classification"
-    for fqn in fqns:
-        if fqn in state.tags or fqn in findings.new_tags:
-            wanted[fqn] = "Classification"
-        else:
-            findings.unknown_tags.setdefault(fqn, set()).add(where)
-    for fqn in terms:
-        if fqn in state.terms:
-            wanted[fqn] = "Glossary"
-        else:
-            findings.unknown_tags.setdefault(fqn, set()).add(where)
-    return wanted
-
-
-def _tag_change(
-    claimed: _Claimed,
-    column: str,
-    there: Sequence[TagLabel],
-    wanted: Mapping[str, str],
-    options: SyncOptions,
-    findings: Findings,
-) -> tuple[TagLabel, ...]:
-    """Add the change for one table or column; gives the labels of dbt's that it will have."""
-    if not wanted:
-        return ()
-    known = [label.tagFQN for label in there]
-    allowed = dict(wanted)
-    replaced: tuple[str, ...] = ()
-    tier = next((fqn for fqn in wanted if fqn.startswith(TIER)), None)
-    other = next((fqn for fqn in known if fqn.startswith(TIER) and fqn != tier), None)
-    if tier is not None and other is not None:
-        if other in {label.tagFQN for label in claimed.last_sent.tags}:
-            replaced = (other,)
-        else:
-            allowed = {fqn: source for fqn, source in wanted.items() if fqn != tier}
-            reason = "a table has one tier, and the one in Collate did not come from dbt"
-            findings.kept.append(Kept("tags", claimed.ref.fqn, claimed.ref.short, other, tier, reason))
-    added = tuple(fqn for fqn in allowed if fqn not in known)
-    if added:
-        findings.changes.append(
-            TagsChange(
-                unique_id=claimed.first.unique_id,
-                table=claimed.ref,
-                column=column,
-                before=tuple(known),
-                added=added,
-                replaced=replaced,
-                glossary=frozenset(fqn for fqn in added if allowed[fqn] == "Glossary"),
-                requires=tuple(findings.new_tags[fqn].key for fqn in added if fqn in findings.new_tags),
-            )
-        )
-    else:
-        findings.same("tags")
-    return tuple(tag_label(fqn, source) for fqn, source in allowed.items())
-
-
-def tag_label(fqn: str, source: str) -> TagLabel:
-    """The label that a dbt tag becomes: set by a program, and sure."""
-    return TagLabel(tagFQN=fqn, source=source, labelType="Automated", state="Confirmed")
-
-
 def _data_model(
-    claimed: _Claimed,
+    claimed: Claimed,
     columns: Sequence[tuple[Column, str]],
     upstream: Sequence[str],
     owners: Sequence[OwnerRef],
-    labels: _Labels,
+    labels: Labels,
     dialect: Dialect,
     findings: Findings,
     options: SyncOptions,
