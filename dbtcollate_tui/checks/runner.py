@@ -75,6 +75,7 @@ async def run_checks(
     finally:
         runner.cancel()
         await asyncio.gather(runner, return_exceptions=True)
+        await context.settle()
 
 
 async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckResult:

@@ -1,7 +1,7 @@
 """The guided setup's Collate steps: address and token, the database service."""
 
-import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +9,11 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.checks.loading import read_project
+from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.collate.capabilities import Capabilities
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.models import DatabaseService, ServiceStatus
+from dbtcollate_tui.collate.models import ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
@@ -20,13 +21,7 @@ from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.dbt_side import DbtSide
 from dbtcollate_tui.setup.draft import Step
-from dbtcollate_tui.sync.matching import Inventory
-from dbtcollate_tui.sync.scoring import ServiceScore, Target, score_services
-from dbtcollate_tui.sync.server_state import read_inventory
-
-SERVICES_READ = 12
-"""The tables of at most so many services are listed, those of a fitting type."""
-READ_AT_ONCE = 3
+from dbtcollate_tui.sync.scoring import ServiceScore, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,35 +163,11 @@ class CollateSide(DbtSide):
                 ],
             )
         project, basis = await self._wanted()
-        inventories: dict[str, Inventory] = {}
-        scores = score_services(project, services, inventories, self.draft.options)
-        yield ServiceList(scores, basis, False)
-        likely = [score.service for score in scores if score.type_fits][:SERVICES_READ]
-        gate = asyncio.Semaphore(READ_AT_ONCE)
-
-        async def read(service: DatabaseService) -> tuple[str, Inventory | None]:
-            name = service.fullyQualifiedName or service.name
-            async with gate:
-                try:
-                    return name, await read_inventory(self.collate, service)
-                except ActionableError as error:
-                    self.notes.append(f"The tables of {name} could not be listed: {error.title}.")
-                    return name, None
-
-        tasks = [asyncio.create_task(read(service)) for service in likely]
-        try:
-            for done in asyncio.as_completed(tasks):
-                name, inventory = await done
-                if inventory is not None:
-                    inventories[name] = inventory
-                scores = await asyncio.to_thread(
-                    score_services, project, services, dict(inventories), self.draft.options
-                )
+        scores: tuple[ServiceScore, ...] = ()
+        ranked = iter_scores(self.collate, services, project, self.draft.options, self.notes)
+        async with aclosing(ranked) as rounds:
+            async for scores in rounds:
                 yield ServiceList(scores, basis, False)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
         yield ServiceList(scores, basis, True)
 
     async def rank_services(self) -> ServiceList:

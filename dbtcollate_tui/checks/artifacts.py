@@ -1,0 +1,131 @@
+"""Checks of the run's artifacts: manifest, catalog, test results."""
+
+from collections import Counter
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.dbt_cloud import job_settings
+from dbtcollate_tui.checks.looks import Look
+from dbtcollate_tui.checks.words import count
+from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
+from dbtcollate_tui.errors import Cure
+
+
+def _file(file: ArtifactFile) -> str:
+    step = f"step {file.step} ({file.command})" if file.step is not None else "the last step"
+    return f"{file.name} of {step}, {file.size / 1e6:.1f} MB{', from the cache' if file.from_cache else ''}"
+
+
+async def manifest(context: CheckContext) -> Finding:
+    """Whether manifest.json is there and can be read."""
+    fetched = await context.fetched()
+    project = await context.project()
+    summary = (
+        f"dbt {project.dbt_version or 'of an unknown version'}, {count(len(project.nodes), 'node')}, "
+        f"{count(len(project.tests), 'test')}"
+    )
+    return Finding(
+        CheckState.WARN if project.notes else CheckState.PASS,
+        summary,
+        detail=" ".join(project.notes),
+        caption=f"{count(len(fetched.files), 'file')}",
+        causes=project.notes,
+        evidence=(
+            _file(fetched.manifest),
+            f"manifest v{project.schema_version}, adapter {project.adapter_type}",
+        ),
+    )
+
+
+async def catalog(context: CheckContext) -> Finding:
+    """Whether the run has a catalog.json, and what is lost without."""
+    fetched = await context.fetched()
+    if fetched.catalog is not None:
+        project = await context.project()
+        columns = sum(len(node.columns) for node in project.nodes.values() if node.in_catalog)
+        return Finding(
+            CheckState.PASS,
+            f"catalog.json with {count(columns, 'column')}",
+            evidence=(_file(fetched.catalog),),
+        )
+    choice = await context.choice()
+    client = await context.dbt_cloud()
+    cures = [Cure("advice", "Add dbt docs generate to the job, or tick “Generate docs on run”; then run it")]
+    if choice.run.job is not None:
+        url = job_settings(client.base_url, choice.run.job, context)
+        cures.append(Cure("open_url", "Open the job's settings", url))
+    cures.append(Cure("go_to_step", "Choose another job", "job"))
+    return Finding(
+        CheckState.WARN,
+        "This run has no catalog.json",
+        detail="Column types, their order and warehouse comments stay as they are in Collate. Descriptions "
+        "still come from the manifest, unlike what the guide says.",
+        caption="no catalog",
+        causes=(
+            "The job did not run dbt docs generate.",
+            "That step failed, or was skipped after a failure.",
+        ),
+        evidence=tuple(f"step {step.index}: {step.command or step.name}" for step in choice.steps),
+        cures=tuple(cures),
+    )
+
+
+async def results(context: CheckContext) -> Finding:
+    """Whether the run holds the results of its tests."""
+    fetched, project = await context.fetched(), await context.project()
+    warned = tuple(
+        note.text for note in fetched.notes if note.level == "warn" and "run_results.json" in note.text
+    )
+    told = " ".join(note.text for note in fetched.notes if note.level == "info")
+    evidence = tuple(_file(file) for file in fetched.run_results)
+    total, found = len(project.tests), len(project.results)
+    if not total:
+        return Finding(CheckState.SKIPPED, "The project has no tests", evidence=evidence)
+    by_status = Counter(result.status for result in project.results.values())
+    words = ", ".join(f"{number} {status}" for status, number in by_status.most_common())
+    summary = f"{found} of {total} tests have a result" + (f": {words}" if words else "")
+    idle = tuple(test.name for test in project.tests_without_result())
+    if found and not warned:
+        return Finding(CheckState.PASS, summary, detail=told, evidence=evidence, exceptions=idle)
+    return Finding(
+        CheckState.WARN,
+        summary if found else "This run has no test results",
+        detail=told,
+        caption="" if found else "no tests run",
+        causes=warned or ("The job runs no tests, or a selection that left them out.",),
+        evidence=evidence or ("no step wrote run_results.json",),
+        cures=(
+            Cure("advice", "Add dbt test after dbt run, or use dbt build"),
+            Cure("go_to_step", "Choose another job", "job"),
+        ),
+        exceptions=idle,
+    )
+
+
+CHECKS = (
+    Look(
+        "artifacts.manifest",
+        "manifest.json",
+        Link.ARTIFACTS,
+        manifest,
+        ("run.exists",),
+        "Best Practices: dbt run generates manifest.json",
+    ),
+    Look(
+        "artifacts.catalog",
+        "catalog.json",
+        Link.ARTIFACTS,
+        catalog,
+        ("artifacts.manifest",),
+        "Troubleshooting: Missing catalog.json",
+    ),
+    Look(
+        "artifacts.results",
+        "Test results of the run",
+        Link.ARTIFACTS,
+        results,
+        ("artifacts.manifest",),
+        "Best Practices: dbt test generates run_results.json with test results",
+    ),
+)
+"""The checks of the link "artifacts"."""

@@ -1,0 +1,297 @@
+"""What the checks of one run share: the profile, the clients, and answers that are read once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.checks.loading import read_project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
+from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore, FetchedArtifacts
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.models import Account, Job
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.secrets import Origin, Side
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.changes import DescriptionChange, Plan, RunFacts
+from dbtcollate_tui.sync.journal import SyncSummary, last_summary
+from dbtcollate_tui.sync.matches import MatchReport
+from dbtcollate_tui.sync.matching import match
+from dbtcollate_tui.sync.outcome import Proof
+from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.proof import prove, read_back
+from dbtcollate_tui.sync.server_state import read_details, read_tables
+from dbtcollate_tui.sync.state import Tables
+from dbtcollate_tui.transport import RequestLog
+
+T = TypeVar("T")
+
+
+class Clients(Protocol):
+    """Both clients of a profile, as `setup.connections.Connections` opens them."""
+
+    @property
+    def origins(self) -> Mapping[Side, Origin]:
+        """Where each token came from."""
+
+    async def dbt_cloud(self) -> DbtCloudClient:
+        """dbt Cloud's client."""
+
+    async def collate(self) -> CollateClient:
+        """Collate's client, connected."""
+
+    async def secret(self, side: Side) -> SecretStr:
+        """A token."""
+
+
+class CheckContext:
+    """One run of the checklist. What two checks need is read once, and kept until `refresh`."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        clients: Clients,
+        artifacts: ArtifactStore,
+        *,
+        request_log: RequestLog,
+        state: StateStore | None = None,
+        run_id: int | None = None,
+    ) -> None:
+        self.profile = profile
+        self.clients = clients
+        self.request_log = request_log
+        self._artifacts = artifacts
+        self._state = state
+        self._run_id = run_id
+        self._reads: dict[str, asyncio.Task[Any]] = {}
+
+    @property
+    def now(self) -> datetime:
+        """This moment in UTC."""
+        return datetime.now(UTC)
+
+    async def refresh(self) -> None:
+        """Forget what was read, so that the next checks look anew."""
+        await self.settle()
+        self._reads.clear()
+
+    async def settle(self) -> None:
+        """Cancel what is still being read; nothing else waits for it."""
+        unfinished = [task for task in self._reads.values() if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        self._reads = {name: task for name, task in self._reads.items() if not task.cancelled()}
+
+    async def _once(self, name: str, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        task: asyncio.Task[T] | None = self._reads.get(name)
+        if task is None:
+            task = self._reads[name] = asyncio.create_task(read())
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(task)
+
+    def seen(self, host: str, *parts: str) -> tuple[str, ...]:
+        """The newest request to the host for each part of a path, as evidence."""
+        lines: list[str] = []
+        records = self.request_log.newest(500)
+        for part in parts:
+            for record in records:
+                if record.host == host and part in record.path:
+                    status = record.failure or record.status
+                    lines.append(
+                        f"{record.method} {record.host}{record.path} → {status}, {record.seconds:.1f} s"
+                    )
+                    break
+        return tuple(lines)
+
+    async def dbt_cloud(self) -> DbtCloudClient:
+        """dbt Cloud's client."""
+        return await self.clients.dbt_cloud()
+
+    async def collate(self) -> CollateClient:
+        """Collate's client; connects once, and a failure is remembered."""
+
+        async def connect() -> CollateClient:
+            return await self.clients.collate()
+
+        return await self._once("collate", connect)
+
+    async def accounts(self) -> list[Account]:
+        """The accounts that the token sees."""
+
+        async def read() -> list[Account]:
+            return await (await self.dbt_cloud()).accounts()
+
+        return await self._once("accounts", read)
+
+    async def account(self) -> Account:
+        """The profile's account."""
+
+        async def read() -> Account:
+            return await (await self.dbt_cloud()).account(self.profile.dbt_cloud.account_id)
+
+        return await self._once("account", read)
+
+    async def job(self) -> Job | None:
+        """The profile's job; ``None`` where any will do."""
+        side = self.profile.dbt_cloud
+        if side.job_id is None:
+            return None
+        job_id = side.job_id
+
+        async def read() -> Job:
+            return await (await self.dbt_cloud()).job(side.account_id, job_id)
+
+        return await self._once("job", read)
+
+    async def choice(self) -> RunChoice:
+        """The run that a sync would take."""
+        side = self.profile.dbt_cloud
+
+        async def read() -> RunChoice:
+            return await choose_run(
+                await self.dbt_cloud(),
+                side.account_id,
+                side.project_id,
+                side.job_id,
+                side.run_rule,
+                self._run_id,
+            )
+
+        return await self._once("choice", read)
+
+    async def fetched(self) -> FetchedArtifacts:
+        """The run's artifacts on disk."""
+
+        async def read() -> FetchedArtifacts:
+            choice = await self.choice()
+            return await self._artifacts.fetch(
+                await self.dbt_cloud(), self.profile.dbt_cloud.account_id, choice
+            )
+
+        return await self._once("fetched", read)
+
+    async def project(self) -> Project:
+        """The artifacts, decoded."""
+
+        async def read() -> Project:
+            return await read_project(await self.fetched())
+
+        return await self._once("project", read)
+
+    async def service(self) -> DatabaseService | None:
+        """The profile's database service; ``None`` where Collate has none of that name."""
+
+        async def read() -> DatabaseService | None:
+            return await (await self.collate()).database_service(self.profile.collate.service)
+
+        return await self._once("service", read)
+
+    async def tables(self) -> Tables:
+        """The tables of the service that dbt's nodes may mean."""
+
+        async def read() -> Tables:
+            return await read_tables(
+                await self.collate(), self.profile.collate.service, await self.project(), self.profile.options
+            )
+
+        return await self._once("tables", read)
+
+    async def report(self) -> MatchReport:
+        """dbt's nodes with their tables, or with the reasons for having none."""
+
+        async def read() -> MatchReport:
+            project, tables = await self.project(), await self.tables()
+            return await asyncio.to_thread(match, project, tables.inventories, self.profile.options)
+
+        return await self._once("report", read)
+
+    async def plan(self) -> Plan:
+        """What a sync would write now: its `Expected` is what the proof is read against."""
+
+        async def read() -> Plan:
+            project, report, tables = await self.project(), await self.report(), await self.tables()
+            collate, options = await self.collate(), self.profile.options
+            state = await read_details(collate, project, report, tables.tables, options)
+            choice = await self.choice()
+            facts = RunFacts(choice.run.id, choice.run.href, outcome=choice.run.outcome, reason=choice.reason)
+            return await asyncio.to_thread(
+                lambda: build_plan(project, state, report, options, collate.dialect, run=facts)
+            )
+
+        return await self._once("plan", read)
+
+    async def proof(self) -> Proof:
+        """The proof against what Collate holds now; what the plan would change counts as not there."""
+
+        async def read() -> Proof:
+            plan, collate = await self.plan(), await self.collate()
+            held = await read_back(collate, plan, plan.expected, ())
+            before = {
+                (change.table.fqn, change.column): change.before
+                for change in plan.changes
+                if isinstance(change, DescriptionChange)
+            }
+            return prove(
+                plan,
+                plan.expected,
+                replace(held, descriptions={**held.descriptions, **before}),
+                base_url=self.profile.collate.base_url,
+                service=self.profile.collate.service,
+                written=0,
+                failed=0,
+            )
+
+        return await self._once("proof", read)
+
+    async def pipeline_service(self) -> ServiceStatus:
+        """Whether something runs ingestion pipelines on the server."""
+
+        async def read() -> ServiceStatus:
+            return await IngestionPipelines(await self.collate()).service_status()
+
+        return await self._once("pipeline_service", read)
+
+    async def pipeline(self) -> IngestionPipeline | None:
+        """The dbt pipeline of this profile: of the same account and job, else of the profile's name."""
+
+        async def read() -> IngestionPipeline | None:
+            found = await IngestionPipelines(await self.collate()).of_service(self.profile.collate.service)
+            dbt = [pipeline for pipeline in found if pipeline.config is not None]
+            same = [pipeline for pipeline in dbt if self._is_ours(pipeline)]
+            named = [pipeline for pipeline in dbt if pipeline.name == self.profile.pipeline.name]
+            return next(iter([*same, *named]), None)
+
+        return await self._once("pipeline", read)
+
+    def _is_ours(self, pipeline: IngestionPipeline) -> bool:
+        side = self.profile.dbt_cloud
+        source = pipeline.config.dbtConfigSource if pipeline.config is not None else None
+        return (
+            source is not None
+            and source.dbtCloudAccountId == str(side.account_id)
+            and source.dbtCloudJobId == str(side.job_id or "")
+        )
+
+    def last_sync(self) -> SyncSummary | None:
+        """The last sync from here, where one is remembered."""
+        return last_summary(self._state, self.profile.name) if self._state is not None else None
+
+
+async def answers_at_all(read: Callable[[], Awaitable[object]]) -> ActionableError | None:
+    """Whether a server answered: ``None`` for a good answer, the refusal for another; silence is raised."""
+    try:
+        await read()
+    except UnreachableError:
+        raise
+    except ActionableError as error:
+        return error
+    return None

@@ -1,0 +1,213 @@
+"""Checks of dbt Cloud: address, token, permissions, account, job, the guide's three commands."""
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link, finding_of_error
+from dbtcollate_tui.checks.context import CheckContext, answers_at_all
+from dbtcollate_tui.checks.looks import Look
+from dbtcollate_tui.checks.words import count
+from dbtcollate_tui.dbt_cloud.errors import MissingPermission
+from dbtcollate_tui.dbt_cloud.job_advice import advise, three_commands
+from dbtcollate_tui.dbt_cloud.models import Job
+from dbtcollate_tui.dbt_cloud.permissions import check_permissions
+from dbtcollate_tui.dbt_cloud.regions import region_of
+from dbtcollate_tui.dbt_cloud.run_choice import NoRun
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import Cure
+
+ORIGIN_WORDS = {
+    "environment": "from the environment",
+    "session": "of this session",
+    "keyring": "from the keyring",
+}
+
+
+async def reachable(context: CheckContext) -> Finding:
+    """Whether dbt Cloud's API answers at the address."""
+    client = await context.dbt_cloud()
+    await answers_at_all(context.accounts)
+    region = region_of(client.host.rsplit(":", 1)[0])
+    return Finding(
+        CheckState.PASS,
+        f"{client.host} answers",
+        caption=region,
+        evidence=context.seen(client.host, "/accounts/"),
+    )
+
+
+async def token(context: CheckContext) -> Finding:
+    """Whether dbt Cloud knows the token."""
+    client = await context.dbt_cloud()
+    shape = token_shape(await context.clients.secret("dbt_cloud"))
+    try:
+        known = await context.accounts()
+    except MissingPermission:
+        known = [await context.account()]
+    origin = ORIGIN_WORDS[context.clients.origins["dbt_cloud"]]
+    return Finding(
+        CheckState.WARN if shape.warning else CheckState.PASS,
+        f"{shape.label}, {shape.length} characters, {origin}",
+        detail=shape.warning or "",
+        evidence=(
+            *context.seen(client.host, "/accounts/"),
+            f"sees {count(len(known), 'account')}: {', '.join(str(account.id) for account in known[:5])}",
+        ),
+    )
+
+
+async def account(context: CheckContext) -> Finding:
+    """Whether the profile's account is one of the token's."""
+    client = await context.dbt_cloud()
+    found = await context.account()
+    evidence = context.seen(client.host, f"/accounts/{found.id}/")
+    if found.locked:
+        return Finding(
+            CheckState.WARN,
+            f"{found.name} (account {found.id}) is locked",
+            caption=found.name,
+            causes=(found.lock_reason or found.lock_cause or "dbt Cloud does not say why.",),
+            evidence=evidence,
+            cures=(Cure("open_url", "Open the account's settings", f"{client.base_url}/settings"),),
+        )
+    plan = f", plan {found.plan}" if found.plan else ""
+    return Finding(
+        CheckState.PASS, f"{found.name} (account {found.id}){plan}", caption=found.name, evidence=evidence
+    )
+
+
+async def permissions(context: CheckContext) -> Finding:
+    """Whether the token may read all that the work needs: the least permission, tried."""
+    client = await context.dbt_cloud()
+    side = context.profile.dbt_cloud
+    answers = await check_permissions(client, side.account_id, side.project_id, side.job_id)
+    missing = [answer for answer in answers if answer.state == "missing"]
+    evidence = tuple(f"{answer.resource}: {answer.state}, {answer.detail}" for answer in answers)
+    if missing and missing[0].error is not None:
+        card = finding_of_error(missing[0].error)
+        words = ", ".join(answer.resource for answer in missing)
+        return Finding(
+            CheckState.FAIL,
+            f"The token may not read: {words}",
+            causes=card.causes,
+            cures=card.cures,
+            evidence=(*card.evidence, *evidence),
+        )
+    read = [answer.resource for answer in answers if answer.state == "ok"]
+    return Finding(CheckState.PASS, f"reads {', '.join(read)}", evidence=evidence)
+
+
+async def job(context: CheckContext) -> Finding:
+    """Whether the job is there and describes production."""
+    client = await context.dbt_cloud()
+    found = await context.job()
+    if found is None:
+        where = context.profile.dbt_cloud.project_name or "the account"
+        if context.profile.dbt_cloud.project_id is None:
+            where = "the account"
+        return Finding(
+            CheckState.PASS,
+            f"any job of {where}: the newest run wins",
+            detail="A run of another job can describe other schemas. One job is the steadier choice.",
+            cures=(Cure("go_to_step", "Choose one job", "job"),),
+        )
+    advice = advise(found)
+    evidence = context.seen(client.host, f"/jobs/{found.id}/")
+    if not found.is_active:
+        return Finding(
+            CheckState.FAIL,
+            f"{found.name} (job {found.id}) was deleted",
+            evidence=evidence,
+            causes=("dbt Cloud keeps deleted jobs, but starts none of their runs.",),
+            cures=(Cure("go_to_step", "Choose another job", "job"),),
+        )
+    if advice.label == "poor":
+        return Finding(
+            CheckState.WARN,
+            f"{found.name} (job {found.id}) is a poor choice",
+            causes=(f"{advice.reason[:1].upper()}{advice.reason[1:]}.",),
+            evidence=evidence,
+            cures=(Cure("go_to_step", "Choose another job", "job"),),
+        )
+    return Finding(
+        CheckState.PASS,
+        f"{found.name} (job {found.id}), {found.schedule_words}",
+        detail=f"{advice.reason[:1].upper()}{advice.reason[1:]}." if advice.reason else "",
+        evidence=evidence,
+    )
+
+
+async def commands(context: CheckContext) -> Finding:
+    """The guide's check: dbt run, dbt test and dbt docs generate are all among the job's commands."""
+    found = await context.job()
+    if found is None:
+        try:
+            found = (await context.choice()).run.job
+        except NoRun as error:
+            return Finding(
+                CheckState.SKIPPED, f"Any job will do, and {error.title[:1].lower()}{error.title[1:]}"
+            )
+    if found is None:
+        return Finding(CheckState.SKIPPED, "No single job is followed")
+    checked = three_commands(found)
+    missing = [item for item in checked if not item.present]
+    evidence = tuple(
+        f"{item.command}: {item.found or 'not among the commands'} ({item.artifact})" for item in checked
+    )
+    if not missing:
+        return Finding(CheckState.PASS, " → ".join(item.found for item in checked), evidence=evidence)
+    client = await context.dbt_cloud()
+    return Finding(
+        CheckState.WARN,
+        f"{len(checked) - len(missing)} of {len(checked)} commands; not there: "
+        f"{', '.join(item.command for item in missing)}",
+        causes=tuple(f"Without {item.command} the run has no {item.artifact}." for item in missing),
+        evidence=(*evidence, f"commands: {' → '.join(found.commands) or 'none'}"),
+        cures=(
+            *(Cure("advice", item.cure) for item in missing),
+            Cure("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
+            Cure("go_to_step", "Choose another job", "job"),
+        ),
+    )
+
+
+def job_settings(base_url: str, found: Job, context: CheckContext) -> str:
+    """The address of the page on which a job's commands are changed."""
+    account_id = context.profile.dbt_cloud.account_id
+    return f"{base_url}/deploy/{account_id}/projects/{found.project_id}/jobs/{found.id}/settings"
+
+
+CHECKS = (
+    Look(
+        "dbt.reachable",
+        "dbt Cloud reachable",
+        Link.DBT_CLOUD,
+        reachable,
+        (),
+        "Test Connection: API connectivity",
+    ),
+    Look(
+        "dbt.token",
+        "dbt Cloud token",
+        Link.DBT_CLOUD,
+        token,
+        ("dbt.reachable",),
+        "Troubleshooting: Invalid Token",
+    ),
+    Look("dbt.account", "Account", Link.DBT_CLOUD, account, ("dbt.token",), "Troubleshooting: Wrong Account"),
+    Look(
+        "dbt.permissions",
+        "Token's permissions",
+        Link.DBT_CLOUD,
+        permissions,
+        ("dbt.account",),
+        "Prerequisites: API Access, Account Viewer permission minimum",
+    ),
+    Look("dbt.job", "Job", Link.DBT_CLOUD, job, ("dbt.account",), "Step 1.4: Get Project/Job IDs"),
+    Look(
+        "dbt.commands",
+        "Job's commands",
+        Link.DBT_CLOUD,
+        commands,
+        ("dbt.job",),
+        "Best Practices: Ensure Jobs Generate All Artifacts",
+    ),
+)
+"""The checks of the link "dbt Cloud"."""

@@ -1,0 +1,235 @@
+"""Checks of the ingestion pipeline inside Collate: there, green, running on time."""
+
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.looks import Look
+from dbtcollate_tui.checks.words import ago, span
+from dbtcollate_tui.collate.models import PipelineStatus
+from dbtcollate_tui.dbt_cloud.schedules import explain_cron, missed_times, propose_schedule, shortest_gap
+from dbtcollate_tui.errors import Cure, UsageError
+
+DEPLOY = Cure("go_to_step", "Deploy the pipeline and run it", "sync")
+OVERDUE_TIMES = 2
+"""A schedule whose last so many times passed without a run is not being kept."""
+
+
+async def service(context: CheckContext) -> Finding:
+    """Whether the server has something that runs ingestion pipelines."""
+    status = await context.pipeline_service()
+    client = await context.collate()
+    evidence = context.seen(client.transport.host, "/ingestionPipelines/status")
+    if status.available:
+        platform = " ".join(part for part in (status.platform, status.version) if part)
+        return Finding(CheckState.PASS, f"{platform or 'a pipeline service'} is healthy", evidence=evidence)
+    return Finding(
+        CheckState.SKIPPED,
+        f"No pipeline service ({status.reason or 'it does not answer'}): syncs run from here",
+        caption="from here",
+        evidence=evidence,
+        cures=(Cure("advice", "The direct sync needs none: dbtcollate sync --engine direct"),),
+    )
+
+
+async def exists(context: CheckContext) -> Finding:
+    """Whether the profile's dbt pipeline is there, deployed and switched on."""
+    pipeline = await context.pipeline()
+    client = await context.collate()
+    evidence = context.seen(client.transport.host, "/ingestionPipelines")
+    if pipeline is None:
+        wanted = context.profile.pipeline.schedule
+        if wanted is None:
+            return Finding(
+                CheckState.SKIPPED,
+                "No pipeline is asked for: syncs run by hand",
+                caption="by hand",
+                evidence=evidence,
+            )
+        return Finding(
+            CheckState.WARN,
+            f"No dbt pipeline in {context.profile.collate.service} yet: nothing runs by itself",
+            caption="not deployed",
+            causes=("It was never deployed, or was deleted in Collate.",),
+            evidence=evidence,
+            cures=(DEPLOY,),
+        )
+    open_page = Cure("open_url", "Open the service's ingestions in Collate", page(context))
+    if not pipeline.deployed:
+        return Finding(
+            CheckState.WARN,
+            f"{pipeline.name} is written, but not deployed",
+            caption="not deployed",
+            causes=("A pipeline made by the API runs only after it was deployed.",),
+            evidence=evidence,
+            cures=(DEPLOY, open_page),
+        )
+    return Finding(CheckState.PASS, f"{pipeline.name}, deployed", evidence=evidence, cures=(open_page,))
+
+
+async def status(context: CheckContext) -> Finding:
+    """The guide's second row: the pipeline's last run is green."""
+    pipeline = await context.pipeline()
+    if pipeline is None:
+        return Finding(CheckState.SKIPPED, "No pipeline yet")
+    client = await context.collate()
+    run = pipeline.pipelineStatuses
+    evidence = context.seen(client.transport.host, "/ingestionPipelines")
+    if run is None:
+        return Finding(
+            CheckState.WARN,
+            f"{pipeline.name} has never run",
+            caption="never ran",
+            causes=("Its first scheduled time has not come, and nobody started it.",),
+            evidence=evidence,
+            cures=(DEPLOY,),
+        )
+    moment = ended(run)
+    words = f"{run.pipelineState}, {ago(moment, context.now)}"
+    if run.startDate and run.endDate:
+        words += f", {span((run.endDate - run.startDate) / 1000)}"
+    failures = tuple(f"{step.name}: {item.error}" for step in run.status for item in step.failures)
+    errors = sum(step.errors for step in run.status)
+    caption = (
+        f"{moment:%H:%M}" if moment is not None and context.now.date() == moment.date() else run.pipelineState
+    )
+    if run.pipelineState == "success":
+        return Finding(CheckState.PASS, words, caption=caption, evidence=evidence)
+    if run.pipelineState in ("queued", "running"):
+        return Finding(
+            CheckState.PASS, f"{run.pipelineState} now", caption=run.pipelineState, evidence=evidence
+        )
+    failed = run.pipelineState == "failed"
+    return Finding(
+        CheckState.FAIL if failed else CheckState.WARN,
+        f"The last run of {pipeline.name} ended as {words}",
+        caption=run.pipelineState,
+        causes=failures[:3] or ("The run's log in Collate says why.",),
+        evidence=(*evidence, f"{errors} errors in the run's steps"),
+        cures=(
+            Cure("open_url", "Open the run's log in Collate", page(context)),
+            Cure("go_to_step", "Run it again and follow its log", "sync"),
+            Cure("advice", "Or sync from here: dbtcollate sync --engine direct"),
+        ),
+        exceptions=failures,
+    )
+
+
+async def schedule(context: CheckContext) -> Finding:
+    """Whether the pipeline runs when it should, and as often as dbt's job."""
+    pipeline = await context.pipeline()
+    if pipeline is None:
+        return Finding(CheckState.SKIPPED, "No pipeline yet")
+    client = await context.collate()
+    evidence = list(context.seen(client.transport.host, "/ingestionPipelines"))
+    run = pipeline.pipelineStatuses
+    last = ended(run) if run is not None else None
+    since = f"its last run ended {ago(last, context.now)}" if last is not None else "it has never run"
+    if not pipeline.enabled or pipeline.airflowConfig.pausePipeline:
+        return Finding(
+            CheckState.FAIL,
+            f"{pipeline.name} is paused; {since}",
+            detail="Collate shows old metadata until it runs again.",
+            caption="paused",
+            causes=("Somebody paused it in Collate, or it was deployed while paused.",),
+            evidence=(*evidence, f"enabled: {'yes' if pipeline.enabled else 'no'}"),
+            cures=(
+                Cure("go_to_step", "Deploy it again with its schedule on, and run it", "sync"),
+                Cure("open_url", "Open the service's ingestions in Collate", page(context)),
+            ),
+        )
+    cron = pipeline.airflowConfig.scheduleInterval
+    if not cron:
+        return Finding(
+            CheckState.WARN if context.profile.pipeline.schedule else CheckState.PASS,
+            f"on demand only; {since}",
+            caption="on demand",
+            causes=("The profile has a schedule, the pipeline in Collate has none.",)
+            if context.profile.pipeline.schedule
+            else (),
+            evidence=tuple(evidence),
+            cures=(DEPLOY,) if context.profile.pipeline.schedule else (),
+        )
+    try:
+        words, gap = explain_cron(cron), shortest_gap(cron)
+    except UsageError as error:
+        return Finding(
+            CheckState.WARN,
+            f"Its schedule {cron!r} cannot be read",
+            causes=error.causes,
+            evidence=tuple(evidence),
+        )
+    evidence.append(f"schedule {cron} ({words}), time zone {pipeline.airflowConfig.pipelineTimezone}")
+    if last is not None and (missed := missed_times(cron, last, context.now)) >= OVERDUE_TIMES:
+        return Finding(
+            CheckState.FAIL,
+            f"It runs {words}, but {missed} times passed without a run; {since}",
+            caption="overdue",
+            causes=(
+                "The pipeline service is down, or lost the pipeline: deploying it again cures that.",
+                "Each run fails before it can report: its log in Collate says why.",
+            ),
+            evidence=tuple(evidence),
+            cures=(DEPLOY, Cure("open_url", "Open its log in Collate", page(context))),
+        )
+    proposal = propose_schedule(await context.job())
+    if gap > shortest_gap(proposal.cron):
+        return Finding(
+            CheckState.WARN,
+            f"It runs {words}; for dbt's job, {proposal.words} is the match",
+            caption=words,
+            causes=(proposal.reason,),
+            evidence=tuple(evidence),
+            cures=(Cure("set_field", f"Schedule it {proposal.words}", f"pipeline.schedule={proposal.cron}"),),
+        )
+    return Finding(CheckState.PASS, f"{words}; {since}", caption=words, evidence=tuple(evidence))
+
+
+def ended(run: PipelineStatus) -> datetime | None:
+    """When a run of the pipeline ended, or else began."""
+    moment = run.endDate or run.timestamp or run.startDate
+    return datetime.fromtimestamp(moment / 1000, UTC) if moment else None
+
+
+def page(context: CheckContext) -> str:
+    """The service's page in Collate, at its ingestions."""
+    side = context.profile.collate
+    return f"{side.base_url}/service/databaseServices/{quote(side.service, safe='')}/agents"
+
+
+CHECKS = (
+    Look(
+        "pipeline.service",
+        "Pipeline service",
+        Link.PIPELINE,
+        service,
+        ("collate.token",),
+        "Step 2: Test & Deploy",
+    ),
+    Look(
+        "pipeline.exists",
+        "Ingestion pipeline",
+        Link.PIPELINE,
+        exists,
+        ("pipeline.service", "collate.service"),
+        "Step 2: Add Ingestion, dbt",
+    ),
+    Look(
+        "pipeline.status",
+        "Pipeline's last run",
+        Link.PIPELINE,
+        status,
+        ("pipeline.exists",),
+        "Verification: Ingestion completed",
+    ),
+    Look(
+        "pipeline.schedule",
+        "Pipeline's schedule",
+        Link.PIPELINE,
+        schedule,
+        ("pipeline.exists",),
+        "Best Practices: Schedule Alignment; Troubleshooting: Stale data, ingestion not running",
+    ),
+)
+"""The checks of the link "pipeline"."""

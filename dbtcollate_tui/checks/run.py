@@ -1,0 +1,111 @@
+"""Checks of the run that a sync takes: is there one, is it fresh, is it production's."""
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.looks import Look
+from dbtcollate_tui.checks.words import ago, span
+from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD
+from dbtcollate_tui.errors import Cure
+
+_TOLD_ELSEWHERE = ("It is stale", "It ended", "It has no catalog.json")
+
+
+async def exists(context: CheckContext) -> Finding:
+    """The guide's first row: a recent successful run is visible."""
+    choice = await context.choice()
+    client = await context.dbt_cloud()
+    run = choice.run
+    name = f' of "{run.job.name}"' if run.job is not None and run.job.name else ""
+    return Finding(
+        CheckState.PASS if run.is_success else CheckState.WARN,
+        f"#{run.id}{name} {run.outcome}, {ago(run.finished_at, context.now)}",
+        detail=f"Taken as the {choice.reason}.",
+        caption=span(choice.age_seconds) if choice.age_seconds is not None else run.outcome,
+        evidence=(
+            *context.seen(client.host, f"/runs/{run.id}/"),
+            f"ended {run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at is not None else "not ended",
+        ),
+        cures=(Cure("open_url", "Open the run in dbt Cloud", run.href),) if run.href else (),
+    )
+
+
+async def fresh(context: CheckContext) -> Finding:
+    """Whether the run is younger than its job's schedule demands."""
+    choice = await context.choice()
+    run = choice.run
+    age = ago(run.finished_at, context.now)
+    words = run.job.schedule_words if run.job is not None else "no schedule known"
+    evidence = (f"run {run.id} ended {age}; the job runs {words}",)
+    if choice.is_stale:
+        times = "1 scheduled time" if choice.missed == 1 else f"{choice.missed} scheduled times"
+        return Finding(
+            CheckState.WARN,
+            f"Stale: the newest usable run ended {age}, and {times} passed since",
+            detail="Collate would show that day's metadata.",
+            caption="stale",
+            causes=(
+                "The job's newer runs failed, were cancelled or never started.",
+                "The schedule was switched off and on again meanwhile.",
+            ),
+            evidence=evidence,
+            cures=(
+                Cure("advice", "See the job's run history in dbt Cloud: Deploy → Jobs, and run it now"),
+                Cure("go_to_step", "Choose another job", "job"),
+                Cure("rerun_check", "Look again", "run.fresh"),
+            ),
+        )
+    unscheduled = run.job is None or run.job.cron is None
+    if (
+        unscheduled
+        and choice.age_seconds is not None
+        and choice.age_seconds > UNSCHEDULED_OLD.total_seconds()
+    ):
+        return Finding(
+            CheckState.WARN,
+            f"The newest usable run ended {age}, and its job has no schedule that is on",
+            caption="old",
+            causes=("Nobody started the job since.",),
+            evidence=evidence,
+            cures=(Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),),
+        )
+    return Finding(CheckState.PASS, f"ended {age}; {words}", evidence=evidence)
+
+
+async def kind(context: CheckContext) -> Finding:
+    """Whether the run is whole and production's: no CI run, no part, no newer failure."""
+    choice = await context.choice()
+    notes = [note for note in choice.notes if not note.text.startswith(_TOLD_ELSEWHERE)]
+    warned = tuple(note.text for note in notes if note.level == "warn")
+    told = tuple(note.text for note in notes if note.level == "info")
+    if not warned:
+        return Finding(CheckState.PASS, "whole, and of production", detail=" ".join(told))
+    more = f" and {len(warned) - 1} more" if len(warned) > 1 else ""
+    return Finding(
+        CheckState.WARN,
+        f"{warned[0].rstrip('.')}{more}",
+        detail=" ".join((*warned[1:], *told)),
+        causes=warned,
+        evidence=tuple(
+            f"step {step.index}: {step.command or step.name}, {step.status_humanized}"
+            for step in choice.steps
+        ),
+        cures=(
+            Cure("go_to_step", "Choose another job", "job"),
+            Cure("advice", "See the newer run's log in dbt Cloud: Deploy → Run history"),
+        ),
+    )
+
+
+CHECKS = (
+    Look(
+        "run.exists",
+        "dbt Cloud run exists",
+        Link.RUN,
+        exists,
+        ("dbt.account", "dbt.job"),
+        "Verification: dbt Cloud run exists; Troubleshooting: No Runs Found",
+    ),
+    Look("run.fresh", "Run is fresh", Link.RUN, fresh, ("run.exists",), "Troubleshooting: Stale data"),
+    Look("run.kind", "Run is production's", Link.RUN, kind, ("run.exists",), "Step 2: How filtering works"),
+)
+"""The checks of the link "run"."""

@@ -1,0 +1,210 @@
+"""Checks of Collate: address, token, database service, and how many of dbt's nodes find their table."""
+
+from contextlib import aclosing
+from datetime import timedelta
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.context import CheckContext, answers_at_all
+from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
+from dbtcollate_tui.checks.looks import Look
+from dbtcollate_tui.checks.services import iter_scores
+from dbtcollate_tui.checks.words import some
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import BOTS_PAGE
+from dbtcollate_tui.collate.tokens import read_jwt
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
+from dbtcollate_tui.sync.matching import SERVICE_TYPES, is_type_for
+from dbtcollate_tui.sync.scoring import ServiceScore
+
+EXPIRES_SOON = timedelta(days=14)
+
+
+async def reachable(context: CheckContext) -> Finding:
+    """Whether OpenMetadata's API answers at Collate's address."""
+    token = await context.clients.secret("collate")
+    base_url = context.profile.collate.base_url
+    async with CollateClient(base_url, token, request_log=context.request_log) as client:
+        refused = await answers_at_all(client.version)
+        version = "" if refused is not None else f", OpenMetadata {(await client.version()).version}"
+        return Finding(
+            CheckState.PASS,
+            f"{client.transport.host} answers{version}",
+            evidence=context.seen(client.transport.host, "/system/version"),
+        )
+
+
+async def token(context: CheckContext) -> Finding:
+    """Whether Collate takes the token, whose it is, and what it may do."""
+    client = await context.collate()
+    user = await client.logged_in_user()
+    capabilities = await client.capabilities()
+    facts = read_jwt(await context.clients.secret("collate"))
+    origin = ORIGIN_WORDS[context.clients.origins["collate"]]
+    who = f"{user.displayName or user.name}{' (bot)' if user.isBot or facts.is_bot else ''}"
+    end = f"valid until {facts.expires_at:%Y-%m-%d}" if facts.expires_at is not None else "does not expire"
+    evidence = (*context.seen(client.transport.host, "/users/loggedInUser", "/permissions"),)
+    warnings: list[str] = []
+    if client.dialect.warning:
+        warnings.append(client.dialect.warning)
+    if facts.expires_at is not None and facts.expires_at - context.now < EXPIRES_SOON:
+        warnings.append(f"The token ends on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
+    cures: tuple[Cure, ...] = ()
+    if capabilities.read_only:
+        warnings.insert(0, "The token may read and write nothing: no sync can write with it.")
+    elif capabilities.missing:
+        warnings.insert(0, f"The token may not: {', '.join(capabilities.missing)}.")
+    if warnings:
+        cures = (
+            Cure("advice", f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
+            Cure("go_to_step", "Enter another token", "collate"),
+        )
+    summary = f"token of {who}, {origin}, {end}"
+    if capabilities.read_only:
+        summary = f"{summary}, may read only"
+    return Finding(
+        CheckState.WARN if warnings else CheckState.PASS,
+        summary,
+        causes=tuple(warnings),
+        evidence=evidence,
+        cures=cures,
+    )
+
+
+async def service(context: CheckContext) -> Finding:
+    """Whether the profile's database service is there and of a type that fits dbt's adapter."""
+    client = await context.collate()
+    wanted = context.profile.collate.service
+    found = await context.service()
+    if found is None:
+        others = [item.fullyQualifiedName or item.name for item in await client.database_services()]
+        return Finding(
+            CheckState.FAIL,
+            f"Collate has no database service {wanted}",
+            causes=("It was renamed or deleted, or the profile is meant for another server.",),
+            evidence=(
+                *context.seen(client.transport.host, "/databaseServices/name/"),
+                f"there are: {some(others, 8)}",
+            ),
+            cures=(Cure("go_to_step", "Choose the database service again", "service"),),
+        )
+    evidence = context.seen(client.transport.host, "/databaseServices/name/")
+    project = await context.project()
+    if not is_type_for(project.adapter_type, found.serviceType):
+        fitting = " or ".join(SERVICE_TYPES.get(project.adapter_type.lower(), ()))
+        return Finding(
+            CheckState.FAIL,
+            f"{wanted} is of type {found.serviceType}, dbt's adapter is {project.adapter_type}",
+            causes=(f"It is another warehouse: dbt's tables are in a service of type {fitting}.",),
+            evidence=evidence,
+            cures=(Cure("go_to_step", "Choose another database service", "service"),),
+        )
+    return Finding(
+        CheckState.PASS, f"{wanted}, type {found.serviceType}, fits {project.adapter_type}", evidence=evidence
+    )
+
+
+async def matched(context: CheckContext) -> Finding:
+    """How many of dbt's nodes have their table in Collate; the others by cause, each with its cure."""
+    report = await context.report()
+    client = await context.collate()
+    evidence = context.seen(client.transport.host, "/databases", "/tables")
+    exceptions = tuple(f"{item.unique_id}: {item.detail}" for item in report.unmatched)
+    caption = f"{len(report.matched)} of {report.expected}"
+    if not report.missing:
+        cased = f", {len(report.by_case)} by ignoring case" if report.by_case else ""
+        return Finding(
+            CheckState.PASS,
+            f"{report.summary()}{cased}",
+            caption=caption,
+            evidence=evidence,
+            exceptions=exceptions,
+        )
+    groups = [group for group in report.groups() if not group.harmless]
+    cures = [*_cures(groups)]
+    detail = "Nodes without a table get no description, tag, lineage or test result."
+    better = await _better(context, report) if len(report.matched) * 2 < report.expected else None
+    if better is not None:
+        name = better.service.fullyQualifiedName or better.service.name
+        cures.insert(0, Cure("set_field", f"Use the service {name} ({better.reason})", f"service={name}"))
+    if not report.matched:
+        cures.append(Cure("go_to_step", "Choose another database service", "service"))
+    causes = [_words(group) for group in groups]
+    if better is not None:
+        causes.insert(
+            0, f"The service is not the one that dbt's target is ingested into: {better.service.name} is."
+        )
+    none = f"None of dbt's {report.expected} nodes has a table in {context.profile.collate.service}"
+    return Finding(
+        CheckState.WARN if report.matched else CheckState.FAIL,
+        report.summary() if report.matched else none,
+        detail=detail,
+        caption=caption if report.matched else f"0 of {report.expected}",
+        causes=tuple(causes),
+        evidence=(*evidence, *(f"looked for {group.nodes[0].fqn}" for group in groups)),
+        cures=tuple(cures),
+        exceptions=exceptions,
+    )
+
+
+def _words(group: CauseGroup) -> str:
+    details = list(dict.fromkeys(node.detail for node in group.nodes))
+    return f"{group.words} ({len(group.nodes)}): {some(details, 2)}"
+
+
+def _cures(groups: list[CauseGroup]) -> tuple[Cure, ...]:
+    labels = dict.fromkeys(node.cure for group in groups for node in group.nodes if node.cure)
+    found: list[Cure] = []
+    for label in list(labels)[:5]:
+        cases = "match_case = exact_then_unique" in label
+        found.append(
+            Cure("set_field", label, "options.match_case=exact_then_unique")
+            if cases
+            else Cure("advice", label)
+        )
+    return tuple(found)
+
+
+async def _better(context: CheckContext, report: MatchReport) -> ServiceScore | None:
+    """A service in which more of the nodes have their table, where there is one."""
+    client = await context.collate()
+    own = context.profile.collate.service
+    services = [
+        item for item in await client.database_services() if (item.fullyQualifiedName or item.name) != own
+    ]
+    best: ServiceScore | None = None
+    ranked = iter_scores(client, services, await context.project(), context.profile.options, [])
+    async with aclosing(ranked) as rounds:
+        async for scores in rounds:
+            best = scores[0] if scores else None
+    return best if best is not None and (best.matched or 0) > len(report.matched) else None
+
+
+CHECKS = (
+    Look("collate.reachable", "Collate reachable", Link.TABLES, reachable, (), "Step 2: Configure Collate"),
+    Look(
+        "collate.token",
+        "Collate token",
+        Link.TABLES,
+        token,
+        ("collate.reachable",),
+        "Step 2: Configure Collate",
+    ),
+    Look(
+        "collate.service",
+        "Database service",
+        Link.TABLES,
+        service,
+        ("collate.token", "artifacts.manifest"),
+        "Prerequisites: Database Service; Troubleshooting: Wrong Database Service",
+    ),
+    Look(
+        "tables.matched",
+        "Tables of dbt's nodes",
+        Link.TABLES,
+        matched,
+        ("collate.service",),
+        "Troubleshooting: Wrong Database Service, no lineage appears",
+    ),
+)
+"""The checks of the link "tables"."""
