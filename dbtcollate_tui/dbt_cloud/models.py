@@ -31,6 +31,10 @@ def _none_as(value: Any) -> BeforeValidator:
     return BeforeValidator(lambda given: value if given is None else given)
 
 
+def _details(given: Any) -> Any:
+    return {} if given is None or isinstance(given, str) else given
+
+
 def _as_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -133,11 +137,14 @@ class ScheduleTime(_Answered):
 
 
 class JobSchedule(_Answered):
-    """A job's schedule in UTC, filled even when off: `JobTriggers.schedule` says whether it runs."""
+    """A job's schedule in UTC, filled even when off: `JobTriggers.schedule` says whether it runs.
+
+    Inside a run dbt's OpenAPI document gives the two types' names alone; the cron then says it all.
+    """
 
     cron: Text = ""
-    date: Annotated[ScheduleDate, _none_as({})] = ScheduleDate()
-    time: Annotated[ScheduleTime, _none_as({})] = ScheduleTime()
+    date: Annotated[ScheduleDate, BeforeValidator(_details)] = ScheduleDate()
+    time: Annotated[ScheduleTime, BeforeValidator(_details)] = ScheduleTime()
 
 
 class JobTriggers(_Answered):

@@ -18,7 +18,7 @@ from dbtcollate_tui.dbt_cloud.errors import (
     TokenRefused,
     WrongAccount,
 )
-from dbtcollate_tui.dbt_cloud.models import COMPLETED, Account
+from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import ActionableError
 
@@ -102,16 +102,9 @@ async def _runs_and_artifacts(
     run_ids: list[int] = []
 
     async def runs() -> str:
-        found = await client.runs(
-            account_id,
-            project_id=project_id,
-            job_id=job_id,
-            status_in=COMPLETED,
-            order_by="-finished_at",
-            limit=1,
-        )
-        run_ids.extend(run.id for run in found)
-        return f"run {found[0].id}" if found else "no completed run"
+        newest = await client.runs(account_id, project_id=project_id, job_id=job_id, limit=50)
+        run_ids.extend(run.id for run in newest if run.is_completed)
+        return f"run {run_ids[0]}" if run_ids else "no completed run"
 
     async def artifacts() -> str:
         count = len(await client.artifact_names(account_id, run_ids[0]))
