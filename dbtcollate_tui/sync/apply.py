@@ -177,8 +177,9 @@ class Writer:
         except GuardFailedError as error:
             await self._patch_again(fqn, changes, error)
         except (ForbiddenError, InvalidRequestError, NotFoundError, ServerFailedError) as error:
-            if len(changes) == 1:
-                self._failed(changes[0], error)
+            if len(changes) == 1 or _is_silence(error):
+                for change in changes:
+                    self._failed(change, error)
                 return
             for change in changes:
                 if self._ready(change) is None:
@@ -351,7 +352,7 @@ class Writer:
             self._blocked[change.kind] = error.title
         elif isinstance(error, AuthError):
             self._stop = error.title
-        elif isinstance(error, UnreachableError):
+        elif _is_silence(error):
             self._silent += 1
             if self._silent >= SILENT_WRITES:
                 self._stop = error.title
@@ -369,6 +370,12 @@ class Writer:
                 text=f"{self._stage} {self._stage_done} of {self._stage_total}",
             )
         )
+
+
+def _is_silence(error: ActionableError) -> bool:
+    """Whether the server itself did not answer: no connection, or a gateway spoke in its place."""
+    gateway = isinstance(error, ServerFailedError) and error.status in (502, 503, 504)
+    return gateway or isinstance(error, UnreachableError)
 
 
 def _without(labels: object, gone: set[str]) -> list[Mapping[str, object]]:

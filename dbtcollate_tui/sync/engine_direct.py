@@ -22,6 +22,7 @@ from dbtcollate_tui.sync.apply import Tally, Writer
 from dbtcollate_tui.sync.changes import Change, Plan, RunFacts
 from dbtcollate_tui.sync.events import (
     Cancelled,
+    Failed,
     LogLine,
     PhaseFinished,
     PhaseStarted,
@@ -142,7 +143,7 @@ async def _prepare(
         options,
         lambda done, total, unit, text: teller.progress("tables", done, total, unit, text),
     )
-    report = match(project, found.inventories, options)
+    report = await asyncio.to_thread(match, project, found.inventories, options)
     _check_match(profile, report)
     teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
     teller(PhaseStarted(phase="plan", text="comparing with what Collate holds"))
@@ -320,14 +321,25 @@ async def _carry_out(
             text=text,
             seconds=teller.seconds,
         )
-    proof = await _prove(teller, profile, collate, plan, changes, tally)
+    lead = f"{_words(tally)}." if changes else "Nothing to write."
+    try:
+        proof = await _prove(teller, profile, collate, plan, changes, tally)
+    except ActionableError as error:
+        teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
+        teller(Failed(error=error))
+        return RunFinished(
+            outcome="partial" if tally.written else "failed",
+            counts=counts,
+            exit_code=ExitCode.PARTIAL if tally.written else error.exit_code,
+            text=f"{lead} Not read back: {error.title}.",
+            seconds=teller.seconds,
+        )
     outcome, exit_code = _outcome(tally, proof)
-    lead = f"{_words(tally)}. Read back:" if changes else "Nothing to write."
     return RunFinished(
         outcome=outcome,
         counts=counts,
         exit_code=exit_code,
-        text=f"{lead} {proof.summary()}.",
+        text=f"{lead} Read back: {proof.summary()}.",
         proof=proof,
         seconds=teller.seconds,
     )

@@ -104,6 +104,7 @@ class _Index:
         self.schemas: dict[str, dict[str, list[TableRef]]] = defaultdict(lambda: defaultdict(list))
         self.databases: dict[str, str] = {}
         self.known_schemas: set[tuple[str, str]] = set()
+        self._names: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
         for inventory in inventories:
             for name in inventory.databases:
                 self.databases.setdefault(name.casefold(), name)
@@ -116,6 +117,14 @@ class _Index:
                 self.by_name[ref.name.casefold()].append(ref)
                 self.schemas[ref.database.casefold()][ref.schema.casefold()].append(ref)
                 self.databases.setdefault(ref.database.casefold(), ref.database)
+
+    def names(self, database: str, schema: str) -> tuple[list[str], list[str]]:
+        """The tables' names in a schema, and the same case-folded; both arguments are case-folded."""
+        key = (database, schema)
+        if key not in self._names:
+            names = list(dict.fromkeys(ref.name for ref in self.schemas[database][schema]))
+            self._names[key] = (names, [name.casefold() for name in names])
+        return self._names[key]
 
     def only_database(self) -> str:
         """The database for nodes that name none: the one there is, else OpenMetadata's default."""
@@ -254,7 +263,8 @@ def _why(
             [join_fqn(service, real_database, name) for name in near],
         )
     refs = schemas[schema.casefold()]
-    near = _nearest(node.identifier, (ref.name for ref in refs), 80)
+    names, folded = index.names(database.casefold(), schema.casefold())
+    near = _nearest(node.identifier, names, 80, folded)
     candidates = [ref.fqn for name in near for ref in refs if ref.name == name]
     elsewhere = [ref.fqn for ref in index.by_name.get(node.identifier.casefold(), ())]
     candidates += [name for name in elsewhere if name not in candidates]
@@ -272,10 +282,14 @@ def _why(
     )
 
 
-def _nearest(name: str, choices: Iterable[str], cutoff: float) -> list[str]:
-    """At most three of the choices that are like the name, nearest first; ``cutoff`` of 100."""
-    unique = list(dict.fromkeys(choices))
-    found = process.extract(
-        name, unique, scorer=fuzz.ratio, processor=str.casefold, limit=3, score_cutoff=cutoff
-    )
-    return [choice for choice, _, _ in found]
+def _nearest(
+    name: str, choices: Iterable[str], cutoff: float, folded: Sequence[str] | None = None
+) -> list[str]:
+    """At most three of the choices that are like the name, nearest first; ``cutoff`` of 100.
+
+    ``folded`` are the choices case-folded, where the caller has them.
+    """
+    names = list(choices)
+    lower = folded if folded is not None else [choice.casefold() for choice in names]
+    found = process.extract(name.casefold(), lower, scorer=fuzz.ratio, limit=3, score_cutoff=cutoff)
+    return list(dict.fromkeys(names[place] for _, _, place in found))

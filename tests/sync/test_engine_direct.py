@@ -34,6 +34,7 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
 )
 from dbtcollate_tui.sync.journal import last_summary, summaries
+from dbtcollate_tui.transport import RetryPolicy, Transport
 
 SERVICE = "shop_warehouse"
 MARTS = f"{SERVICE}.shop.marts"
@@ -348,6 +349,33 @@ async def test_a_read_only_token_fails_once_a_kind_and_skips_the_rest(tmp_path: 
         assert (end.outcome, end.exit_code, end.counts.written) == ("failed", ExitCode.AUTH, 0)
         assert end.counts.failed + end.counts.skipped == end.counts.planned
         assert end.counts.failed < end.counts.skipped
+
+
+@pytest.mark.parametrize("scenario", ["collate-down", "collate-expired-token"])
+async def test_a_server_lost_half_way_is_not_asked_for_every_change(tmp_path: Path, scenario: str) -> None:
+    async with ends(tmp_path) as both:
+        plan = await both.plan()
+        hasty = CollateClient(
+            both.sandbox.collate_url, both.sandbox.collate_token, retries=RetryPolicy(attempts=1)
+        )
+        async with hasty, Transport(both.sandbox.collate_url, None) as control:
+            await hasty.connect()
+            events: list[SyncEvent] = []
+            async for event in run_direct(both.profile, both.dbt_cloud, hasty, plan=plan):
+                events.append(event)
+                if isinstance(event, Applied) and not any(isinstance(e, Applied) for e in events[:-1]):
+                    await control.request("POST", "/_sandbox/scenario", json_body={"name": scenario})
+            lost = finished(events)
+            assert (lost.outcome, lost.exit_code) == ("partial", ExitCode.PARTIAL)
+            assert lost.counts.written == sum(isinstance(event, Applied) for event in events)
+            failed = [event for event in events if isinstance(event, Failed)]
+            skipped = [event for event in events if isinstance(event, Skipped)]
+            assert len(failed) < 30
+            assert len(skipped) > 100
+            assert {event.reason for event in skipped[-20:]} <= {event.error.title for event in failed}
+            await control.request("POST", "/_sandbox/scenario", json_body={"name": "healthy"})
+        assert finished(await both.sync()).outcome == "ok"
+        assert (await both.plan()).changes == ()
 
 
 async def test_a_flaky_server_is_told_as_retries_and_all_arrives(tmp_path: Path) -> None:
