@@ -1,6 +1,7 @@
 """Small projects and servers made by hand."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dbtcollate_tui.artifacts.project import Column, DbtTest, Node, Project, ResourceType, TestResult
 from dbtcollate_tui.collate import models
@@ -31,9 +32,9 @@ def node(
     owners: Sequence[str] = (),
     depends_on: Sequence[str] = (),
     compiled_code: str | None = None,
-    **more: object,
+    **more: Any,
 ) -> Node:
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "database": database,
         "schema": schema,
         "description": description,
@@ -45,7 +46,7 @@ def node(
         "package_name": "shop",
         **more,
     }
-    return Node(f"{kind}.shop.{name}", kind, name, identifier or name, **values)  # type: ignore[arg-type]
+    return Node(f"{kind}.shop.{name}", kind, name, identifier or name, **values)
 
 
 def project(
@@ -86,7 +87,7 @@ def table(
     service: str = "pg",
     database: str = "wh",
     schema: str = "marts",
-    **more: object,
+    **more: Any,
 ) -> models.Table:
     fqn = join_fqn(service, database, schema, name)
     return models.Table.model_validate(
@@ -109,11 +110,11 @@ def plan_of(
     options: SyncOptions | None = None,
     dialect: Dialect = NEWEST,
     only: frozenset[str] | None = None,
-    **state: object,
+    **state: Any,
 ) -> Plan:
     chosen = options or SyncOptions()
     report: MatchReport = match(dbt, inventory(*tables), chosen)
-    held = ServerState(tables={item.fullyQualifiedName: item for item in tables}, **state)  # type: ignore[arg-type]
+    held = ServerState(tables={item.fullyQualifiedName: item for item in tables}, **state)
     return build_plan(dbt, held, report, chosen, dialect, only=only)
 
 

@@ -18,7 +18,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import DescriptionChange, Plan, TestResultChange
+from dbtcollate_tui.sync.changes import DescriptionChange, LineageChange, Plan, TestResultChange
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import (
     Applied,
@@ -419,7 +419,7 @@ async def test_tags_and_owners_of_people_stay(tmp_path: Path) -> None:
 async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         plan = await both.plan(only=["fct_orders"])
-        change = next(c for c in plan.changes if c.kind == "lineage")
+        change = next(c for c in plan.changes if isinstance(c, LineageChange))
         edge = await both.collate.lineage_upstream(
             EntityReference(id="x", type="table", fullyQualifiedName=f"{MARTS}.fct_orders")
         )
@@ -430,15 +430,15 @@ async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) 
             "/lineage",
             body={
                 "edge": {
-                    "fromEntity": {"id": change.upstream.id, "type": "table"},  # type: ignore[attr-defined]
-                    "toEntity": {"id": change.downstream.id, "type": "table"},  # type: ignore[attr-defined]
+                    "fromEntity": {"id": change.upstream.id, "type": "table"},
+                    "toEntity": {"id": change.downstream.id, "type": "table"},
                     "lineageDetails": {"source": "Manual", "description": "by ana"},
                 }
             },
             doing="write the lineage",
         )
         finished(await both.sync(only=["fct_orders"]))
-        held = await both.collate.edge(change.upstream.id, change.downstream.id)  # type: ignore[attr-defined]
+        held = await both.collate.edge(change.upstream.id, change.downstream.id)
         assert held is not None
         assert (held.source, held.description) == ("Manual", "by ana")
         assert held.sqlQuery

@@ -21,7 +21,7 @@ from dbtcollate_tui.sync.events import (
 )
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pace import FAST, SLOW, Pace
-from dbtcollate_tui.sync.stream import Teller, stream
+from dbtcollate_tui.sync.stream import Teller, Work, stream
 from tests.sync.builders import node, plan_of, project, table
 
 
@@ -81,8 +81,8 @@ def test_events_are_json_and_hold_no_secret() -> None:
         assert json.loads(line)["event"] == event.kind
 
 
-async def _all(work: object, cancel: asyncio.Event | None = None) -> list[SyncEvent]:
-    return [event async for event in stream(work, cancel or asyncio.Event(), "The test")]  # type: ignore[arg-type]
+async def _all(work: Work, cancel: asyncio.Event | None = None) -> list[SyncEvent]:
+    return [event async for event in stream(work, cancel or asyncio.Event(), "The test")]
 
 
 async def test_an_unknown_error_ends_the_stream_with_its_place_in_the_log() -> None:

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from dbtcollate_tui.artifacts.project import Column, DbtTest, TestResult
+from dbtcollate_tui.artifacts.project import Column, DbtTest, TestResult, TestStatus
 from dbtcollate_tui.collate.models import (
     DataModel,
     EntityReference,
@@ -231,13 +232,13 @@ def test_an_edge_is_sent_only_where_it_lacks_dbts_sql(source: str, sql: str, sen
         assert changes[0].action == "replace"
 
 
-def _test(name: str, **more: object) -> DbtTest:
-    values: dict[str, object] = {"kind": "generic", "test_name": "not_null", "attached_node": "model.shop.a"}
-    return DbtTest(f"test.shop.{name}", name, **(values | more))  # type: ignore[arg-type]
+def _test(name: str, **more: Any) -> DbtTest:
+    values: dict[str, Any] = {"kind": "generic", "test_name": "not_null", "attached_node": "model.shop.a"}
+    return DbtTest(f"test.shop.{name}", name, **(values | more))
 
 
-def _result(name: str, status: str, message: str | None = None, at: int = 1000) -> TestResult:
-    return TestResult(f"test.shop.{name}", status, 2, message, at)  # type: ignore[arg-type]
+def _result(name: str, status: TestStatus, message: str | None = None, at: int = 1000) -> TestResult:
+    return TestResult(f"test.shop.{name}", status, 2, message, at)
 
 
 def test_tests_become_definitions_cases_and_results_on_the_right_table_and_column() -> None:
