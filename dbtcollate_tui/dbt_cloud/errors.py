@@ -144,10 +144,10 @@ def user_message(error: HttpError) -> str:
 
 
 def tokens_page(base_url: str, account_id: int | None) -> str:
-    """The address of the account's service tokens page; of the settings where the account is not known."""
+    """The address of the account settings, under which the pages of tokens are; those have none known."""
     if account_id is None:
         return f"{base_url}/settings"
-    return f"{base_url}/settings/accounts/{account_id}/pages/service-tokens"
+    return f"{base_url}/settings/accounts/{account_id}"
 
 
 def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool) -> TokenRefused:

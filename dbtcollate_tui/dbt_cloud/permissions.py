@@ -155,12 +155,12 @@ def advise_token(
             f"{PERSONAL_TOKENS_PLACE} → Create personal access token",
             f"what your groups give: Account Viewer, or Job Viewer on the project ({GROUPS_PLACE})",
             reason,
-            f"{settings}/pages/personal-tokens" if account is not None else settings,
+            settings,
         )
     return TokenAdvice(
         "service",
         f"{SERVICE_TOKENS_PLACE} → Create service token",
         "Account Viewer (or Job Viewer on the project)",
         "belongs to the account, not to a person, so it outlives who made it",
-        f"{settings}/pages/service-tokens" if account is not None else settings,
+        settings,
     )

@@ -240,7 +240,7 @@ async def test_another_403_names_the_permission_and_the_page(token: str, place: 
     assert "Job Viewer" in error.causes[0]
     assert place in error.causes[0]
     assert error.cures[0].kind == "open_url"
-    assert error.cures[0].value.endswith(f"/settings/accounts/{ACCOUNT}/pages/service-tokens")
+    assert error.cures[0].value.endswith(f"/settings/accounts/{ACCOUNT}")
 
 
 async def test_a_404_names_what_is_not_there() -> None:

@@ -70,7 +70,7 @@ def test_the_token_to_make_depends_on_the_plan() -> None:
     enterprise = advise_token("https://ab123.us1.dbt.com", Account(id=7, plan="enterprise_2025"))
     assert enterprise.kind == "service"
     assert "Account Viewer" in enterprise.permission
-    assert enterprise.url == "https://ab123.us1.dbt.com/settings/accounts/7/pages/service-tokens"
+    assert enterprise.url == "https://ab123.us1.dbt.com/settings/accounts/7"
     starter = advise_token("https://ab123.us1.dbt.com", Account(id=7, plan="starter_2025"))
     assert starter.kind == "personal"
     assert "no service tokens" in starter.reason
