@@ -144,7 +144,7 @@ def user_message(error: HttpError) -> str:
 
 
 def tokens_page(base_url: str, account_id: int | None) -> str:
-    """The address of the account settings, under which the pages of tokens are; those have none known."""
+    """The address of the account's settings, from where the token pages are reached."""
     if account_id is None:
         return f"{base_url}/settings"
     return f"{base_url}/settings/accounts/{account_id}"
