@@ -5,30 +5,25 @@ is read as ``owners``; a service's connection is never kept, since it may hold a
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-PipelineState = Literal["queued", "running", "success", "failed", "partialSuccess", "stopped"]
-FINAL_STATES: frozenset[str] = frozenset({"success", "failed", "partialSuccess", "stopped"})
-
-
-class Entity(BaseModel):
-    """Base of every model: immutable, unknown fields ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        values = {key: value for key, value in data.items() if value is not None}
-        if "owners" in cls.model_fields and "owners" not in values and "owner" in values:
-            values["owners"] = [values["owner"]]
-        if "domains" in cls.model_fields and "domains" not in values and "domain" in values:
-            values["domains"] = [values["domain"]]
-        return values
+from dbtcollate_tui.collate.entity import Entity as Entity
+from dbtcollate_tui.collate.entity import EntityReference as EntityReference
+from dbtcollate_tui.collate.entity import TagLabel as TagLabel
+from dbtcollate_tui.collate.pipeline_models import FINAL_STATES as FINAL_STATES
+from dbtcollate_tui.collate.pipeline_models import AirflowConfig as AirflowConfig
+from dbtcollate_tui.collate.pipeline_models import DbtCloudSource as DbtCloudSource
+from dbtcollate_tui.collate.pipeline_models import DbtPipelineConfig as DbtPipelineConfig
+from dbtcollate_tui.collate.pipeline_models import FilterPattern as FilterPattern
+from dbtcollate_tui.collate.pipeline_models import IngestionPipeline as IngestionPipeline
+from dbtcollate_tui.collate.pipeline_models import PipelineState as PipelineState
+from dbtcollate_tui.collate.pipeline_models import PipelineStatus as PipelineStatus
+from dbtcollate_tui.collate.pipeline_models import ProgressUpdate as ProgressUpdate
+from dbtcollate_tui.collate.pipeline_models import ServiceStatus as ServiceStatus
+from dbtcollate_tui.collate.pipeline_models import StackTraceError as StackTraceError
+from dbtcollate_tui.collate.pipeline_models import StepSummary as StepSummary
 
 
 class ServerVersion(Entity):
@@ -37,39 +32,6 @@ class ServerVersion(Entity):
     version: str
     revision: str = ""
     timestamp: int | None = None
-
-
-class EntityReference(Entity):
-    """A pointer to another entity."""
-
-    id: str
-    type: str = ""
-    name: str = ""
-    fullyQualifiedName: str = ""
-    displayName: str = ""
-    deleted: bool = False
-
-    def as_request(self) -> dict[str, str]:
-        """The reference as a request body names it."""
-        return {"id": self.id, "type": self.type}
-
-
-class TagLabel(Entity):
-    """A tag or glossary term on a table or column."""
-
-    tagFQN: str
-    source: str = "Classification"
-    labelType: str = "Manual"
-    state: str = "Confirmed"
-
-    def as_request(self) -> dict[str, str]:
-        """The label as a request body holds it: all four fields."""
-        return {
-            "tagFQN": self.tagFQN,
-            "source": self.source,
-            "labelType": self.labelType,
-            "state": self.state,
-        }
 
 
 class User(Entity):
@@ -377,151 +339,3 @@ class TestCase(Entity):
     parameterValues: tuple[TestParameter, ...] = ()
     tags: tuple[TagLabel, ...] = ()
     testCaseResult: TestCaseResult | None = None
-
-
-class StackTraceError(Entity):
-    """A failure inside a step."""
-
-    name: str = ""
-    error: str = ""
-    stackTrace: str = ""
-
-
-class StepSummary(Entity):
-    """Counts of one step of an ingestion (records)."""
-
-    name: str = ""
-    records: int = 0
-    updated_records: int = 0
-    warnings: int = 0
-    errors: int = 0
-    filtered: int = 0
-    failures: tuple[StackTraceError, ...] = ()
-
-
-class PipelineStatus(Entity):
-    """One run of an ingestion pipeline; times in ms since 1970."""
-
-    runId: str = ""
-    pipelineState: PipelineState = "queued"
-    startDate: int | None = None
-    timestamp: int | None = None
-    endDate: int | None = None
-    status: tuple[StepSummary, ...] = ()
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the run has ended."""
-        return self.pipelineState in FINAL_STATES
-
-
-class ProgressUpdate(Entity):
-    """How far a run is, as OpenMetadata streams it."""
-
-    runId: str = ""
-    timestamp: int | None = None
-    updateType: str = ""
-    stepName: str = ""
-    currentEntity: str = ""
-    message: str = ""
-
-
-class ServiceStatus(Entity):
-    """What stands behind the ingestion pipelines: Airflow, Argo, or nothing."""
-
-    code: int | None = None
-    status: str = ""
-    reason: str = ""
-    platform: str = ""
-    version: str = ""
-
-    @property
-    def available(self) -> bool:
-        """Whether pipelines can be deployed and run."""
-        if "disabled" in self.reason.lower() or self.platform.lower() == "disabled":
-            return False
-        if self.status:
-            return self.status.lower() == "healthy"
-        return self.code == 200
-
-
-class AirflowConfig(Entity):
-    """When a pipeline runs."""
-
-    scheduleInterval: str | None = None
-    pipelineTimezone: str = "UTC"
-    pausePipeline: bool = False
-    retries: int = 0
-
-
-class DbtCloudSource(Entity):
-    """The dbt Cloud source of a dbt pipeline; the token only as a `SecretStr`, masked or not."""
-
-    dbtConfigType: str = ""
-    dbtCloudAuthToken: SecretStr | None = None
-    dbtCloudAccountId: str = ""
-    dbtCloudProjectId: str = ""
-    dbtCloudJobId: str = ""
-    dbtCloudUrl: str = ""
-
-
-class FilterPattern(Entity):
-    """Regular expressions of names to take and to leave."""
-
-    includes: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-
-
-class DbtPipelineConfig(Entity):
-    """``sourceConfig.config`` of a dbt pipeline."""
-
-    type: str = ""
-    dbtConfigSource: DbtCloudSource = Field(default_factory=DbtCloudSource)
-    dbtUpdateDescriptions: bool = False
-    dbtUpdateOwners: bool = False
-    includeTags: bool = True
-    dbtClassificationName: str = "dbtTags"
-    searchAcrossDatabases: bool = False
-    overrideLineage: bool = False
-    parsingTimeoutLimit: int = 300
-    catalogMapping: dict[str, str] = Field(default_factory=dict)
-    databaseFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
-    schemaFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
-    tableFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
-    tagFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
-
-
-class IngestionPipeline(Entity):
-    """An ingestion pipeline; ``config`` is read for dbt pipelines only."""
-
-    id: str
-    name: str
-    fullyQualifiedName: str = ""
-    displayName: str = ""
-    description: str = ""
-    pipelineType: str = ""
-    service: EntityReference | None = None
-    config: DbtPipelineConfig | None = None
-    airflowConfig: AirflowConfig = Field(default_factory=AirflowConfig)
-    loggerLevel: str = "INFO"
-    raiseOnError: bool = True
-    enableStreamableLogs: bool = False
-    deployed: bool = False
-    enabled: bool = True
-    pipelineStatuses: PipelineStatus | None = None
-    updatedAt: int | None = None
-    updatedBy: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_config(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping) or "sourceConfig" not in data:
-            return data
-        values = dict(data)
-        source = values.pop("sourceConfig")
-        if values.get("pipelineType") == "dbt" and isinstance(source, Mapping):
-            values["config"] = source.get("config")
-        statuses = values.get("pipelineStatuses")
-        if isinstance(statuses, list):
-            values["pipelineStatuses"] = statuses[0] if statuses else None
-        return values

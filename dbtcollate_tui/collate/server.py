@@ -84,6 +84,13 @@ class ServerCalls:
             raise RuntimeError("connect() comes before everything else")
         return self._dialect
 
+    @property
+    def me(self) -> User:
+        """Whom the token belongs to; raises ``RuntimeError`` before `connect`."""
+        if self._user is None:
+            raise RuntimeError("connect() comes before everything else")
+        return self._user
+
     async def connect(self) -> Dialect:
         """Check the token's shape and expiry, read the version, prove the token; gives the dialect.
 

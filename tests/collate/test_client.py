@@ -257,3 +257,14 @@ async def test_requests_are_recorded_without_the_token() -> None:
     curl = log.newest(1)[0].as_curl("COLLATE_TOKEN")
     assert "${COLLATE_TOKEN}" in curl
     assert TOKEN.get_secret_value() not in curl
+
+
+async def test_nothing_is_known_before_connecting() -> None:
+    fake = FakeCollate()
+    async with serving(fake), CollateClient(fake.url, TOKEN) as client:
+        with pytest.raises(RuntimeError, match="connect"):
+            _ = client.me
+        with pytest.raises(RuntimeError, match="connect"):
+            _ = client.dialect
+        await client.connect()
+        assert client.me.name == "ingestion-bot"

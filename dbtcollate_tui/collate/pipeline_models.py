@@ -1,0 +1,159 @@
+"""Ingestion pipelines and their runs, under OpenMetadata's own field names."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from dbtcollate_tui.collate.entity import Entity, EntityReference
+
+PipelineState = Literal["queued", "running", "success", "failed", "partialSuccess", "stopped"]
+FINAL_STATES: frozenset[str] = frozenset({"success", "failed", "partialSuccess", "stopped"})
+
+
+class StackTraceError(Entity):
+    """A failure inside a step."""
+
+    name: str = ""
+    error: str = ""
+    stackTrace: str = ""
+
+
+class StepSummary(Entity):
+    """Counts of one step of an ingestion (records)."""
+
+    name: str = ""
+    records: int = 0
+    updated_records: int = 0
+    warnings: int = 0
+    errors: int = 0
+    filtered: int = 0
+    failures: tuple[StackTraceError, ...] = ()
+
+
+class PipelineStatus(Entity):
+    """One run of an ingestion pipeline; times in ms since 1970."""
+
+    runId: str = ""
+    pipelineState: PipelineState = "queued"
+    startDate: int | None = None
+    timestamp: int | None = None
+    endDate: int | None = None
+    status: tuple[StepSummary, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+        return self.pipelineState in FINAL_STATES
+
+
+class ProgressUpdate(Entity):
+    """How far a run is, as OpenMetadata streams it."""
+
+    runId: str = ""
+    timestamp: int | None = None
+    updateType: str = ""
+    stepName: str = ""
+    currentEntity: str = ""
+    message: str = ""
+
+
+class ServiceStatus(Entity):
+    """What stands behind the ingestion pipelines: Airflow, Argo, or nothing."""
+
+    code: int | None = None
+    status: str = ""
+    reason: str = ""
+    platform: str = ""
+    version: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether pipelines can be deployed and run."""
+        if "disabled" in self.reason.lower() or self.platform.lower() == "disabled":
+            return False
+        if self.status:
+            return self.status.lower() == "healthy"
+        return self.code == 200
+
+
+class AirflowConfig(Entity):
+    """When a pipeline runs."""
+
+    scheduleInterval: str | None = None
+    pipelineTimezone: str = "UTC"
+    pausePipeline: bool = False
+    retries: int = 0
+
+
+class DbtCloudSource(Entity):
+    """The dbt Cloud source of a dbt pipeline; the token only as a `SecretStr`, masked or not."""
+
+    dbtConfigType: str = ""
+    dbtCloudAuthToken: SecretStr | None = None
+    dbtCloudAccountId: str = ""
+    dbtCloudProjectId: str = ""
+    dbtCloudJobId: str = ""
+    dbtCloudUrl: str = ""
+
+
+class FilterPattern(Entity):
+    """Regular expressions of names to take and to leave."""
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+class DbtPipelineConfig(Entity):
+    """``sourceConfig.config`` of a dbt pipeline."""
+
+    type: str = ""
+    dbtConfigSource: DbtCloudSource = Field(default_factory=DbtCloudSource)
+    dbtUpdateDescriptions: bool = False
+    dbtUpdateOwners: bool = False
+    includeTags: bool = True
+    dbtClassificationName: str = "dbtTags"
+    searchAcrossDatabases: bool = False
+    overrideLineage: bool = False
+    parsingTimeoutLimit: int = 300
+    catalogMapping: dict[str, str] = Field(default_factory=dict)
+    databaseFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    schemaFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    tableFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+    tagFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
+
+
+class IngestionPipeline(Entity):
+    """An ingestion pipeline; ``config`` is read for dbt pipelines only."""
+
+    id: str
+    name: str
+    fullyQualifiedName: str = ""
+    displayName: str = ""
+    description: str = ""
+    pipelineType: str = ""
+    service: EntityReference | None = None
+    config: DbtPipelineConfig | None = None
+    airflowConfig: AirflowConfig = Field(default_factory=AirflowConfig)
+    loggerLevel: str = "INFO"
+    raiseOnError: bool = True
+    enableStreamableLogs: bool = False
+    deployed: bool = False
+    enabled: bool = True
+    pipelineStatuses: PipelineStatus | None = None
+    updatedAt: int | None = None
+    updatedBy: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_config(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "sourceConfig" not in data:
+            return data
+        values = dict(data)
+        source = values.pop("sourceConfig")
+        if values.get("pipelineType") == "dbt" and isinstance(source, Mapping):
+            values["config"] = source.get("config")
+        statuses = values.get("pipelineStatuses")
+        if isinstance(statuses, list):
+            values["pipelineStatuses"] = statuses[0] if statuses else None
+        return values
