@@ -108,7 +108,7 @@ CHECKS = (
         "manifest.json",
         Link.ARTIFACTS,
         manifest,
-        ("run.exists",),
+        ("run.exists", "dbt.permissions"),
         "Best Practices: dbt run generates manifest.json",
     ),
     Look(

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.checks.loading import read_project
 from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import ServerFailedError
 from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore, FetchedArtifacts
@@ -105,10 +106,9 @@ class CheckContext:
         for part in parts:
             for record in records:
                 if record.host == host and part in record.path:
+                    path = record.path.partition("?")[0]
                     status = record.failure or record.status
-                    lines.append(
-                        f"{record.method} {record.host}{record.path} → {status}, {record.seconds:.1f} s"
-                    )
+                    lines.append(f"{record.method} {record.host}{path} → {status}, {record.seconds:.1f} s")
                     break
         return tuple(lines)
 
@@ -287,10 +287,13 @@ class CheckContext:
 
 
 async def answers_at_all(read: Callable[[], Awaitable[object]]) -> ActionableError | None:
-    """Whether a server answered: ``None`` for a good answer, the refusal for another; silence is raised."""
+    """Whether a server answered: ``None`` for a good answer, the refusal for another.
+
+    Silence, and a server that fails, are raised.
+    """
     try:
         await read()
-    except UnreachableError:
+    except (UnreachableError, ServerFailedError):
         raise
     except ActionableError as error:
         return error

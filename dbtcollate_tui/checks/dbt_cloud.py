@@ -24,11 +24,9 @@ async def reachable(context: CheckContext) -> Finding:
     """Whether dbt Cloud's API answers at the address."""
     client = await context.dbt_cloud()
     await answers_at_all(context.accounts)
-    region = region_of(client.host.rsplit(":", 1)[0])
     return Finding(
         CheckState.PASS,
         f"{client.host} answers",
-        caption=region,
         evidence=context.seen(client.host, "/accounts/"),
     )
 
@@ -91,7 +89,8 @@ async def permissions(context: CheckContext) -> Finding:
             evidence=(*card.evidence, *evidence),
         )
     read = [answer.resource for answer in answers if answer.state == "ok"]
-    return Finding(CheckState.PASS, f"reads {', '.join(read)}", evidence=evidence)
+    region = region_of(client.host.rsplit(":", 1)[0])
+    return Finding(CheckState.PASS, f"reads {', '.join(read)}", caption=region, evidence=evidence)
 
 
 async def job(context: CheckContext) -> Finding:

@@ -7,7 +7,7 @@ from dbtcollate_tui.checks.base import CheckState, Finding, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.pipeline import ended
-from dbtcollate_tui.checks.words import ago
+from dbtcollate_tui.checks.words import ago, count
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.sync.outcome import ProofException, ProofId, ProofRow
 
@@ -31,7 +31,12 @@ async def _last_arrival(context: CheckContext) -> tuple[datetime | None, str]:
     found: list[tuple[datetime, str]] = []
     summary = context.last_sync()
     if summary is not None and summary.outcome in ("ok", "partial"):
-        found.append((datetime.fromisoformat(summary.at), f"sync from here: {summary.text}"))
+        found.append(
+            (
+                datetime.fromisoformat(summary.at),
+                f"sync from here: {summary.written} written, {summary.failed} failed",
+            )
+        )
     if (await context.pipeline_service()).available:
         pipeline = await context.pipeline()
         run = pipeline.pipelineStatuses if pipeline is not None else None
@@ -98,18 +103,24 @@ async def _finding(context: CheckContext, row: ProofRow) -> Finding:
             exceptions=exceptions,
         )
     run = (await context.choice()).run
+    missing = len((await context.report()).missing)
     causes: list[str] = []
-    if moment is None:
-        causes.append("No sync is known here; another tool wrote what is there.")
-    elif run.finished_at is not None and run.finished_at > moment:
-        causes.append(f"The last ingestion ({ago(moment, context.now)}) was before run #{run.id} ended.")
-    else:
-        causes.append("It was changed in Collate since, or the last ingestion did not bring all of it.")
-    report = await context.report()
-    cures = [SYNC]
-    if report.missing and row.id in ("lineage", "tests"):
-        causes.insert(0, f"{len(report.missing)} of dbt's nodes have no table in Collate.")
+    cures: list[Cure] = []
+    if missing and row.id in ("lineage", "tests"):
+        causes.append(
+            f"{count(missing, 'node')} of dbt's {'has' if missing == 1 else 'have'} no table in Collate."
+        )
         cures.append(Cure("rerun_check", "See which tables are missing, and why", "tables.matched"))
+    if state is CheckState.FAIL:
+        cures.insert(0, SYNC)
+        if moment is None:
+            causes.append("No sync is known here; another tool wrote what is there.")
+        elif run.finished_at is not None and run.finished_at > moment:
+            causes.insert(
+                0, f"The last ingestion ({ago(moment, context.now)}) was before run #{run.id} ended."
+            )
+        else:
+            causes.append("It was changed in Collate since, or the last ingestion did not bring all of it.")
     return Finding(
         state,
         row.summary,

@@ -68,7 +68,7 @@ async def fresh(context: CheckContext) -> Finding:
             evidence=evidence,
             cures=(Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),),
         )
-    return Finding(CheckState.PASS, f"ended {age}; {words}", evidence=evidence)
+    return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)
 
 
 async def kind(context: CheckContext) -> Finding:

@@ -103,7 +103,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
         finding.state,
         summary=finding.summary,
         detail=finding.detail,
-        caption=finding.caption,
+        caption=finding.caption or (check.title if finding.state is CheckState.FAIL else ""),
         evidence=finding.evidence,
         causes=finding.causes,
         cures=finding.cures,

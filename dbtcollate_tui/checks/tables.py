@@ -126,7 +126,7 @@ async def matched(context: CheckContext) -> Finding:
     better = await _better(context, report) if len(report.matched) * 2 < report.expected else None
     if better is not None:
         name = better.service.fullyQualifiedName or better.service.name
-        cures.insert(0, Cure("set_field", f"Use the service {name} ({better.reason})", f"service={name}"))
+        cures = [Cure("set_field", f"Use the service {name} ({better.reason})", f"service={name}")]
     if not report.matched:
         cures.append(Cure("go_to_step", "Choose another database service", "service"))
     causes = [_words(group) for group in groups]
@@ -149,7 +149,8 @@ async def matched(context: CheckContext) -> Finding:
 
 def _words(group: CauseGroup) -> str:
     details = list(dict.fromkeys(node.detail for node in group.nodes))
-    return f"{group.words} ({len(group.nodes)}): {some(details, 2)}"
+    more = f"; and {len(details) - 2} more" if len(details) > 2 else ""
+    return f"{group.words} ({len(group.nodes)}): {'; '.join(details[:2])}{more}"
 
 
 def _cures(groups: list[CauseGroup]) -> tuple[Cure, ...]:

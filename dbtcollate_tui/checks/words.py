@@ -19,7 +19,10 @@ def span(seconds: float) -> str:
 
 def ago(moment: datetime | None, now: datetime) -> str:
     """How long ago it was ("38 min ago"); empty for ``None``."""
-    return "" if moment is None else f"{span(max(0.0, (now - moment).total_seconds()))} ago"
+    if moment is None:
+        return ""
+    seconds = max(0.0, (now - moment).total_seconds())
+    return f"{seconds:.0f} s ago" if seconds < 90 else f"{span(seconds)} ago"
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
 from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered, load_draft
 from dbtcollate_tui.setup.collate_side import CollateSide
 from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.cures import place_of
 from dbtcollate_tui.setup.dbt_side import DbtSide
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step, draft_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
@@ -173,6 +175,33 @@ class GuidedSetup(CollateSide, DbtSide):
         """Take the profile's name; raises `UsageError` with the nearest good one."""
         self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
         self.save_draft()
+
+    def apply(self, cure: Cure) -> Step:
+        """Carry out a ``set_field`` cure on the draft, and go to the step that it concerns."""
+        place, value = place_of(cure.value)
+        match place:
+            case ("dbt_cloud", "base_url"):
+                self.set_address(value)
+                self.step = Step.DBT_TOKEN
+            case ("dbt_cloud", "run_rule") if value in ("newest_successful", "newest_completed"):
+                self.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
+                self.step = Step.JOB
+            case ("collate", "service"):
+                self.choose_service(value)
+                self.step = Step.SERVICE
+            case ("options", name) if name in SyncOptions.model_fields:
+                self.set_options(SyncOptions.model_validate({**self.draft.options.model_dump(), name: value}))
+                self.step = Step.OPTIONS
+            case ("pipeline", name) if name in PipelineSettings.model_fields:
+                held = self.draft.pipeline.model_dump()
+                self.set_pipeline(PipelineSettings.model_validate({**held, name: value}))
+                self.step = Step.OPTIONS
+            case ("name",):
+                self.set_name(value)
+                self.step = Step.REVIEW
+            case _:
+                raise UsageError(f"The setup has no field {'.'.join(place)}")
+        return self.step
 
     def profile(self) -> Profile:
         """The profile that the answers make; raises `UsageError` naming the first missing answer."""
