@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from dbtcollate_tui.checks.base import Check, CheckResult, CheckState, Finding, Link, finding_of_error, worst
@@ -29,7 +29,7 @@ async def run_checks(
     *,
     checks: Sequence[Check[CheckContext]] = ALL_CHECKS,
     at_once: int = AT_ONCE,
-) -> AsyncIterator[CheckResult]:
+) -> AsyncGenerator[CheckResult]:
     """Every check's row as it changes: ``waiting`` for all first, then ``running``, then its result.
 
     ``ids`` names the checks to run (``None``: all); of what a check requires, only the selected ones hold it
