@@ -87,7 +87,9 @@ class DbtSide(SetupBase):
             self.draft = self.draft.model_copy(update=values)
             self.save_draft()
         else:
-            self._answer(Step.ACCOUNT if same_place else Step.ADDRESS, **values)
+            same_project = self.draft.address_project_id == values["address_project_id"]
+            changed = Step.PROJECT if same_project else Step.ACCOUNT
+            self._answer(changed if same_place else Step.ADDRESS, **values)
             if not same_place:
                 self._secrets.pop("dbt_cloud", None)
                 self._origins.pop("dbt_cloud", None)
@@ -208,14 +210,13 @@ class DbtSide(SetupBase):
 
     async def settle_project(self) -> None:
         """Find out whether there is a project to choose: one is taken by itself, as is the address's."""
-        if self._projects and self.facts.projects:
-            return
-        async with aclosing(self.iter_projects()) as pages:
-            async for listed in pages:
-                if not listed.complete and len(self._projects) > 1 and self.draft.address_project_id is None:
-                    self.facts = replace(self.facts, projects=len(self._projects))
-                    break
         named = self.draft.address_project_id
+        if not self.facts.projects or (named is not None and named not in self._projects):
+            async with aclosing(self.iter_projects()) as pages:
+                async for listed in pages:
+                    if not listed.complete and len(self._projects) > 1 and named is None:
+                        self.facts = replace(self.facts, projects=len(self._projects))
+                        break
         if named is not None and named not in self._projects:
             self.notes.append(f"The address names project {named}, which the account does not show.")
             self.draft = self.draft.model_copy(update={"address_project_id": None, "address_job_id": None})

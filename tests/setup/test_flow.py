@@ -1,0 +1,117 @@
+"""Order, what is asked, what a change of answer invalidates, where cures lead."""
+
+import pytest
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.setup.cures import changed_profile
+from dbtcollate_tui.setup.draft import SetupDraft, Step, draft_of
+from dbtcollate_tui.setup.flow import FlowFacts, invalidate, next_step, previous_step, rail_number, step_named
+from tests.support.world import world
+
+FULL = SetupDraft(
+    profile_name="shop",
+    reached=Step.REVIEW,
+    dbt_base_url="https://ab123.us1.dbt.com",
+    account_id=1,
+    account_name="Shop",
+    project_id=2,
+    project_name="shop",
+    job_id=3,
+    job_name="nightly",
+    collate_base_url="https://shop.getcollate.io",
+    service="warehouse",
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (FlowFacts(1, 1), ["dbt_token", "job", "collate", "service", "options", "review"]),
+        (FlowFacts(2, 1), ["dbt_token", "account", "job", "collate", "service", "options", "review"]),
+        (
+            FlowFacts(2, 9),
+            ["dbt_token", "account", "project", "job", "collate", "service", "options", "review"],
+        ),
+    ],
+)
+def test_only_real_choices_are_asked_and_back_is_the_same_way(facts: FlowFacts, expected: list[str]) -> None:
+    step, way = Step.ADDRESS, list[str]()
+    while step is not Step.REVIEW:
+        step = next_step(step, SetupDraft(), facts)
+        way.append(step.value)
+    assert way == expected
+    back: list[str] = []
+    at: Step | None = step
+    while at is not None:
+        back.insert(0, at.value)
+        at = previous_step(at, SetupDraft(), facts)
+    assert back == ["address", *expected]
+
+
+def test_what_the_address_said_is_not_asked() -> None:
+    draft = SetupDraft(address_account_id=1, address_project_id=2)
+    assert next_step(Step.DBT_TOKEN, draft, FlowFacts(5, 5)) is Step.JOB
+
+
+@pytest.mark.parametrize(
+    ("changed", "emptied", "words"),
+    [
+        (Step.ADDRESS, ("dbt_base_url", "account_id", "project_id", "job_id"), "account, project, job"),
+        (Step.ACCOUNT, ("project_id", "job_id"), "project, job"),
+        (Step.PROJECT, ("job_id", "job_name"), "job"),
+        (Step.COLLATE, ("service",), "service"),
+        (Step.JOB, (), ""),
+        (Step.OPTIONS, (), ""),
+    ],
+)
+def test_a_changed_answer_empties_what_hangs_on_it_and_no_more(
+    changed: Step, emptied: tuple[str, ...], words: str
+) -> None:
+    after, said = invalidate(FULL, changed)
+    before_values, after_values = FULL.model_dump(), after.model_dump()
+    differing = {name for name, value in after_values.items() if value != before_values[name]}
+    assert set(emptied) <= differing
+    assert all(not after_values[name] for name in differing)
+    assert (words in said) if words else said == ""
+    kept = {"options", "pipeline", "profile_name", "collate_base_url"}
+    assert not kept & differing
+
+
+def test_an_incomplete_draft_names_the_first_missing_answer() -> None:
+    draft, _ = invalidate(FULL, Step.PROJECT)
+    with pytest.raises(UsageError) as caught:
+        draft.profile()
+    assert caught.value.cures[0].value == "job"
+    assert draft_of(FULL.profile()).profile() == FULL.profile()
+
+
+def test_rail_and_names_of_steps() -> None:
+    assert [rail_number(step) for step in Step] == [1, 2, 2, 3, 3, 4, 5, 6, 7]
+    assert step_named("token") is Step.DBT_TOKEN
+    assert step_named("run") is Step.JOB
+    assert step_named("collate") is Step.COLLATE
+    assert step_named("sync") is None
+
+
+async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
+    for scenario in ("expired-token", "wrong-account", "no-runs", "collate-html", "wrong-service"):
+        async with world(scenario) as here:
+            rows = await here.check()
+        values = {cure.value for row in rows.values() for cure in row.cures if cure.kind == "go_to_step"} - {
+            "sync"
+        }
+        assert values
+        assert all(step_named(value) is not None for value in values)
+
+
+def test_a_cure_that_sets_a_field_changes_the_profile() -> None:
+    profile = FULL.profile()
+    assert changed_profile(profile, Cure("set_field", "", "service=other")).collate.service == "other"
+    changed = changed_profile(profile, Cure("set_field", "", "options.match_case=exact"))
+    assert changed.options.match_case == "exact"
+    assert changed_profile(profile, Cure("set_field", "", "pipeline.schedule=0 * * * *")).pipeline.schedule
+    moved = changed_profile(profile, Cure("set_field", "", "base_url=https://cd456.eu1.dbt.com"))
+    assert moved.dbt_cloud.base_url == "https://cd456.eu1.dbt.com"
+    for value in ("options.nothing=1", "nothing.at.all=1", "run_rule=oldest"):
+        with pytest.raises(UsageError):
+            changed_profile(profile, Cure("set_field", "", value))
