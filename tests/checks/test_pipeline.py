@@ -1,0 +1,83 @@
+"""The pipeline's rows: written, deployed, never run, failed, on time."""
+
+import pytest
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.collate.models import IngestionPipeline
+from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
+from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from tests.support.world import World, profile_for, world
+
+ROWS = ("pipeline.service", "pipeline.exists", "pipeline.status", "pipeline.schedule")
+
+
+async def _write(here: World, schedule: str | None) -> tuple[IngestionPipelines, IngestionPipeline]:
+    collate = await here.connections.collate()
+    service = await collate.database_service(here.profile.collate.service)
+    assert service is not None
+    pipelines = IngestionPipelines(collate)
+    spec = DbtPipelineSpec(
+        "named_by_ana",
+        service.as_reference(),
+        here.profile.dbt_cloud.account_id,
+        here.profile.dbt_cloud.base_url,
+        here.sandbox.dbt_cloud_token,
+        project_id=here.profile.dbt_cloud.project_id,
+        job_id=here.profile.dbt_cloud.job_id,
+        schedule=schedule,
+    )
+    return pipelines, await pipelines.create_or_update(spec)
+
+
+async def test_none_is_missed_only_where_the_profile_has_a_schedule() -> None:
+    async with world() as here:
+        by_hand = await here.check(ROWS)
+        here.profile = profile_for(here.sandbox, schedule="0 7 * * *")
+        scheduled = await here.check(ROWS)
+    assert by_hand["pipeline.exists"].state is CheckState.SKIPPED
+    assert by_hand["pipeline.schedule"].state is CheckState.SKIPPED
+    assert scheduled["pipeline.exists"].state is CheckState.WARN
+    assert scheduled["pipeline.exists"].cures[0].value == "sync"
+
+
+async def test_one_of_another_name_is_found_by_its_job_and_followed_to_its_deploy() -> None:
+    async with world() as here:
+        pipelines, pipeline = await _write(here, "0 7 * * *")
+        written = await here.check(ROWS)
+        await pipelines.deploy(pipeline)
+        deployed = await here.check(ROWS)
+    assert written["pipeline.exists"].summary == "named_by_ana is written, but not deployed"
+    assert deployed["pipeline.exists"].state is CheckState.PASS
+    assert deployed["pipeline.status"].summary == "named_by_ana has never run"
+    assert deployed["pipeline.schedule"].state is CheckState.PASS
+    assert deployed["pipeline.schedule"].caption == "daily at 07:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "state", "says"),
+    [
+        ("0 * * * *", CheckState.PASS, "hourly"),
+        ("0 7 * * 1", CheckState.WARN, "daily at 07:00 UTC is the match"),
+        (None, CheckState.PASS, "on demand only"),
+    ],
+)
+async def test_a_schedule_rarer_than_dbts_is_said(schedule: str | None, state: CheckState, says: str) -> None:
+    async with world() as here:
+        pipelines, pipeline = await _write(here, schedule)
+        await pipelines.deploy(pipeline)
+        row = (await here.check(ROWS))["pipeline.schedule"]
+    assert row.state is state
+    assert says in row.summary
+
+
+async def test_a_failed_run_is_a_failed_row_with_what_the_run_said() -> None:
+    async with world("pipeline-fails") as here:
+        pipelines, pipeline = await _write(here, "0 7 * * *")
+        await pipelines.deploy(pipeline)
+        async for _ in pipelines.run(pipeline, poll_seconds=0.05, quiet_seconds=0.5, pause_seconds=0.05):
+            pass
+        row = (await here.check(ROWS))["pipeline.status"]
+    assert row.state is CheckState.FAIL
+    assert "ended as failed" in row.summary
+    assert row.causes
+    assert {cure.kind for cure in row.cures} >= {"open_url", "go_to_step"}
