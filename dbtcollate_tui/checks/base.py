@@ -47,6 +47,14 @@ class Link(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkState:
+    """How one link of the chain stands: its state and at most two short captions."""
+
+    state: CheckState = CheckState.WAITING
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One row of the checklist: state, one-line summary, what it means, evidence, causes and cures.
 

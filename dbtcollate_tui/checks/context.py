@@ -53,6 +53,22 @@ class Clients(Protocol):
         """A token."""
 
 
+class Stores(Protocol):
+    """What of the process's services the checks use; `setup.services.Services` has them."""
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The runs' artifacts on disk."""
+
+    @property
+    def state(self) -> StateStore:
+        """What is remembered of former syncs."""
+
+    @property
+    def request_log(self) -> RequestLog:
+        """The newest requests, for evidence."""
+
+
 class CheckContext:
     """One run of the checklist. What two checks need is read once, and kept until `refresh`."""
 
@@ -60,17 +76,15 @@ class CheckContext:
         self,
         profile: Profile,
         clients: Clients,
-        artifacts: ArtifactStore,
+        stores: Stores,
         *,
-        request_log: RequestLog,
-        state: StateStore | None = None,
         run_id: int | None = None,
     ) -> None:
         self.profile = profile
         self.clients = clients
-        self.request_log = request_log
-        self._artifacts = artifacts
-        self._state = state
+        self.request_log = stores.request_log
+        self._artifacts = stores.artifacts
+        self._state = stores.state
         self._run_id = run_id
         self._reads: dict[str, asyncio.Task[Any]] = {}
 
@@ -283,7 +297,7 @@ class CheckContext:
 
     def last_sync(self) -> SyncSummary | None:
         """The last sync from here, where one is remembered."""
-        return last_summary(self._state, self.profile.name) if self._state is not None else None
+        return last_summary(self._state, self.profile.name)
 
 
 async def answers_at_all(read: Callable[[], Awaitable[object]]) -> ActionableError | None:

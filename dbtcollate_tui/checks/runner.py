@@ -3,9 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
-from dbtcollate_tui.checks.base import Check, CheckResult, CheckState, Finding, Link, finding_of_error, worst
+from dbtcollate_tui.checks.base import (
+    Check,
+    CheckResult,
+    CheckState,
+    Finding,
+    Link,
+    LinkState,
+    finding_of_error,
+    worst,
+)
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
@@ -13,14 +21,6 @@ from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
 
 AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """How one link of the chain stands: its state and at most two short captions."""
-
-    state: CheckState = CheckState.WAITING
-    captions: tuple[str, ...] = ()
 
 
 async def run_checks(

@@ -30,13 +30,7 @@ class World:
     rows: list[CheckResult] = field(default_factory=list)
 
     def context(self, profile: Profile | None = None) -> CheckContext:
-        return CheckContext(
-            profile or self.profile,
-            self.connections,
-            self.services.artifacts,
-            request_log=self.services.request_log,
-            state=self.services.state,
-        )
+        return CheckContext(profile or self.profile, self.connections, self.services)
 
     async def check(self, ids: Collection[str] | None = None) -> dict[str, CheckResult]:
         self.rows = [row async for row in run_checks(self.context(), ids)]
