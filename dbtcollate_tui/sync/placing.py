@@ -82,8 +82,7 @@ def place_tests(
             continue
         short = test.test_name.rsplit(".", 1)[-1] if test.kind == "generic" else test.name
         if not test.column_name:
-            definition = f"{short}_table" if test.kind == "generic" else short
-            placed.append(PlacedTest(test, ref, "", definition, "TABLE"))
+            placed.append(PlacedTest(test, ref, "", f"{short}_table", "TABLE"))
             continue
         names = columns.setdefault(ref.fqn, ColumnNames(tables[ref.fqn]))
         column = names.find(test.column_name.strip('"`[]'))

@@ -274,7 +274,7 @@ def test_tests_become_definitions_cases_and_results_on_the_right_table_and_colum
         "relationships",
         "accepted_values",
         "at_least_one_table",
-        "single",
+        "single_table",
     }
     cases = {c.name: c for c in plan.changes if isinstance(c, TestCaseChange)}
     assert cases["rel"].entity_link == "<#E::table::pg.wh.marts.a::columns::Id>"
