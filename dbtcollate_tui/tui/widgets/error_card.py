@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Button, Static
 
@@ -44,8 +44,9 @@ class ErrorCard(Vertical):
     ErrorCard.-shown { display: block; }
     ErrorCard .title { text-style: bold; color: $error; height: auto; }
     ErrorCard .body { height: auto; }
-    ErrorCard .cures { height: auto; layout: horizontal; }
-    ErrorCard Button { min-width: 8; margin: 0 2 0 0; }
+    ErrorCard .cures { height: auto; }
+    ErrorCard .row { height: 1; }
+    ErrorCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; }
     """
 
     class CureChosen(Message):
@@ -74,11 +75,31 @@ class ErrorCard(Vertical):
         self.query_one(".body", Static).update(_body(error))
         row = self.query_one(".cures", Vertical)
         await row.remove_children()
-        await row.mount(
-            *(Button(f"{key}  {cure.label}", compact=True, name=key) for key, cure in self._keys.items())
-        )
         self.add_class("-shown")
-        self.scroll_visible()
+        width = (self.size.width or self.app.size.width - 4) - 2
+        await row.mount(*(Horizontal(*buttons, classes="row") for buttons in self._rows(width)))
+        self.scroll_visible(animate=False)
+
+    def _rows(self, width: int) -> list[list[Button]]:
+        rows: list[list[Button]] = []
+        room = 0
+        for key, cure in self._keys.items():
+            label = f"{key}  {cure.label}"
+            needed = max(8, len(label) + 2) + 2
+            if not rows or needed > room:
+                rows.append([])
+                room = width
+            rows[-1].append(Button(Text(label), compact=True, name=key))
+            room -= needed
+        return rows
+
+    def focus_cures(self) -> bool:
+        """Focus the first cure, so that the keys work; false where none is a key."""
+        buttons = self.query(Button)
+        if not buttons:
+            return False
+        buttons.first().focus()
+        return True
 
     def clear(self) -> None:
         """The error is cured: take the card away."""

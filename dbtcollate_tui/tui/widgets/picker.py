@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -19,6 +19,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 
 MATCHES_AT_MOST = 200
 GOOD_MATCH = 60
+BESIDE_WIDTH = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class PickerRow:
     """One choice. ``facts`` are short columns, most telling first: the last ones go where room is short.
 
     ``badge`` is a word at the end such as "best" or "CI"; ``dim`` rows are poor choices; ``details`` are
-    the lines below the list.
+    the lines below the list, ``words`` what the search finds beside name and id. A row that is not
+    ``counted`` is a choice beside those that there are ("any job").
     """
 
     id: str
@@ -37,6 +39,7 @@ class PickerRow:
     dim: bool = False
     details: tuple[str, ...] = ()
     words: str = ""
+    counted: bool = True
 
 
 def search_rows(rows: Sequence[PickerRow], query: str) -> list[PickerRow]:
@@ -80,14 +83,32 @@ class _SearchInput(Input):
 
 
 class Picker(Vertical):
-    """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move."""
+    """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move.
+
+    The details stand below the list, or beside it from 90 columns of its own.
+    """
 
     DEFAULT_CSS = """
-    Picker { height: 1fr; }
-    Picker Input { height: 3; }
-    Picker OptionList { height: 1fr; min-height: 3; border: none; padding: 0; background: transparent; }
-    Picker .count { height: 1; color: $text-muted; padding: 0 1; }
-    Picker .details { height: auto; max-height: 8; padding: 0 1; border-top: solid $border-blurred; }
+    Picker { height: 1fr; min-height: 9; }
+    Picker .search { height: 1; }
+    Picker .search Static { width: 9; color: $text-muted; }
+    Picker .search Input { width: 1fr; background: $surface; }
+    Picker .count { height: 1; color: $text-muted; }
+    Picker .both { height: 1fr; layout: vertical; }
+    Picker OptionList {
+        height: 1fr; min-height: 3; border: none; padding: 0; background: transparent; overflow-x: hidden;
+    }
+    Picker .details {
+        height: auto; max-height: 8; border-top: solid $border-blurred; scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+    }
+    Picker .details Static { height: auto; width: 1fr; }
+    Picker.-beside .both { layout: horizontal; }
+    Picker.-beside OptionList { width: 3fr; height: 1fr; }
+    Picker.-beside .details {
+        width: 2fr; height: 1fr; max-height: 100%; border-top: none;
+        border-left: solid $border-blurred; padding: 0 0 0 1;
+    }
     """
 
     class Chosen(Message):
@@ -123,13 +144,20 @@ class Picker(Vertical):
         self._rows: list[PickerRow] = []
         self._shown: list[PickerRow] = []
         self._loading = ""
+        self._extra: tuple[str, ...] = ()
+        self._placed: str | None = None
+        self.touched = False
 
     def compose(self) -> ComposeResult:
         """Search field, count, list, details."""
-        yield _SearchInput(placeholder=self._search_word)
+        with Horizontal(classes="search"):
+            yield Static("/ search")
+            yield _SearchInput(placeholder=self._search_word, compact=True)
         yield Static(classes="count")
-        yield OptionList(markup=False)
-        yield Static(classes="details", markup=False)
+        with Container(classes="both"):
+            yield OptionList(markup=False)
+            with VerticalScroll(classes="details", can_focus=False):
+                yield Static(markup=False)
 
     @property
     def current(self) -> PickerRow | None:
@@ -142,67 +170,112 @@ class Picker(Vertical):
         self.query_one(Input).focus()
 
     def set_rows(self, rows: Iterable[PickerRow], *, chosen: str | None = None, loading: str = "") -> None:
-        """Show these rows, the cursor on ``chosen`` or where it stood; ``loading`` says what still comes."""
+        """Show these rows; ``loading`` says what still comes.
+
+        As long as nobody has moved the cursor (``touched``) it goes to ``chosen``; then it stays.
+        """
         current = self.current
         self._rows = list(rows)
         self._loading = loading
-        self._fill(chosen or (current.id if current else None))
+        stays = current is not None and (self.touched or chosen is None)
+        self._fill(current.id if stays and current is not None else chosen)
+
+    def reset(self) -> None:
+        """No rows, no search, and nobody has moved the cursor."""
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self._rows = []
+        self._fill(None)
+        self.touched = False
+
+    def set_extra(self, lines: Iterable[str]) -> None:
+        """Lines below the details of the row under the cursor; gone when the cursor moves."""
+        self._extra = tuple(lines)
+        self._show_details()
+
+    def row(self, row_id: str) -> PickerRow | None:
+        """The row of that id, shown or not."""
+        return next((row for row in self._rows if row.id == row_id), None)
 
     def _fill(self, wanted: str | None) -> None:
         query = self.query_one(Input).value
         self._shown = search_rows(self._rows, query)
         listing = self.query_one(OptionList)
         width = max(30, listing.scrollable_content_region.width or self.size.width or 76)
-        listing.clear_options()
-        listing.add_options(Option(self._line(row, width)) for row in self._shown)
-        if self._shown:
-            ids = [row.id for row in self._shown]
-            listing.highlighted = ids.index(wanted) if wanted in ids else 0
-        count = (
-            f"{len(self._shown)} of {len(self._rows)} {self._noun}"
-            if query
-            else f"{len(self._rows)} {self._noun}"
-        )
+        with self.prevent(OptionList.OptionHighlighted):
+            listing.clear_options()
+            name, columns = self._columns(width)
+            listing.add_options(Option(self._line(row, width, name, columns)) for row in self._shown)
+            if self._shown:
+                ids = [row.id for row in self._shown]
+                listing.highlighted = ids.index(wanted) if wanted in ids else 0
+        there = sum(row.counted for row in self._rows)
+        found = sum(row.counted for row in self._shown)
+        count = f"{found:,} of {there:,} {self._noun}" if query else f"{there:,} {self._noun}"
         if self._loading:
             count = f"{count}, {self._loading}"
         self.query_one(".count", Static).update(Text(count))
+        self._stand()
+
+    def _stand(self) -> None:
+        row = self.current
+        if (row.id if row else None) != self._placed:
+            self._placed = row.id if row else None
+            self._extra = ()
+            if row is not None:
+                self.post_message(self.Moved(self, row))
         self._show_details()
 
-    def _line(self, row: PickerRow, width: int) -> Text:
+    def _columns(self, width: int) -> tuple[int, list[int]]:
+        """The name's width, and those of the facts that have room."""
+        rows = self._shown[:MATCHES_AT_MOST]
+        longest = max((len(row.name) for row in rows), default=0)
+        name = min(longest, max(16, width * 2 // 5))
+        room = width - name - 3 - max((len(row.badge) + 2 if row.badge else 0 for row in rows), default=0)
+        widths: list[int] = []
+        for number in range(max((len(row.facts) for row in rows), default=0)):
+            wide = max(len(row.facts[number]) for row in rows if len(row.facts) > number)
+            room -= wide + 2
+            if room < 0:
+                break
+            widths.append(wide)
+        return name, widths
+
+    def _line(self, row: PickerRow, width: int, name_width: int, columns: list[int]) -> Text:
         style = "dim" if row.dim else ""
-        name_width = min(34, max(16, width * 2 // 5))
         line = Text(no_wrap=True, style=style)
         if row.state is not None:
             colour = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
             line.append(GLYPHS.states[row.state], colour if colour.startswith("#") else "")
             line.append(" ")
         line.append(cut_middle(row.name, name_width).ljust(name_width))
-        room = width - line.cell_len - (len(row.badge) + 2 if row.badge else 0) - 1
-        for fact in row.facts:
-            cell = max(len(fact), 12) + 2
-            if cell > room:
-                break
-            line.append("  " + fact.ljust(cell - 2), "dim")
-            room -= cell
+        for fact, wide in zip(row.facts, columns, strict=False):
+            line.append("  " + fact.ljust(wide), "dim")
         if row.badge:
-            line.append(" " * max(1, room))
+            line.append(" " * max(2, width - line.cell_len - len(row.badge) - 1))
             line.append(row.badge, "bold")
         return line
 
     def _show_details(self) -> None:
         row = self.current
-        details = self.query_one(".details", Static)
-        details.display = bool(row and row.details)
-        details.update("\n".join(row.details) if row else "")
+        lines = (*row.details, *self._extra) if row else ()
+        details = self.query_one(".details")
+        details.display = bool(lines)
+        details.query_one(Static).update("\n".join(lines))
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Lay the columns anew."""
+        self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
+        self.call_after_refresh(self._lay)
+
+    def _lay(self) -> None:
         current = self.current
         self._fill(current.id if current else None)
 
     @on(Input.Changed)
     def _searched(self, event: Input.Changed) -> None:
         event.stop()
+        self.touched = True
         current = self.current
         self._fill(None if event.value else (current.id if current else None))
 
@@ -219,10 +292,8 @@ class Picker(Vertical):
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        self._show_details()
-        row = self.current
-        if row is not None:
-            self.post_message(self.Moved(self, row))
+        self.touched = True
+        self._stand()
 
     def choose_current(self) -> None:
         """Take the row under the cursor."""

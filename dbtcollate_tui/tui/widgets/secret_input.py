@@ -3,19 +3,18 @@
 from typing import Any
 
 from pydantic import SecretStr
-from textual import events
 from textual.message import Message
-from textual.widgets import Input
 
 from dbtcollate_tui.pasted import PastedSecret, clean_secret
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.tui.widgets.fields import LineInput
 
 
-class SecretInput(Input):
-    """An `Input` that masks, joins pasted lines, strips what was not meant, and never copies.
+class SecretInput(LineInput):
+    """A field that masks, joins pasted lines, strips what was not meant, and never copies.
 
     Textual's own paste keeps the first line alone, and its copy and cut would put the clear token on the
-    clipboard; both are replaced here. ``secret`` is the cleaned value.
+    clipboard; both are replaced here. ``secret`` is the cleaned value, ``removed`` what was taken off it.
     """
 
     class Cleaned(Message):
@@ -34,21 +33,30 @@ class SecretInput(Input):
     def __init__(self, placeholder: str = "", **arguments: Any) -> None:
         super().__init__(placeholder=placeholder, password=True, **arguments)
         self._removed: tuple[str, ...] = ()
+        self._pasted = ""
 
     @property
     def secret(self) -> SecretStr:
         """The cleaned secret; empty where nothing was entered."""
         return clean_secret(self.value).secret
 
-    def _on_paste(self, event: events.Paste) -> None:
-        pasted = clean_secret(event.text)
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """What was taken off the paste, or would be taken off what was typed."""
+        return self._removed if self.value == self._pasted else clean_secret(self.value).removed
+
+    def take_paste(self, text: str) -> None:
+        """Take a whole paste in place of the former value."""
+        self.put(clean_secret(text))
+
+    def put(self, pasted: PastedSecret) -> None:
+        """Fill the field with a secret; an empty one changes nothing."""
         redact.learn(pasted.secret)
-        self._removed = pasted.removed
         if pasted.length:
-            self.value = pasted.secret.get_secret_value()
+            self._pasted = pasted.secret.get_secret_value()
+            self._removed = pasted.removed
+            self.value = self._pasted
             self.cursor_position = len(self.value)
-        event.stop()
-        event.prevent_default()
         self.post_message(self.Cleaned(self, pasted))
 
     def action_copy(self) -> None:
@@ -59,11 +67,7 @@ class SecretInput(Input):
         """Clear the selection without copying it."""
         self.delete_selection()
 
-    def action_paste(self) -> None:
-        """Paste from the app's own clipboard through the same cleaning."""
-        self._on_paste(events.Paste(self.app.clipboard))
-
     def forget(self) -> None:
         """Empty the field."""
-        self.value = ""
+        self.value = self._pasted = ""
         self._removed = ()

@@ -1,0 +1,226 @@
+"""The guided setup: one question a screen, the chain lighting up above it."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer
+
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.base import load_draft
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.flow import RAIL, rail_number
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
+from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.screens.setup_steps.job import JobPane
+from dbtcollate_tui.tui.screens.setup_steps.lights import lights
+from dbtcollate_tui.tui.screens.setup_steps.options import OptionsPane
+from dbtcollate_tui.tui.screens.setup_steps.places import AccountPane, ProjectPane
+from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
+from dbtcollate_tui.tui.screens.setup_steps.review import ReviewPane
+from dbtcollate_tui.tui.screens.setup_steps.service import ServicePane
+from dbtcollate_tui.tui.screens.setup_steps.token import DbtTokenPane
+from dbtcollate_tui.tui.screens.setup_steps.token_side import TokenPane
+from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.step_rail import StepRail
+from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+
+PANES: dict[Step, type[StepPane]] = {
+    pane.step: pane
+    for pane in (
+        AddressPane,
+        DbtTokenPane,
+        AccountPane,
+        ProjectPane,
+        JobPane,
+        CollatePane,
+        ServicePane,
+        OptionsPane,
+        ReviewPane,
+    )
+}
+
+
+class SetupScreen(Screen[Profile | None]):
+    """Gives the saved profile, or ``None`` where the setup was left; its answers are kept then.
+
+    ``setup`` is a new one, one to edit a profile, or one with answers; the screen closes it at the end.
+    With ``offer_resume`` a draft that was left half-way is offered first.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("escape", "leave", "Leave"),
+    ]
+    DEFAULT_CSS = """
+    SetupScreen #below { height: 1fr; }
+    SetupScreen ContentSwitcher { width: 1fr; height: 1fr; }
+    SetupScreen StepRail { display: none; }
+    SetupScreen.-medium StepRail, SetupScreen.-wide StepRail, SetupScreen.-widest StepRail { display: block; }
+    """
+
+    def __init__(
+        self, setup: GuidedSetup, *, offer: DemoOffer | None = None, offer_resume: bool = True
+    ) -> None:
+        super().__init__()
+        self.context = SetupContext(setup, offer)
+        self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
+        self._shown: Step | None = None
+
+    @property
+    def setup(self) -> GuidedSetup:
+        """The setup without a screen."""
+        return self.context.setup
+
+    @property
+    def pane(self) -> StepPane | None:
+        """The question that stands."""
+        if self._shown is None:
+            return None
+        return self.query_one(f"#step-{self._shown.value}", StepPane)
+
+    def compose(self) -> ComposeResult:
+        """Title, chain, rail and question, keys."""
+        yield TitleBar(self.setup.editing or "new profile")
+        yield ChainBar()
+        with Horizontal(id="below"):
+            yield StepRail()
+            yield ContentSwitcher()
+        yield Footer(show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        """Ask the keyring at once, and offer what was left half-way."""
+        self.run_worker(self._ask_keyring(), group="keyring")
+        draft = load_draft(self.setup.services) if self._offer_resume else None
+        if draft is not None and draft.reached is not Step.ADDRESS:
+            self.app.push_screen(ResumeScreen(draft), self._resume_answered)
+        elif self.setup.editing:
+            self.run_worker(self._use_kept_tokens(), group="kept", exit_on_error=True)
+        else:
+            await self.show_step()
+
+    async def on_unmount(self) -> None:
+        """Close the clients; the draft stays."""
+        await self.setup.aclose()
+
+    async def _ask_keyring(self) -> None:
+        self.context.health = await self.setup.services.secrets.probe()
+        pane = self.pane
+        if isinstance(pane, TokenPane):
+            pane.say_kept()
+        elif isinstance(pane, ReviewPane):
+            pane.say_places()
+        self.refresh_bindings()
+
+    def _resume_answered(self, answer: str | None) -> None:
+        if answer == "resume":
+            self.run_worker(self._resume(), group="kept")
+        elif answer == "anew":
+            self.setup.discard()
+            self.run_worker(self.show_step(), group="kept")
+        else:
+            self.dismiss(None)
+
+    async def _resume(self) -> None:
+        draft = load_draft(self.setup.services)
+        if draft is not None:
+            self.setup.draft = draft
+        self.context.resumed = True
+        await self._use_kept_tokens()
+
+    async def _use_kept_tokens(self) -> None:
+        """Open with the tokens that are there already, and stand at the first open question."""
+        refused: ActionableError | None = None
+        try:
+            await self.setup.use_kept_tokens()
+        except ActionableError as error:
+            refused = error
+        editing = bool(self.setup.editing)
+        whole = self.setup.has_token("dbt_cloud") and self.setup.has_token("collate")
+        self.setup.step = Step.REVIEW if editing and whole else self.setup.first_open()
+        if self.setup.has_token("dbt_cloud"):
+            self.context.resumed = False
+        await self.show_step()
+        pane = self.pane
+        if refused is not None and pane is not None:
+            await pane.show_error(refused)
+
+    async def show_step(self) -> None:
+        """Show the question of the setup's step; its pane is made when it is first needed."""
+        step = self.setup.step
+        before = self.pane
+        if before is not None and before.step is not step:
+            before.leave()
+        switcher = self.query_one(ContentSwitcher)
+        pane_id = f"step-{step.value}"
+        if not self.query(f"#{pane_id}"):
+            await switcher.add_content(PANES[step](self.context))
+        self._shown = step
+        switcher.current = pane_id
+        pane = self.query_one(f"#{pane_id}", StepPane)
+        self.query_one(TitleBar).where = f"step {rail_number(step)} of {len(RAIL)}"
+        rail = self.query_one(StepRail)
+        rail.reached = self.setup.draft.reached
+        rail.step = step
+        await pane.enter()
+        self._light()
+
+    def _light(self) -> None:
+        pane = self.pane
+        if pane is not None:
+            self.query_one(ChainBar).view = lights(
+                self.context, pane.step, busy=pane.busy, failed=pane.failed
+            )
+        self.refresh_bindings()
+
+    @on(StepPane.Changed)
+    def _changed(self, event: StepPane.Changed) -> None:
+        event.stop()
+        self._light()
+
+    @on(StepPane.Answered)
+    async def _answered(self, event: StepPane.Answered) -> None:
+        event.stop()
+        if isinstance(event, ReviewPane.Saved):
+            self.dismiss(event.profile)
+        else:
+            await self.show_step()
+
+    @on(StepPane.Wanted)
+    async def _wanted(self, event: StepPane.Wanted) -> None:
+        event.stop()
+        await self.go_to(event.step)
+
+    @on(StepRail.Chosen)
+    async def _rail_chosen(self, event: StepRail.Chosen) -> None:
+        await self.go_to(event.step)
+
+    async def go_to(self, step: Step) -> None:
+        """Go to a question that was reached before."""
+        self.setup.go_to(step)
+        await self.show_step()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """At the first question esc leaves."""
+        if action in ("back", "leave"):
+            return (self._shown in (None, Step.ADDRESS)) is (action == "leave")
+        return True
+
+    async def action_back(self) -> None:
+        """Go back one question; the answers stay."""
+        pane = self.pane
+        if pane is not None and not pane.back_inside():
+            self.setup.back()
+            await self.show_step()
+
+    def action_leave(self) -> None:
+        """Leave the setup; its answers are kept for the next time."""
+        self.dismiss(None)

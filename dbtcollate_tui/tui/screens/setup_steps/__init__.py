@@ -1,0 +1,1 @@
+"""One small pane per question of the guided setup."""

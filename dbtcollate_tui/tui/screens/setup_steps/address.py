@@ -1,0 +1,93 @@
+"""The first question: any dbt Cloud page's address, or nothing."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from dbtcollate_tui.dbt_cloud.addresses import read_address
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.widgets.fields import LineInput
+
+
+def address_words(text: str) -> str:
+    """What an address says, in words; empty where it says nothing yet."""
+    if not text.strip():
+        return ""
+    try:
+        address = read_address(text)
+    except ActionableError:
+        return ""
+    if address.base_url is None:
+        return "dbt's common log-in page: every shared region will be asked."
+    parts = [f"{address.host}{f' ({address.region})' if address.region else ''}"]
+    for name, value in (
+        ("account", address.account_id),
+        ("project", address.project_id),
+        ("job", address.job_id),
+        ("run", address.run_id),
+    ):
+        if value is not None:
+            parts.append(f"{name} {value}")
+    return ", ".join(parts)
+
+
+class AddressPane(StepPane):
+    """An empty answer is fine: the shared regions are asked then."""
+
+    step = Step.ADDRESS
+    question = "The address of any dbt Cloud page"
+
+    def __init__(self, context: SetupContext) -> None:
+        super().__init__(context)
+        offer = context.offer
+        sample = offer.answers.dbt_cloud_address if offer is not None else ""
+        self._initial = self.setup.draft.address_text or sample
+
+    def fields(self) -> Iterable[Widget]:
+        """The address, what it says, why it helps."""
+        yield LineInput(self._initial, placeholder="https://…", id="address")
+        yield Static(id="says", markup=False)
+        hint = (
+            "Copied from the browser's address bar: a job's page answers region, account, project and job.\n"
+            "Left empty, cloud.getdbt.com, emea.dbt.com and au.dbt.com are asked for the token."
+        )
+        if self.context.offer is not None:
+            hint = "This is the address of the sandbox on this machine. No other host is asked.\n" + hint
+        yield Static(hint, classes="hint", markup=False)
+
+    def first_field(self) -> Widget | None:
+        """The address."""
+        return self.query_one("#address", LineInput)
+
+    def on_mount(self) -> None:
+        """Say at once what the address says."""
+        self._say(self._initial)
+
+    @on(Input.Changed, "#address")
+    def _changed(self, event: Input.Changed) -> None:
+        self.clear_error()
+        self._say(event.value)
+
+    def _say(self, text: str) -> None:
+        self.query_one("#says", Static).update(address_words(text))
+
+    def action_go_on(self) -> None:
+        """Take the address."""
+        self.begin(self._take)
+
+    async def _take(self) -> None:
+        self.setup.set_address(self.query_one("#address", LineInput).value)
+        await self.go_on()
+
+    def set_field(self, name: str, value: str) -> bool:
+        """An address that a cure proposes."""
+        if name != "base_url":
+            return False
+        self.query_one("#address", LineInput).value = value
+        self.action_go_on()
+        return True

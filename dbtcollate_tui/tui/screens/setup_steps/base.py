@@ -1,0 +1,280 @@
+"""What every pane of the setup does: one question, its work, its error card, going on and back."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.fields import EDITING_KEYS, LineInput
+from dbtcollate_tui.tui.widgets.status_lines import StatusLines
+
+STEP_WORDS = {
+    "token": Step.DBT_TOKEN,
+    "dbt_cloud_token": Step.DBT_TOKEN,
+    "collate_token": Step.COLLATE,
+    "run": Step.JOB,
+}
+"""Names that cures use for a step beside the step's own."""
+
+Work = Callable[[], Awaitable[None]]
+
+
+def step_of(value: str) -> Step | None:
+    """The step that a cure names; ``None`` for what is no step of the setup."""
+    if value in STEP_WORDS:
+        return STEP_WORDS[value]
+    return Step(value) if value in tuple(Step) else None
+
+
+class StepPane(VerticalScroll, can_focus=False):
+    """One question. Subclasses yield their fields in `fields` and answer in `action_go_on`.
+
+    Work runs in the pane's own worker group and ends when the pane is left. An `ActionableError` of it
+    becomes the card, where it happened.
+    """
+
+    step: ClassVar[Step]
+    question: ClassVar[str]
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Go on", priority=True),
+        Binding("r", "again", "Try again"),
+        Binding("ctrl+r", "again", "Try again"),
+    ]
+    DEFAULT_CSS = """
+    StepPane { padding: 0 2; height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    StepPane .question { text-style: bold; height: auto; }
+    StepPane .hint { color: $text-muted; height: auto; }
+    StepPane .cleared { color: $warning; height: auto; display: none; }
+    StepPane .cleared.-shown { display: block; }
+    StepPane Static { width: 1fr; }
+    """
+
+    class Answered(Message):
+        """The question is answered, and the setup has gone on to its next one."""
+
+    class Changed(Message):
+        """Something that the chain shows has changed."""
+
+    class Wanted(Message):
+        """A cure leads to another step."""
+
+        def __init__(self, step: Step) -> None:
+            super().__init__()
+            self.step = step
+
+    def __init__(self, context: SetupContext) -> None:
+        super().__init__(id=f"step-{self.step.value}")
+        self.context = context
+        self.busy = False
+        self._work: Work | None = None
+        self._turn = 0
+
+    @property
+    def setup(self) -> GuidedSetup:
+        """The setup without a screen."""
+        return self.context.setup
+
+    @property
+    def failed(self) -> bool:
+        """Whether a card stands."""
+        return self.query_one(ErrorCard).error is not None
+
+    def compose(self) -> ComposeResult:
+        """Question, fields, what is going on, the card."""
+        yield Static(self.question, classes="question", markup=False)
+        yield Static(classes="cleared", markup=False)
+        yield from self.fields()
+        yield StatusLines(id="status")
+        yield ErrorCard()
+
+    def fields(self) -> Iterable[Widget]:
+        """The widgets that answer the question."""
+        raise NotImplementedError
+
+    def first_field(self) -> Widget | None:
+        """What gets the focus when the pane is entered."""
+        return None
+
+    def typing_field(self) -> LineInput | None:
+        """Where typing and pasting go that happens elsewhere on the pane."""
+        field = self.first_field()
+        return field if isinstance(field, LineInput) else None
+
+    @property
+    def status(self) -> StatusLines:
+        """What is being waited for, or what was found."""
+        return self.query_one("#status", StatusLines)
+
+    async def enter(self) -> None:
+        """The pane is shown, for the first time or again."""
+        self.say_cleared()
+        self.focus_field()
+
+    def leave(self) -> None:
+        """The pane is left: end its work."""
+        self._turn += 1
+        self.busy = False
+        self.workers.cancel_node(self)
+        if self._is_waiting():
+            self.status.clear()
+
+    def _is_waiting(self) -> bool:
+        return any(line.since for line in self.status.lines)
+
+    def focus_field(self) -> None:
+        """Put the cursor where one types."""
+        field = self.first_field()
+        if field is not None:
+            field.focus()
+
+    def say_cleared(self) -> None:
+        """Say what the last answer made void, and what the servers' answers give to know."""
+        words = "\n".join(text for text in (self.setup.cleared, *self.setup.notes) if text)
+        self.setup.cleared = ""
+        self.setup.notes.clear()
+        line = self.query_one(".cleared", Static)
+        line.update(words)
+        line.set_class(bool(words), "-shown")
+
+    def begin(self, work: Work, waiting: str = "") -> None:
+        """Do this in the background; ``r`` does it again after an error."""
+        self._work = work
+        self._turn += 1
+        if self.failed:
+            self.query_one(ErrorCard).clear()
+            self.focus_field()
+        self.remove_class("-failed")
+        if waiting:
+            self.status.waiting(waiting)
+        self.busy = True
+        self.run_worker(self._guarded(work, self._turn), group="work", exclusive=True)
+        self.post_message(self.Changed())
+
+    async def _guarded(self, work: Work, turn: int) -> None:
+        try:
+            await work()
+        except ActionableError as error:
+            if turn == self._turn:
+                if self._is_waiting():
+                    self.status.clear()
+                await self.show_error(error)
+        finally:
+            if turn == self._turn:
+                self.busy = False
+                self.post_message(self.Changed())
+
+    async def show_error(self, error: ActionableError) -> None:
+        """Let the error's card stand on the pane, its keys ready."""
+        card = self.query_one(ErrorCard)
+        self.add_class("-failed")
+        await card.show(error)
+        if not card.focus_cures():
+            self.focus_field()
+        self.post_message(self.Changed())
+
+    async def go_on(self) -> None:
+        """To be called last in a work: go on to the next question."""
+        await self.setup.advance()
+        self.status.clear()
+        self.post_message(self.Answered())
+
+    def back_inside(self) -> bool:
+        """Whether going back was within the pane, and is done."""
+        return False
+
+    def action_go_on(self) -> None:
+        """Answer with what the fields hold."""
+        raise NotImplementedError
+
+    def action_again(self) -> None:
+        """Do the failed work again."""
+        if self._work is not None:
+            self.begin(self._work, "Trying again")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        if action == "again":
+            return self.failed and self._work is not None
+        if action == "go_on":
+            return not self.busy and not isinstance(self.screen.focused, Button)
+        return True
+
+    def set_field(self, name: str, value: str) -> bool:
+        """Carry out a ``set_field`` cure; false where the pane has no such field."""
+        return False
+
+    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
+        """Carry out a cure."""
+        message.stop()
+        self.cure(message.cure)
+
+    def cure(self, cure: Cure) -> None:
+        """Carry out a cure here, or ask for another step."""
+        if cure.kind in ("retry", "rerun_check"):
+            self.action_again()
+        elif cure.kind == "open_url":
+            self.app.open_url(cure.value)
+        elif cure.kind == "copy":
+            copy_text(self, cure.value, cure.label)
+        elif cure.kind == "set_field":
+            name, _, value = cure.value.partition("=")
+            if not self.set_field(name, value):
+                self.notify(cure.label, timeout=6)
+        elif cure.kind == "go_to_step":
+            step = step_of(cure.value)
+            if step is None or step is self.step:
+                self.answer_anew()
+            else:
+                self.post_message(self.Wanted(step))
+
+    def answer_anew(self) -> None:
+        """Take the card away and let the field be filled in again."""
+        self.clear_error()
+        field = self.first_field()
+        if isinstance(field, Input):
+            field.select_all()
+        self.focus_field()
+
+    def clear_error(self) -> None:
+        """The error is cured, or its cause is being changed."""
+        if self.failed:
+            self.query_one(ErrorCard).clear()
+            self.remove_class("-failed")
+            self.post_message(self.Changed())
+
+    def on_key(self, event: events.Key) -> None:
+        """Cures by their keys; what else is typed goes into the field."""
+        focused = self.screen.focused
+        if isinstance(focused, Input):
+            return
+        card = self.query_one(ErrorCard)
+        if card.error is not None and card.press(event.key):
+            event.stop()
+            return
+        field = self.typing_field()
+        if field is None or field.disabled or event.key in self.screen.active_bindings:
+            return
+        if event.is_printable or event.key in EDITING_KEYS:
+            event.stop()
+            field.take_key(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste beside the field goes into it."""
+        field = self.typing_field()
+        if field is not None and not field.disabled:
+            event.stop()
+            field.focus()
+            field.take_paste(event.text)

@@ -1,0 +1,44 @@
+"""What the panes of one setup share."""
+
+from dataclasses import dataclass
+
+from dbtcollate_tui.settings.secrets import KeyringHealth, Side, ways_of_keeping
+from dbtcollate_tui.setup.dbt_side import RunPreview
+from dbtcollate_tui.setup.guided import GuidedSetup, Where
+from dbtcollate_tui.sync.scoring import ServiceScore
+from dbtcollate_tui.tui.offer import DemoOffer
+
+
+@dataclass(slots=True)
+class SetupContext:
+    """The setup itself, the demo's offer, the keyring's health, and what the chosen answers led to.
+
+    ``where`` is where the person wants the tokens kept; ``None`` takes the first way that works.
+    """
+
+    setup: GuidedSetup
+    offer: DemoOffer | None = None
+    health: KeyringHealth | None = None
+    where: Where | None = None
+    preview: RunPreview | None = None
+    score: ServiceScore | None = None
+    resumed: bool = False
+
+    @property
+    def keeping(self) -> Where:
+        """Where the tokens will be kept."""
+        usable = self.health is not None and self.health.usable
+        if self.where is None:
+            return "keyring" if usable else "session"
+        return self.where if usable else "session"
+
+    def keeping_words(self, side: Side) -> str:
+        """One sentence on where the token will be kept, and why not in the keyring."""
+        if self.health is None:
+            return "Asking the keyring whether it keeps a token."
+        if self.keeping == "keyring":
+            return self.health.as_sentence()
+        session = next(way for way in ways_of_keeping(self.health, side) if way.where == "session")
+        if self.health.usable:
+            return f"{session.label}. {session.detail}"
+        return f"{self.health.as_sentence()} {session.label}: {session.detail[0].lower()}{session.detail[1:]}"

@@ -1,0 +1,167 @@
+"""Which job describes production: the best one marked, the run that it leads to shown."""
+
+import time
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.words import ago
+from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.setup.dbt_side import RunPreview
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.rows import JobList, JobRow
+from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.screens.setup_steps.picking import ANY, PickPane
+from dbtcollate_tui.tui.widgets.picker import PickerRow
+
+REFILL_SECONDS = 0.2
+"""The list is filled anew no more often than this while pages come in."""
+PREVIEW_SECONDS = 0.15
+"""A run is looked up once the cursor rests so long."""
+FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
+ON_WITHOUT_RUN = Cure("set_field", "Go on without a run", "without_run=yes")
+
+
+def preview_lines(preview: RunPreview) -> tuple[str, ...]:
+    """The run in words: which one and why, its files, what to know about it."""
+    good, bad = GLYPHS.states[CheckState.PASS], GLYPHS.states[CheckState.FAIL]
+    lines: list[str] = []
+    choice = preview.choice
+    if choice is not None:
+        run = choice.run
+        when = ago(run.finished_at or run.created_at, datetime.now(UTC))
+        lines.append(f"run #{run.id}, {run.outcome}{f' {when}' if when else ''}: {choice.reason}")
+        if preview.error is None:
+            names = {name.rsplit("/", 1)[-1] for name in preview.artifacts}
+            files = [f"{good if name in names else bad} {word}" for name, word in FILES]
+            lines.append("  ".join(files))
+        lines.extend(f"{'! ' if note.level == 'warn' else ''}{note.text}" for note in choice.notes)
+    if preview.error is not None:
+        lines.append(f"{bad} {preview.error.title}")
+    return tuple(lines)
+
+
+def job_row(row: JobRow) -> PickerRow:
+    """A job as a row of the list."""
+    return PickerRow(
+        str(row.id),
+        row.job.name,
+        row.facts,
+        badge=row.badge,
+        state=row.last_state if row.last_state is not None else CheckState.WAITING,
+        dim=row.poor,
+        details=row.details,
+        words=" ".join((row.environment, *row.job.commands)),
+    )
+
+
+class JobPane(PickPane):
+    """The jobs as their pages come, and any job of the project."""
+
+    step = Step.JOB
+    question = "Which job describes production?"
+    noun = "jobs"
+    reading = "Reading jobs"
+
+    def __init__(self, context: SetupContext) -> None:
+        super().__init__(context)
+        self._without_run = False
+
+    async def enter(self) -> None:
+        """Read the jobs."""
+        self._without_run = False
+        await super().enter()
+
+    async def read(self) -> None:
+        """Fill the list as pages come."""
+        filled = 0.0
+        async with aclosing(self.setup.iter_jobs()) as lists:
+            async for listed in lists:
+                if listed.complete or time.monotonic() - filled > REFILL_SECONDS:
+                    self._fill(listed)
+                    filled = time.monotonic()
+                    self.status.clear()
+        self.refresh_bindings()
+
+    def _fill(self, listed: JobList) -> None:
+        draft = self.setup.draft
+        chosen = ANY if draft.any_job else None
+        if draft.job_id is not None:
+            chosen = str(draft.job_id)
+        elif chosen is None and listed.proposed is not None:
+            chosen = str(listed.proposed.id)
+        where = "this project" if draft.project_id is not None else "any project"
+        rows = [job_row(row) for row in listed.rows]
+        rows.append(
+            PickerRow(
+                ANY,
+                f"any job of {where}",
+                ("the newest run wins",),
+                state=CheckState.SKIPPED,
+                details=(
+                    "The guide's empty job filter: whichever job ran last is taken, CI jobs too.",
+                    "Fits where several jobs build the project together.",
+                ),
+                words="all",
+                counted=False,
+            )
+        )
+        self.picker.set_rows(rows, chosen=chosen, loading="" if listed.complete else "reading more")
+
+    def moved(self, row: PickerRow) -> None:
+        """Look up the run that the row leads to."""
+        self.workers.cancel_group(self, "preview")
+        if row.id != ANY:
+            self.set_timer(PREVIEW_SECONDS, lambda: self._preview_if_still(row))
+
+    def _preview_if_still(self, row: PickerRow) -> None:
+        current = self.picker.current
+        if self.display and current is not None and current.id == row.id:
+            self.run_worker(self._preview(row), group="preview", exclusive=True)
+
+    async def _preview(self, row: PickerRow) -> None:
+        try:
+            lines = preview_lines(await self.setup.run_preview(int(row.id)))
+        except ActionableError as error:
+            lines = (f"{GLYPHS.states[CheckState.FAIL]} {error.title}",)
+        current = self.picker.current
+        if current is not None and current.id == row.id:
+            self.picker.set_extra(lines)
+
+    async def take(self, row: PickerRow) -> None:
+        """Take the job and look up its run; without one the card says what to do."""
+        self.status.waiting("Reading the newest run")
+        await self.setup.choose_job(None if row.id == ANY else int(row.id))
+        preview = await self.setup.run_preview()
+        self.context.preview = preview
+        if preview.choice is None and preview.error is not None and not self._without_run:
+            error = preview.error
+            raise ActionableError(
+                error.title,
+                causes=error.causes,
+                evidence=error.evidence,
+                cures=(*error.cures, ON_WITHOUT_RUN),
+            )
+        await self.go_on()
+
+    def set_field(self, name: str, value: str) -> bool:
+        """Another rule for the run, or none needed."""
+        if name == "run_rule":
+            self.setup.set_run_rule(
+                "newest_completed" if value == "newest_completed" else "newest_successful"
+            )
+        elif name == "without_run":
+            self._without_run = True
+        else:
+            return False
+        if self._work is not None:
+            self.begin(self._work, self.reading)
+        return True
+
+    def page(self, row: PickerRow) -> str:
+        """The job's page in dbt Cloud."""
+        draft = self.setup.draft
+        if row.id == ANY or draft.project_id is None:
+            return ""
+        return f"{draft.dbt_base_url}/deploy/{draft.account_id}/projects/{draft.project_id}/jobs/{row.id}"

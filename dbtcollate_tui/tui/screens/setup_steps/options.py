@@ -1,0 +1,204 @@
+"""What a sync may change, which run it takes, and when Collate runs it by itself."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import ValidationError
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, RadioButton, RadioSet, Static
+
+from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron
+from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.settings.model import PipelineSettings, SyncOptions
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.widgets.fields import LineInput
+from dbtcollate_tui.tui.widgets.toggles import Choice, Switch
+
+SWITCHES: tuple[tuple[str, str], ...] = (
+    ("update_descriptions", "Descriptions: dbt's replace Collate's (off: only empty ones are filled)"),
+    ("update_owners", "Owners: dbt's owners, where Collate knows them"),
+    ("include_tags", "Tags: added, none removed"),
+    ("include_tests", "Tests and their results"),
+    ("include_lineage", "Lineage between the tables"),
+)
+"""The options of `SyncOptions` that the guide has as switches, with what each does."""
+
+
+class FieldRow(Horizontal):
+    """A word and its field on one line."""
+
+    def __init__(self, word: str, field: Widget) -> None:
+        super().__init__(Static(word, markup=False), field, classes="row")
+
+
+class OptionsPane(StepPane):
+    """Sensible as it stands: enter goes on."""
+
+    step = Step.OPTIONS
+    question = "What a sync may change in Collate"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Go on", priority=True),
+        Binding("down", "app.focus_next", "Choose", key_display="↑↓"),
+        Binding("up", "app.focus_previous", "Choose", show=False),
+    ]
+    DEFAULT_CSS = """
+    OptionsPane Checkbox, OptionsPane RadioSet, OptionsPane RadioButton {
+        border: none; padding: 0; height: auto; background: transparent; width: 1fr;
+    }
+    OptionsPane RadioButton { height: 1; }
+    OptionsPane .row { height: 1; }
+    OptionsPane .row Checkbox { width: auto; }
+    OptionsPane .row Static { width: auto; padding: 0 1 0 4; color: $text-muted; }
+    OptionsPane .row Input { width: 1fr; max-width: 32; background: $surface; }
+    OptionsPane .head { text-style: bold; height: auto; }
+    OptionsPane #cron { display: none; }
+    OptionsPane.-own #cron { display: block; }
+    """
+
+    def __init__(self, context: SetupContext) -> None:
+        super().__init__(context)
+        self._proposal: ScheduleProposal | None = None
+        self._proposed_for: tuple[object, ...] | None = None
+
+    def fields(self) -> Iterable[Widget]:
+        """Switches, the classification's name, the run rule, the schedule."""
+        yield Static("space changes a line, tab goes to the next group", classes="hint", markup=False)
+        options, draft = self.setup.draft.options, self.setup.draft
+        for name, label in SWITCHES:
+            yield Switch(label, getattr(options, name), id=name, compact=True)
+            if name == "include_tags":
+                with_name = LineInput(options.classification, id="classification", compact=True)
+                yield FieldRow("in the classification", with_name)
+        yield Static("Which run is taken", classes="head", markup=False)
+        newest = draft.run_rule == "newest_successful"
+        yield RadioSet(
+            Choice("the newest successful one, as the guide says", newest, id="newest_successful"),
+            Choice("the newest completed one, failed or not", not newest, id="newest_completed"),
+            id="rule",
+            compact=True,
+        )
+        yield Static("When Collate syncs by itself", classes="head", markup=False)
+        yield Static(id="why", classes="hint", markup=False)
+        yield RadioSet(
+            Choice("as proposed", id="proposed"),
+            Choice("never: syncs are started by hand or by a script", id="by-hand"),
+            Choice("by another cron expression, in UTC", id="own"),
+            id="schedule",
+            compact=True,
+        )
+        yield LineInput(placeholder="minute hour day month weekday", id="cron", compact=True)
+
+    def first_field(self) -> Widget | None:
+        """The first switch."""
+        return self.query_one("#update_descriptions", Checkbox)
+
+    def typing_field(self) -> LineInput | None:
+        """None: letters are not for a switch."""
+        return None
+
+    async def enter(self) -> None:
+        """Propose a schedule for the job that is chosen now."""
+        await super().enter()
+        draft = self.setup.draft
+        key = (draft.account_id, draft.job_id, draft.collate_base_url)
+        if key != self._proposed_for:
+            self._proposed_for = key
+            self.begin(self._propose, "Reading the job's schedule")
+
+    async def _propose(self) -> None:
+        facts = self.setup.collate_facts
+        available = facts is None or facts.pipeline_service.available
+        self.query_one("#schedule", RadioSet).disabled = not available
+        why = self.query_one("#why", Static)
+        if not available:
+            why.update("This Collate has no pipeline service: syncs run from here, or by cron.")
+            self._press("by-hand")
+            self.status.clear()
+            return
+        try:
+            self._proposal = await self.setup.schedule_proposal()
+        except ActionableError as error:
+            self._proposal = None
+            why.update(f"The job's schedule is not known: {error.title}.")
+        self.status.clear()
+        proposal, kept = self._proposal, self.setup.draft.pipeline.schedule
+        if proposal is not None:
+            label = f"{proposal.words}, {proposal.cron} (UTC)"
+            self.query_one("#proposed", RadioButton).label = label
+            why.update(proposal.reason)
+        if kept is not None and (proposal is None or kept != proposal.cron):
+            self.query_one("#cron", LineInput).value = kept
+            self._press("own")
+        else:
+            self._press("proposed" if proposal is not None else "by-hand")
+
+    def _press(self, name: str) -> None:
+        self.query_one(f"#{name}", RadioButton).value = True
+
+    @on(RadioSet.Changed, "#schedule")
+    def _schedule_changed(self, event: RadioSet.Changed) -> None:
+        own = event.pressed.id == "own"
+        self.set_class(own, "-own")
+        if own and event.radio_set.has_focus:
+            self.query_one("#cron", LineInput).focus()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self.clear_error()
+
+    def options(self) -> SyncOptions:
+        """The switches and the name; raises `UsageError` for a name that none can be."""
+        held = self.setup.draft.options.model_dump()
+        held |= {name: self.query_one(f"#{name}", Checkbox).value for name, _ in SWITCHES}
+        held["classification"] = self.query_one("#classification", LineInput).value
+        try:
+            return SyncOptions.model_validate(held)
+        except ValidationError as error:
+            raise _wrong("The classification's name", error, "classification=dbtTags") from None
+
+    def pipeline(self) -> PipelineSettings:
+        """The schedule; raises `UsageError` for a wrong cron expression."""
+        pressed = self.query_one("#schedule", RadioSet).pressed_button
+        chosen = pressed.id if pressed is not None else "by-hand"
+        schedule: str | None = None
+        if chosen == "proposed" and self._proposal is not None:
+            schedule = self._proposal.cron
+        elif chosen == "own":
+            schedule = check_cron(self.query_one("#cron", LineInput).value)
+        held = self.setup.draft.pipeline.model_dump() | {"schedule": schedule}
+        try:
+            return PipelineSettings.model_validate(held)
+        except ValidationError as error:
+            raise _wrong("The schedule", error, "schedule=0 * * * *") from None
+
+    def action_go_on(self) -> None:
+        """Take the options."""
+        self.begin(self._take)
+
+    async def _take(self) -> None:
+        self.setup.set_options(self.options())
+        self.setup.set_pipeline(self.pipeline())
+        pressed = self.query_one("#rule", RadioSet).pressed_button
+        completed = pressed is not None and pressed.id == "newest_completed"
+        self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
+        await self.go_on()
+
+    def set_field(self, name: str, value: str) -> bool:
+        """A name or a schedule that a cure proposes."""
+        target = {"classification": "#classification", "schedule": "#cron"}.get(name)
+        if target is None:
+            return False
+        field = self.query_one(target, LineInput)
+        field.value = value
+        field.focus()
+        return True
+
+
+def _wrong(what: str, error: ValidationError, field: str) -> UsageError:
+    reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    return UsageError(f"{what} {reason}", cures=[Cure("set_field", f"Use {field.partition('=')[2]}", field)])

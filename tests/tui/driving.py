@@ -1,0 +1,107 @@
+"""Driving the app: the sandbox behind it, waiting for what the screen shows, what is drawn."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.services import SampleAnswers, Services
+from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.screens.setup import SetupScreen
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+
+SERVICE = "shop_warehouse"
+SMALL = (80, 24)
+LARGE = (140, 40)
+
+
+def offer_of(sandbox: Sandbox, address: str = "") -> DemoOffer:
+    """What the demo offers; the address of the sandbox, or one of its pages."""
+    answers = SampleAnswers(address or sandbox.dbt_cloud_url, sandbox.collate_url, sandbox.job_id, SERVICE)
+    return DemoOffer(answers, sandbox.dbt_cloud_token, sandbox.collate_token)
+
+
+class Driver:
+    """The app with one setup screen on it; ``saved`` is what the screen gave."""
+
+    def __init__(self, pilot: Pilot[ExitCode], screen: SetupScreen) -> None:
+        self.pilot = pilot
+        self.screen = screen
+        self.saved: list[Profile | None] = []
+
+    @property
+    def app(self) -> DbtCollateApp:
+        app = self.pilot.app
+        assert isinstance(app, DbtCollateApp)
+        return app
+
+    @property
+    def top(self) -> Screen[object]:
+        return self.app.screen
+
+    @property
+    def pane(self) -> StepPane:
+        pane = self.screen.pane
+        assert pane is not None
+        return pane
+
+    @property
+    def step(self) -> str:
+        return self.pane.step.value if self.screen.pane is not None else ""
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def until(self, ready: Callable[[], object], what: str) -> None:
+        """Wait until it is so; the app's own events decide, no time does."""
+        for _ in range(600):
+            if ready():
+                await self.pilot.pause()
+                return
+            await self.pilot.pause(0.02)
+        raise AssertionError(f"never came: {what}\n{self.drawn()}")
+
+    async def at(self, step: str) -> None:
+        """Wait until the question stands and nothing is at work."""
+        await self.until(lambda: self.step == step and not self.pane.busy, f"step {step}")
+
+    async def failed(self) -> None:
+        """Wait for the card."""
+        await self.until(lambda: self.pane.failed and not self.pane.busy, "a card")
+
+    def drawn(self) -> str:
+        """The screen as text."""
+        size = self.app.size
+        return "\n".join(
+            "".join(segment.text for segment in strip) for strip in self.top._compositor.render_strips(size)
+        )
+
+    def footer(self) -> dict[str, str]:
+        """The footer's keys with their labels."""
+        return {key.key: key.description for key in self.top.query_one(Footer).query(FooterKey)}
+
+
+@asynccontextmanager
+async def driving(
+    setup: GuidedSetup,
+    *,
+    offer: DemoOffer | None = None,
+    size: tuple[int, int] = SMALL,
+    services: Services | None = None,
+) -> AsyncIterator[Driver]:
+    """The app, its setup screen open."""
+    app = DbtCollateApp(services or setup.services, animation=False)
+    async with app.run_test(size=size) as pilot:
+        screen = SetupScreen(setup, offer=offer)
+        driver = Driver(pilot, screen)
+        await app.push_screen(screen, driver.saved.append)
+        await pilot.pause()
+        yield driver

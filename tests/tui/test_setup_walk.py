@@ -1,0 +1,47 @@
+"""The whole setup by keyboard, from the address to the saved profile."""
+
+import pytest
+
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.services import Services
+from tests.tui.driving import LARGE, SERVICE, SMALL, driving, offer_of
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_the_demo_is_walked_with_enter_and_the_sample_tokens(size: tuple[int, int]) -> None:
+    services = Services()
+    async with (
+        Sandbox() as sandbox,
+        driving(GuidedSetup(services), offer=offer_of(sandbox), size=size) as driver,
+    ):
+        await driver.at("address")
+        assert "step 1 of 7" in driver.drawn()
+        await driver.press("enter")
+        await driver.at("dbt_token")
+        await driver.press("s")
+        await driver.at("project")
+        await driver.press(*"shop", "enter")
+        await driver.at("job")
+        await driver.until(lambda: "newest successful run" in driver.drawn(), "the run's preview")
+        await driver.press("enter")
+        await driver.at("collate")
+        await driver.press("s")
+        await driver.until(lambda: "OpenMetadata 2.0.7" in driver.drawn(), "Collate's facts")
+        await driver.press("enter")
+        await driver.at("service")
+        assert "25 of 26 nodes" in driver.drawn()
+        await driver.press("enter")
+        await driver.at("options")
+        await driver.press("enter")
+        await driver.at("review")
+        assert f"#{sandbox.job_id}" in driver.drawn()
+        await driver.press("enter")
+        await driver.until(lambda: driver.saved, "the saved profile")
+        profile = driver.saved[0]
+        assert profile is not None
+        assert (profile.dbt_cloud.job_id, profile.collate.service) == (sandbox.job_id, SERVICE)
+        assert services.profiles.load("demo") == profile
+        kept = await services.secrets.get("demo", "dbt_cloud")
+        assert kept is not None
+        assert (kept.origin, kept.secret) == ("keyring", sandbox.dbt_cloud_token)
