@@ -76,7 +76,7 @@ def dbtcollate(context: click.Context, profile: str | None, no_animation: bool) 
 
 @dbtcollate.command(epilog=EXIT_CODES)
 @click.option("--headless", is_flag=True, help="Without the app: the same steps with the sample answers.")
-@click.option("--scenario", default="healthy", show_default=True, help="What is wrong in the sandbox.")
+@click.option("--scenario", default="", show_default=True, help="What is wrong in the sandbox.")
 @click.option(
     "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
 )
@@ -103,7 +103,7 @@ def demo(
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--scenario", default="healthy", show_default=True, help="What is wrong in the sandbox.")
+@click.option("--scenario", default="", show_default=True, help="What is wrong in the sandbox.")
 @click.option(
     "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
 )

@@ -1,6 +1,6 @@
 """Plain lines for a terminal without the app, a log, a screen reader: no colour, no cursor movement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
@@ -19,6 +19,8 @@ WORDS = {
 }
 PROOF_WORDS = {"ok": "ok", "warn": "WARN", "failed": "FAIL", "skipped": "skip"}
 TEXT_AT_MOST = 90
+LISTED_AT_MOST = 5
+"""Exceptions of one row; `--json` has all of them."""
 PROGRESS_STEPS = 10
 
 
@@ -57,8 +59,7 @@ class PlainRenderer:
             self.say(f"        {'Cause':9} {cause}")
         for item in result.evidence:
             self.say(f"        {'Evidence':9} {item}")
-        for item in result.exceptions[:TEXT_AT_MOST]:
-            self.say(f"        {'-':9} {item}")
+        self._list(result.exceptions)
         for cure in result.cures:
             place = f"  {cure.value}" if cure.kind == "open_url" else ""
             self.say(f"        {'Cure':9} {cure.label}{place}")
@@ -150,16 +151,22 @@ class PlainRenderer:
         self.say("Read back from Collate:")
         for row in proof.rows:
             self.say(f"  {PROOF_WORDS[row.state]:4}  {row.title:28} {row.summary}".rstrip())
-            for item in row.exceptions:
-                self.say(f"        - {item.target}: expected {item.expected}, found {item.found}")
+            self._list(
+                [f"{item.target}: expected {item.expected}, found {item.found}" for item in row.exceptions]
+            )
+
+    def _list(self, lines: Sequence[str]) -> None:
+        for line in lines[:LISTED_AT_MOST]:
+            self.say(f"        - {line}")
+        if len(lines) > LISTED_AT_MOST:
+            self.say(f"        - and {len(lines) - LISTED_AT_MOST} more")
 
     def _progress(self, event: events.Progress) -> None:
         if not event.total:
             return
-        key = f"{event.phase}:{event.text}"
         tenth = event.done * PROGRESS_STEPS // event.total
-        if self._tenth.get(key) != tenth:
-            self._tenth[key] = tenth
+        if self._tenth.get(event.phase) != tenth:
+            self._tenth[event.phase] = tenth
             what = f"  {event.text}" if event.text else ""
             self.say(f"{_clock(event)}  {event.phase:9}  {event.done} of {event.total} {event.unit}{what}")
 

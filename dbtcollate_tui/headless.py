@@ -1,0 +1,236 @@
+"""The commands without the app: each loads a profile, runs what the screens run, and gives an exit code."""
+
+import asyncio
+import getpass
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.checks.runner import run_checks
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.render.ndjson import NdjsonRenderer
+from dbtcollate_tui.render.plain import PlainRenderer
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.changes import Plan
+from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.sync.journal import last_summary
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.cli import Common
+
+Renderer = PlainRenderer | NdjsonRenderer
+ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
+
+
+def renderer(as_json: bool, *, verbose: bool = False) -> Renderer:
+    """Events to standard output: one JSON object a line, or plain lines."""
+    return NdjsonRenderer(sys.stdout) if as_json else PlainRenderer(sys.stdout, verbose=verbose)
+
+
+async def load_profile(services: Services, name: str | None) -> Profile:
+    """The named profile, else the one last used; raises `UsageError` where there is none."""
+    chosen = name or await asyncio.to_thread(services.profiles.default_name)
+    if chosen is None:
+        names = await asyncio.to_thread(services.profiles.names)
+        raise UsageError(
+            "No profile was named" if names else "There is no profile yet",
+            causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
+            cures=[
+                Cure("advice", "Name one with --profile.")
+                if names
+                else Cure(
+                    "advice", "Run dbtcollate in a terminal to set one up, or dbtcollate demo to try it."
+                )
+            ],
+        )
+    profile = await asyncio.to_thread(services.profiles.load, chosen)
+    await asyncio.to_thread(services.profiles.mark_used, chosen)
+    return profile
+
+
+def connect(common: "Common", services: Services, profile: Profile) -> Connections:
+    """Both clients for the profile; asks for a token only where a person is there."""
+
+    async def ask(side: Side) -> SecretStr | None:
+        prompt = f"{LABELS[side]} for {profile.name} (not shown; {ENV[side]} is not set): "
+        return SecretStr(await asyncio.to_thread(getpass.getpass, prompt))
+
+    return Connections(profile, services, ask=ask if common.may_ask else None)
+
+
+async def verify(common: "Common", *, strict: bool, ids: Collection[str] = ()) -> ExitCode:
+    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise."""
+    known = {check.id for check in ALL_CHECKS}
+    unknown = sorted(set(ids) - known)
+    if unknown:
+        raise UsageError(
+            f"No such check: {', '.join(unknown)}",
+            cures=[Cure("advice", f"The checks are {', '.join(sorted(known))}.")],
+        )
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json)
+    out.say(f"Verification of {profile.name}")
+    async with connect(common, services, profile) as connections:
+        return await report_checks(
+            out, CheckContext(profile, connections, services), ids or None, strict=strict
+        )
+
+
+async def report_checks(
+    out: Renderer, context: CheckContext, ids: Collection[str] | None = None, *, strict: bool = False
+) -> ExitCode:
+    """Run checks, render each as it ends, and give 0 or 1."""
+    results: dict[str, CheckResult] = {}
+    async for result in run_checks(context, ids):
+        if result.state in ENDED:
+            results[result.check_id] = result
+            out.check(result)
+    counts = Counter(result.state.value for result in results.values())
+    bad = counts["fail"] or (strict and counts["warn"])
+    code = ExitCode.FAILED if bad else ExitCode.OK
+    out.checks_done({state.value: counts[state.value] for state in ENDED}, code)
+    return code
+
+
+async def plan(common: "Common", *, run_id: int | None, only: Collection[str]) -> ExitCode:
+    """Render the plan with every old and new value; write nothing."""
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=True)
+    async with connect(common, services, profile) as connections:
+        events = prepare_direct(
+            profile,
+            await connections.dbt_cloud(),
+            await connections.collate(),
+            run_id=run_id,
+            only=only,
+            artifacts=services.artifacts,
+        )
+        _, finished = await follow(out, events)
+    return finished.exit_code
+
+
+async def sync(common: "Common", *, yes: bool, run_id: int | None, only: Collection[str]) -> ExitCode:
+    """Plan, show, ask unless ``yes``, write, read back."""
+    if not yes and not common.may_ask:
+        raise UsageError(
+            "Nothing is written without a yes",
+            causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
+            cures=[
+                Cure("advice", "Add --yes to write, after dbtcollate plan has shown what would change."),
+            ],
+        )
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=not yes)
+    async with connect(common, services, profile) as connections:
+        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, only=only)
+
+
+async def plan_and_write(
+    out: Renderer,
+    services: Services,
+    profile: Profile,
+    connections: Connections,
+    *,
+    yes: bool,
+    run_id: int | None = None,
+    only: Collection[str] = (),
+) -> ExitCode:
+    """The two halves of a sync; between them the person says yes, or ``yes`` did."""
+    dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    prepared = prepare_direct(
+        profile, dbt_cloud, collate, run_id=run_id, only=only, artifacts=services.artifacts
+    )
+    ready, finished = await follow(out, prepared)
+    if ready is None:
+        return finished.exit_code
+    if ready.changes and not yes and not await _says_yes(len(ready.changes)):
+        out.say("Nothing was written.")
+        return ExitCode.OK
+    events = run_direct(
+        profile, dbt_cloud, collate, plan=ready, artifacts=services.artifacts, state=services.state
+    )
+    _, finished = await follow(out, events)
+    return finished.exit_code
+
+
+async def _says_yes(count: int) -> bool:
+    answer = await asyncio.to_thread(input, f"Write {count} change{'' if count == 1 else 's'}? [y/N] ")
+    return answer.strip().lower() in {"y", "yes"}
+
+
+async def follow(out: Renderer, events: AsyncIterator[SyncEvent]) -> tuple[Plan | None, RunFinished]:
+    """Render an engine's events to their end; gives the plan, if there was one, and the last event."""
+    found: Plan | None = None
+    finished: RunFinished | None = None
+    async for event in events:
+        out.event(event)
+        if isinstance(event, PlanReady):
+            found = event.plan
+        elif isinstance(event, RunFinished):
+            finished = event
+    if finished is None:
+        raise AssertionError("an engine ended without its last event")
+    return found, finished
+
+
+async def status(common: "Common") -> ExitCode:
+    """What the last sync from here wrote, and how the run and the pipeline stand now."""
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json)
+    last = await asyncio.to_thread(last_summary, services.state, profile.name)
+    out.facts(
+        "status",
+        {
+            "profile": profile.name,
+            "dbt_cloud": f"{profile.dbt_cloud.base_url}, account {profile.dbt_cloud.account_id}",
+            "job": f"{profile.dbt_cloud.job_name or 'any job'} {profile.dbt_cloud.job_id or ''}".strip(),
+            "collate": f"{profile.collate.base_url}, service {profile.collate.service}",
+            "last_sync": last.at if last is not None else None,
+            "last_outcome": last.outcome if last is not None else "never synced from here",
+            "last_run_id": last.run_id if last is not None else None,
+            "written": last.written if last is not None else 0,
+            "failed": last.failed if last is not None else 0,
+        },
+    )
+    async with connect(common, services, profile) as connections:
+        context = CheckContext(profile, connections, services)
+        ids = [check.id for check in ALL_CHECKS if check.id.startswith(("dbt.", "run.", "pipeline."))]
+        return await report_checks(out, context, ids)
+
+
+async def profiles(common: "Common") -> ExitCode:
+    """Each profile with its two ends, and where the files are."""
+    services = Services()
+    out = renderer(common.json)
+    names = await asyncio.to_thread(services.profiles.names)
+    default = await asyncio.to_thread(services.profiles.default_name)
+    out.say(f"Profiles in {services.profiles.folder}")
+    for name in names:
+        profile = await asyncio.to_thread(services.profiles.load, name)
+        job = profile.dbt_cloud.job_name or "any job"
+        out.facts(
+            "profile",
+            {
+                "name": name + (" (last used)" if name == default and not common.json else ""),
+                "from": f"{profile.dbt_cloud.base_url}, account {profile.dbt_cloud.account_id}, {job}",
+                "to": f"{profile.collate.base_url}, service {profile.collate.service}",
+            },
+        )
+    if not names:
+        out.say("  none yet")
+    return ExitCode.OK
