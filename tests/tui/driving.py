@@ -2,21 +2,24 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+import dbtcollate_tui.tui
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import SampleAnswers, Services
-from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.setup.services import SampleAnswers
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.theme import DARK
 
 SERVICE = "shop_warehouse"
 SMALL = (80, 24)
@@ -29,6 +32,25 @@ def offer_of(sandbox: Sandbox, address: str = "") -> DemoOffer:
     return DemoOffer(answers, sandbox.dbt_cloud_token, sandbox.collate_token)
 
 
+class SetupApp(App[ExitCode]):
+    """The app's styles and sizes around one setup screen; ``opened`` are the addresses sent to a browser."""
+
+    CSS_PATH = Path(dbtcollate_tui.tui.__file__).parent / "styles" / "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (110, "-wide"), (160, "-widest")]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.opened: list[str] = []
+
+    def on_mount(self) -> None:
+        self.register_theme(DARK)
+        self.theme = DARK.name
+
+    def open_url(self, url: str, *, new_tab: bool = True) -> None:
+        self.opened.append(url)
+
+
 class Driver:
     """The app with one setup screen on it; ``saved`` is what the screen gave."""
 
@@ -38,9 +60,9 @@ class Driver:
         self.saved: list[Profile | None] = []
 
     @property
-    def app(self) -> DbtCollateApp:
+    def app(self) -> SetupApp:
         app = self.pilot.app
-        assert isinstance(app, DbtCollateApp)
+        assert isinstance(app, SetupApp)
         return app
 
     @property
@@ -95,10 +117,9 @@ async def driving(
     *,
     offer: DemoOffer | None = None,
     size: tuple[int, int] = SMALL,
-    services: Services | None = None,
 ) -> AsyncIterator[Driver]:
     """The app, its setup screen open."""
-    app = DbtCollateApp(services or setup.services, animation=False)
+    app = SetupApp()
     async with app.run_test(size=size) as pilot:
         screen = SetupScreen(setup, offer=offer)
         driver = Driver(pilot, screen)

@@ -17,7 +17,7 @@ from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
-from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.job import JobPane
@@ -53,7 +53,8 @@ class SetupScreen(Screen[Profile | None]):
     """Gives the saved profile, or ``None`` where the setup was left; its answers are kept then.
 
     ``setup`` is a new one, one to edit a profile, or one with answers; the screen closes it at the end.
-    With ``offer_resume`` a draft that was left half-way is offered first.
+    With ``offer_resume`` a draft that was left half-way is offered first. A profile is edited from its
+    review, or ``at`` the step that a cure names.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,9 +69,15 @@ class SetupScreen(Screen[Profile | None]):
     """
 
     def __init__(
-        self, setup: GuidedSetup, *, offer: DemoOffer | None = None, offer_resume: bool = True
+        self,
+        setup: GuidedSetup,
+        *,
+        offer: DemoOffer | None = None,
+        offer_resume: bool = True,
+        at: str | None = None,
     ) -> None:
         super().__init__()
+        self._at = step_of(at) if at else None
         self.context = SetupContext(setup, offer)
         self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
         self._shown: Step | None = None
@@ -145,7 +152,7 @@ class SetupScreen(Screen[Profile | None]):
             refused = error
         editing = bool(self.setup.editing)
         whole = self.setup.has_token("dbt_cloud") and self.setup.has_token("collate")
-        self.setup.step = Step.REVIEW if editing and whole else self.setup.first_open()
+        self.setup.step = (self._at or Step.REVIEW) if editing and whole else self.setup.first_open()
         if self.setup.has_token("dbt_cloud"):
             self.context.resumed = False
         await self.show_step()

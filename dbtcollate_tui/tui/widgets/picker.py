@@ -82,6 +82,14 @@ class _SearchInput(Input):
         getattr(picker.query_one(OptionList), f"action_{how}")()
 
 
+class _Rows(OptionList):
+    """Lays its columns anew when its own width changes."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Tell the picker."""
+        self.query_ancestor(Picker).lay(event.size.width)
+
+
 class Picker(Vertical):
     """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move.
 
@@ -146,6 +154,7 @@ class Picker(Vertical):
         self._loading = ""
         self._extra: tuple[str, ...] = ()
         self._placed: str | None = None
+        self._width = 0
         self.touched = False
 
     def compose(self) -> ComposeResult:
@@ -155,7 +164,7 @@ class Picker(Vertical):
             yield _SearchInput(placeholder=self._search_word, compact=True)
         yield Static(classes="count")
         with Container(classes="both"):
-            yield OptionList(markup=False)
+            yield _Rows(markup=False)
             with VerticalScroll(classes="details", can_focus=False):
                 yield Static(markup=False)
 
@@ -202,6 +211,7 @@ class Picker(Vertical):
         self._shown = search_rows(self._rows, query)
         listing = self.query_one(OptionList)
         width = max(30, listing.scrollable_content_region.width or self.size.width or 76)
+        self._width = listing.size.width
         with self.prevent(OptionList.OptionHighlighted):
             listing.clear_options()
             name, columns = self._columns(width)
@@ -264,13 +274,15 @@ class Picker(Vertical):
         details.query_one(Static).update("\n".join(lines))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay the columns anew."""
+        """Put the details below or beside the list."""
         self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
-        self.call_after_refresh(self._lay)
 
-    def _lay(self) -> None:
-        current = self.current
-        self._fill(current.id if current else None)
+    def lay(self, width: int) -> None:
+        """Lay the columns anew for this width of the list, in cells."""
+        if width != self._width:
+            self._width = width
+            current = self.current
+            self._fill(current.id if current else None)
 
     @on(Input.Changed)
     def _searched(self, event: Input.Changed) -> None:

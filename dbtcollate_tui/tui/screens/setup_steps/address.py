@@ -7,6 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.dbt_cloud.addresses import read_address
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
@@ -53,11 +54,12 @@ class AddressPane(StepPane):
         yield LineInput(self._initial, placeholder="https://…", id="address")
         yield Static(id="says", markup=False)
         hint = (
-            "Copied from the browser's address bar: a job's page answers region, account, project and job.\n"
-            "Left empty, cloud.getdbt.com, emea.dbt.com and au.dbt.com are asked for the token."
+            "Copied from the browser, it answers more questions: a job's page says region, account, project "
+            "and job. Left empty, the shared hosts are asked for the token: "
+            f"{', '.join(region.host for region in SHARED_REGIONS)}."
         )
         if self.context.offer is not None:
-            hint = "This is the address of the sandbox on this machine. No other host is asked.\n" + hint
+            hint = "The sandbox on this machine. No other host is asked as long as its address stands here."
         yield Static(hint, classes="hint", markup=False)
 
     def first_field(self) -> Widget | None:

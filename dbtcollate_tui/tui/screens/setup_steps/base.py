@@ -60,6 +60,7 @@ class StepPane(VerticalScroll, can_focus=False):
     StepPane .cleared { color: $warning; height: auto; display: none; }
     StepPane .cleared.-shown { display: block; }
     StepPane Static { width: 1fr; }
+    StepPane.-failed #status { display: none; }
     """
 
     class Answered(Message):
@@ -252,6 +253,7 @@ class StepPane(VerticalScroll, can_focus=False):
         """The error is cured, or its cause is being changed."""
         if self.failed:
             self.query_one(ErrorCard).clear()
+            self.status.clear()
             self.remove_class("-failed")
             self.post_message(self.Changed())
 

@@ -26,10 +26,10 @@ class PickPane(StepPane):
         Binding("enter", "go_on", "Take it", priority=True),
         Binding("ctrl+n", "next_row", "Choose", key_display="↑↓"),
         Binding("r", "again", "Read again"),
-        Binding("ctrl+r", "again", "Read again"),
+        Binding("ctrl+r", "again", "Read again", show=False),
         Binding("slash", "search", "Search"),
-        Binding("o", "open", "Open in the browser"),
-        Binding("ctrl+o", "open", "Open in the browser"),
+        Binding("o", "open", "Open page"),
+        Binding("ctrl+o", "open", "Open page"),
     ]
     DEFAULT_CSS = """
     PickPane.-failed Picker { display: none; }

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from pydantic import SecretStr
+from rich.table import Table
+from rich.text import Text
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
@@ -42,7 +44,7 @@ class TokenPane(StepPane):
     TokenPane #found.-shown { display: block; }
     TokenPane #kept, TokenPane #need { color: $text-muted; }
     TokenPane #need { height: auto; margin: 1 0 0 0; }
-    TokenPane.-failed #need { display: none; }
+    TokenPane.-failed #need, TokenPane.-failed #kept { display: none; }
     """
 
     def __init__(self, context: SetupContext) -> None:
@@ -102,12 +104,17 @@ class TokenPane(StepPane):
     def say_need(self) -> None:
         """Say where a token is made."""
         guidance = self.token_help()
-        lines = [f"Need one?  {guidance.path}"]
+        lines = [guidance.path]
         if guidance.permission:
             lines.append(f"Permission: {guidance.permission}")
         if guidance.url:
             lines.append(f"{guidance.url}   {self._key('o')}  open   {self._key('y')}  copy")
-        self.query_one("#need", Static).update("\n           ".join(lines))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for number, line in enumerate(lines):
+            table.add_row("" if number else "Need one?", Text(line))
+        self.query_one("#need", Static).update(table)
 
     def say_shape(self) -> None:
         """Say what the entered token looks like, and what was removed from it."""

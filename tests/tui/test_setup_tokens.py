@@ -1,0 +1,230 @@
+"""The token questions: pastes, shapes, the environment, the keyring, refusals and their cures."""
+
+import keyring.core
+import pytest
+from keyring.core import load_keyring
+from pydantic import SecretStr
+from textual import events
+from textual.widgets import Input, OptionList
+
+from dbtcollate_tui.dbt_cloud.regions import Region
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
+from dbtcollate_tui.tui.widgets.secret_input import SecretInput
+from tests.tui.driving import LARGE, SMALL, Driver, driving, offer_of
+
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+WRONG = "dbtc_0123456789abcdefghijklmnopqrstuvwxy"
+
+
+async def to_token(driver: Driver, address: str) -> None:
+    await driver.at("address")
+    driver.pane.query_one("#address", Input).value = address
+    await driver.press("enter")
+    await driver.at("dbt_token")
+
+
+def paste(driver: Driver, text: str) -> None:
+    """A bracketed paste, as the terminal sends it: to whatever has the focus."""
+    driver.app.post_message(events.Paste(text))
+
+
+@pytest.mark.parametrize(
+    ("dressed", "removed"),
+    [
+        ("\n{}\n", "2 line breaks"),
+        ('"{}"', "quotes"),
+        ("Authorization: Bearer {}", '"Bearer "'),
+        ("Token {}\r\n", '"Token "'),
+        ("export DBT_CLOUD_TOKEN='{}'", "quotes"),
+    ],
+)
+async def test_a_paste_is_taken_whole_and_says_what_was_removed(dressed: str, removed: str) -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        token = sandbox.dbt_cloud_token.get_secret_value()
+        paste(driver, dressed.format(token))
+        await driver.until(lambda: "Removed" in driver.drawn(), "what was removed")
+        assert removed in " ".join(driver.drawn().split())
+        assert "service token (dbtc_), 40 characters" in driver.drawn()
+        assert token not in driver.drawn()
+        await driver.press("enter")
+        await driver.at("project")
+        assert driver.screen.setup.has_token("dbt_cloud")
+
+
+async def test_letters_are_keys_while_the_field_is_empty_and_typing_afterwards() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.until(lambda: "k" in driver.footer(), "the keyring's health")
+        await driver.press("o")
+        assert driver.app.opened == [f"{sandbox.dbt_cloud_url}/settings"]
+        await driver.press("y")
+        assert driver.app.clipboard == f"{sandbox.dbt_cloud_url}/settings"
+        await driver.press(*"dbtc_ok")
+        field = driver.pane.query_one(SecretInput)
+        assert field.value == "dbtc_ok"
+        assert "It has 7 characters only" in driver.drawn()
+        assert "o" not in driver.footer()
+        await driver.press("ctrl+o")
+        assert len(driver.app.opened) == 2
+
+
+async def test_a_masked_token_never_reaches_the_clipboard() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        paste(driver, WRONG)
+        field = driver.pane.query_one(SecretInput)
+        await driver.until(lambda: field.value, "the paste")
+        field.select_all()
+        await driver.press("ctrl+c")
+        assert driver.app.clipboard == ""
+        field.select_all()
+        await driver.press("ctrl+x")
+        assert (driver.app.clipboard, field.value) == ("", "")
+
+
+@SIZES
+async def test_a_refused_token_has_a_card_whose_keys_work_at_once(size: tuple[int, int]) -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services()), size=size) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        paste(driver, WRONG)
+        await driver.press("enter")
+        await driver.failed()
+        drawn = driver.drawn()
+        assert "does not know this token" in drawn
+        assert "Enter another token" in drawn
+        assert WRONG not in drawn
+        asked = len(sandbox.requests)
+        await driver.press("r")
+        await driver.until(lambda: len(sandbox.requests) > asked and not driver.pane.busy, "another trial")
+        await driver.failed()
+        await driver.press("t")
+        assert not driver.pane.failed
+        assert isinstance(driver.top.focused, SecretInput)
+        paste(driver, sandbox.dbt_cloud_token.get_secret_value())
+        await driver.press("enter")
+        await driver.at("project")
+
+
+async def test_a_paste_on_the_card_goes_into_the_field() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        paste(driver, WRONG)
+        await driver.press("enter")
+        await driver.failed()
+        assert not isinstance(driver.top.focused, Input)
+        paste(driver, f"Bearer {sandbox.dbt_cloud_token.get_secret_value()}")
+        await driver.until(lambda: not driver.pane.failed, "the card gone")
+        await driver.press("enter")
+        await driver.at("project")
+
+
+async def test_every_region_answers_on_its_own_line_and_the_card_names_the_address() -> None:
+    async with Sandbox() as one, Sandbox() as two:
+        regions = (
+            Region("North America", one.dbt_cloud_url),
+            Region("EMEA", two.dbt_cloud_url),
+            Region("APAC", "http://127.0.0.1:9"),
+        )
+        async with driving(GuidedSetup(Services(), regions=regions), size=LARGE) as driver:
+            await to_token(driver, "")
+            paste(driver, WRONG)
+            await driver.press("enter")
+            await driver.failed()
+            drawn = driver.drawn()
+            assert "No shared dbt Cloud host knows this token" in drawn
+            assert "EMEA, 127.0.0.1" in drawn
+            key = next(key for key in "abcdefghijklmnopqrstuvwxyz" if f" {key}  Paste the address" in drawn)
+            await driver.press(key)
+            await driver.at("address")
+            assert isinstance(driver.top.focused, Input)
+            await driver.press("enter")
+            await driver.at("dbt_token")
+            paste(driver, two.dbt_cloud_token.get_secret_value())
+            await driver.press("enter")
+            await driver.at("project")
+            assert driver.screen.setup.draft.dbt_base_url == two.dbt_cloud_url
+
+
+async def test_the_environments_token_is_said_and_tried_by_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Sandbox() as sandbox:
+        monkeypatch.setenv("DBT_CLOUD_TOKEN", sandbox.dbt_cloud_token.get_secret_value())
+        async with driving(GuidedSetup(Services())) as driver:
+            await to_token(driver, sandbox.dbt_cloud_url)
+            assert "DBT_CLOUD_TOKEN is set: service token (dbtc_), 40 characters." in driver.drawn()
+            await driver.press("enter")
+            await driver.at("project")
+            assert driver.screen.setup.origins["dbt_cloud"] == "environment"
+
+
+async def test_the_environments_token_can_be_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_CLOUD_TOKEN", WRONG)
+    services = Services()
+    async with Sandbox() as sandbox, driving(GuidedSetup(services)) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.press("i")
+        assert "DBT_CLOUD_TOKEN" not in driver.drawn()
+        paste(driver, sandbox.dbt_cloud_token.get_secret_value())
+        await driver.press("enter")
+        await driver.at("project")
+        assert driver.screen.setup.origins["dbt_cloud"] == "session"
+        assert services.secrets.from_environment("dbt_cloud") is None
+
+
+async def test_without_a_keyring_it_is_said_before_the_token_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", load_keyring("keyring.backends.fail.Keyring"))
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await driver.at("address")
+        await driver.until(lambda: driver.screen.context.health is not None, "the keyring's health")
+        await to_token(driver, sandbox.dbt_cloud_url)
+        assert "This machine has no keyring. This session only" in driver.drawn()
+
+
+async def test_another_way_of_keeping_is_chosen_with_k() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.until(lambda: "Will be kept in" in driver.drawn(), "the keyring's health")
+        await driver.press("k")
+        await driver.until(lambda: isinstance(driver.top, KeepingScreen), "the ways")
+        listing = driver.top.query_one(OptionList)
+        assert listing.highlighted == 0
+        await driver.press("down", "enter")
+        await driver.until(lambda: driver.top is driver.screen, "the setup")
+        assert driver.screen.context.keeping == "session"
+        assert "This session only" in driver.drawn()
+
+
+async def test_a_token_of_collates_kind_is_not_sent_to_dbt_cloud() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        paste(driver, sandbox.collate_token.get_secret_value())
+        await driver.until(lambda: "token of Collate's kind" in driver.drawn(), "the warning")
+        await driver.press("enter")
+        await driver.failed()
+        assert not [request for request in sandbox.requests if request.side == "dbt_cloud"]
+
+
+async def test_going_back_and_on_again_asks_for_no_second_token() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.press("s")
+        await driver.at("project")
+        await driver.press("escape")
+        await driver.at("dbt_token")
+        assert "was accepted" in driver.drawn()
+        await driver.press("enter")
+        await driver.at("project")
+
+
+async def test_the_secret_field_gives_what_was_cleaned() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.press(*'"dbtc_x"')
+        field = driver.pane.query_one(SecretInput)
+        assert field.secret == SecretStr("dbtc_x")
+        assert field.removed == ("quotes",)
