@@ -22,7 +22,7 @@ from dbtcollate_tui.sync.changes import (
 from dbtcollate_tui.sync.findings import Findings
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.placing import PlacedTest, place_edges, place_tests
-from dbtcollate_tui.sync.state import ServerState
+from dbtcollate_tui.sync.state import ServerState, case_key
 
 STATUSES: Mapping[str, ResultStatus] = {
     "pass": "Success",
@@ -117,7 +117,7 @@ def plan_tests(
     suites: dict[str, NewTestSuite] = {}
     for item in placed:
         requires = []
-        case = state.cases.get((item.link, item.test.name))
+        case = state.cases.get(case_key(item.link, item.test.name))
         if case is None and item.definition not in state.definitions:
             definition = made.setdefault(item.definition, _definition(item))
             requires.append(definition.key)

@@ -22,6 +22,7 @@ from dbtcollate_tui.sync.changes import (
 from dbtcollate_tui.sync.matches import TableRef
 from dbtcollate_tui.sync.outcome import Proof, ProofException, ProofRow, ProofState
 from dbtcollate_tui.sync.server_state import CASE_FIELDS, READERS
+from dbtcollate_tui.sync.state import case_key
 
 SINGLE_TABLES = 10
 """Up to so many tables are read one by one, more by listing their databases."""
@@ -149,14 +150,14 @@ async def _results(
     tested = {c.table.fqn for c in written if isinstance(c, TestCaseChange | TestResultChange)}
     pending = {c.fqn for c in plan.changes if isinstance(c, TestResultChange)}
     found: dict[tuple[str, str], TestCaseResult | None] = {
-        (item.link, item.name): TestCaseResult(timestamp=item.timestamp, testCaseStatus=item.status)
+        case_key(item.link, item.name): TestCaseResult(timestamp=item.timestamp, testCaseStatus=item.status)
         for fqn, item in expected.results.items()
         if fqn not in pending
     }
 
     async def cases(fqn: str) -> None:
         for case in await collate.test_cases(fqn, CASE_FIELDS):
-            found[case.entityLink, case.name] = case.testCaseResult
+            found[case_key(case.entityLink, case.name)] = case.testCaseResult
 
     await bounded(
         sorted(tested),
@@ -268,7 +269,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
     lost = []
     newest: int | None = None
     for fqn, item in expected.results.items():
-        result = held.results.get((item.link, item.name))
+        result = held.results.get(case_key(item.link, item.name))
         if result is None or result.timestamp < item.timestamp:
             found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
             url = table_url(base_url, item.table.fqn, "profiler")

@@ -17,7 +17,7 @@ from dbtcollate_tui.sync.changes import OwnerRef
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.matching import NO_DATABASE, Inventory, wanted_databases, wanted_tables
 from dbtcollate_tui.sync.placing import place_edges, place_tests
-from dbtcollate_tui.sync.state import ServerState, Tables
+from dbtcollate_tui.sync.state import ServerState, Tables, case_key
 
 READERS = 6
 """Reads at once; OpenMetadata's gain above that is small."""
@@ -127,14 +127,14 @@ async def read_details(
         tested = sorted({item.table.fqn for item in placed})
         cases = await read_cases(collate, [kept[fqn] for fqn in tested], on_progress)
         definitions = await _definitions(
-            collate, {item.definition for item in placed if (item.link, item.test.name) not in cases}
+            collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
         )
         older = await _older_results(
             collate,
             [
                 (cases[key].fullyQualifiedName, result.completed_at_ms)
                 for item in placed
-                if (key := (item.link, item.test.name)) in cases
+                if (key := case_key(item.link, item.test.name)) in cases
                 and (result := project.results.get(item.test.unique_id)) is not None
                 and (newest := cases[key].testCaseResult) is not None
                 and newest.timestamp > result.completed_at_ms
@@ -186,7 +186,7 @@ async def read_edges(
 async def read_cases(
     collate: CollateClient, tables: Iterable[Table], on_progress: OnProgress = _silent
 ) -> dict[tuple[str, str], TestCase]:
-    """The test cases of these tables with their newest results, by (entity link, name).
+    """The test cases of these tables with their newest results, by `case_key`.
 
     A table without a test suite has none, and costs no call.
     """
@@ -199,7 +199,7 @@ async def read_cases(
         return await collate.test_cases(table.fullyQualifiedName, CASE_FIELDS)
 
     answers = await bounded(tested, of, at_once=READERS, on_done=tell)
-    return {(case.entityLink, case.name): case for cases in answers for case in cases}
+    return {case_key(case.entityLink, case.name): case for cases in answers for case in cases}
 
 
 async def _definitions(collate: CollateClient, names: set[str]) -> frozenset[str]:

@@ -22,6 +22,7 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
+from dbtcollate_tui.sync.state import case_key
 from tests.sync.builders import OLD, column, label, node, of_kind, plan_of, project, table
 
 ALICE = OwnerRef("u1", "user", "alice")
@@ -327,6 +328,19 @@ def test_a_result_of_the_same_time_is_not_sent_again(newest: int, older: bool, s
     )
     assert bool(of_kind(plan, "test_result")) is sent
     assert of_kind(plan, "test_case") == []
+
+
+def test_a_case_whose_column_is_spelt_otherwise_is_not_made_twice() -> None:
+    link = "<#E::table::pg.wh.marts.a::columns::id>"
+    case = TestCase(id="c", name="nn", fullyQualifiedName="pg.wh.marts.a.id.nn", entityLink=link)
+    plan = plan_of(
+        project(node("a"), tests=[_test("nn", column_name="id")], results=[_result("nn", "pass")]),
+        table("a", column("ID")),
+        cases={case_key(link, "nn"): case},
+    )
+    assert of_kind(plan, "test_case") == []
+    (result,) = [change for change in plan.changes if isinstance(change, TestResultChange)]
+    assert result.fqn == "pg.wh.marts.a.id.nn"
 
 
 def test_a_test_cases_description_follows_dbts() -> None:
