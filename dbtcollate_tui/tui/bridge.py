@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from textual.message import Message
 
+from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import RunFinished, SyncEvent
 
 BATCH_SECONDS = 0.05
@@ -21,8 +22,14 @@ class EventsArrived(Message):
         self.events = tuple(events)
 
 
+class RowsChanged(Message):
+    """Rows of the open profile's checklist changed."""
+
+
 class SyncRun:
     """Drains one engine's events; keeps the newest of them for a screen that comes later.
+
+    ``plan`` is what it writes; ``ended`` is set once its last event was handed over.
 
     ``deliver`` gets a batch at most twenty times a second. `cancel` asks the engine to stop between two
     writes; its last events still arrive.
@@ -33,10 +40,13 @@ class SyncRun:
         title: str,
         start: Callable[[asyncio.Event], AsyncIterator[SyncEvent]],
         deliver: "Callable[[SyncRun, list[SyncEvent]], object]",
+        plan: Plan | None = None,
     ) -> None:
         self.title = title
+        self.plan = plan
         self.history: list[SyncEvent] = []
         self.finished: RunFinished | None = None
+        self.ended = asyncio.Event()
         self._start = start
         self._deliver = deliver
         self._cancel = asyncio.Event()
@@ -77,4 +87,5 @@ class SyncRun:
         del self.history[:-KEPT_AT_MOST]
         if isinstance(batch[-1], RunFinished):
             self.finished = batch[-1]
+            self.ended.set()
         self._deliver(self, batch)

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.base import CheckState, Link, LinkState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
 
@@ -19,27 +19,15 @@ LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
-class LinkView:
-    """How one link stands: its state and at most two short captions below its name."""
-
-    state: CheckState = CheckState.WAITING
-    captions: tuple[str, ...] = ()
-    stale: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ChainView:
-    """How the whole chain stands; a link that is not named is waiting."""
+    """How the whole chain stands; a link that is not named is waiting, a stale one is drawn grey."""
 
-    links: Mapping[Link, LinkView] = field(default_factory=dict)
+    links: Mapping[Link, LinkState] = field(default_factory=dict)
+    stale: frozenset[Link] = frozenset()
 
-    def of(self, link: Link) -> LinkView:
-        """The link's view."""
-        return self.links.get(link, LinkView())
-
-    def with_link(self, link: Link, view: LinkView) -> "ChainView":
-        """The same chain with one link changed."""
-        return ChainView({**self.links, link: view})
+    def of(self, link: Link) -> LinkState:
+        """The link's state."""
+        return self.links.get(link, LinkState())
 
 
 class ChainBar(Widget, can_focus=False):
@@ -120,9 +108,13 @@ class ChainBar(Widget, can_focus=False):
                 glyph = GLYPHS.states[view.state]
                 if view.state is CheckState.RUNNING and self.app.animation_level != "none":
                     glyph = GLYPHS.spinner[self.frame % len(GLYPHS.spinner)]
-                line.append(glyph, muted if view.stale else self._colour(STATE_COLOURS[view.state]))
+                line.append(
+                    glyph, muted if link in self.view.stale else self._colour(STATE_COLOURS[view.state])
+                )
                 line.append(" ")
-                line.append(cut_middle(text, room - 3).ljust(room - 2), muted if view.stale else "")
+                line.append(
+                    cut_middle(text, room - 3).ljust(room - 2), muted if link in self.view.stale else ""
+                )
             else:
                 line.append("  ")
                 line.append(cut_middle(text, room - 3).ljust(room - 2), muted)

@@ -8,12 +8,12 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.base import CheckState, Link, LinkState
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
-from dbtcollate_tui.tui.widgets.chain import ChainView, LinkView
+from dbtcollate_tui.tui.widgets.chain import ChainView
 
 LINK_OF_PHASE: dict[Phase, Link] = {
     "run": Link.RUN,
@@ -110,12 +110,12 @@ class SyncBoard(Widget):
     @property
     def chain(self) -> ChainView:
         """The same as a chain: light moving from dbt Cloud to the proof."""
-        links = {Link.DBT_CLOUD: LinkView(self._dbt_cloud)}
+        links = {Link.DBT_CLOUD: LinkState(self._dbt_cloud)}
         for phase in PHASES:
             link = LINK_OF_PHASE[phase]
             if phase == "write" and self.states[phase] is CheckState.WAITING:
                 continue
-            links[link] = LinkView(self.states[phase])
+            links[link] = LinkState(self.states[phase])
         return ChainView(links)
 
     def render(self) -> Table:

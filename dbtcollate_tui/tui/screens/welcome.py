@@ -1,0 +1,134 @@
+"""The first screen without a profile: the chain all dark, and the ways on."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Static
+
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.status_lines import StatusLines
+from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+
+WHAT = (
+    "dbt Cloud knows what the tables mean, how they are tested and where they come from. Collate shows it to "
+    "everybody. Setting up lights the links from left to right; a sync is light moving along them."
+)
+NEEDED = "Needed: a dbt Cloud token that may read the account, a Collate address and its bot's token."
+SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The sample tokens are filled in."
+ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
+
+
+class WelcomeScreen(Screen[None]):
+    """Set up, go on with a setup left half-way, or (in the demo) look round with sample data."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "set_up", "Set up"),
+        Binding("l", "look_round", "Look round"),
+        Binding("p", "app.profiles", "Profiles"),
+        Binding("up,left", "app.focus_previous", show=False),
+        Binding("down,right", "app.focus_next", show=False),
+        Binding("q", "app.quit_asking", "Quit"),
+    ]
+    DEFAULT_CSS = """
+    WelcomeScreen #middle { padding: 1 2; height: 1fr; }
+    WelcomeScreen #middle Static { max-width: 76; height: auto; }
+    WelcomeScreen Button { margin: 1 0 0 0; min-width: 34; content-align: left middle; text-align: left; }
+    WelcomeScreen .choice { color: $text-muted; padding: 0 0 0 2; }
+    """
+
+    def __init__(
+        self, services: Services, offer: DemoOffer | None = None, *, error: ActionableError | None = None
+    ) -> None:
+        super().__init__()
+        self._services = services
+        self._offer = offer
+        self._error = error
+
+    def compose(self) -> ComposeResult:
+        """Title, chain, what it is, the choices."""
+        yield TitleBar("sample data" if self._offer is not None else "", clock=True)
+        yield ChainBar()
+        with VerticalScroll(id="middle", can_focus=False):
+            yield Static(WHAT, markup=False)
+            yield Static(NEEDED if self._offer is None else SAMPLE, markup=False, classes="muted")
+            yield Button("s  Set up", id="set_up", compact=True)
+            yield Static("One question a screen, seven in all; nothing is written.", classes="choice")
+            if self._offer is not None:
+                yield Button("l  Look round with sample data", id="look_round", compact=True)
+                yield Static("The same with every answer given, straight to the checklist.", classes="choice")
+            else:
+                yield Static(f"\n{ELSEWHERE}", markup=False, classes="muted")
+            yield StatusLines()
+            yield ErrorCard()
+        yield Footer(show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        """Focus the first choice; say what keeps the profiles from being read."""
+        self.query_one("#set_up").focus()
+        if self._error is not None:
+            await self.query_one(ErrorCard).show(self._error)
+        self.call_after_refresh(self._offer_draft)
+
+    def _offer_draft(self) -> None:
+        from dbtcollate_tui.setup.base import load_draft
+        from dbtcollate_tui.setup.draft import Step
+
+        draft = load_draft(self._services)
+        if draft is not None and draft.reached is not Step.ADDRESS:
+            self.query_one("#set_up", Button).label = "s  Go on with the setup"
+
+    def on_screen_resume(self) -> None:
+        """A setup may have been left half-way."""
+        self.call_after_refresh(self._offer_draft)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        return self._offer is not None if action == "look_round" else True
+
+    def action_set_up(self) -> None:
+        """Begin the guided setup."""
+        app_of(self).action_new_setup()
+
+    def action_look_round(self) -> None:
+        """Answer everything with the demo's answers, then show the checklist."""
+        self.run_worker(self._look_round(), group="sample", exclusive=True)
+
+    async def _look_round(self) -> None:
+        from dbtcollate_tui.setup.guided import GuidedSetup
+        from dbtcollate_tui.setup.unattended import answer_all, answers_of
+
+        offer = self._offer
+        if offer is None:
+            return
+        status = self.query_one(StatusLines)
+        status.waiting("Setting up with the sample answers")
+        try:
+            async with GuidedSetup(self._services) as setup:
+                profile = await answer_all(
+                    setup,
+                    answers_of(offer.answers),
+                    offer.dbt_cloud_token,
+                    offer.collate_token,
+                    on_step=lambda step, words: status.waiting(f"{step.value.replace('_', ' ')}: {words}"),
+                )
+        except ActionableError as error:
+            status.clear()
+            await self.query_one(ErrorCard).show(error)
+            return
+        app = app_of(self)
+        app.run_worker(app.open_and_verify(profile.name), group="open", exclusive=True)
+
+    @on(Button.Pressed)
+    async def _chosen(self, event: Button.Pressed) -> None:
+        if event.button.id in ("set_up", "look_round"):
+            event.stop()
+            await self.run_action(event.button.id)

@@ -1,0 +1,175 @@
+"""One opened profile: its connections, its checklist, and what was last seen of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.connections import Ask, Connections
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.changes import Plan
+from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
+from dbtcollate_tui.sync.journal import SyncSummary, summaries
+from dbtcollate_tui.sync.outcome import Counts
+from dbtcollate_tui.tui.widgets.chain import ChainView
+
+SEEN = "last_seen"
+UNDER_WAY = frozenset({CheckState.WAITING, CheckState.RUNNING})
+Start = Callable[[DbtCloudClient, CollateClient], AsyncGenerator[SyncEvent, None]]
+
+_ROWS: TypeAdapter[list[CheckResult]] = TypeAdapter(list[CheckResult])
+
+
+class ProfileSession:
+    """The clients stay open for as long as the profile is.
+
+    ``rows`` is the newest result of each check; ``looked`` names those of this session, the others are what
+    the last visit knew at ``seen_at``. ``active`` are the checks under way, with the time they began
+    (monotonic seconds).
+    """
+
+    def __init__(self, services: Services, profile: Profile, ask: Ask | None = None) -> None:
+        self.profile = profile
+        self.services = services
+        self.connections = Connections(profile, services, ask=ask)
+        self.context = CheckContext(profile, self.connections, services)
+        self.rows: dict[str, CheckResult] = {}
+        self.looked: set[str] = set()
+        self.active: dict[str, tuple[CheckState, float]] = {}
+        self.seen_at: datetime | None = None
+        self.checking_since: float | None = None
+        self.checking_took = 0.0
+        self.syncs: tuple[SyncSummary, ...] = ()
+
+    @classmethod
+    def open(cls, services: Services, name: str, ask: Ask | None = None) -> "ProfileSession":
+        """Read the profile and what the last visit knew; asks no server. Raises `UsageError`."""
+        session = cls(services, services.profiles.load(name), ask)
+        services.profiles.mark_used(name)
+        session._recall(services.state.load(name, SEEN))
+        session.syncs = summaries(services.state, name)
+        return session
+
+    async def aclose(self) -> None:
+        """Close the clients."""
+        await self.context.settle()
+        await self.connections.aclose()
+
+    @property
+    def chain(self) -> ChainView:
+        """The chain as it is known; links not looked at in this session are stale."""
+        rows = [self.shown(check.id) for check in ALL_CHECKS]
+        stale = frozenset(
+            row.link
+            for row in self.rows.values()
+            if row.check_id not in self.looked and row.check_id not in self.active
+        )
+        return ChainView(link_states(row for row in rows if row is not None), stale)
+
+    def shown(self, check_id: str) -> CheckResult | None:
+        """A check's newest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""
+        known = self.rows.get(check_id)
+        state = self.active[check_id][0] if check_id in self.active else None
+        if state is None:
+            return known
+        if known is None:
+            check = next(check for check in ALL_CHECKS if check.id == check_id)
+            return CheckResult(check_id, check.title, check.link, state)
+        return replace(known, state=state) if state is CheckState.RUNNING else known
+
+    async def check(self, ids: Collection[str] | None = None) -> AsyncGenerator[CheckResult, None]:
+        """Look anew at these checks, or at all; gives each row as it changes."""
+        self.checking_since = time.monotonic()
+        await self.context.refresh()
+        try:
+            async with aclosing(run_checks(self.context, ids)) as rows:
+                async for row in rows:
+                    if row.state in UNDER_WAY:
+                        self.active[row.check_id] = (row.state, time.monotonic())
+                    else:
+                        self.active.pop(row.check_id, None)
+                        self.rows[row.check_id] = row
+                        self.looked.add(row.check_id)
+                    yield row
+        finally:
+            self.active.clear()
+            self.checking_took = time.monotonic() - self.checking_since
+            self.checking_since = None
+        self.seen_at = datetime.now(UTC)
+        await asyncio.to_thread(self._remember)
+
+    def prepare(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
+        """The plan's events."""
+        return self._engine(
+            lambda dbt_cloud, collate: prepare_direct(
+                self.profile, dbt_cloud, collate, artifacts=self.services.artifacts, cancel=cancel
+            )
+        )
+
+    def write(
+        self, plan: Plan, selection: Collection[str], cancel: asyncio.Event
+    ) -> AsyncGenerator[SyncEvent, None]:
+        """The events of writing the chosen changes of a plan."""
+        return self._engine(
+            lambda dbt_cloud, collate: run_direct(
+                self.profile,
+                dbt_cloud,
+                collate,
+                plan=plan,
+                selection=selection,
+                artifacts=self.services.artifacts,
+                state=self.services.state,
+                cancel=cancel,
+            )
+        )
+
+    async def recall_syncs(self) -> None:
+        """Read the journal of syncs anew."""
+        self.syncs = await asyncio.to_thread(summaries, self.services.state, self.profile.name)
+
+    async def _engine(self, start: Start) -> AsyncGenerator[SyncEvent, None]:
+        try:
+            dbt_cloud, collate = await self.connections.dbt_cloud(), await self.connections.collate()
+        except ActionableError as error:
+            stamp = Sequencer().stamp
+            yield stamp(Failed(error=error))
+            yield stamp(
+                RunFinished(
+                    outcome="failed", counts=Counts(), exit_code=error.exit_code, text=f"{error.title}."
+                )
+            )
+            return
+        async with aclosing(start(dbt_cloud, collate)) as events:
+            async for event in events:
+                yield event
+
+    def _remember(self) -> None:
+        at = self.seen_at
+        if at is None:
+            return
+        rows: JsonValue = _ROWS.dump_python(list(self.rows.values()), mode="json")
+        self.services.state.save(self.profile.name, SEEN, {"at": at.isoformat(), "rows": rows})
+
+    def _recall(self, held: JsonValue) -> None:
+        if not isinstance(held, dict) or not isinstance(held.get("at"), str):
+            return
+        known = {check.id for check in ALL_CHECKS}
+        try:
+            rows = _ROWS.validate_python(held.get("rows"))
+            self.seen_at = datetime.fromisoformat(str(held["at"]))
+        except (ValidationError, ValueError):
+            return
+        self.rows = {row.check_id: row for row in rows if row.check_id in known}

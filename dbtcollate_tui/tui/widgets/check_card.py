@@ -1,0 +1,155 @@
+"""A check's result in full, in the form of every error: what, cause, evidence, and the cures as keys."""
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widgets import Button, Static
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.tui.glyphs import STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.widgets.error_card import cure_keys
+
+TAKEN = "rReysqp"
+"""Keys that mean something else beside a card: they are no cure's."""
+EXCEPTIONS_SHOWN = 200
+
+
+class CheckCard(VerticalScroll):
+    """Shows the row under the cursor; `toggle_evidence` shows requests and exceptions too."""
+
+    DEFAULT_CSS = """
+    CheckCard { height: auto; padding: 0 1; border-top: solid $border-blurred; scrollbar-size-vertical: 1; }
+    CheckCard Static { height: auto; width: 1fr; }
+    CheckCard #cures { height: auto; }
+    CheckCard Button { min-width: 8; margin: 0 2 0 0; }
+    """
+
+    class CureChosen(Message):
+        """A cure was chosen by its key or its button."""
+
+        def __init__(self, row: CheckResult, cure: Cure) -> None:
+            super().__init__()
+            self.row = row
+            self.cure = cure
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, can_focus=False)
+        self.row: CheckResult | None = None
+        self.evidence = False
+        self._keys: dict[str, Cure] = {}
+
+    def compose(self) -> ComposeResult:
+        """The title, the card's lines, the cures."""
+        yield Static(id="card-title", markup=False)
+        yield Static(id="card-body", markup=False)
+        yield Horizontal(id="cures")
+
+    async def show(self, row: CheckResult | None) -> None:
+        """Show a row in place of the former one."""
+        if row == self.row:
+            return
+        moved = row is None or self.row is None or row.check_id != self.row.check_id
+        self.row = row
+        self._keys = _keys(row)
+        self._draw()
+        cures = self.query_one("#cures")
+        await cures.remove_children()
+        await cures.mount(
+            *(
+                Button(Text(f"{key}  {cure.label}"), compact=True, name=key)
+                for key, cure in self._keys.items()
+            )
+        )
+        if moved:
+            self.scroll_home(animate=False)
+
+    def toggle_evidence(self) -> None:
+        """Show the evidence, or take it away."""
+        self.evidence = not self.evidence
+        self._draw()
+
+    def focus_cures(self) -> bool:
+        """Focus the first cure; false where there is none."""
+        buttons = self.query(Button)
+        if not buttons:
+            return False
+        buttons.first().focus()
+        return True
+
+    def press(self, key: str) -> bool:
+        """Choose the cure of a key; false where no cure has it."""
+        cure = self._keys.get(key)
+        if cure is None or self.row is None:
+            return False
+        self.post_message(self.CureChosen(self.row, cure))
+        return True
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A click on a cure."""
+        event.stop()
+        self.press(event.button.name or "")
+
+    def _draw(self) -> None:
+        title, row = Text(), self.row
+        if row is not None:
+            value = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
+            title.append(f"{row.title}  ", "bold")
+            title.append(STATE_WORDS[row.state], value if value.startswith("#") else "dim")
+            if row.seconds:
+                title.append(f"  {row.seconds:.1f} s", "dim")
+        self.query_one("#card-title", Static).update(title)
+        self.query_one("#card-body", Static).update(self._body(row) if row is not None else "")
+
+    def _body(self, row: CheckResult) -> Table:
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=11, no_wrap=True, style="dim")
+        table.add_column(ratio=1)
+        if row.summary:
+            table.add_row("Broken" if row.state is CheckState.FAIL else "Found", Text(row.summary))
+        if row.detail:
+            table.add_row("", Text(row.detail))
+        for number, cause in enumerate(row.causes):
+            first = "Most likely" if len(row.causes) > 1 else "Cause"
+            table.add_row(first if number == 0 else "Or", Text(cause))
+        for cure in row.cures:
+            if cure.kind == "advice":
+                table.add_row("Cure", Text(cure.label))
+            elif cure.kind == "open_url":
+                table.add_row("Page", Text(cure.value, overflow="fold"))
+        if not self.evidence:
+            parts = []
+            if row.evidence:
+                parts.append(f"{len(row.evidence)} line{'' if len(row.evidence) == 1 else 's'}")
+            if row.exceptions:
+                parts.append(f"{len(row.exceptions)} named")
+            if parts:
+                table.add_row("Evidence", Text(f"{', '.join(parts)}   e shows it", "dim"))
+            return table
+        for number, item in enumerate(row.evidence):
+            table.add_row("Evidence" if number == 0 else "", Text(item, "dim", overflow="fold"))
+        for number, item in enumerate(row.exceptions[:EXCEPTIONS_SHOWN]):
+            table.add_row("Named" if number == 0 else "", Text(item, overflow="fold"))
+        left = len(row.exceptions) - EXCEPTIONS_SHOWN
+        if left > 0:
+            table.add_row("", Text(f"and {left} more; y copies all", "dim"))
+        return table
+
+
+def _keys(row: CheckResult | None) -> dict[str, Cure]:
+    """The cures' keys: what `r` does already is none, and no key of the screen's own is taken."""
+    if row is None:
+        return {}
+    cures = [cure for cure in row.cures if cure.kind != "retry"]
+    keys: dict[str, Cure] = {}
+    for key, cure in cure_keys(cures).items():
+        free = key if key not in TAKEN else _free(cure, keys)
+        keys[free] = cure
+    return keys
+
+
+def _free(cure: Cure, keys: dict[str, Cure]) -> str:
+    wishes = f"{cure.label.lower()}bcdfghijklmtuvwxz"
+    return next(key for key in wishes if key.isalpha() and key not in TAKEN and key not in keys)
