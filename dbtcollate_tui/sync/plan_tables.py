@@ -217,7 +217,10 @@ def _model_column(column: Column, name: str, data_type: str, labels: Sequence[Ta
 def _differences(
     sent: DataModel, before: DataModel | None, *, with_tags: bool, with_owners: bool
 ) -> tuple[str, ...]:
-    """The names of the fields that the server does not hold as they would be sent, in the schema's words."""
+    """The names of the fields that the server does not hold as they would be sent, in the schema's words.
+
+    The reference ingestion puts the project's folder before a seed's path and may name an upstream twice.
+    """
     if before is None:
         return tuple(
             name
@@ -235,10 +238,12 @@ def _differences(
         ) or ("modelType",)
     found = [
         name
-        for name in ("modelType", "resourceType", "dbtSourceProject", "description", "path", "rawSql", "sql")
+        for name in ("modelType", "resourceType", "dbtSourceProject", "description", "rawSql", "sql")
         if getattr(sent, name).strip() != getattr(before, name).strip()
     ]
-    if sorted(sent.upstream) != sorted(before.upstream):
+    if not f"/{before.path}".endswith(f"/{sent.path}"):
+        found.append("path")
+    if set(sent.upstream) != set(before.upstream):
         found.append("upstream")
     if with_owners and {item.id for item in sent.owners} != {item.id for item in before.owners}:
         found.append("owners")

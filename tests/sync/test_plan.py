@@ -171,14 +171,16 @@ def test_a_data_model_that_the_server_holds_is_not_sent_again() -> None:
     assert again.unchanged["data model"] == 1
 
 
-def test_a_run_without_compiled_code_takes_no_sql_away() -> None:
-    up, down = node("up"), node("down", depends_on=["model.shop.up"], raw_code="r")
+def test_what_the_reference_wrote_stays_and_a_run_without_compiled_code_takes_no_sql_away() -> None:
+    up = node("up")
+    down = node("down", depends_on=["model.shop.up"], raw_code="r", original_file_path="models/down.sql")
     held = DataModel(
         resourceType="model",
         dbtSourceProject="shop",
         rawSql="r",
         sql="select 2",
-        upstream=("pg.wh.marts.up",),
+        path="/usr/app/shop/models/down.sql",
+        upstream=("pg.wh.marts.up", "pg.wh.marts.up"),
     )
     upper, lower = table("up"), table("down", dataModel=held)
     edge = LineageEdge(
