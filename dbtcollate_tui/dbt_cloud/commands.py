@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VERBS = frozenset(
     {
@@ -47,6 +48,7 @@ class DbtCommand:
         return bool(self.selection)
 
 
+@lru_cache(maxsize=4096)
 def read_command(text: str) -> DbtCommand:
     """Read a line such as ``dbt --warn-error build --select marts``; anything else has an empty verb."""
     try:

@@ -6,6 +6,7 @@ Crons are in UTC with 0 = Sunday, as dbt Cloud writes and Collate takes them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -122,6 +123,7 @@ def check_cron(cron: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def explain_cron(cron: str) -> str:
     """A cron in words: "hourly", "every 6 hours", "daily at 07:00 UTC", else a sentence."""
     text = read_cron(cron)
@@ -141,6 +143,7 @@ def explain_cron(cron: str) -> str:
     return f"{sentence[:1].lower()}{sentence[1:]} UTC"
 
 
+@lru_cache(maxsize=1024)
 def shortest_gap(cron: str) -> timedelta:
     """The shortest time between two of a cron's times, looked at over a month or 400 of its times."""
     times: list[datetime] = []

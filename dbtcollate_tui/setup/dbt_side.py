@@ -1,5 +1,7 @@
 """The guided setup's dbt Cloud steps: address, token, account, project, job and the run they lead to."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -24,6 +26,7 @@ from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows
 from dbtcollate_tui.setup.services import Services
 
 RUNS_FOR_PACE = 20
+LIST_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +238,14 @@ class DbtSide(SetupBase):
         self._answer(Step.PROJECT, project_id=project_id, project_name=name, any_project=project_id is None)
 
     async def iter_jobs(self) -> AsyncGenerator[JobList]:
-        """The jobs of the chosen project (or account) as their pages come, best first."""
+        """The jobs of the chosen project (or account) as their pages come, best first.
+
+        A list after the first comes no more often than every half second: each is ranked anew.
+        """
         account_id, project_id = self._account_id(), self.draft.project_id
         environments = await self._environments(account_id, project_id)
         seen: dict[int, Job] = {}
+        given = -LIST_AGAIN_SECONDS
 
         def listed(complete: bool) -> JobList:
             rows = job_rows(seen.values(), environments, self.draft.address_job_id, datetime.now(UTC))
@@ -247,8 +254,10 @@ class DbtSide(SetupBase):
         async for page in self.dbt_cloud.iter_jobs(account_id, project_id):
             seen.update({job.id: job for job in page})
             self._jobs.update(seen)
-            yield listed(False)
-        yield listed(True)
+            if time.monotonic() - given >= LIST_AGAIN_SECONDS:
+                yield await asyncio.to_thread(listed, False)
+                given = time.monotonic()
+        yield await asyncio.to_thread(listed, True)
 
     async def _environments(self, account_id: int, project_id: int | None) -> dict[int, Environment]:
         if project_id is None:
