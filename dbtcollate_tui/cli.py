@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from dbtcollate_tui import __version__
+from dbtcollate_tui.command_options import Common, is_terminal
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
@@ -20,25 +20,6 @@ SECRETS = (
     "Tokens come from DBT_CLOUD_TOKEN and COLLATE_TOKEN, else from the system's keyring; "
     "they are never read from the command line or from a file."
 )
-
-
-@dataclass(slots=True)
-class Common:
-    """The options that every command takes."""
-
-    profile: str | None = None
-    json: bool = False
-    no_input: bool = False
-    animation: bool = True
-
-    @property
-    def may_ask(self) -> bool:
-        """Whether a person is there to answer: a terminal, outside CI, and not forbidden."""
-        return not (self.no_input or self.json or os.environ.get("CI")) and _is_terminal()
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +76,7 @@ def demo(
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import demonstration
 
-    if headless or as_json or not _is_terminal():
+    if headless or as_json or not is_terminal():
         code = _run(common, lambda: demonstration.headless(scenario, server_version, common.json))
     else:
         code = demonstration.in_app(scenario, server_version, animation=common.animation)
@@ -219,7 +200,7 @@ def logs(path: bool) -> None:
 
 
 def _open_app(common: Common) -> ExitCode:
-    if not _is_terminal():
+    if not is_terminal():
         error = UsageError(
             "There is no terminal for the app",
             causes=["Standard input or output is not a terminal."],

@@ -5,7 +5,6 @@ import getpass
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -13,6 +12,7 @@ from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks
+from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
@@ -25,9 +25,6 @@ from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.sync.journal import last_summary
-
-if TYPE_CHECKING:
-    from dbtcollate_tui.cli import Common
 
 Renderer = PlainRenderer | NdjsonRenderer
 ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
@@ -59,7 +56,7 @@ async def load_profile(services: Services, name: str | None) -> Profile:
     return profile
 
 
-def connect(common: "Common", services: Services, profile: Profile) -> Connections:
+def connect(common: Common, services: Services, profile: Profile) -> Connections:
     """Both clients for the profile; asks for a token only where a person is there."""
 
     async def ask(side: Side) -> SecretStr | None:
@@ -69,7 +66,7 @@ def connect(common: "Common", services: Services, profile: Profile) -> Connectio
     return Connections(profile, services, ask=ask if common.may_ask else None)
 
 
-async def verify(common: "Common", *, strict: bool, ids: Collection[str] = ()) -> ExitCode:
+async def verify(common: Common, *, strict: bool, ids: Collection[str] = ()) -> ExitCode:
     """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise."""
     known = {check.id for check in ALL_CHECKS}
     unknown = sorted(set(ids) - known)
@@ -104,7 +101,7 @@ async def report_checks(
     return code
 
 
-async def plan(common: "Common", *, run_id: int | None, only: Collection[str]) -> ExitCode:
+async def plan(common: Common, *, run_id: int | None, only: Collection[str]) -> ExitCode:
     """Render the plan with every old and new value; write nothing."""
     services = Services()
     profile = await load_profile(services, common.profile)
@@ -122,7 +119,7 @@ async def plan(common: "Common", *, run_id: int | None, only: Collection[str]) -
     return finished.exit_code
 
 
-async def sync(common: "Common", *, yes: bool, run_id: int | None, only: Collection[str]) -> ExitCode:
+async def sync(common: Common, *, yes: bool, run_id: int | None, only: Collection[str]) -> ExitCode:
     """Plan, show, ask unless ``yes``, write, read back."""
     if not yes and not common.may_ask:
         raise UsageError(
@@ -187,7 +184,7 @@ async def follow(out: Renderer, events: AsyncIterator[SyncEvent]) -> tuple[Plan 
     return found, finished
 
 
-async def status(common: "Common") -> ExitCode:
+async def status(common: Common) -> ExitCode:
     """What the last sync from here wrote, and how the run and the pipeline stand now."""
     services = Services()
     profile = await load_profile(services, common.profile)
@@ -213,7 +210,7 @@ async def status(common: "Common") -> ExitCode:
         return await report_checks(out, context, ids)
 
 
-async def profiles(common: "Common") -> ExitCode:
+async def profiles(common: Common) -> ExitCode:
     """Each profile with its two ends, and where the files are."""
     services = Services()
     out = renderer(common.json)
