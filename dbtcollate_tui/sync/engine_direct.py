@@ -2,24 +2,19 @@
 
 import asyncio
 import contextlib
-import mmap
 from collections.abc import AsyncGenerator, Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
-from dbtcollate_tui.artifacts.load import StepResults, load_project
-from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore, FetchedArtifacts
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.apply import Tally, Writer
-from dbtcollate_tui.sync.changes import Change, Plan, RunFacts
+from dbtcollate_tui.sync.changes import Change, Plan
 from dbtcollate_tui.sync.events import (
     Cancelled,
     Failed,
@@ -33,13 +28,9 @@ from dbtcollate_tui.sync.events import (
     counts_by_group,
 )
 from dbtcollate_tui.sync.journal import keep_summary
-from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
-from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
-from dbtcollate_tui.sync.placing import nearest_names, resolve_only
-from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof import prove, read_back, without
-from dbtcollate_tui.sync.server_state import read_details, read_tables
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 
 Level = Literal["ok", "warn", "failed"]
@@ -131,42 +122,9 @@ async def _prepare(
     only: Collection[str],
     artifacts: ArtifactStore | None,
 ) -> Plan:
-    choice = await _choose(teller, profile, dbt_cloud, run_id)
-    project = await _artifacts(teller, profile, dbt_cloud, choice, artifacts or ArtifactStore())
-    wanted = _only(project, only)
-    options = profile.options
-    teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
-    found = await read_tables(
-        collate,
-        profile.collate.service,
-        project,
-        options,
-        lambda done, total, unit, text: teller.progress("tables", done, total, unit, text),
-    )
-    report = await asyncio.to_thread(match, project, found.inventories, options)
-    _check_match(profile, report)
-    teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
-    teller(PhaseStarted(phase="plan", text="comparing with what Collate holds"))
-    state = await read_details(
-        collate,
-        project,
-        report,
-        found.tables,
-        options,
-        wanted,
-        lambda done, total, unit, text: teller.progress("plan", done, total, unit, text),
-    )
-    plan = await asyncio.to_thread(
-        lambda: build_plan(
-            project,
-            state,
-            report,
-            options,
-            collate.dialect,
-            only=wanted,
-            run=_facts(choice, dbt_cloud, profile),
-        )
-    )
+    choice = await choose(teller, profile, dbt_cloud, run_id)
+    project = await read_artifacts(teller, profile, dbt_cloud, choice, artifacts or ArtifactStore())
+    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, only)
     for note in plan.notes:
         teller(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:
@@ -176,120 +134,6 @@ async def _prepare(
     teller(PlanReady(plan=plan))
     teller(PhaseFinished(phase="plan", text=plan.summary()))
     return plan
-
-
-async def _choose(
-    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
-) -> RunChoice:
-    teller(PhaseStarted(phase="run", text="choosing the run"))
-    side = profile.dbt_cloud
-    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
-    for note in choice.notes:
-        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
-    text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
-    teller(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
-    return choice
-
-
-async def _artifacts(
-    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, choice: RunChoice, store: ArtifactStore
-) -> Project:
-    teller(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
-    bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
-
-    def told(progress: ArtifactProgress) -> None:
-        if progress.state == "missing":
-            bytes_of.pop((progress.name, progress.step), None)
-            return
-        bytes_of[progress.name, progress.step] = (progress.done, progress.total)
-        totals = [total for _, total in bytes_of.values()]
-        known = [total for total in totals if total is not None]
-        total = sum(known) if len(known) == len(totals) else None
-        name = progress.name if progress.step is None else f"{progress.name} of step {progress.step}"
-        teller.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
-
-    fetched = await store.fetch(dbt_cloud, profile.dbt_cloud.account_id, choice, told)
-    for note in fetched.notes:
-        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
-    teller.doing = "reading the artifacts"
-    project = await asyncio.to_thread(_load, fetched)
-    count = len(fetched.files)
-    text = f"{count} file{'' if count == 1 else 's'}, {fetched.size / 1e6:.1f} MB"
-    if not project.has_catalog:
-        text += ", no catalog.json"
-    teller(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
-    return project
-
-
-def _load(fetched: FetchedArtifacts) -> Project:
-    with contextlib.ExitStack() as stack:
-
-        def mapped(path: Path) -> mmap.mmap:
-            file = stack.enter_context(path.open("rb"))
-            return stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-        return load_project(
-            mapped(fetched.manifest.path),
-            mapped(fetched.catalog.path) if fetched.catalog is not None else None,
-            [StepResults(file.step, mapped(file.path)) for file in fetched.run_results],
-            mapped(fetched.sources.path) if fetched.sources is not None else None,
-        )
-
-
-def _only(project: Project, names: Collection[str]) -> frozenset[str] | None:
-    if not names:
-        return None
-    found, unknown = resolve_only(project, names)
-    if unknown:
-        near = nearest_names(project, unknown[0])
-        cures = [Cure("set_field", f"Use {name}", f"only={name}") for name in near]
-        raise UsageError(
-            f"dbt has no model, seed, snapshot or source named {', '.join(unknown)}",
-            causes=["It is misspelt, ephemeral or disabled, or newer than the run."],
-            cures=cures or [Cure("advice", "Name it as dbt does, or by its unique id.")],
-        )
-    return found
-
-
-def _check_match(profile: Profile, report: MatchReport) -> None:
-    """Raise where no node has a table: the service is the wrong one, or nothing is ingested."""
-    if report.matched or not report.expected:
-        return
-    groups = [group for group in report.groups() if not group.harmless]
-    firsts = [group.nodes[0] for group in groups]
-    raise ActionableError(
-        f"None of dbt's {report.expected} nodes has a table in {profile.collate.service}",
-        causes=[f"{len(group.nodes)} nodes: {group.words}. {_details(group)}." for group in groups],
-        evidence=[f"looked for {first.fqn}" for first in firsts[:3]],
-        cures=[
-            Cure("go_to_step", "Choose another database service", "service"),
-            *(Cure("advice", first.cure) for first in firsts[:3] if first.cure),
-            RETRY,
-        ],
-    )
-
-
-def _details(group: CauseGroup) -> str:
-    details = list(dict.fromkeys(node.detail for node in group.nodes))
-    more = f"; and {len(details) - 3} more" if len(details) > 3 else ""
-    return "; ".join(details[:3]) + more
-
-
-def _facts(choice: RunChoice, dbt_cloud: DbtCloudClient, profile: Profile) -> RunFacts:
-    run = choice.run
-    job = run.job
-    side = profile.dbt_cloud
-    project_id = run.project_id or side.project_id
-    url = run.href or f"{dbt_cloud.base_url}/deploy/{side.account_id}/projects/{project_id}/runs/{run.id}"
-    return RunFacts(
-        id=run.id,
-        url=url,
-        job_name=job.name if job is not None else side.job_name,
-        outcome=run.outcome,
-        finished_at=run.finished_at.isoformat() if run.finished_at is not None else "",
-        reason=choice.reason,
-        notes=tuple(note.text for note in choice.notes),
-    )
 
 
 async def _carry_out(
