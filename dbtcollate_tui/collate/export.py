@@ -57,7 +57,13 @@ def ingestion_yaml(
     report_as_pipeline: bool = False,
     file: str = "dbt_cloud.yaml",
 ) -> str:
-    """The complete configuration for ``metadata ingest``, both tokens as environment variables."""
+    """The complete configuration for ``metadata ingest``, both tokens as environment variables.
+
+    The variables stand in quotes: the framework fills them in before it reads the YAML.
+    """
     config = ingestion_config(spec, dialect, collate_url, report_as_pipeline=report_as_pipeline)
     header = _HEADER.format(service=spec.service.name, file=file)
-    return header + yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    for variable in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE):
+        text = text.replace(f": {variable}\n", f": '{variable}'\n")
+    return header + text
