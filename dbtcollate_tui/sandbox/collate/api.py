@@ -148,15 +148,6 @@ class Router:
                     return handlers[method], params
         raise ApiError(405, "HTTP 405 Method Not Allowed") if known else ApiError(404, "HTTP 404 Not Found")
 
-    def urls(self) -> list[str]:
-        """Every method and pattern, for documentation and tests."""
-        return sorted(
-            f"{method} {'/'.join(pattern)}"
-            for routes in self._routes.values()
-            for pattern, handlers in routes
-            for method in handlers
-        )
-
 
 async def dispatch(collate: Collate, router: Router, request: Request) -> Response:
     """Answer one request below ``/api/v1/``."""

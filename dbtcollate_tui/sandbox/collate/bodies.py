@@ -174,7 +174,7 @@ CREATE: dict[str, Obj] = {
     "databaseService": _obj(
         "api.services.CreateDatabaseService",
         "name displayName description tags serviceType connection owners dataProducts domains "
-        "ingestionRunner",
+        "ingestionRunner style",
         "name serviceType",
         serviceType=_DATABASE_SERVICES,
         tags=TAG_LABEL,
@@ -188,7 +188,7 @@ CREATE: dict[str, Obj] = {
     "table": _obj(
         "api.data.CreateTable",
         f"{_ASSET} tableType columns dataModel locationPath tableConstraints tablePartition "
-        "tableProfilerConfig databaseSchema schemaDefinition retentionPeriod fileFormat",
+        "tableProfilerConfig databaseSchema schemaDefinition retentionPeriod fileFormat aliases",
         "name columns databaseSchema",
         columns=COLUMN,
         tags=TAG_LABEL,
@@ -221,7 +221,8 @@ CREATE: dict[str, Obj] = {
     "metric": _obj(
         "api.data.CreateMetric",
         "name displayName description metricExpression metricType unitOfMeasurement customUnitOfMeasurement "
-        "granularity relatedMetrics owners reviewers tags domains dataProducts extension",
+        "granularity relatedMetrics owners reviewers tags domains dataProducts extension assets dimensions "
+        "filters measures provider",
         "name",
         tags=TAG_LABEL,
     ),
@@ -317,8 +318,8 @@ PIPELINE_STATUS = _obj(
 )
 PROGRESS = _obj(
     "entity.services.ingestionPipelines.ProgressUpdate",
-    "runId timestamp updateType stepName progress currentEntity message totalAssetsIngested pipelineType "
-    "pipelineName",
+    "runId timestamp updateType stepName progress globalCounters estimatedSecondsRemaining "
+    "totalAssetsIngested currentEntity message",
     "runId timestamp updateType",
     updateType=_values(
         "entity.services.ingestionPipelines.ProgressUpdateType",
@@ -357,5 +358,7 @@ def create_shape(kind: str, *, old: bool) -> Obj:
         keys -= {"enableStreamableLogs", "processingEngine", "raiseOnError"}
     elif kind == "table":
         parts["dataModel"] = DATA_MODEL_OLD
-        keys -= {"sourceHash", "locationPath"}
+        keys -= {"sourceHash", "locationPath", "aliases"}
+    elif kind == "databaseService":
+        keys -= {"style", "ingestionRunner", "dataProducts"}
     return Obj(shape.java, frozenset(keys), tuple(required), parts)

@@ -41,7 +41,8 @@ _ALL = (
     _kind(
         "databaseService",
         "services/databaseServices",
-        "serviceType connection pipelines testConnectionResult tags owners followers deleted entityStatus "
+        "style serviceType connection pipelines testConnectionResult tags owners followers deleted "
+        "entityStatus "
         "dataProducts dataContract domains ingestionRunner",
         "pipelines owners tags domains dataProducts followers",
     ),
@@ -64,7 +65,7 @@ _ALL = (
     _kind(
         "table",
         "tables",
-        "tableType columns tableConstraints tablePartition owners databaseSchema database service "
+        "aliases tableType columns tableConstraints tablePartition owners databaseSchema database service "
         "serviceType "
         "location locationPath schemaDefinition tags usageSummary followers joins sampleData "
         "tableProfilerConfig customMetrics profile testSuite dataModel deleted retentionPeriod "
@@ -130,7 +131,8 @@ _ALL = (
         "metric",
         "metrics",
         "metricExpression metricType unitOfMeasurement customUnitOfMeasurement granularity relatedMetrics "
-        "owners reviewers followers tags domains dataProducts votes extension deleted entityStatus",
+        "owners reviewers followers tags domains dataProducts votes extension deleted entityStatus "
+        "assets certification dimensions filters measures provider",
         "owners reviewers followers tags domains dataProducts votes extension relatedMetrics",
     ),
     _kind("mlmodel", "mlmodels", "algorithm service serviceType owners tags domains", "owners tags domains"),
@@ -148,7 +150,8 @@ _ALL = (
         "testCase",
         "dataQuality/testCases",
         "testDefinition entityLink entityFQN testSuite testSuites parameterValues testCaseResult "
-        "testCaseStatus owners createdBy deleted computePassedFailedRowCount incidentId failedRowsSample "
+        "autoCloseIncident incidentStatus testCaseStatus owners createdBy deleted "
+        "computePassedFailedRowCount incidentId failedRowsSample "
         "inspectionQuery domains dataProducts followers useDynamicAssertion tags dimensionColumns "
         "topDimensions entityStatus reviewers",
         "testSuites testCaseResult testCaseStatus owners incidentId domains dataProducts followers tags "

@@ -15,7 +15,7 @@ MAX_LIMIT = 1_000_000
 _RENAMED = (("owners", "owner"), ("domains", "domain"))
 _NEWER_KEYS = (
     "entityStatus dataContract impersonatedBy incrementalChangeDescription certification dataProducts "
-    "lifeCycle sourceHash processedLineage pipelineObservability locationPath"
+    "lifeCycle sourceHash processedLineage pipelineObservability locationPath aliases"
 )
 _OLD_UNKNOWN = frozenset(_NEWER_KEYS.split())
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
