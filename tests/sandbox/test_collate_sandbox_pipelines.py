@@ -122,6 +122,8 @@ def test_created_once_changed_by_put_and_never_with_its_secret(tmp_path: Path) -
         after = server.send("PUT", BASE, changed)
         assert after["version"] == pytest.approx(0.2)
         assert after["airflowConfig"]["scheduleInterval"] == "0 8 * * *"
+        patched = server.patch(f"{BASE}/{made['id']}", {"op": "add", "path": "/displayName", "value": "dbt"})
+        assert "dbtc_secret" not in json.dumps(patched)
         assert "dbtc_secret" not in json.dumps(server.get(BASE, service="shop_warehouse", fields="*"))
         assert server.get(BASE, service="legacy_crm")["data"] == []
         assert server.get(BASE, pipelineType="metadata")["data"] == []
@@ -302,7 +304,7 @@ def test_pausing_and_deleting(tmp_path: Path) -> None:
     with deployed(tmp_path) as (server, pipeline):
         server.send("POST", f"{BASE}/toggleIngestion/{pipeline['id']}")
         assert server.get(f"{BASE}/{pipeline['id']}")["enabled"] is False
-        server.send("DELETE", f"{BASE}/{pipeline['id']}")
+        assert "dbtc_secret" not in json.dumps(server.send("DELETE", f"{BASE}/{pipeline['id']}"))
         assert server.refused("GET", f"{BASE}/{pipeline['id']}")[0] == 404
 
 

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer, checked_entity
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
-    add_change_routes,
+    check_if_match,
     create,
     create_body,
     newer_only,
     upsert,
 )
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
-from dbtcollate_tui.sandbox.collate.patching import checked_reference
+from dbtcollate_tui.sandbox.collate.patching import checked_reference, patched
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.wire import (
     page_answer,
@@ -116,6 +116,27 @@ def put_pipeline(call: Call) -> Response:
         _check_plan(call)
     entity, status = upsert(call, PIPELINE, placed)
     return answer(shown(call, entity, PIPELINE.keys - {"pipelineStatuses"}), status)
+
+
+def patch_pipeline(call: Call) -> Response:
+    """Change by a JSON patch; a mask in place of a secret means the stored one."""
+    stored = addressed(call)
+    check_if_match(call, PIPELINE, stored)
+    entity, changed = patched(call, PIPELINE, stored)
+    if changed:
+        entity["sourceConfig"] = _unmasked(entity["sourceConfig"], stored["sourceConfig"])
+        call.store.save("ingestionPipeline", entity)
+    return answer(shown(call, entity, PIPELINE.keys - {"pipelineStatuses"}))
+
+
+def delete_pipeline(call: Call) -> Response:
+    """Remove a pipeline, its runs and their logs; runs at work are stopped."""
+    entity = addressed(call)
+    fqn = entity["fullyQualifiedName"]
+    call.collate.runner.kill(fqn)
+    call.store.delete("ingestionPipeline", entity["id"])
+    call.store.delete_statuses(fqn)
+    return answer(shown(call, entity, PIPELINE.keys - {"pipelineStatuses"}))
 
 
 def _check_plan(call: Call) -> None:
@@ -249,7 +270,9 @@ def add_routes(router: Router) -> None:
     router.add("PUT", base, put_pipeline)
     router.add("GET", f"{base}/name/{{fqn}}", get_pipeline)
     router.add("GET", f"{base}/{{id}}", get_pipeline)
-    add_change_routes(router, PIPELINE)
+    for path in (f"{base}/{{id}}", f"{base}/name/{{fqn}}"):
+        router.add("PATCH", path, patch_pipeline if "id" in path else newer_only(patch_pipeline))
+        router.add("DELETE", path, delete_pipeline)
     router.add("POST", f"{base}/deploy/{{id}}", _operation("deploy", deploy))
     router.add("POST", f"{base}/bulk/deploy", newer_only(bulk_deploy))
     router.add("POST", f"{base}/trigger/{{id}}", _operation("trigger", trigger))
