@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from textual.message import Message
 
 from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.events import RunFinished, SyncEvent
+from dbtcollate_tui.sync.events import Applied, LogLine, Progress, RunFinished, SyncEvent, Waiting
 
 BATCH_SECONDS = 0.05
 WAITING_AT_MOST = 1_000
 KEPT_AT_MOST = 5_000
+BULK = (Applied, Progress, Waiting, LogLine)
+"""Events of which only the newest are kept."""
 
 
 class EventsArrived(Message):
@@ -84,7 +86,10 @@ class SyncRun:
         if not batch:
             return
         self.history.extend(batch)
-        del self.history[:-KEPT_AT_MOST]
+        if len(self.history) > KEPT_AT_MOST:
+            recent = len(self.history) - KEPT_AT_MOST // 2
+            old = [event for event in self.history[:recent] if not isinstance(event, BULK)]
+            self.history = [*old, *self.history[recent:]]
         if isinstance(batch[-1], RunFinished):
             self.finished = batch[-1]
             self.ended.set()

@@ -37,17 +37,17 @@ class ChecklistScreen(Screen[None]):
     """Shows the open profile's checks; ``at`` is the row to begin at."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "app.sync", "Plan the sync"),
-        Binding("r", "again", "Retry the row"),
-        Binding("R", "all_again", "Retry all", key_display="R"),
+        Binding("s", "app.sync", "Plan sync"),
+        Binding("r", "again", "Retry"),
+        Binding("R", "all_again", "All", key_display="R"),
         Binding("e", "evidence", "Evidence"),
-        Binding("y", "copy", "Copy report"),
+        Binding("y", "copy", "Copy"),
         Binding("escape", "back", "Back"),
     ]
     DEFAULT_CSS = """
     ChecklistScreen #head { height: 1; padding: 0 1; text-style: bold; }
     ChecklistScreen #parts { height: 1fr; layout: vertical; }
-    ChecklistScreen #rows { height: 1fr; border: none; background: transparent; padding: 0; }
+    ChecklistScreen #rows { height: 1fr; border: none; background: transparent; padding: 0 1; }
     ChecklistScreen CheckCard { max-height: 60%; }
     ChecklistScreen.-wide #parts, ChecklistScreen.-widest #parts { layout: horizontal; }
     ChecklistScreen.-wide #rows, ChecklistScreen.-widest #rows { width: 3fr; height: 1fr; }
@@ -135,7 +135,7 @@ class ChecklistScreen(Screen[None]):
         for index, check_id in enumerate(self._order):
             if running_only and check_id not in self.session.active:
                 continue
-            self._list.replace_option_prompt_at_index(index, self._line(check_id, width - 3))
+            self._list.replace_option_prompt_at_index(index, self._line(check_id, width - 5))
         self.query_one(ChainBar).view = self.session.chain
         self.query_one("#head", Static).update(self._head())
         self.refresh_bindings()

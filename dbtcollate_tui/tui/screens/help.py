@@ -111,7 +111,7 @@ def _keys(screen: Screen[object]) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if active.enabled and binding.description and not binding.system:
+        if active.enabled and binding.show and binding.description:
             keys = found.setdefault(binding.description, [])
             shown = screen.app.get_key_display(binding)
             if shown not in keys:

@@ -37,13 +37,13 @@ class HomeScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sync", "Sync"),
         Binding("v", "app.verify", "Verify"),
-        Binding("r", "again", "Look anew", show=False),
+        Binding("r", "again", "Look anew"),
         Binding("e", "app.edit_setup", "Edit setup"),
         Binding("p", "app.profiles", "Profiles"),
         Binding("q", "app.quit_asking", "Quit"),
     ]
     DEFAULT_CSS = """
-    HomeScreen #facts { height: auto; padding: 1 2 0 2; }
+    HomeScreen #facts { height: auto; padding: 0 2; }
     HomeScreen #needs-title { height: auto; padding: 1 2 0 2; text-style: bold; display: none; }
     HomeScreen #needs { height: 1fr; padding: 0 1; border: none; background: transparent; display: none; }
     HomeScreen.-needy #needs, HomeScreen.-needy #needs-title { display: block; }
@@ -184,11 +184,12 @@ class HomeScreen(Screen[None]):
     def _need(self, row: CheckResult, width: int, *, stale: bool) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{GLYPHS.states[row.state]} ", "dim" if stale else self._colour(row.state))
-        half = width // 2 if width < 100 else width * 3 // 5
-        first = cut_middle(row.summary, half) if row.causes else cut_middle(row.summary, width - 3)
-        line.append(first.ljust(half) if row.causes else first, "dim" if stale else "")
-        if row.causes:
-            line.append(f"  {row.causes[0]}", "dim")
+        room = width - 2
+        cause = row.causes[0] if row.causes and row.causes[0].rstrip(".") != row.summary else ""
+        first = room * 3 // 5 if cause else room
+        line.append(cut_middle(row.summary, first).ljust(first), "dim" if stale else "")
+        if cause:
+            line.append(f"  {_cut_end(cause, room - first - 2)}", "dim")
         return line
 
     def _colour(self, state: CheckState) -> str:
@@ -206,6 +207,10 @@ class HomeScreen(Screen[None]):
         if session is not None:
             first = next((row.check_id for row in session.rows.values() if row.link is event.link), None)
             app_of(self).show_checklist(first)
+
+
+def _cut_end(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - len(GLYPHS.cut)].rstrip() + GLYPHS.cut
 
 
 def _in_collate(session: "ProfileSession", now: datetime) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -31,7 +31,17 @@ from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 Prepare = Callable[[asyncio.Event], AsyncIterator[SyncEvent]]
-Entry = Change | Kept | Unmatched | str
+Entry = Change | tuple[Change, ...] | Kept | Unmatched | str
+LEAVES_AT_MOST = 1_000
+"""So many changes of a group are listed at once."""
+OPEN_AT_MOST = 12
+"""A group of so many changes stands open."""
+
+
+class ChangeTree(Tree[Entry]):
+    """The changes by group; space is the screen's, enter opens and closes a group."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.leave_out", "Leave out")]
 
 
 class PlanScreen(Screen[frozenset[str] | None]):
@@ -42,7 +52,6 @@ class PlanScreen(Screen[frozenset[str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "Write"),
-        Binding("space", "leave_out", "Leave out"),
         Binding("slash", "filter", "Filter"),
         Binding("x", "export", "Export"),
         Binding("r", "again", "Try again"),
@@ -50,11 +59,11 @@ class PlanScreen(Screen[frozenset[str] | None]):
     ]
     DEFAULT_CSS = """
     PlanScreen #head { height: 1; padding: 0 1; text-style: bold; }
-    PlanScreen #parts { height: 1fr; display: none; }
+    PlanScreen #parts { height: 1fr; display: none; layout: vertical; }
     PlanScreen.-planned #parts { display: block; }
     PlanScreen.-planned SyncBoard { display: none; }
     PlanScreen #changes { width: 1fr; height: 1fr; background: transparent; padding: 0 1; }
-    PlanScreen #detail { height: 9; border-top: solid $border-blurred; padding: 0 1; }
+    PlanScreen #detail { height: 8; border-top: solid $border-blurred; padding: 0 1; }
     PlanScreen.-wide #parts, PlanScreen.-widest #parts { layout: horizontal; }
     PlanScreen.-wide #detail, PlanScreen.-widest #detail {
         width: 1fr; height: 1fr; border-top: none; border-left: solid $border-blurred;
@@ -80,7 +89,7 @@ class PlanScreen(Screen[frozenset[str] | None]):
         yield SyncBoard()
         yield ErrorCard()
         with Horizontal(id="parts"):
-            tree: Tree[Entry] = Tree("plan", id="changes")
+            tree = ChangeTree("plan", id="changes")
             tree.show_root = False
             tree.guide_depth = 2
             yield tree
@@ -132,6 +141,10 @@ class PlanScreen(Screen[frozenset[str] | None]):
             return
         run = f" for run #{plan.run.id}" if plan.run is not None else ""
         text = f"Plan{run}   {plan.summary()}"
+        count = len(self._chosen())
+        self._bindings.key_to_bindings["w"] = [
+            Binding("w", "write", f"Write {count} change{'' if count == 1 else 's'}")
+        ]
         if self._left_out:
             text += f", {len(self._left_out)} left out"
         self.query_one("#head", Static).update(text)
@@ -151,9 +164,17 @@ class PlanScreen(Screen[frozenset[str] | None]):
         for group in GROUPS:
             changes = [change for change in plan.of(group) if fits(change.label, change.old, change.new)]
             if changes:
-                branch = tree.root.add(f"{group}  {len(changes)}", expand=len(changes) <= 12 or bool(wanted))
-                for change in changes:
+                first = not tree.root.children
+                branch = tree.root.add(
+                    f"{group}  {len(changes)}",
+                    data=tuple(changes),
+                    expand=first or len(changes) <= OPEN_AT_MOST or bool(wanted),
+                )
+                for change in changes[:LEAVES_AT_MOST]:
                     branch.add_leaf(self._label(change), data=change)
+                if len(changes) > LEAVES_AT_MOST:
+                    more = f"and {len(changes) - LEAVES_AT_MOST} more; / finds them"
+                    branch.add_leaf(Text(more, "dim"), data=more)
         kept = [item for item in plan.kept if fits(item.label, item.reason)]
         self._branch("kept as it is in Collate", [(self._mark("!", item.label), item) for item in kept])
         missing = [item for item in plan.match.missing if fits(item.unique_id, item.detail)]
@@ -193,18 +214,29 @@ class PlanScreen(Screen[frozenset[str] | None]):
 
     @on(Tree.NodeHighlighted)
     def _moved(self, event: "Tree.NodeHighlighted[Entry]") -> None:
-        self.query_one("#values", Static).update(_values(event.node))
+        self.query_one("#values", Static).update(self._values(event.node))
+        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
         planned = self.plan is not None
         if action == "write":
             return planned and bool(self._chosen())
-        if action in ("leave_out", "filter", "export"):
+        if action == "leave_out":
+            return planned and bool(self._under_cursor())
+        if action in ("filter", "export"):
             return planned
         if action == "again":
             return self.query_one(ErrorCard).error is not None
         return True
+
+    def _under_cursor(self) -> tuple[Change, ...]:
+        node = self._tree.cursor_node
+        if node is None:
+            return ()
+        if isinstance(node.data, tuple):
+            return node.data
+        return (node.data,) if isinstance(node.data, Change) else ()
 
     def _chosen(self) -> frozenset[str]:
         if self.plan is None:
@@ -237,17 +269,16 @@ class PlanScreen(Screen[frozenset[str] | None]):
     def action_leave_out(self) -> None:
         """Leave the change under the cursor out, or a whole group, or take it in again."""
         node = self._tree.cursor_node
-        if node is None:
+        keys = {change.key for change in self._under_cursor()}
+        if node is None or not keys:
             return
-        nodes = [node] if not node.children else list(node.children)
-        changes = [(leaf, leaf.data) for leaf in nodes if isinstance(leaf.data, Change)]
-        keys = {change.key for _, change in changes}
         if keys <= self._left_out:
             self._left_out -= keys
         else:
             self._left_out |= keys
-        for leaf, change in changes:
-            leaf.set_label(self._label(change))
+        for leaf in [node, *node.children]:
+            if isinstance(leaf.data, Change):
+                leaf.set_label(self._label(leaf.data))
         self._say_head()
         self.refresh_bindings()
 
@@ -283,26 +314,40 @@ class PlanScreen(Screen[frozenset[str] | None]):
         """Retry here; every other cure is the app's."""
         cure: Cure = message.cure
         if cure.kind in ("retry", "rerun_check"):
-            self.run_worker(self.action_again())
+            message.stop()
+            self.run_worker(self.action_again(), group="again", exclusive=True)
 
-    def on_key(self, event: "object") -> None:
+    def on_key(self, event: events.Key) -> None:
         """Keys of the card's cures."""
-        key = getattr(event, "key", "")
+        if isinstance(self.focused, Input) or event.key in self.active_bindings:
+            return
         card = self.query_one(ErrorCard)
-        if card.error is not None and not isinstance(self.focused, Input) and key != "r":
-            card.press(key)
+        if card.error is not None and card.press(event.key):
+            event.stop()
+
+    def _values(self, node: TreeNode[Entry]) -> Text:
+        if isinstance(node.data, Change):
+            return _change(
+                node.data, *(self.app.theme_variables.get(name, "") for name in ("success", "error"))
+            )
+        return _other(node)
 
 
-def _values(node: "TreeNode[Entry]") -> Text:
+def _change(change: Change, added: str, removed: str) -> Text:
+    text = Text(f"{change.target}\n", "bold")
+    for line in (change.unique_id, change.note):
+        if line:
+            text.append(f"{line}\n", "not bold dim")
+    for line in difflib.ndiff(change.old.splitlines(), change.new.splitlines()):
+        if line[:1] != "?":
+            style = {"+": f"not bold {added}", "-": f"not bold {removed}"}.get(line[:1], "not bold dim")
+            text.append(f"{line[:1]} {line[2:]}\n", style)
+    return text
+
+
+def _other(node: TreeNode[Entry]) -> Text:
     entry = node.data
     text = Text()
-    if isinstance(entry, Change):
-        text.append(f"{entry.target}\n", "bold")
-        if entry.unique_id:
-            text.append(f"{entry.unique_id}\n", "dim")
-        if entry.note:
-            text.append(f"{entry.note}\n", "dim")
-        return text.append_text(_diff(entry.old, entry.new))
     if isinstance(entry, Kept):
         text.append(f"{entry.target}\n", "bold").append(f"{entry.reason}\n")
         text.append(f"in Collate  {entry.server}\n").append(f"in dbt      {entry.dbt}")
@@ -315,15 +360,6 @@ def _values(node: "TreeNode[Entry]") -> Text:
         return text.append(entry.cure)
     if isinstance(entry, str):
         return Text(entry)
-    return Text(f"{len(node.children)} in this group. space leaves the whole group out.", "dim")
-
-
-def _diff(old: str, new: str) -> Text:
-    text = Text()
-    for line in difflib.ndiff(old.splitlines(), new.splitlines()):
-        sign = line[:1]
-        if sign == "?":
-            continue
-        style = {"+": "green", "-": "red"}.get(sign, "dim")
-        text.append(f"{sign} {line[2:]}\n", style)
-    return text
+    if isinstance(entry, tuple):
+        return Text(f"{len(entry)} changes. space leaves the whole group out, or takes it in again.", "dim")
+    return Text(f"{len(node.children)} that stay as they are.", "dim")

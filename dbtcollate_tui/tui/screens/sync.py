@@ -2,17 +2,17 @@
 
 from typing import ClassVar
 
-from rich.table import Table
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, OptionList, Static
 
 from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.words import span
+from dbtcollate_tui.sync.changes import GROUPS
 from dbtcollate_tui.sync.events import Failed, RunFinished, SyncEvent
-from dbtcollate_tui.sync.outcome import Proof, ProofRow
 from dbtcollate_tui.tui.bridge import EventsArrived, SyncRun
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -21,15 +21,15 @@ from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
+from dbtcollate_tui.tui.widgets.sync_end import SyncEnd, end_lines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
-PROOF_STATES = {
-    "ok": CheckState.PASS,
-    "warn": CheckState.WARN,
-    "failed": CheckState.FAIL,
-    "skipped": CheckState.SKIPPED,
+OUTCOMES = {
+    "ok": (CheckState.PASS, "Done"),
+    "partial": (CheckState.WARN, "Not whole"),
+    "failed": (CheckState.FAIL, "Failed"),
+    "cancelled": (CheckState.WARN, "Cancelled"),
 }
-EXCEPTIONS_SHOWN = 20
 
 
 class SyncScreen(Screen[None]):
@@ -38,38 +38,44 @@ class SyncScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back"),
         Binding("c", "cancel", "Cancel"),
-        Binding("l", "failures", "Failures only"),
         Binding("f", "follow", "Follow"),
-        Binding("y", "copy", "Copy log"),
+        Binding("l", "failures", "Failures only"),
+        Binding("l", "log", "Log"),
         Binding("o", "open", "Open in Collate"),
+        Binding("y", "copy", "Copy"),
     ]
     DEFAULT_CSS = """
     SyncScreen EventLog { height: 1fr; min-height: 3; border-top: solid $border-blurred; padding: 0 1; }
-    SyncScreen #end { height: auto; max-height: 14; display: none; padding: 0 1; }
-    SyncScreen #end.-shown { display: block; border-top: solid $border-blurred; }
-    SyncScreen #end Static { height: auto; }
+    SyncScreen #outcome { height: auto; padding: 0 1; display: none; }
+    SyncScreen #groups { height: auto; padding: 0 3 1 3; display: none; }
+    SyncScreen SyncEnd { display: none; }
+    SyncScreen.-ended #outcome, SyncScreen.-ended #groups, SyncScreen.-ended SyncEnd { display: block; }
+    SyncScreen.-ended SyncBoard, SyncScreen.-ended EventLog { display: none; }
+    SyncScreen.-ended.-log SyncEnd { display: none; }
+    SyncScreen.-ended.-log EventLog { display: block; }
     """
 
     def __init__(self, run: SyncRun) -> None:
         super().__init__()
         self.run = run
-        self._url = ""
+        self._tables_url = ""
 
     def compose(self) -> ComposeResult:
-        """Title, chain, board, the end once it is there, log."""
+        """Title, chain, board, log; at the end the outcome and its lines in their place."""
         yield TitleBar(self.run.title, "sync")
         yield ChainBar()
-        yield SyncBoard()
+        yield SyncBoard(self.run.plan)
         yield ErrorCard()
-        with VerticalScroll(id="end"):
-            yield Static(id="proof")
+        yield Static(id="outcome")
+        yield Static(id="groups", classes="muted", markup=False)
+        yield SyncEnd()
         yield EventLog()
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
         """Show what happened before the screen stood."""
-        await self._take(list(self.run.history))
         self.query_one(EventLog).focus()
+        await self._take(list(self.run.history))
 
     async def on_events_arrived(self, message: EventsArrived) -> None:
         """The next events of the run."""
@@ -89,44 +95,70 @@ class SyncScreen(Screen[None]):
         self.refresh_bindings()
 
     def _show_end(self, event: RunFinished) -> None:
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=2)
-        table.add_column(no_wrap=True)
-        table.add_column(ratio=1)
-        state = {"ok": CheckState.PASS, "partial": CheckState.WARN, "cancelled": CheckState.WARN}.get(
-            event.outcome, CheckState.FAIL
-        )
-        table.add_row(self._glyph(state), Text(event.outcome, "bold"), Text(event.text))
-        for group, count in event.counts.written_by_group.items():
-            table.add_row("", Text(group, "dim"), Text(f"{count} written", "dim"))
+        self.add_class("-ended")
+        self.query_one("#outcome", Static).update(self._outcome(event))
+        by_group = event.counts.written_by_group
+        groups = "   ".join(f"{group} {by_group[group]}" for group in GROUPS if by_group.get(group))
+        self.query_one("#groups", Static).update(groups)
+        end = self.query_one(SyncEnd)
+        end.show(end_lines(event, self.run.plan, self.run.history))
+        end.focus()
         if event.proof is not None:
-            self._proof_rows(table, event.proof)
-            self._url = event.proof.tables_url
-        self.query_one("#proof", Static).update(table)
-        self.query_one("#end").add_class("-shown")
+            self._tables_url = event.proof.tables_url
 
-    def _proof_rows(self, table: Table, proof: Proof) -> None:
-        for row in proof.rows:
-            table.add_row(self._glyph(PROOF_STATES[row.state]), row.title, Text(row.summary))
-            for line in _exceptions(row):
-                table.add_row("", "", Text(line, "dim"))
-
-    def _glyph(self, state: CheckState) -> Text:
-        colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return Text(GLYPHS.states[state], colour if colour.startswith("#") else "dim")
+    def _outcome(self, event: RunFinished) -> Text:
+        state, word = OUTCOMES[event.outcome]
+        counts = event.counts
+        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
+        text = Text()
+        text.append(f"{GLYPHS.states[state]} {word}  ", f"bold {value}" if value.startswith("#") else "bold")
+        parts = [f"{counts.written} of {counts.planned} changes written"] if counts.planned else []
+        for number, name in (
+            (counts.failed, "failed"),
+            (counts.skipped, "skipped"),
+            (counts.cancelled, "not tried"),
+        ):
+            if number:
+                parts.append(f"{number} {name}")
+        if not counts.planned:
+            parts.append(event.text.rstrip("."))
+        if counts.unchanged:
+            parts.append(f"{counts.unchanged} equal already")
+        text.append(f"{', '.join(parts)}, in {span(event.seconds)}")
+        return text
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
+        ended = self.run.finished is not None
         if action == "cancel":
-            return self.run.finished is None and not self.run.cancelling
+            return not ended and not self.run.cancelling
+        if action in ("failures", "follow"):
+            return not ended
+        if action == "log":
+            return ended
         if action == "open":
-            return bool(self._url)
+            return ended and bool(self._url())
         return True
+
+    def _url(self) -> str:
+        line = self.query_one(SyncEnd).current
+        return line.url if line is not None and line.url else self._tables_url
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.refresh_bindings()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.dismiss(None)
 
     def action_leave(self) -> None:
         """Back; a running sync goes on in the background."""
+        if self.has_class("-log"):
+            self.action_log()
+            return
         if self.run.finished is None:
-            self.notify("The sync goes on. Home shows when it has ended.", timeout=4)
+            self.notify("The sync goes on. Home shows how far it is.", timeout=4)
         self.dismiss(None)
 
     def action_cancel(self) -> None:
@@ -152,6 +184,15 @@ class SyncScreen(Screen[None]):
         log = self.query_one(EventLog)
         log.show_failures_only(not log.failures_only)
 
+    def action_log(self) -> None:
+        """The log in place of the end, or the end again."""
+        self.toggle_class("-log")
+        log = self.query_one(EventLog)
+        if self.has_class("-log"):
+            log.focus()
+        else:
+            self.query_one(SyncEnd).focus()
+
     def action_follow(self) -> None:
         """Follow the newest line, or stand still."""
         log = self.query_one(EventLog)
@@ -161,20 +202,11 @@ class SyncScreen(Screen[None]):
             log.scroll_end(animate=False)
 
     def action_copy(self) -> None:
-        """Copy every kept line."""
-        copy_text(self, self.query_one(EventLog).as_text(), "the log")
+        """Copy the end, where there is one, and every kept line of the log."""
+        finished = self.run.finished
+        parts = [] if finished is None else [finished.text, self.query_one(SyncEnd).as_text()]
+        copy_text(self, "\n".join([*parts, self.query_one(EventLog).as_text()]), "the sync's log")
 
     def action_open(self) -> None:
-        """Open the service in Collate."""
-        self.app.open_url(self._url)
-
-
-def _exceptions(row: ProofRow) -> list[str]:
-    lines = [
-        f"{item.target}: expected {item.expected}, found {item.found}"
-        for item in row.exceptions[:EXCEPTIONS_SHOWN]
-    ]
-    left = len(row.exceptions) - len(lines)
-    if left > 0:
-        lines.append(f"and {left} more")
-    return lines
+        """Open the chosen line's page in Collate, else the service's."""
+        self.app.open_url(self._url())

@@ -23,7 +23,7 @@ WHAT = (
     "everybody. Setting up lights the links from left to right; a sync is light moving along them."
 )
 NEEDED = "Needed: a dbt Cloud token that may read the account, a Collate address and its bot's token."
-SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The sample tokens are filled in."
+SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The sample tokens are offered."
 ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
 
 

@@ -15,6 +15,7 @@ from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
 
 LINKS = tuple(Link)
 LAST_WIDTH = 9
+"""Cells for the last link, whose captions are short."""
 LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
 
@@ -62,8 +63,13 @@ class ChainBar(Widget, can_focus=False):
         self.set_class(all(len(view.of(link).captions) < 2 for link in LINKS), "-plain")
 
     def _starts(self, width: int) -> list[int]:
-        step = (width - LAST_WIDTH) / (len(LINKS) - 1)
-        return [round(step * number) for number in range(len(LINKS))]
+        named = sum(len(link.value) for link in LINKS[:-1])
+        gap = (width - max(LAST_WIDTH, width // 8) - named) / (len(LINKS) - 1)
+        starts, at = [], 0.0
+        for link in LINKS:
+            starts.append(round(at))
+            at += len(link.value) + gap
+        return starts
 
     def render(self) -> Text:
         """Names and connectors on the first line, glyph and captions below."""

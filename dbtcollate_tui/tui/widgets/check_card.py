@@ -21,7 +21,8 @@ class CheckCard(VerticalScroll):
     """Shows the row under the cursor; `toggle_evidence` shows requests and exceptions too."""
 
     DEFAULT_CSS = """
-    CheckCard { height: auto; padding: 0 1; border-top: solid $border-blurred; scrollbar-size-vertical: 1; }
+    CheckCard { height: auto; padding: 0 1; border-top: solid $border-blurred;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckCard Static { height: auto; width: 1fr; }
     CheckCard #cures { height: auto; }
     CheckCard Button { min-width: 8; margin: 0 2 0 0; }
@@ -98,7 +99,7 @@ class CheckCard(VerticalScroll):
             value = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
             title.append(f"{row.title}  ", "bold")
             title.append(STATE_WORDS[row.state], value if value.startswith("#") else "dim")
-            if row.seconds:
+            if row.seconds >= 0.05:
                 title.append(f"  {row.seconds:.1f} s", "dim")
         self.query_one("#card-title", Static).update(title)
         self.query_one("#card-body", Static).update(self._body(row) if row is not None else "")

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from dbtcollate_tui.checks.base import CheckState, Link, LinkState
 from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
@@ -28,7 +29,10 @@ SILENCE_SECONDS = 2.0
 
 
 class SyncBoard(Widget):
-    """Fed with a run's events by `feed`; draws itself again twice a second while the run lasts."""
+    """Fed with a run's events by `feed`; draws itself again twice a second while the run lasts.
+
+    A ``plan`` that was made before tells what its phases gave.
+    """
 
     DEFAULT_CSS = """
     SyncBoard { height: 6; padding: 0 1; }
@@ -36,7 +40,7 @@ class SyncBoard(Widget):
 
     tick: reactive[int] = reactive(0)
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, plan: Plan | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.states: dict[Phase, CheckState] = dict.fromkeys(PHASES, CheckState.WAITING)
         self.texts: dict[Phase, str] = dict.fromkeys(PHASES, "")
@@ -50,6 +54,19 @@ class SyncBoard(Widget):
         self._heard = time.monotonic()
         self._took: float | None = None
         self._dbt_cloud = CheckState.WAITING
+        if plan is not None:
+            self._know(plan)
+
+    def _know(self, plan: Plan) -> None:
+        """The phases before the plan are past."""
+        self._dbt_cloud = CheckState.PASS
+        self.states |= dict.fromkeys(("run", "artifacts", "tables", "plan"), CheckState.PASS)
+        if plan.run is not None:
+            self.texts["run"] = f"#{plan.run.id} {plan.run.outcome}"
+        if plan.match.missing:
+            self.states["tables"] = CheckState.WARN
+        self.texts["tables"] = f"{len(plan.match.matched)} of {plan.match.expected} tables"
+        self.texts["plan"] = f"{len(plan.changes)} change{'' if len(plan.changes) == 1 else 's'}"
 
     def on_mount(self) -> None:
         """Draw again while time passes."""
@@ -71,7 +88,8 @@ class SyncBoard(Widget):
         match event:
             case events.RunStarted():
                 self._engine = event.engine
-                self._dbt_cloud = CheckState.RUNNING
+                if self._dbt_cloud is CheckState.WAITING:
+                    self._dbt_cloud = CheckState.RUNNING
             case events.PhaseStarted():
                 self._begin(event.phase, event.text)
             case events.PhaseFinished():
@@ -115,8 +133,15 @@ class SyncBoard(Widget):
             link = LINK_OF_PHASE[phase]
             if phase == "write" and self.states[phase] is CheckState.WAITING:
                 continue
-            links[link] = LinkState(self.states[phase])
+            links[link] = LinkState(self.states[phase], self._captions(phase))
         return ChainView(links)
+
+    def _captions(self, phase: Phase) -> tuple[str, ...]:
+        """Few words for the chain: what is written before the first comma."""
+        if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "proof":
+            return ()
+        words = self.texts[phase].partition(",")[0].partition(" tables")[0].partition(" (")[0]
+        return (words.partition(" ")[2] if words.startswith("#") else words,)
 
     def render(self) -> Table:
         """The bar, the phases in two columns, the waiting line."""

@@ -1,0 +1,167 @@
+"""How a sync ended: what was read back, what was not changed and why; each line opens its page in Collate."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.sync.changes import Change, Plan
+from dbtcollate_tui.sync.events import Failed, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.sync.outcome import Proof
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+
+PROOF_STATES = {
+    "ok": CheckState.PASS,
+    "warn": CheckState.WARN,
+    "failed": CheckState.FAIL,
+    "skipped": CheckState.SKIPPED,
+}
+NAMED_AT_MOST = 200
+"""So many exceptions of one row, and so many lines of one reason, are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndLine:
+    """One line: a heading has no state; ``url`` is its page in Collate, empty where there is none."""
+
+    title: str
+    text: str = ""
+    state: CheckState | None = None
+    url: str = ""
+    indent: int = 0
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether it only names what follows."""
+        return self.state is None and not self.indent
+
+
+def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEvent]) -> list[EndLine]:
+    """What the end of a run says below its first line."""
+    lines: list[EndLine] = []
+    happened = list(history)
+    failed = [(e.change, e.error) for e in happened if isinstance(e, Failed) and e.change is not None]
+    skipped = [(e.change, e.reason) for e in happened if isinstance(e, Skipped)]
+    if failed:
+        lines.append(EndLine("Not written"))
+        lines.extend(_failures(failed))
+    if finished.proof is not None:
+        lines.append(EndLine("Read back from Collate"))
+        lines.extend(_proof(finished.proof))
+    left = [*_skipped(skipped), *(_left(plan) if plan is not None else ())]
+    if left:
+        lines.append(EndLine("Not changed, and why"))
+        lines.extend(left)
+    return lines
+
+
+def _failures(failed: Sequence[tuple[Change, ActionableError]]) -> Iterable[EndLine]:
+    by_title: dict[str, list[Change]] = {}
+    for change, error in failed:
+        by_title.setdefault(error.title, []).append(change)
+    for title, changes in by_title.items():
+        yield EndLine(f"{len(changes)} of {len(failed)}", title, CheckState.FAIL)
+        for change in changes[:NAMED_AT_MOST]:
+            yield EndLine(change.group, change.label, indent=1)
+        yield from _more(len(changes))
+
+
+def _proof(proof: Proof) -> Iterable[EndLine]:
+    for row in proof.rows:
+        yield EndLine(row.title, row.summary, PROOF_STATES[row.state], row.url)
+        for item in row.exceptions[:NAMED_AT_MOST]:
+            text = f"expected {item.expected}, found {item.found}" if item.found else item.expected
+            yield EndLine(item.target, text, url=item.url, indent=1)
+        yield from _more(len(row.exceptions))
+
+
+def _skipped(skipped: Sequence[tuple[Change, str]]) -> Iterable[EndLine]:
+    for change, reason in skipped[:NAMED_AT_MOST]:
+        yield EndLine(change.label, f"{change.group}: {reason}", CheckState.SKIPPED)
+    yield from _more(len(skipped))
+
+
+def _left(plan: Plan) -> Iterable[EndLine]:
+    for group in plan.match.groups():
+        state = CheckState.SKIPPED if group.harmless else CheckState.WARN
+        count = len(group.nodes)
+        yield EndLine(f"{count} node{'' if count == 1 else 's'} without table", group.words, state)
+        for node in group.nodes[:NAMED_AT_MOST]:
+            yield EndLine(node.unique_id, f"{node.detail}. {node.cure}".strip(". "), indent=1)
+        yield from _more(count)
+    for kept in plan.kept[:NAMED_AT_MOST]:
+        yield EndLine(kept.label, f"{kept.group} kept: {kept.reason}", CheckState.WARN)
+    yield from _more(len(plan.kept))
+    for owner in plan.unmapped_owners:
+        near = f"; nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""
+        count = len(owner.unique_ids)
+        text = f"no such user or team; owner of {count} node{'' if count == 1 else 's'}{near}"
+        yield EndLine(f"owner {owner.owner}", text, CheckState.WARN)
+
+
+def _more(count: int) -> Iterable[EndLine]:
+    if count > NAMED_AT_MOST:
+        yield EndLine(f"and {count - NAMED_AT_MOST} more", indent=1)
+
+
+class SyncEnd(OptionList):
+    """The lines as a list; ``current`` is the one under the cursor."""
+
+    DEFAULT_CSS = """
+    SyncEnd, SyncEnd:focus { height: 1fr; border: none; padding: 0 1; background: transparent; }
+    SyncEnd > .option-list--option-disabled { color: $foreground; text-style: bold; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Home")]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.lines: list[EndLine] = []
+
+    def show(self, lines: Sequence[EndLine]) -> None:
+        """Show these lines."""
+        self.lines = list(lines)
+        self._fill()
+
+    @property
+    def current(self) -> EndLine | None:
+        """The line under the cursor."""
+        at = self.highlighted
+        return self.lines[at] if at is not None and at < len(self.lines) else None
+
+    def as_text(self) -> str:
+        """The lines as text."""
+        return "\n".join(f"{'  ' * line.indent}{line.title}  {line.text}".rstrip() for line in self.lines)
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Cut the lines anew."""
+        self._fill()
+
+    def _fill(self) -> None:
+        at = self.highlighted
+        width = max(20, (self.size.width or self.app.size.width) - 4)
+        self.clear_options()
+        self.add_options(Option(self._prompt(line, width), disabled=line.is_heading) for line in self.lines)
+        if self.lines:
+            self.highlighted = at if at is not None else min(1, len(self.lines) - 1)
+
+    def _prompt(self, line: EndLine, width: int) -> Text:
+        if line.is_heading:
+            return Text(line.title, "bold")
+        text = Text()
+        if line.state is not None:
+            value = self.app.theme_variables.get(STATE_COLOURS[line.state].removeprefix("$"), "")
+            text.append(f"{GLYPHS.states[line.state]} ", value if value.startswith("#") else "dim")
+        else:
+            text.append("    ")
+        room = width - len(text.plain)
+        name = min(max(24, room * 2 // 5), max(room - len(line.text) - 2, 24))
+        text.append(cut_middle(line.title, name).ljust(name) + "  ", "dim" if line.indent else "")
+        return text.append(cut_middle(line.text, max(4, room - name - 2)), "dim")
