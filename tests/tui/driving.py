@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -126,3 +127,35 @@ async def driving(
         await app.push_screen(screen, driver.saved.append)
         await pilot.pause()
         yield driver
+
+
+def page_of(sandbox: Sandbox) -> str:
+    """The address of the production job's page."""
+    return (
+        f"{sandbox.dbt_cloud_url}/deploy/{sandbox.account_id}/projects/{sandbox.project_id}"
+        f"/jobs/{sandbox.job_id}"
+    )
+
+
+async def walk_to(driver: Driver, step: str, look: Callable[[Driver], None] = lambda driver: None) -> None:
+    """Answer with what the demo offers until the question stands; ``look`` sees each question."""
+    await driver.at("address")
+    while True:
+        at = driver.step
+        look(driver)
+        if at == step:
+            return
+        if at == "project":
+            await driver.press(*"shop")
+        await driver.press("s" if at in ("dbt_token", "collate") else "enter")
+        if at == "collate":
+            await driver.until(lambda: "OpenMetadata" in driver.drawn(), "Collate's facts")
+            await driver.press("enter")
+        await driver.until(lambda: driver.step != at and not driver.pane.busy, f"the question after {at}")  # noqa: B023
+
+
+async def play(sandbox: Sandbox, scenario: str) -> None:
+    """Let the sandbox go on with another scenario."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{sandbox.collate_url}/_sandbox/scenario", json={"name": scenario})
+        assert answer.is_success

@@ -15,9 +15,12 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 
 MATCHES_AT_MOST = 200
+LISTED_AT_MOST = 500
+"""So many rows are drawn; the others are there for the search."""
 GOOD_MATCH = 60
 BESIDE_WIDTH = 90
 
@@ -106,6 +109,7 @@ class Picker(Vertical):
     Picker OptionList {
         height: 1fr; min-height: 3; border: none; padding: 0; background: transparent; overflow-x: hidden;
     }
+    Picker OptionList:focus { border: none; }
     Picker .details {
         height: auto; max-height: 8; border-top: solid $border-blurred; scrollbar-size-vertical: 1;
         overflow-x: hidden;
@@ -145,7 +149,7 @@ class Picker(Vertical):
             """The picker, for ``@on`` selectors."""
             return self.picker
 
-    def __init__(self, *, search: str = "search", noun: str = "rows", id: str | None = None) -> None:
+    def __init__(self, *, search: str = "search", noun: str = "row", id: str | None = None) -> None:
         super().__init__(id=id)
         self._search_word = search
         self._noun = noun
@@ -155,6 +159,7 @@ class Picker(Vertical):
         self._extra: tuple[str, ...] = ()
         self._placed: str | None = None
         self._width = 0
+        self._found = 0
         self.touched = False
 
     def compose(self) -> ComposeResult:
@@ -189,12 +194,14 @@ class Picker(Vertical):
         stays = current is not None and (self.touched or chosen is None)
         self._fill(current.id if stays and current is not None else chosen)
 
-    def reset(self) -> None:
-        """No rows, no search, and nobody has moved the cursor."""
+    def reset(self, *, rows: bool) -> None:
+        """No search any more, and nobody has moved the cursor; with ``rows`` no rows either."""
         with self.prevent(Input.Changed):
             self.query_one(Input).value = ""
-        self._rows = []
-        self._fill(None)
+        if rows:
+            self._rows = []
+        current = self.current
+        self._fill(current.id if current else None)
         self.touched = False
 
     def set_extra(self, lines: Iterable[str]) -> None:
@@ -208,7 +215,7 @@ class Picker(Vertical):
 
     def _fill(self, wanted: str | None) -> None:
         query = self.query_one(Input).value
-        self._shown = search_rows(self._rows, query)
+        self._shown = self._listed(search_rows(self._rows, query), wanted)
         listing = self.query_one(OptionList)
         width = max(30, listing.scrollable_content_region.width or self.size.width or 76)
         self._width = listing.size.width
@@ -220,11 +227,13 @@ class Picker(Vertical):
                 ids = [row.id for row in self._shown]
                 listing.highlighted = ids.index(wanted) if wanted in ids else 0
         there = sum(row.counted for row in self._rows)
-        found = sum(row.counted for row in self._shown)
-        count = f"{found:,} of {there:,} {self._noun}" if query else f"{there:,} {self._noun}"
+        whole = count(there, self._noun)
+        words = f"{self._found:,} of {whole}" if query else whole
+        if self._found > LISTED_AT_MOST:
+            words = f"{words}, the first {LISTED_AT_MOST} listed: search finds the others"
         if self._loading:
-            count = f"{count}, {self._loading}"
-        self.query_one(".count", Static).update(Text(count))
+            words = f"{words}, {self._loading}"
+        self.query_one(".count", Static).update(Text(words))
         self._stand()
 
     def _stand(self) -> None:
@@ -235,6 +244,13 @@ class Picker(Vertical):
             if row is not None:
                 self.post_message(self.Moved(self, row))
         self._show_details()
+
+    def _listed(self, rows: list[PickerRow], wanted: str | None) -> list[PickerRow]:
+        self._found = sum(row.counted for row in rows)
+        if len(rows) <= LISTED_AT_MOST:
+            return rows
+        head, rest = rows[:LISTED_AT_MOST], rows[LISTED_AT_MOST:]
+        return [*(row for row in rest if row.id == wanted), *head, *(row for row in rest if not row.counted)]
 
     def _columns(self, width: int) -> tuple[int, list[int]]:
         """The name's width, and those of the facts that have room."""

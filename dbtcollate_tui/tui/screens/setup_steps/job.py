@@ -61,7 +61,7 @@ class JobPane(PickPane):
 
     step = Step.JOB
     question = "Which job describes production?"
-    noun = "jobs"
+    noun = "job"
     reading = "Reading jobs"
 
     def __init__(self, context: SetupContext) -> None:

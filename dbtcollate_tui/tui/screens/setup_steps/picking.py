@@ -64,9 +64,8 @@ class PickPane(StepPane):
 
     async def enter(self) -> None:
         """Read the rows; where one comes back they are shown at once, and read again."""
-        if self.scope() != self._scope:
-            self._scope = self.scope()
-            self.picker.reset()
+        self.picker.reset(rows=self.scope() != self._scope)
+        self._scope = self.scope()
         await super().enter()
         self.begin(self.read, self.reading)
 

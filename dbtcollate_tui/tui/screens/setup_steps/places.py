@@ -12,7 +12,7 @@ class AccountPane(PickPane):
 
     step = Step.ACCOUNT
     question = "Which account?"
-    noun = "accounts"
+    noun = "account"
     reading = "Reading accounts"
 
     def scope(self) -> tuple[object, ...]:
@@ -47,7 +47,7 @@ class ProjectPane(PickPane):
 
     step = Step.PROJECT
     question = "Which project?"
-    noun = "projects"
+    noun = "project"
     reading = "Reading projects"
 
     def scope(self) -> tuple[object, ...]:

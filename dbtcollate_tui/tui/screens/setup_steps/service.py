@@ -37,7 +37,7 @@ class ServicePane(PickPane):
 
     step = Step.SERVICE
     question = "Which database service in Collate holds these tables?"
-    noun = "database services"
+    noun = "database service"
     reading = "Comparing dbt's tables with Collate's"
 
     def __init__(self, context: SetupContext) -> None:
