@@ -246,12 +246,12 @@ class DbtCollateApp(App[ExitCode]):
         except ActionableError as error:
             self.notify(error.title, severity="error")
             return
-        self._show_setup(setup)
+        self._show_setup(setup, step)
 
-    def _show_setup(self, setup: "GuidedSetup") -> None:
+    def _show_setup(self, setup: "GuidedSetup", step: str | None = None) -> None:
         from dbtcollate_tui.tui.screens.setup import SetupScreen
 
-        self.push_screen(SetupScreen(setup, offer=self.offer), self._setup_ended)
+        self.push_screen(SetupScreen(setup, offer=self.offer, at=step), self._setup_ended)
 
     def _setup_ended(self, profile: "Profile | None") -> None:
         if profile is not None:

@@ -80,6 +80,7 @@ class SetupScreen(Screen[Profile | None]):
         self._at = step_of(at) if at else None
         self.context = SetupContext(setup, offer)
         self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
+        self._entry = (self._at or Step.REVIEW) if setup.editing else Step.ADDRESS
         self._shown: Step | None = None
 
     @property
@@ -216,9 +217,9 @@ class SetupScreen(Screen[Profile | None]):
         await self.show_step()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """At the first question esc leaves."""
+        """At the first question esc leaves, and where one came in to change an answer."""
         if action in ("back", "leave"):
-            return (self._shown in (None, Step.ADDRESS)) is (action == "leave")
+            return (self._shown in (None, Step.ADDRESS, self._entry)) is (action == "leave")
         return True
 
     async def action_back(self) -> None:

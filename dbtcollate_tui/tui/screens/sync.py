@@ -98,7 +98,8 @@ class SyncScreen(Screen[None]):
         self.add_class("-ended")
         self.query_one("#outcome", Static).update(self._outcome(event))
         by_group = event.counts.written_by_group
-        groups = "   ".join(f"{group} {by_group[group]}" for group in GROUPS if by_group.get(group))
+        parts = [f"{group} {by_group[group]}" for group in GROUPS if by_group.get(group)]
+        groups = "   ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
         self.query_one("#groups", Static).update(groups)
         end = self.query_one(SyncEnd)
         end.show(end_lines(event, self.run.plan, self.run.history))

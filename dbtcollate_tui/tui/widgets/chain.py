@@ -107,23 +107,18 @@ class ChainBar(Widget, can_focus=False):
         line = Text(no_wrap=True)
         muted = self._colour("$text-muted")
         for number, link in enumerate(LINKS):
-            view = self.view.of(link)
-            room = ends[number] - starts[number]
+            view, stale = self.view.of(link), link in self.view.stale
+            room = ends[number] - starts[number] - 2
             text = view.captions[row] if len(view.captions) > row else ""
             if row == 0:
                 glyph = GLYPHS.states[view.state]
                 if view.state is CheckState.RUNNING and self.app.animation_level != "none":
                     glyph = GLYPHS.spinner[self.frame % len(GLYPHS.spinner)]
-                line.append(
-                    glyph, muted if link in self.view.stale else self._colour(STATE_COLOURS[view.state])
-                )
-                line.append(" ")
-                line.append(
-                    cut_middle(text, room - 3).ljust(room - 2), muted if link in self.view.stale else ""
-                )
+                line.append(f"{glyph} ", muted if stale else self._colour(STATE_COLOURS[view.state]))
             else:
                 line.append("  ")
-                line.append(cut_middle(text, room - 3).ljust(room - 2), muted)
+            shown = cut_middle(text, room if link is LINKS[-1] else room - 1)
+            line.append(shown.ljust(room), muted if stale or row else "")
         return line
 
     def _colour(self, variable: str) -> str:

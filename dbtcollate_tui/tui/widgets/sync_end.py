@@ -124,6 +124,7 @@ class SyncEnd(OptionList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.lines: list[EndLine] = []
+        self._name_width = 24
 
     def show(self, lines: Sequence[EndLine]) -> None:
         """Show these lines."""
@@ -147,6 +148,8 @@ class SyncEnd(OptionList):
     def _fill(self) -> None:
         at = self.highlighted
         width = max(20, (self.size.width or self.app.size.width) - 4)
+        longest = max((len(line.title) for line in self.lines if not line.is_heading), default=0)
+        self._name_width = max(24, min(longest + 2, width * 2 // 5))
         self.clear_options()
         self.add_options(Option(self._prompt(line, width), disabled=line.is_heading) for line in self.lines)
         if self.lines:
@@ -161,7 +164,6 @@ class SyncEnd(OptionList):
             text.append(f"{GLYPHS.states[line.state]} ", value if value.startswith("#") else "dim")
         else:
             text.append("    ")
-        room = width - len(text.plain)
-        name = min(max(24, room * 2 // 5), max(room - len(line.text) - 2, 24))
+        name = self._name_width - len(text.plain)
         text.append(cut_middle(line.title, name).ljust(name) + "  ", "dim" if line.indent else "")
-        return text.append(cut_middle(line.text, max(4, room - name - 2)), "dim")
+        return text.append(cut_middle(line.text, max(4, width - self._name_width - 2)), "dim")
