@@ -16,6 +16,8 @@ def test_the_yaml_is_complete_and_holds_no_secret() -> None:
     assert SECRET not in text
     assert text.startswith("# dbt Cloud → shop")
     assert "metadata ingest -c x.yaml" in text
+    assert "dbtCloudAuthToken: '${DBT_CLOUD_TOKEN}'\n" in text
+    assert "jwtToken: '${COLLATE_TOKEN}'\n" in text
     config = yaml.safe_load(text)
     assert config["source"]["type"] == "dbt"
     assert config["source"]["serviceName"] == "shop"
