@@ -66,6 +66,11 @@ class GuidedSetup(CollateSide, DbtSide):
         await self._close_dbt()
         await self._close_collate()
 
+    def save_draft(self) -> None:
+        """Keep the answers for the next time; those of a profile that is edited are its own."""
+        if not self.editing:
+            super().save_draft()
+
     async def use_kept_tokens(self) -> frozenset[Side]:
         """Take the tokens that environment, session or keyring hold for this draft, without a question.
 

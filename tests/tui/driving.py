@@ -21,6 +21,7 @@ from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.theme import DARK
+from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 SERVICE = "shop_warehouse"
 SMALL = (80, 24)
@@ -147,6 +148,8 @@ async def walk_to(driver: Driver, step: str, look: Callable[[Driver], None] = la
             return
         if at == "project":
             await driver.press(*"shop")
+        if at in ("dbt_token", "collate"):
+            driver.pane.query_one(SecretInput).forget()
         await driver.press("s" if at in ("dbt_token", "collate") else "enter")
         if at == "collate":
             await driver.until(lambda: "OpenMetadata" in driver.drawn(), "Collate's facts")

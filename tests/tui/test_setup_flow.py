@@ -6,6 +6,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets._footer import FooterKey
 
+from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import Step
@@ -405,3 +406,80 @@ async def test_a_pasted_address_with_line_breaks_is_one_address() -> None:
         assert field.value == "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3"
         assert "job 3" in driver.drawn()
         assert driver.screen.setup.step is Step.ADDRESS
+
+
+@SIZES
+async def test_of_several_accounts_one_is_chosen(size: tuple[int, int]) -> None:
+    async with Sandbox() as one:
+        two = Sandbox("wrong-account")
+        two.dbt_cloud_tokens = one.dbt_cloud_tokens
+        async with two:
+            regions = (Region("North America", one.dbt_cloud_url), Region("EMEA", two.dbt_cloud_url))
+            async with driving(GuidedSetup(Services(), regions=regions), size=size) as driver:
+                await driver.at("address")
+                await driver.press("enter")
+                await driver.at("dbt_token")
+                driver.app.post_message(events.Paste(one.dbt_cloud_token.get_secret_value()))
+                await driver.until(lambda: "40 characters" in driver.drawn(), "the paste")
+                await driver.press("enter")
+                await driver.at("account")
+                assert "2 accounts" in driver.drawn()
+                await driver.press(*"nobody's")
+                assert "0 of 2 accounts" in driver.drawn()
+                await driver.until(lambda: "enter" not in driver.footer(), "nothing to take")
+                driver.pane.query_one(Picker).query_one(Input).value = ""
+                await driver.press(*"emea", "enter")
+                await driver.at("project")
+                assert driver.screen.setup.draft.dbt_base_url == two.dbt_cloud_url
+
+
+async def test_the_old_dialect_is_walked_too() -> None:
+    async with (
+        Sandbox(server_version="1.1") as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver,
+    ):
+        await walk_to(driver, "review")
+        await driver.press("enter")
+        await driver.until(lambda: driver.saved, "the saved profile")
+        assert driver.saved[0] is not None
+
+
+async def test_changes_of_a_profile_are_not_dropped_unasked() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        async with driving(GuidedSetup(services), offer=offer_of(sandbox)) as driver:
+            await walk_to(driver, "review")
+            await driver.press("enter")
+            await driver.until(lambda: driver.saved, "the saved profile")
+        async with driving(GuidedSetup.edit(services, "demo")) as driver:
+            await driver.at("review")
+            await driver.press("6")
+            await driver.at("options")
+            await driver.press("space", "enter")
+            await driver.at("review")
+            await driver.press("escape")
+            await driver.until(lambda: isinstance(driver.top, Confirm), "the question")
+            await driver.press("escape")
+            assert not driver.saved
+            await driver.press("escape")
+            await driver.until(lambda: isinstance(driver.top, Confirm), "the question")
+            await driver.press("left", "enter")
+            await driver.until(lambda: driver.saved, "the end")
+        assert driver.saved == [None]
+        assert load_draft(services) is None
+        assert services.profiles.load("demo").options.update_descriptions
+
+
+async def test_thousands_of_jobs_are_searched_while_one_types() -> None:
+    async with (
+        Sandbox(scale=True) as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver,
+    ):
+        await walk_to(driver, "project")
+        await driver.press(*"any project", "enter")
+        await driver.until(lambda: driver.step == "job" and not driver.pane.busy, "all jobs")
+        assert "the first 500 listed" in driver.drawn()
+        await driver.press(*"nightly-full")
+        row = driver.pane.query_one(Picker).current
+        assert row is not None
+        assert row.name == "nightly-full"

@@ -13,7 +13,8 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
-from tests.tui.driving import LARGE, SMALL, Driver, driving, offer_of
+from tests.conftest import Places
+from tests.tui.driving import LARGE, SMALL, Driver, driving, offer_of, walk_to
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
 WRONG = "dbtc_0123456789abcdefghijklmnopqrstuvwxy"
@@ -228,3 +229,35 @@ async def test_the_secret_field_gives_what_was_cleaned() -> None:
         field = driver.pane.query_one(SecretInput)
         assert field.secret == SecretStr("dbtc_x")
         assert field.removed == ("quotes",)
+
+
+async def test_where_the_guide_is_out_of_date_is_one_key_away() -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await driver.at("address")
+        await driver.press("ctrl+g")
+        await driver.until(lambda: "Accounts have a host of their own" in driver.drawn(), "the difference")
+        await driver.press("escape")
+        await to_token(driver, sandbox.dbt_cloud_url)
+        await driver.press("g")
+        await driver.until(lambda: "Account settings → API tokens" in driver.drawn(), "the differences")
+        await driver.press("escape")
+        assert driver.top is driver.screen
+
+
+async def test_no_token_is_in_any_file_or_picture_of_the_walk(places: Places) -> None:
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver:
+        tokens = [token.get_secret_value() for token in (sandbox.dbt_cloud_token, sandbox.collate_token)]
+        pictures: list[str] = []
+        await to_token(driver, sandbox.dbt_cloud_url)
+        paste(driver, tokens[0])
+        await driver.until(lambda: "40 characters" in driver.drawn(), "the shape")
+        pictures.append(driver.app.export_screenshot())
+        await driver.press("escape")
+        await driver.at("address")
+        await walk_to(driver, "review", lambda driver: pictures.append(driver.app.export_screenshot()))
+        await driver.press("enter")
+        await driver.until(lambda: driver.saved, "the saved profile")
+    texts = [path.read_text(errors="replace") for path in places.root.rglob("*") if path.is_file()]
+    assert len(texts) >= 2
+    for token in tokens:
+        assert not [text for text in (*texts, *pictures) if token in text]

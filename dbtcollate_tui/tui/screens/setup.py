@@ -16,6 +16,7 @@ from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
@@ -82,6 +83,7 @@ class SetupScreen(Screen[Profile | None]):
         self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
         self._entry = (self._at or Step.REVIEW) if setup.editing else Step.ADDRESS
         self._shown: Step | None = None
+        self._before = setup.profile() if setup.editing else None
 
     @property
     def setup(self) -> GuidedSetup:
@@ -106,12 +108,12 @@ class SetupScreen(Screen[Profile | None]):
 
     async def on_mount(self) -> None:
         """Ask the keyring at once, and offer what was left half-way."""
-        self.run_worker(self._ask_keyring(), group="keyring")
+        self.run_worker(self._ask_keyring, group="keyring")
         draft = load_draft(self.setup.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
             self.app.push_screen(ResumeScreen(draft), self._resume_answered)
         elif self.setup.editing:
-            self.run_worker(self._use_kept_tokens(), group="kept", exit_on_error=True)
+            self.run_worker(self._use_kept_tokens, group="kept")
         else:
             await self.show_step()
 
@@ -130,10 +132,10 @@ class SetupScreen(Screen[Profile | None]):
 
     def _resume_answered(self, answer: str | None) -> None:
         if answer == "resume":
-            self.run_worker(self._resume(), group="kept")
+            self.run_worker(self._resume, group="kept")
         elif answer == "anew":
             self.setup.discard()
-            self.run_worker(self.show_step(), group="kept")
+            self.run_worker(self.show_step, group="kept")
         else:
             self.dismiss(None)
 
@@ -230,5 +232,27 @@ class SetupScreen(Screen[Profile | None]):
             await self.show_step()
 
     def action_leave(self) -> None:
-        """Leave the setup; its answers are kept for the next time."""
-        self.dismiss(None)
+        """Leave; a new setup's answers are kept for the next time, changes of a profile are not."""
+        pane = self.pane
+        if pane is not None and pane.back_inside():
+            return
+        if not self._is_changed():
+            self.dismiss(None)
+            return
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.dismiss(None)
+
+        self.app.push_screen(
+            Confirm(f"The changes of {self.setup.editing} are not saved.", "Leave without them", "Stay"),
+            answered,
+        )
+
+    def _is_changed(self) -> bool:
+        if self._before is None:
+            return False
+        try:
+            return self.setup.profile() != self._before
+        except ActionableError:
+            return True

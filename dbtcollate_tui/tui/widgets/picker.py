@@ -243,6 +243,8 @@ class Picker(Vertical):
             self._extra = ()
             if row is not None:
                 self.post_message(self.Moved(self, row))
+            else:
+                self.refresh_bindings()
         self._show_details()
 
     def _listed(self, rows: list[PickerRow], wanted: str | None) -> list[PickerRow]:
@@ -254,8 +256,8 @@ class Picker(Vertical):
 
     def _columns(self, width: int) -> tuple[int, list[int]]:
         """The name's width, and those of the facts that have room."""
-        rows = self._shown[:MATCHES_AT_MOST]
-        longest = max((len(row.name) for row in rows), default=0)
+        longest = max((len(row.name) for row in self._shown), default=0)
+        rows = [row for row in self._shown[:MATCHES_AT_MOST] if row.counted]
         name = min(longest, max(16, width * 2 // 5))
         room = width - name - 3 - max((len(row.badge) + 2 if row.badge else 0 for row in rows), default=0)
         widths: list[int] = []
@@ -277,6 +279,8 @@ class Picker(Vertical):
         line.append(cut_middle(row.name, name_width).ljust(name_width))
         for fact, wide in zip(row.facts, columns, strict=False):
             line.append("  " + fact.ljust(wide), "dim")
+        if not row.counted and not columns:
+            line.append("".join(f"  {fact}" for fact in row.facts), "dim")
         if row.badge:
             line.append(" " * max(2, width - line.cell_len - len(row.badge) - 1))
             line.append(row.badge, "bold")

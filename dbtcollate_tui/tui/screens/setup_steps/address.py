@@ -10,6 +10,7 @@ from dbtcollate_tui.dbt_cloud.addresses import read_address
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.guidance import ADDRESS_DIFFERENCES, GuideDifference
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput
@@ -61,6 +62,11 @@ class AddressPane(StepPane):
         if self.context.offer is not None:
             hint = "The sandbox on this machine. No other host is asked as long as its address stands here."
         yield Static(hint, classes="hint", markup=False)
+        yield Static("ctrl+g  where Collate's guide is out of date", classes="hint", markup=False)
+
+    def differences(self) -> tuple[GuideDifference, ...]:
+        """On hosts."""
+        return ADDRESS_DIFFERENCES
 
     def first_field(self) -> Widget | None:
         """The address."""

@@ -1,6 +1,7 @@
 """What every pane of the setup does: one question, its work, its error card, going on and back."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -13,9 +14,11 @@ from textual.widgets import Button, Input, Static
 
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.guidance import GuideDifference
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
+from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.fields import EDITING_KEYS, LineInput
 from dbtcollate_tui.tui.widgets.status_lines import StatusLines
@@ -27,6 +30,15 @@ STEP_WORDS = {
     "run": Step.JOB,
 }
 """Names that cures use for a step beside the step's own."""
+
+SOURCES: dict[str, str] = {
+    "address": "as the address says",
+    "token": "the one that the token sees",
+    "only one": "the only one",
+    "environment": "from the environment",
+    "kept": "kept before",
+}
+"""What answered a question that was not asked."""
 
 Work = Callable[[], Awaitable[None]]
 
@@ -47,9 +59,12 @@ class StepPane(VerticalScroll, can_focus=False):
 
     step: ClassVar[Step]
     question: ClassVar[str]
+    answered_before: ClassVar[tuple[Step, ...]] = ()
+    """The steps whose answers are shown here where they were not asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Go on", priority=True),
+        Binding("ctrl+g", "guide", show=False),
         Binding("r", "again", "Try again"),
         Binding("ctrl+r", "again", "Try again"),
     ]
@@ -57,6 +72,8 @@ class StepPane(VerticalScroll, can_focus=False):
     StepPane { padding: 0 2; height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
     StepPane .question { text-style: bold; height: auto; }
     StepPane .hint { color: $text-muted; height: auto; }
+    StepPane .answered { color: $text-muted; height: auto; display: none; }
+    StepPane .answered.-shown { display: block; }
     StepPane .cleared { color: $warning; height: auto; display: none; }
     StepPane .cleared.-shown { display: block; }
     StepPane Static { width: 1fr; }
@@ -96,6 +113,7 @@ class StepPane(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """Question, fields, what is going on, the card."""
         yield Static(self.question, classes="question", markup=False)
+        yield Static(classes="answered", markup=False)
         yield Static(classes="cleared", markup=False)
         yield from self.fields()
         yield StatusLines(id="status")
@@ -121,8 +139,30 @@ class StepPane(VerticalScroll, can_focus=False):
 
     async def enter(self) -> None:
         """The pane is shown, for the first time or again."""
+        self.say_answered()
         self.say_cleared()
         self.focus_field()
+
+    def say_answered(self) -> None:
+        """Say what was answered without a question since the one before, and by what."""
+        told = [item for item in self.setup.answered() if item.step in self.answered_before]
+        by: dict[str, list[str]] = {}
+        for item in told:
+            by.setdefault(SOURCES[item.source], []).append(
+                f"{item.label.lower()} {item.value.split(' (')[0]}"
+            )
+        words = "; ".join(f"{', '.join(answers)}, {source}" for source, answers in by.items())
+        line = self.query_one(".answered", Static)
+        line.update(f"{words[:1].upper()}{words[1:]}.")
+        line.set_class(bool(words), "-shown")
+
+    def differences(self) -> tuple[GuideDifference, ...]:
+        """Where Collate's guide is out of date on this question."""
+        return ()
+
+    def action_guide(self) -> None:
+        """Show where Collate's guide is out of date."""
+        self.app.push_screen(GuideScreen(self.differences()))
 
     def leave(self) -> None:
         """The pane is left: end its work."""
@@ -161,7 +201,7 @@ class StepPane(VerticalScroll, can_focus=False):
         if waiting:
             self.status.waiting(waiting)
         self.busy = True
-        self.run_worker(self._guarded(work, self._turn), group="work", exclusive=True)
+        self.run_worker(partial(self._guarded, work, self._turn), group="work", exclusive=True)
         self.post_message(self.Changed())
 
     async def _guarded(self, work: Work, turn: int) -> None:
@@ -207,6 +247,8 @@ class StepPane(VerticalScroll, can_focus=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
+        if action == "guide":
+            return bool(self.differences())
         if action == "again":
             return self.failed and self._work is not None
         if action == "go_on":

@@ -58,7 +58,7 @@ class CollatePane(TokenPane):
     question = "Collate's address and its bot's token"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Go on", priority=True),
-        Binding("down,up", "other_field", "Other field", key_display="↑↓"),
+        Binding("down,up", "other_field", "Other field", show=False),
     ]
     DEFAULT_CSS = """
     CollatePane.-accepted #need, CollatePane.-accepted #found { display: none; }

@@ -3,6 +3,7 @@
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import ago
@@ -31,7 +32,8 @@ def preview_lines(preview: RunPreview) -> tuple[str, ...]:
     if choice is not None:
         run = choice.run
         when = ago(run.finished_at or run.created_at, datetime.now(UTC))
-        lines.append(f"run #{run.id}, {run.outcome}{f' {when}' if when else ''}: {choice.reason}")
+        why = choice.reason.split(" of job ")[0]
+        lines.append(f"run #{run.id}, {run.outcome}{f' {when}' if when else ''}: {why}")
         if preview.error is None:
             names = {name.rsplit("/", 1)[-1] for name in preview.artifacts}
             files = [f"{good if name in names else bad} {word}" for name, word in FILES]
@@ -51,7 +53,7 @@ def job_row(row: JobRow) -> PickerRow:
         badge=row.badge,
         state=row.last_state if row.last_state is not None else CheckState.WAITING,
         dim=row.poor,
-        details=row.details,
+        details=row.details[:-1],
         words=" ".join((row.environment, *row.job.commands)),
     )
 
@@ -61,12 +63,14 @@ class JobPane(PickPane):
 
     step = Step.JOB
     question = "Which job describes production?"
+    answered_before = (Step.ACCOUNT, Step.PROJECT)
     noun = "job"
     reading = "Reading jobs"
 
     def __init__(self, context: SetupContext) -> None:
         super().__init__(context)
         self._without_run = False
+        self._reasons: dict[str, str] = {}
 
     async def enter(self) -> None:
         """Read the jobs."""
@@ -93,6 +97,7 @@ class JobPane(PickPane):
             chosen = str(listed.proposed.id)
         where = "this project" if draft.project_id is not None else "any project"
         rows = [job_row(row) for row in listed.rows]
+        self._reasons = {str(row.id): row.details[-1] for row in listed.rows}
         rows.append(
             PickerRow(
                 ANY,
@@ -113,12 +118,13 @@ class JobPane(PickPane):
         """Look up the run that the row leads to."""
         self.workers.cancel_group(self, "preview")
         if row.id != ANY:
+            self.picker.set_extra((self._reasons.get(row.id, ""),))
             self.set_timer(PREVIEW_SECONDS, lambda: self._preview_if_still(row))
 
     def _preview_if_still(self, row: PickerRow) -> None:
         current = self.picker.current
         if self.display and current is not None and current.id == row.id:
-            self.run_worker(self._preview(row), group="preview", exclusive=True)
+            self.run_worker(partial(self._preview, row), group="preview", exclusive=True)
 
     async def _preview(self, row: PickerRow) -> None:
         try:
@@ -127,7 +133,7 @@ class JobPane(PickPane):
             lines = (f"{GLYPHS.states[CheckState.FAIL]} {error.title}",)
         current = self.picker.current
         if current is not None and current.id == row.id:
-            self.picker.set_extra(lines)
+            self.picker.set_extra((*lines, self._reasons.get(row.id, "")))
 
     async def take(self, row: PickerRow) -> None:
         """Take the job and look up its run; without one the card says what to do."""

@@ -60,7 +60,8 @@ def _run(context: SetupContext) -> dict[Link, LinkState]:
     if choice is None:
         return {Link.RUN: LinkState(CheckState.FAIL, ("no run",))}
     warns = any(note.level == "warn" for note in choice.notes)
-    when = ago(choice.run.finished_at or choice.run.created_at, datetime.now(UTC))
+    ended = choice.run.finished_at or choice.run.created_at
+    when = ago(ended, datetime.now(UTC)).removesuffix(" ago")
     links = {Link.RUN: LinkState(CheckState.WARN if warns else CheckState.PASS, (when, f"#{choice.run.id}"))}
     if preview.error is not None:
         links[Link.ARTIFACTS] = LinkState(CheckState.FAIL, ("not listed",))

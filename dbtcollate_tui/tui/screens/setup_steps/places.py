@@ -27,7 +27,7 @@ class AccountPane(PickPane):
                 row.account.name,
                 (f"#{row.account.id}", row.region),
                 details=(f"{row.account.name}  #{row.account.id}", f"on {row.base_url}"),
-                words=row.base_url,
+                words=f"{row.region} {row.base_url}",
             )
             for row in self.setup.accounts
         ]
@@ -47,6 +47,7 @@ class ProjectPane(PickPane):
 
     step = Step.PROJECT
     question = "Which project?"
+    answered_before = (Step.ACCOUNT,)
     noun = "project"
     reading = "Reading projects"
 

@@ -14,7 +14,7 @@ from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape, token_shape
 from dbtcollate_tui.setup.draft import ORDER, Step
-from dbtcollate_tui.setup.guidance import TokenHelp, dbt_token_help
+from dbtcollate_tui.setup.guidance import DBT_TOKEN_DIFFERENCES, GuideDifference, TokenHelp, dbt_token_help
 from dbtcollate_tui.tui.screens.setup_steps.token_side import EMPTY_KEYS, TokenPane
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from dbtcollate_tui.tui.widgets.status_lines import StatusLine
@@ -67,6 +67,10 @@ class DbtTokenPane(TokenPane):
         if not base_url and address is not None and address.base_url is not None:
             base_url = address.base_url
         return dbt_token_help(base_url)
+
+    def differences(self) -> tuple[GuideDifference, ...]:
+        """On tokens."""
+        return DBT_TOKEN_DIFFERENCES
 
     def action_go_on(self) -> None:
         """Try the token; one that was accepted before needs no second trial."""

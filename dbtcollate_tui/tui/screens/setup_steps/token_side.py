@@ -19,7 +19,7 @@ from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
-EMPTY_KEYS = ("k", "o", "y", "s", "i")
+EMPTY_KEYS = ("k", "o", "y", "s", "i", "g", "question_mark")
 """Keys while the field is empty: no token, and nothing that one is pasted with, begins with them."""
 
 
@@ -34,8 +34,9 @@ class TokenPane(StepPane):
         Binding("ctrl+k", "keeping", "Keep", priority=True, show=False),
         Binding("o", "open", "Open page"),
         Binding("ctrl+o", "open", "Open page"),
-        Binding("y", "copy", "Copy"),
-        Binding("ctrl+y", "copy", "Copy"),
+        Binding("y", "copy", "Copy", show=False),
+        Binding("ctrl+y", "copy", "Copy", show=False),
+        Binding("g", "guide", show=False),
     ]
     DEFAULT_CSS = """
     TokenPane #shape, TokenPane #kept, TokenPane #found { height: auto; padding: 0 1; }
@@ -108,7 +109,10 @@ class TokenPane(StepPane):
         if guidance.permission:
             lines.append(f"Permission: {guidance.permission}")
         if guidance.url:
-            lines.append(f"{guidance.url}   {self._key('o')}  open   {self._key('y')}  copy")
+            keys = "" if self.field.value else "   o  open   y  copy"
+            lines.append(f"{guidance.url}{keys}")
+        if self.differences():
+            lines.append(f"{self._key('g')}  where Collate's guide is out of date")
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
@@ -202,7 +206,7 @@ class TokenPane(StepPane):
                 self.notify(f"Set {ENV[self.side]}, then start dbtcollate again.", timeout=8)
             elif way == "again":
                 self.context.health = None
-                self.run_worker(self._ask_keyring(), group="keyring", exclusive=True)
+                self.run_worker(self._ask_keyring, group="keyring", exclusive=True)
             self.say_kept()
             self.focus_field()
 
