@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -108,12 +108,12 @@ class SetupScreen(Screen[Profile | None]):
 
     async def on_mount(self) -> None:
         """Ask the keyring at once, and offer what was left half-way."""
-        self.run_worker(self._ask_keyring, group="keyring")
+        self._ask_keyring()
         draft = load_draft(self.setup.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
             self.app.push_screen(ResumeScreen(draft), self._resume_answered)
         elif self.setup.editing:
-            self.run_worker(self._use_kept_tokens, group="kept")
+            self._open_kept()
         else:
             await self.show_step()
 
@@ -121,6 +121,7 @@ class SetupScreen(Screen[Profile | None]):
         """Close the clients; the draft stays."""
         await self.setup.aclose()
 
+    @work(group="keyring")
     async def _ask_keyring(self) -> None:
         self.context.health = await self.setup.services.secrets.probe()
         pane = self.pane
@@ -132,13 +133,22 @@ class SetupScreen(Screen[Profile | None]):
 
     def _resume_answered(self, answer: str | None) -> None:
         if answer == "resume":
-            self.run_worker(self._resume, group="kept")
+            self._resume()
         elif answer == "anew":
             self.setup.discard()
-            self.run_worker(self.show_step, group="kept")
+            self._begin_anew()
         else:
             self.dismiss(None)
 
+    @work(group="kept")
+    async def _begin_anew(self) -> None:
+        await self.show_step()
+
+    @work(group="kept")
+    async def _open_kept(self) -> None:
+        await self._use_kept_tokens()
+
+    @work(group="kept")
     async def _resume(self) -> None:
         draft = load_draft(self.setup.services)
         if draft is not None:

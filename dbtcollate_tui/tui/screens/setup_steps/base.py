@@ -1,10 +1,10 @@
 """What every pane of the setup does: one question, its work, its error card, going on and back."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from typing import ClassVar
 
 from textual import events
+from textual import work as in_worker
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -201,9 +201,10 @@ class StepPane(VerticalScroll, can_focus=False):
         if waiting:
             self.status.waiting(waiting)
         self.busy = True
-        self.run_worker(partial(self._guarded, work, self._turn), group="work", exclusive=True)
+        self._guarded(work, self._turn)
         self.post_message(self.Changed())
 
+    @in_worker(group="work", exclusive=True)
     async def _guarded(self, work: Work, turn: int) -> None:
         try:
             await work()

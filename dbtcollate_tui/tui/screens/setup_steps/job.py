@@ -3,7 +3,8 @@
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
-from functools import partial
+
+from textual import work
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import ago
@@ -124,8 +125,9 @@ class JobPane(PickPane):
     def _preview_if_still(self, row: PickerRow) -> None:
         current = self.picker.current
         if self.display and current is not None and current.id == row.id:
-            self.run_worker(partial(self._preview, row), group="preview", exclusive=True)
+            self._preview(row)
 
+    @work(group="preview", exclusive=True)
     async def _preview(self, row: PickerRow) -> None:
         try:
             lines = preview_lines(await self.setup.run_preview(int(row.id)))

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 from rich.table import Table
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
@@ -206,12 +206,13 @@ class TokenPane(StepPane):
                 self.notify(f"Set {ENV[self.side]}, then start dbtcollate again.", timeout=8)
             elif way == "again":
                 self.context.health = None
-                self.run_worker(self._ask_keyring, group="keyring", exclusive=True)
+                self._ask_keyring()
             self.say_kept()
             self.focus_field()
 
         self.app.push_screen(KeepingScreen(health, self.side, self.context.keeping), chosen)
 
+    @work(group="keyring", exclusive=True)
     async def _ask_keyring(self) -> None:
         self.context.health = await self.setup.services.secrets.probe(again=True)
         self.say_kept()
