@@ -5,13 +5,14 @@ import contextlib
 import signal
 import traceback
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import SecretStr
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import Worker, WorkerFailed
+from textual.worker import Worker, WorkerFailed, WorkType
 
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.exit_codes import ExitCode
@@ -135,29 +136,31 @@ class DbtCollateApp(App[ExitCode]):
                 self.pop_screen()
             raise
 
-    async def profile_deleted(self, name: str) -> None:
-        """Close the profile where it is the open one, and put the welcome below all screens."""
+    async def profile_deleted(self, name: str) -> bool:
+        """Close the profile where it is the open one, and go home with another; false for any other."""
         session = self.session
         if session is None or session.profile.name != name:
-            return
+            return False
         self.workers.cancel_group(self, "checks")
-        self.session = None
+        self.session = self._wanted = None
         await session.aclose()
-        self.go_home()
+        self._stand_on(self._first_screen())
+        return True
 
     def go_home(self, name: str | None = None) -> None:
         """Show the home screen of the profile, or the welcome, in place of all others."""
+        self._stand_on(WelcomeScreen(self.services, self.offer) if name is None else HomeScreen(name))
+
+    def _stand_on(self, screen: Screen[None]) -> None:
         while len(self.screen_stack) > BASE + 1:
             self.pop_screen()
-        if name is None:
-            self.switch_screen(WelcomeScreen(self.services, self.offer))
-        else:
-            self.switch_screen(HomeScreen(name))
+        self.switch_screen(screen)
 
     def start_checks(self, ids: Collection[str] | None = None) -> None:
         """Look anew at these checks of the open profile, or at all, in a worker of the app's own."""
         if self.session is not None:
-            self.run_worker(self._check(self.session, ids), group="checks", exclusive=True)
+            work: WorkType[None] = partial(self._check, self.session, ids)
+            self.run_worker(work, group="checks", exclusive=True)
 
     async def _check(self, session: "ProfileSession", ids: Collection[str] | None) -> None:
         try:
@@ -368,7 +371,7 @@ class DbtCollateApp(App[ExitCode]):
         for screen in self.screen_stack:
             screen.post_message(EventsArrived(run, events))
         if run.finished is not None:
-            self.run_worker(self._after_sync(), group="after sync", exclusive=True)
+            self.call_later(self._after_sync)
 
     async def _after_sync(self) -> None:
         if self.session is not None:

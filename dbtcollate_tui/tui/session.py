@@ -72,12 +72,10 @@ class ProfileSession:
     def chain(self) -> ChainView:
         """The chain as it is known; links not looked at in this session are stale."""
         rows = [self.shown(check.id) for check in ALL_CHECKS]
-        stale = frozenset(
-            row.link
-            for row in self.rows.values()
-            if row.check_id not in self.looked and row.check_id not in self.active
-        )
-        return ChainView(link_states(row for row in rows if row is not None), stale)
+        links = link_states(row for row in rows if row is not None)
+        stale = {row.link for row in self.rows.values() if row.check_id not in self.looked}
+        running = {link for link, found in links.items() if found.state is CheckState.RUNNING}
+        return ChainView(links, frozenset(stale - running))
 
     def shown(self, check_id: str) -> CheckResult | None:
         """A check's newest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""

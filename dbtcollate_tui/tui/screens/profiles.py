@@ -143,5 +143,5 @@ class ProfilesScreen(Screen[None]):
             await asyncio.to_thread(self._services.state.delete, name)
         except ActionableError as error:
             await self.query_one(ErrorCard).show(error)
-        await app_of(self).profile_deleted(name)
-        await self._fill()
+        if not await app_of(self).profile_deleted(name):
+            await self._fill()

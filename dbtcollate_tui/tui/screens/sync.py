@@ -99,8 +99,7 @@ class SyncScreen(Screen[None]):
         self.query_one("#outcome", Static).update(self._outcome(event))
         by_group = event.counts.written_by_group
         parts = [f"{group} {by_group[group]}" for group in GROUPS if by_group.get(group)]
-        groups = "   ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-        self.query_one("#groups", Static).update(groups)
+        self.query_one("#groups", Static).update(_folded(parts, self.size.width - 6))
         end = self.query_one(SyncEnd)
         end.show(end_lines(event, self.run.plan, self.run.history))
         end.focus()
@@ -211,3 +210,15 @@ class SyncScreen(Screen[None]):
     def action_open(self) -> None:
         """Open the chosen line's page in Collate, else the service's."""
         self.app.open_url(self._url())
+
+
+def _folded(parts: list[str], width: int) -> str:
+    """The parts side by side, in as many lines as they need, none of them torn."""
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines[-1] else part
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return "\n".join(lines)

@@ -17,6 +17,10 @@ LINES_AT_MOST = 2_000
 class EventLog(RichLog):
     """Shows each change as it is written, failed or skipped, and every line that an engine says."""
 
+    DEFAULT_CSS = """
+    EventLog { overflow-x: hidden; scrollbar-size-vertical: 1; }
+    """
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(max_lines=LINES_AT_MOST, wrap=False, markup=False, id=id)
         self._lines: deque[tuple[bool, Text]] = deque(maxlen=LINES_AT_MOST)

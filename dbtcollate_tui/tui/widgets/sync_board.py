@@ -100,8 +100,8 @@ class SyncBoard(Widget):
             case events.Progress():
                 self._current = event.phase
                 self._done, self._total, self._unit = event.done, event.total, event.unit
-                whole = f" of {event.total}" if event.total is not None else ""
-                self.texts[event.phase] = f"{event.text}  {event.done}{whole} {event.unit}".strip()
+                amount = f"{event.done} of {event.total}" if event.total else f"{event.done} {event.unit}"
+                self.texts[event.phase] = f"{event.text} {amount}".strip()
             case events.Waiting():
                 self._waiting = f"{event.what}, {event.seconds:.0f} s"
             case events.Retrying():

@@ -1,0 +1,126 @@
+"""The checklist: rows in place, failing ones first at the end, cures as keys, the report."""
+
+from textual.widgets import OptionList
+
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
+from tests.support.world import profile_for
+from tests.tui.driving import LARGE
+from tests.tui.whole import Whole, keep, play, whole
+
+
+def row_ids(app: Whole) -> list[str | None]:
+    rows = app.top.query_one("#rows", OptionList)
+    return [rows.get_option_at_index(at).id for at in range(rows.option_count)]
+
+
+async def test_failing_rows_rise_when_all_are_done_and_show_their_evidence() -> None:
+    services = Services()
+    async with Sandbox("collate-expired-token") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            assert row_ids(app)[0] == "collate.token"
+            assert session.rows["tables.matched"].blocked_by == "collate.token"
+            drawn = app.drawn()
+            assert "Broken" in drawn
+            assert "e shows it" in drawn
+            await app.press("e")
+            await app.until(lambda: "e shows it" not in app.drawn(), "the evidence")
+            assert "expired" in app.drawn()
+
+
+async def test_r_looks_anew_at_the_row_and_at_what_hangs_on_it_alone() -> None:
+    services = Services()
+    async with Sandbox("missing-permission") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            failed = next(row.check_id for row in session.rows.values() if row.state == "fail")
+            untouched = session.rows["collate.reachable"]
+            rows = app.top.query_one("#rows", OptionList)
+            rows.highlighted = row_ids(app).index(failed)
+            await play(sandbox, "healthy")
+            await app.press("r")
+            await app.until(lambda: session.rows[failed].state == "pass", "the mended row")
+            await app.until(lambda: session.checking_since is None, "the end")
+            assert session.rows["collate.reachable"] is untouched
+            assert row_ids(app).index(failed) > 0
+
+
+async def test_a_cure_s_key_leads_to_the_setup_s_step() -> None:
+    services = Services()
+    async with Sandbox("missing-catalog") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=LARGE) as app:
+            await app.checked()
+            app.app.show_checklist("artifacts.catalog")
+            await app.on("ChecklistScreen")
+            await app.until(lambda: "c  Choose another job" in app.drawn(), "the cure")
+            await app.press("c")
+            await app.on("SetupScreen")
+            await app.until(lambda: "step 3 of 7" in app.drawn(), "the job's step")
+            await app.press("escape")
+            await app.on("ChecklistScreen")
+
+
+async def test_a_cure_that_sets_a_field_is_carried_out_and_looked_at() -> None:
+    services = Services()
+    async with Sandbox("only-failed") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=LARGE) as app:
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            row = session.rows["run.exists"]
+            cure = next(cure for cure in row.cures if cure.kind == "set_field")
+            app.app.show_checklist("run.exists")
+            await app.on("ChecklistScreen")
+            await app.until(lambda: cure.label in app.drawn(), "the cure")
+            app.app.carry_out(cure)
+            await app.until(
+                lambda: services.profiles.load("shop").dbt_cloud.run_rule == "newest_completed", "the field"
+            )
+            await app.on("ChecklistScreen")
+            await app.checked()
+            again = app.app.session
+            assert again is not None
+            assert again.rows["run.exists"].state != "fail"
+
+
+async def test_the_report_is_copied_without_secrets() -> None:
+    services = Services()
+    async with Sandbox("expired-token") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            await app.press("y")
+            copied = app.app.clipboard
+            assert "dbtcollate verification of shop" in copied
+            assert "cause: " in copied
+            for token in (sandbox.dbt_cloud_token, sandbox.collate_token):
+                assert token.get_secret_value() not in copied
+
+
+async def test_enter_on_a_good_row_plans_the_sync() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            rows = app.top.query_one("#rows", OptionList)
+            rows.highlighted = row_ids(app).index("dbt.token")
+            await app.press("enter")
+            await app.on("PlanScreen")

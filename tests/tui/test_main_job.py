@@ -1,0 +1,131 @@
+"""From the welcome to the proof, in the whole app, on the sandbox."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
+from tests.support.world import SERVICE, profile_for
+from tests.tui.driving import LARGE, SMALL, offer_of, page_of
+from tests.tui.whole import keep, play, whole
+
+
+def table(sandbox: Sandbox, fqn: str, fields: str) -> dict[str, object]:
+    answer = httpx.get(
+        f"{sandbox.collate_url}/api/v1/tables/name/{fqn}",
+        params={"fields": fields},
+        headers={"Authorization": f"Bearer {sandbox.collate_token.get_secret_value()}"},
+    )
+    answer.raise_for_status()
+    body: dict[str, object] = answer.json()
+    return body
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int]) -> None:
+    services = Services()
+    async with (
+        Sandbox() as sandbox,
+        whole(services, offer=offer_of(sandbox, page_of(sandbox)), size=size) as app,
+    ):
+        assert app.name == "WelcomeScreen"
+        assert app.footer()["l"] == "Look round"
+        await app.press("l")
+        await app.on("ChecklistScreen")
+        await app.checked()
+        assert services.profiles.names() == ("demo",)
+        assert "24 of 24 done" in app.drawn()
+        await app.press("s")
+        await app.planned()
+        assert app.footer()["w"].startswith("Write 231 change")
+        await app.press("w")
+        await app.synced()
+        drawn = app.drawn()
+        assert "231 of 231 changes written" in drawn
+        assert "55 of 55 descriptions equal" in drawn
+        assert "Not changed, and why" in drawn
+        await app.press("enter")
+        await app.on("ChecklistScreen")
+        await app.press("escape")
+        await app.on("HomeScreen")
+        await app.checked()
+        assert "synced" in app.drawn()
+        written = table(sandbox, f"{SERVICE}.shop.marts.fct_orders", "owners,tags")
+        assert written["description"]
+        assert written["tags"]
+
+
+async def test_a_second_plan_has_nothing_to_write() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            await app.press("s")
+            await app.planned()
+            await app.press("w")
+            await app.synced()
+            await app.press("enter")
+            await app.on("HomeScreen")
+            await app.checked()
+            await app.press("s")
+            await app.planned()
+            assert "no change" in app.drawn()
+            assert "w" not in app.footer()
+            await app.press("w")
+            assert app.name == "PlanScreen"
+
+
+async def test_what_is_left_out_of_the_plan_is_not_written() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            await app.press("s")
+            await app.planned()
+            await app.press("space")
+            assert app.footer()["w"] == "Write 176 changes"
+            await app.press("space")
+            assert app.footer()["w"] == "Write 231 changes"
+            await app.press("slash", *"fct_orders", "enter", "down", "space")
+            assert app.footer()["w"] == "Write 230 changes"
+            left_out = app.drawn().split("- ")[1].split()[0]
+            assert left_out == "marts.fct_orders"
+            await app.press("w")
+            await app.synced()
+            assert "230 of 230 changes written" in app.drawn()
+            assert not table(sandbox, f"{SERVICE}.shop.marts.fct_orders", "").get("description")
+
+
+async def test_a_plan_that_cannot_be_made_is_a_card_with_a_retry() -> None:
+    services = Services()
+    async with Sandbox("no-runs") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            await app.press("s")
+            await app.on("PlanScreen")
+            await app.until(lambda: "The plan could not be made" in app.drawn(), "the card")
+            assert "No successful run" in app.drawn()
+            await play(sandbox, "healthy")
+            await app.press("r")
+            await app.planned()
+            assert "231 changes" in app.drawn()
+
+
+async def test_the_plan_is_exported_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.press("s")
+            await app.planned()
+            await app.press("x")
+            await app.until(lambda: list(Path.cwd().glob("plan-run-*.json")), "the file")
+            text = next(Path.cwd().glob("plan-run-*.json")).read_text(encoding="utf-8")
+            assert '"changes"' in text
+            assert sandbox.collate_token.get_secret_value() not in text
