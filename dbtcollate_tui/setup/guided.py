@@ -49,9 +49,9 @@ class GuidedSetup(CollateSide, DbtSide):
         return setup
 
     @classmethod
-    def edit(cls, services: Services, name: str) -> Self:
+    def edit(cls, services: Services, name: str, *, regions: Sequence[Region] = SHARED_REGIONS) -> Self:
         """A saved profile's answers, to change them; raises `UsageError` where there is no such profile."""
-        setup = cls(services, draft_of(services.profiles.load(name)), editing=name)
+        setup = cls(services, draft_of(services.profiles.load(name)), editing=name, regions=regions)
         setup.step = Step.REVIEW
         return setup
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import signal
 import traceback
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from textual.app import App, SystemCommand
@@ -29,6 +30,7 @@ from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 if TYPE_CHECKING:
+    from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.sync.changes import Plan
@@ -233,7 +235,7 @@ class DbtCollateApp(App[ExitCode]):
         """Set up a new profile."""
         from dbtcollate_tui.setup.guided import GuidedSetup
 
-        self._show_setup(GuidedSetup(self.services))
+        self._show_setup(GuidedSetup(self.services, regions=self._regions()))
 
     def action_edit_setup(self) -> None:
         """Change the open profile's answers."""
@@ -245,11 +247,20 @@ class DbtCollateApp(App[ExitCode]):
         from dbtcollate_tui.setup.guided import GuidedSetup
 
         try:
-            setup = GuidedSetup.edit(self.services, name)
+            setup = GuidedSetup.edit(self.services, name, regions=self._regions())
         except ActionableError as error:
             self.notify(error.title, severity="error")
             return
         self._show_setup(setup, step)
+
+    def _regions(self) -> "Sequence[Region]":
+        """The hosts that a token may be tried on without an address: in the demo the sandbox alone."""
+        from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+
+        if self.offer is None:
+            return SHARED_REGIONS
+        address = urlsplit(self.offer.answers.dbt_cloud_address)
+        return (Region("Sandbox", f"{address.scheme}://{address.netloc}"),)
 
     def _show_setup(self, setup: "GuidedSetup", step: str | None = None) -> None:
         from dbtcollate_tui.tui.screens.setup import SetupScreen
