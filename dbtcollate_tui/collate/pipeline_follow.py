@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,7 +111,7 @@ class Follower:
         self._lines = 0
         self._last_line_at = time.monotonic()
 
-    async def updates(self) -> AsyncIterator[PipelineUpdate]:
+    async def updates(self) -> AsyncGenerator[PipelineUpdate, None]:
         """The updates until the run has ended and its log is read."""
         started = time.monotonic()
         if self._run_id is not None:

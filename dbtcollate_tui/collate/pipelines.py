@@ -1,8 +1,9 @@
 """Ingestion pipelines on the server: list, compare, write, deploy, trigger, kill, statuses."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from dbtcollate_tui.collate.client import CollateClient
@@ -160,7 +161,7 @@ class IngestionPipelines:
         known_runs: Sequence[str] = (),
         poll_seconds: float = 2.0,
         quiet_seconds: float = 3.0,
-    ) -> AsyncIterator[PipelineUpdate]:
+    ) -> AsyncGenerator[PipelineUpdate, None]:
         """Follow a run until it ends: its state, log lines and counts; closing the iterator stops it.
 
         Without ``run_id`` the newest run is followed that is not among ``known_runs``. Something comes at
@@ -183,7 +184,7 @@ class IngestionPipelines:
         quiet_seconds: float = 3.0,
         patience_seconds: float = 60.0,
         pause_seconds: float = 5.0,
-    ) -> AsyncIterator[PipelineUpdate]:
+    ) -> AsyncGenerator[PipelineUpdate, None]:
         """Trigger a run and follow it until it ends; the last update is an `EndedUpdate`."""
         known = [run.runId for run in await self.statuses(pipeline.fullyQualifiedName)]
         started = time.monotonic()
@@ -201,8 +202,9 @@ class IngestionPipelines:
         updates = self.follow(
             pipeline, run_id, known_runs=known, poll_seconds=poll_seconds, quiet_seconds=quiet_seconds
         )
-        async for update in updates:
-            yield update
+        async with contextlib.aclosing(updates):
+            async for update in updates:
+                yield update
 
     async def _operate(self, operation: str, pipeline: IngestionPipeline) -> ServiceStatus:
         try:

@@ -26,6 +26,7 @@ from dbtcollate_tui.sandbox.collate.runner import PipelineWorker
 from dbtcollate_tui.sandbox.collate_app import collate_app
 from dbtcollate_tui.sandbox.dbt_cloud_app import RUN_SECONDS, dbt_cloud_app
 from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
+from dbtcollate_tui.sandbox.pipeline_worker import sync_worker
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens, bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario, scenario_named
 
@@ -59,8 +60,8 @@ class Sandbox:
     ``scenario`` is a name out of ``SCENARIOS`` or a `Scenario`; ``server_version`` is Collate's ("newest" or
     "1.1"); ``scale`` gives the account 300 projects and 5,000 jobs; a started dbt Cloud run takes
     ``run_seconds``. ``worker`` does the work of the pipelines that are triggered in Collate, in the servers'
-    own thread and event loop; without one they fail. A port of 0 is any free one. State is in SQLite in a
-    temporary folder, gone at the end.
+    own thread and event loop: the program's own direct sync, unless another is given. A port of 0 is any
+    free one. State is in SQLite in a temporary folder, gone at the end.
 
     Raises UsageError for an unknown scenario and UnreachableError when a port cannot be had.
     """
@@ -72,7 +73,7 @@ class Sandbox:
         *,
         scale: bool = False,
         run_seconds: float = RUN_SECONDS,
-        worker: PipelineWorker | None = None,
+        worker: PipelineWorker = sync_worker,
         dbt_cloud_port: int = 0,
         collate_port: int = 0,
     ) -> None:

@@ -31,6 +31,7 @@ from dbtcollate_tui.sync.journal import keep_summary
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof import prove, read_back, without
+from dbtcollate_tui.sync.self_report import self_reported
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 
 Level = Literal["ok", "warn", "failed"]
@@ -81,11 +82,14 @@ def run_direct(
     artifacts: ArtifactStore | None = None,
     state: StateStore | None = None,
     cancel: asyncio.Event | None = None,
+    report_runs: bool = True,
 ) -> AsyncGenerator[SyncEvent, None]:
     """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
 
     ``selection`` are the keys of the changes to write (``None``: all). ``state`` keeps the summary of the run
-    for the home screen. Setting ``cancel`` stops between two writes; what was written stays.
+    for the home screen. Setting ``cancel`` stops between two writes; what was written stays. With
+    ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
+    pipeline, where there is one; a sync that has nothing to write sends nothing at all.
     """
     stop = cancel if cancel is not None else asyncio.Event()
 
@@ -95,7 +99,13 @@ def run_direct(
             chosen = plan
             if chosen is None:
                 chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, only, artifacts)
-            return await _carry_out(teller, profile, collate, chosen, selection, stop)
+            changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
+            if not (changes and report_runs):
+                return await _carry_out(teller, profile, collate, chosen, changes, stop)
+            async with self_reported(teller, collate, profile) as report:
+                finished = await _carry_out(teller, profile, collate, chosen, changes, stop)
+                report.ended(finished)
+                return finished
 
     return _remembered(stream(work, stop, "The sync"), profile, plan, state)
 
@@ -141,10 +151,9 @@ async def _carry_out(
     profile: Profile,
     collate: CollateClient,
     plan: Plan,
-    selection: Collection[str] | None,
+    changes: Sequence[Change],
     cancel: asyncio.Event,
 ) -> RunFinished:
-    changes = plan.changes if selection is None else plan.select(frozenset(selection))
     unchanged = sum(plan.unchanged.values())
     tally = Tally()
     if changes:

@@ -11,6 +11,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import GROUPS, Change, Group, Plan
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 
 SCHEMA_VERSION = 1
 
@@ -46,7 +47,7 @@ class Event:
 
 
 def _json(value: object) -> object:
-    if isinstance(value, Change | Plan | Counts | Proof | ActionableError):
+    if isinstance(value, Change | Plan | PipelinePlan | Counts | Proof | ActionableError):
         return value.as_dict()
     if isinstance(value, ExitCode):
         return int(value)
@@ -122,6 +123,15 @@ class PlanReady(Event):
     kind: ClassVar[str] = "plan"
 
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelinePlanReady(Event):
+    """What deploying the pipeline would change stands; nothing is written yet."""
+
+    kind: ClassVar[str] = "pipeline_plan"
+
+    plan: PipelinePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +219,7 @@ SyncEvent = (
     | Progress
     | LogLine
     | PlanReady
+    | PipelinePlanReady
     | Applied
     | Failed
     | Skipped

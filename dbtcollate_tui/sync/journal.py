@@ -7,8 +7,8 @@ from pydantic import JsonValue, TypeAdapter
 
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.events import RunFinished
+from dbtcollate_tui.sync.changes import Plan, RunFacts
+from dbtcollate_tui.sync.events import Engine, RunFinished
 
 LAST = "last_sync"
 HISTORY = "syncs"
@@ -39,14 +39,21 @@ class SyncSummary:
 
 
 def keep_summary(
-    state: StateStore, profile: Profile, plan: Plan | None, finished: RunFinished, started: datetime
+    state: StateStore,
+    profile: Profile,
+    plan: Plan | None,
+    finished: RunFinished,
+    started: datetime,
+    *,
+    engine: Engine = "direct",
+    run: RunFacts | None = None,
 ) -> None:
     """Remember this sync under the profile's name: as the last one, with its proof, and in the history.
 
-    ``plan`` is ``None`` where the sync failed before there was one.
+    ``plan`` is ``None`` where the sync failed before there was one; ``run`` is then the run, if known.
     """
     counts = finished.counts
-    run = plan.run if plan is not None else None
+    run = plan.run if plan is not None and plan.run is not None else run
     short: dict[str, JsonValue] = {
         "at": started.isoformat(timespec="seconds"),
         "outcome": finished.outcome,
@@ -62,7 +69,7 @@ def keep_summary(
         "unchanged": counts.unchanged,
         "matched": len(plan.match.matched) if plan is not None else 0,
         "expected": plan.match.expected if plan is not None else 0,
-        "engine": "direct",
+        "engine": engine,
     }
     proof = _JSON.validate_python(finished.proof.as_dict()) if finished.proof is not None else None
     state.save(profile.name, LAST, {**short, "proof": proof})

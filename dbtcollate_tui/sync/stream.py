@@ -44,6 +44,7 @@ class Teller:
         self.phase: Phase = "run"
         self.open_phase: Phase | None = None
         self.counts: Callable[[], Counts] = Counts
+        self.listeners: list[Callable[[Event], object]] = []
         self._sequencer = Sequencer()
         self._last_progress = 0.0
 
@@ -56,7 +57,10 @@ class Teller:
             self.open_phase = None
         elif isinstance(event, Progress) and event.text:
             self.doing = event.text
-        self.queue.put_nowait(cast("SyncEvent", self._sequencer.stamp(event)))
+        stamped = self._sequencer.stamp(event)
+        for listener in self.listeners:
+            listener(stamped)
+        self.queue.put_nowait(cast("SyncEvent", stamped))
 
     def progress(self, phase: Phase, done: int, total: int | None, unit: str, text: str = "") -> None:
         """Tell progress, at most ten times a second; the last of a phase's kind is never left out."""

@@ -42,6 +42,8 @@ class PipelineRunContext:
     """The same with a level: ``log_level("WARNING", text)``."""
     progress: Callable[[Entity], None]
     """Sends a ProgressUpdate; ``runId`` and ``timestamp`` are filled in."""
+    report: Callable[[], None] = lambda: None
+    """Puts the steps' counts so far into the run's status."""
     steps: dict[str, Entity] = field(default_factory=dict)
 
     def step(self, name: str, **counts: int) -> Entity:
@@ -122,6 +124,12 @@ class Runner:
                 run_id, {"runId": run_id, "timestamp": now_ms()} | update
             ),
         )
+
+        def report() -> None:
+            status = self._store.status(fqn, run_id) or {}
+            self.put_status(fqn, status | {"status": [dict(step) for step in context.steps.values()]})
+
+        context.report = report
         self._tasks[fqn, run_id] = asyncio.get_running_loop().create_task(self._run(fqn, context))
         return run_id
 
