@@ -21,8 +21,8 @@ from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.bridge import EventsArrived, RowsChanged, SyncRun
 from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.home import HomeScreen
 from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.sync.changes import Plan
     from dbtcollate_tui.sync.events import SyncEvent
+    from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.session import ProfileSession
 
 BASE = 1
@@ -371,14 +372,16 @@ class DbtCollateApp(App[ExitCode]):
         title: str,
         start: "Callable[[asyncio.Event], AsyncIterator[SyncEvent]]",
         plan: "Plan | None" = None,
-    ) -> SyncRun:
+    ) -> "SyncRun":
         """Run an engine in a worker of the app's own, so that it outlives the screen that began it."""
+        from dbtcollate_tui.tui.bridge import SyncRun
+
         run = SyncRun(title, start, self._deliver, plan)
         self.sync_run = run
         self.run_worker(run.drain(), group="sync", exclusive=True, exit_on_error=False)
         return run
 
-    def _deliver(self, run: SyncRun, events: "list[SyncEvent]") -> None:
+    def _deliver(self, run: "SyncRun", events: "list[SyncEvent]") -> None:
         for screen in self.screen_stack:
             screen.post_message(EventsArrived(run, events))
         if run.finished is not None:

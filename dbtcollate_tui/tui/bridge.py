@@ -1,9 +1,7 @@
 """The one place where a sync's events become messages: one worker, owned by the app, events in batches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-
-from textual.message import Message
+from collections.abc import AsyncIterator, Callable
 
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import Applied, LogLine, Progress, RunFinished, SyncEvent, Waiting
@@ -13,19 +11,6 @@ WAITING_AT_MOST = 1_000
 KEPT_AT_MOST = 5_000
 BULK = (Applied, Progress, Waiting, LogLine)
 """Events of which only the newest are kept."""
-
-
-class EventsArrived(Message):
-    """The next events of a run, in order."""
-
-    def __init__(self, run: "SyncRun", events: Sequence[SyncEvent]) -> None:
-        super().__init__()
-        self.run = run
-        self.events = tuple(events)
-
-
-class RowsChanged(Message):
-    """Rows of the open profile's checklist changed."""
 
 
 class SyncRun:

@@ -129,3 +129,40 @@ async def test_the_plan_is_exported_as_json(tmp_path: Path, monkeypatch: pytest.
             text = next(Path.cwd().glob("plan-run-*.json")).read_text(encoding="utf-8")
             assert '"changes"' in text
             assert sandbox.collate_token.get_secret_value() not in text
+
+
+async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_its_cure() -> None:
+    services = Services()
+    async with Sandbox("collate-read-only") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=LARGE) as app:
+            await app.checked()
+            await app.press("s")
+            await app.planned()
+            await app.press("w")
+            await app.synced()
+            drawn = app.drawn()
+            assert "Failed  0 of 231 changes written" in drawn
+            assert "Not written" in drawn
+            assert "may not" in drawn
+            assert "cause" in drawn
+            assert "cure" in drawn
+            await app.press("escape")
+            await app.on("HomeScreen")
+            await app.until(lambda: "1 failed" in app.drawn(), "the failed sync on home")
+
+
+async def test_what_somebody_wrote_in_collate_stands_beside_what_would_replace_it() -> None:
+    services = Services()
+    async with Sandbox("edited") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=LARGE) as app:
+            await app.checked()
+            await app.press("s")
+            await app.planned()
+            await app.press("slash", *"board", "enter", "down")
+            await app.until(lambda: "~ marts.fct_orders" in app.drawn(), "the change")
+            drawn = app.drawn()
+            assert "- Orders as the board sees them. Kept by Ana's team." in drawn
+            assert "+ One row per order" in drawn
+            assert "table last changed by ana" in drawn

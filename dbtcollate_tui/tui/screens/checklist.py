@@ -16,9 +16,9 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.words import ago, span
-from dbtcollate_tui.tui.bridge import RowsChanged
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_middle
+from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard

@@ -16,22 +16,24 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.tui.bridge import EventsArrived, RowsChanged, SyncRun
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from dbtcollate_tui.sync.journal import SyncSummary
+    from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.session import ProfileSession
 
 BARS = "▁▂▃▄▅▆▇█"
 SYNCS_SHOWN = 20
 
 
-class HomeScreen(Screen[None]):
+class HomeScreen(CardKeys, Screen[None]):
     """Shows at once what the last visit knew, grey with its age, then looks anew, link by link."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,8 +90,12 @@ class HomeScreen(Screen[None]):
             app.start_checks()
 
     def action_again(self) -> None:
-        """Look anew at the whole chain."""
-        app_of(self).start_checks()
+        """Look anew at the whole chain; at the profile's file where that could not be read."""
+        if self._session is None:
+            self.query_one(ErrorCard).clear()
+            self._begin()
+        else:
+            app_of(self).start_checks()
 
     def on_rows_changed(self, _: RowsChanged) -> None:
         """A check has begun or ended."""
@@ -227,7 +233,7 @@ def _in_collate(session: "ProfileSession", now: datetime) -> str:
     return words
 
 
-def _progress(run: SyncRun) -> str:
+def _progress(run: "SyncRun") -> str:
     for event in reversed(run.history):
         done, total = getattr(event, "done", None), getattr(event, "total", None)
         if done is not None:

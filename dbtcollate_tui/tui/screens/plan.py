@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -23,8 +23,10 @@ from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, Plan
 from dbtcollate_tui.sync.events import Failed, PlanReady, SyncEvent
 from dbtcollate_tui.sync.matches import Unmatched
-from dbtcollate_tui.tui.bridge import EventsArrived, SyncRun
+from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS
+from dbtcollate_tui.tui.messages import EventsArrived
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
@@ -44,7 +46,7 @@ class ChangeTree(Tree[Entry]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.leave_out", "Leave out")]
 
 
-class PlanScreen(Screen[frozenset[str] | None]):
+class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
     """Makes the plan while one watches, shows it, and gives the keys of the changes to write, or ``None``.
 
     ``plan`` holds the plan itself once it is ready.
@@ -316,14 +318,6 @@ class PlanScreen(Screen[frozenset[str] | None]):
         if cure.kind in ("retry", "rerun_check"):
             message.stop()
             self.run_worker(self.action_again(), group="again", exclusive=True)
-
-    def on_key(self, event: events.Key) -> None:
-        """Keys of the card's cures."""
-        if isinstance(self.focused, Input) or event.key in self.active_bindings:
-            return
-        card = self.query_one(ErrorCard)
-        if card.error is not None and card.press(event.key):
-            event.stop()
 
     def _values(self, node: TreeNode[Entry]) -> Text:
         if isinstance(node.data, Change):

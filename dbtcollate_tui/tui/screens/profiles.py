@@ -14,12 +14,13 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 
-class ProfilesScreen(Screen[None]):
+class ProfilesScreen(CardKeys, Screen[None]):
     """Each profile with its two ends; the file of one that cannot be read says why."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

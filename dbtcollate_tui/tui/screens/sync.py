@@ -13,9 +13,12 @@ from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync.changes import GROUPS
 from dbtcollate_tui.sync.events import Failed, RunFinished, SyncEvent
-from dbtcollate_tui.tui.bridge import EventsArrived, SyncRun
+from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.messages import EventsArrived
+from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
@@ -32,7 +35,7 @@ OUTCOMES = {
 }
 
 
-class SyncScreen(Screen[None]):
+class SyncScreen(CardKeys, Screen[None]):
     """Shows a `SyncRun` that the app owns: leaving the screen does not stop it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,9 +52,11 @@ class SyncScreen(Screen[None]):
     SyncScreen #outcome { height: auto; padding: 0 1; display: none; }
     SyncScreen #groups { height: auto; padding: 0 3 1 3; display: none; }
     SyncScreen SyncEnd { display: none; }
-    SyncScreen.-ended #outcome, SyncScreen.-ended #groups, SyncScreen.-ended SyncEnd { display: block; }
+    SyncScreen #whole { height: 4; padding: 0 1; border-top: solid $border-blurred; display: none; }
+    SyncScreen.-ended #outcome, SyncScreen.-ended #groups, SyncScreen.-ended SyncEnd,
+    SyncScreen.-ended #whole { display: block; }
     SyncScreen.-ended SyncBoard, SyncScreen.-ended EventLog { display: none; }
-    SyncScreen.-ended.-log SyncEnd { display: none; }
+    SyncScreen.-ended.-log SyncEnd, SyncScreen.-ended.-log #whole { display: none; }
     SyncScreen.-ended.-log EventLog { display: block; }
     """
 
@@ -69,6 +74,7 @@ class SyncScreen(Screen[None]):
         yield Static(id="outcome")
         yield Static(id="groups", classes="muted", markup=False)
         yield SyncEnd()
+        yield Static(id="whole", markup=False)
         yield EventLog()
         yield Footer(show_command_palette=False)
 
@@ -146,6 +152,12 @@ class SyncScreen(Screen[None]):
 
     @on(OptionList.OptionHighlighted)
     def _moved(self) -> None:
+        line = self.query_one(SyncEnd).current
+        whole = Text()
+        if line is not None and not line.is_heading:
+            whole.append(f"{line.title}  ", "bold").append(line.text)
+            whole.append(f"\n{line.url}", "dim")
+        self.query_one("#whole", Static).update(whole)
         self.refresh_bindings()
 
     @on(OptionList.OptionSelected)
@@ -206,6 +218,13 @@ class SyncScreen(Screen[None]):
         finished = self.run.finished
         parts = [] if finished is None else [finished.text, self.query_one(SyncEnd).as_text()]
         copy_text(self, "\n".join([*parts, self.query_one(EventLog).as_text()]), "the sync's log")
+
+    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
+        """Trying again is a new plan; every other cure is the app's."""
+        if message.cure.kind in ("retry", "rerun_check"):
+            message.stop()
+            self.dismiss(None)
+            app_of(self).action_sync()
 
     def action_open(self) -> None:
         """Open the chosen line's page in Collate, else the service's."""

@@ -13,6 +13,7 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.status_lines import StatusLines
@@ -27,7 +28,7 @@ SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The 
 ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
 
 
-class WelcomeScreen(Screen[None]):
+class WelcomeScreen(CardKeys, Screen[None]):
     """Set up, go on with a setup left half-way, or (in the demo) look round with sample data."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,6 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from dbtcollate_tui.checks.base import CheckState
@@ -76,9 +77,14 @@ class ErrorCard(Vertical):
         row = self.query_one(".cures", Vertical)
         await row.remove_children()
         self.add_class("-shown")
-        width = (self.size.width or self.app.size.width - 4) - 2
+        width = (self.size.width or self._room()) - 2
         await row.mount(*(Horizontal(*buttons, classes="row") for buttons in self._rows(width)))
         self.scroll_visible(animate=False)
+
+    def _room(self) -> int:
+        """The card's width before it was ever laid out: its parent's."""
+        parent = self.parent
+        return parent.content_size.width - 2 if isinstance(parent, Widget) else self.app.size.width - 4
 
     def _rows(self, width: int) -> list[list[Button]]:
         rows: list[list[Button]] = []

@@ -53,6 +53,7 @@ class SyncBoard(Widget):
         self._began = time.monotonic()
         self._heard = time.monotonic()
         self._took: float | None = None
+        self._whole = False
         self._dbt_cloud = CheckState.WAITING
         if plan is not None:
             self._know(plan)
@@ -119,6 +120,7 @@ class SyncBoard(Widget):
 
     def _end(self, event: events.RunFinished) -> None:
         self._took = event.seconds or time.monotonic() - self._began
+        self._whole = event.outcome in ("ok", "partial")
         for phase, state in self.states.items():
             if state is CheckState.RUNNING:
                 self.states[phase] = CheckState.SKIPPED if event.outcome == "cancelled" else CheckState.FAIL
@@ -166,7 +168,7 @@ class SyncBoard(Widget):
             amount = ""
         head = f"{self._engine or 'direct'} "
         room = max(8, width - len(head) - len(amount) - len(clock) - 4)
-        share = 1.0 if self._took is not None else (self._done / self._total if self._total else 0.0)
+        share = 1.0 if self._whole else (self._done / self._total if self._total else 0.0)
         lit = round(room * min(1.0, share))
         line = Text(no_wrap=True)
         line.append(head, "dim")

@@ -63,11 +63,17 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
 
 
 def _failures(failed: Sequence[tuple[Change, ActionableError]]) -> Iterable[EndLine]:
-    by_title: dict[str, list[Change]] = {}
+    by_title: dict[str, tuple[ActionableError, list[Change]]] = {}
     for change, error in failed:
-        by_title.setdefault(error.title, []).append(change)
-    for title, changes in by_title.items():
-        yield EndLine(f"{len(changes)} of {len(failed)}", title, CheckState.FAIL)
+        by_title.setdefault(error.title, (error, []))[1].append(change)
+    for error, changes in by_title.values():
+        yield EndLine(f"{len(changes)} of {len(failed)} failed", error.title, CheckState.FAIL)
+        for number, cause in enumerate(error.causes):
+            yield EndLine("cause" if number == 0 else "or", cause, indent=1)
+        for cure in error.cures:
+            if cure.kind != "retry":
+                url = cure.value if cure.kind == "open_url" else ""
+                yield EndLine("cure", cure.label, url=url, indent=1)
         for change in changes[:NAMED_AT_MOST]:
             yield EndLine(change.group, change.label, indent=1)
         yield from _more(len(changes))

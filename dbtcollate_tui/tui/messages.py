@@ -1,0 +1,23 @@
+"""What the app tells its screens."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.sync.events import SyncEvent
+    from dbtcollate_tui.tui.bridge import SyncRun
+
+
+class EventsArrived(Message):
+    """The next events of a run, in order."""
+
+    def __init__(self, run: "SyncRun", events: "Sequence[SyncEvent]") -> None:
+        super().__init__()
+        self.run = run
+        self.events = tuple(events)
+
+
+class RowsChanged(Message):
+    """Rows of the open profile's checklist changed."""

@@ -1,0 +1,21 @@
+"""The keys of an error card's cures, for a screen that has a card."""
+
+from textual import events
+from textual.screen import Screen
+from textual.widgets import Input
+
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+
+
+class CardKeys:
+    """Mixed into a screen: a key that nothing else takes chooses the card's cure of that key."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Choose a cure by its key."""
+        if not isinstance(self, Screen) or isinstance(self.focused, Input):
+            return
+        if event.key in self.active_bindings:
+            return
+        card = self.query_one(ErrorCard)
+        if card.error is not None and card.press(event.key):
+            event.stop()

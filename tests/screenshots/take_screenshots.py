@@ -1,0 +1,194 @@
+"""Makes the pictures in ``screenshots/`` from the running app on the sandbox.
+
+``python -m tests.screenshots.take_screenshots [FOLDER] [NAME…]``. Ports and the clock are fixed, so that a
+picture changes where the app does; only durations differ. Stops where a picture would show a token.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, tzinfo
+from pathlib import Path
+from unittest import mock
+
+import keyring
+from pydantic import SecretStr
+
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.engine_direct import run_direct
+from dbtcollate_tui.tui.screens.setup import SetupScreen
+from dbtcollate_tui.tui.widgets import title_bar
+from tests.support.memory_keyring import MemoryKeyring
+from tests.support.world import profile_for
+from tests.tui.driving import offer_of, page_of
+from tests.tui.whole import Whole, keep, play, whole
+
+SIZE = (100, 30)
+SMALL = (80, 24)
+PORTS = (18580, 18585)
+SYNCS = 14
+
+
+class FixedClock(datetime):
+    """Two minutes past two, on every picture."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "FixedClock":
+        return cls(2026, 1, 15, 14, 2, tzinfo=tz)
+
+
+class Pictures:
+    """Writes the pictures that are wanted; ``secrets`` must be on none of them."""
+
+    def __init__(self, folder: Path, wanted: frozenset[str], secrets: list[SecretStr]) -> None:
+        self._folder = folder
+        self._wanted = wanted
+        self._secrets = secrets
+
+    async def take(self, app: Whole, name: str) -> None:
+        """Write the screen as it stands."""
+        await app.pilot.pause()
+        if self._wanted and name not in self._wanted:
+            return
+        picture = app.app.export_screenshot(title="dbtcollate")
+        if any(secret.get_secret_value() in picture for secret in self._secrets):
+            raise SystemExit(f"{name} would show a token")
+        (self._folder / f"{name}.svg").write_text(picture + "\n", encoding="utf-8")
+        print(name)
+
+
+@asynccontextmanager
+async def place(scenario: str = "") -> AsyncIterator[tuple[Sandbox, Services]]:
+    """A fresh sandbox on the fixed ports, and folders of its own."""
+    with tempfile.TemporaryDirectory(prefix="dbtcollate-pictures-") as folder:
+        for kind in ("CONFIG", "STATE", "CACHE", "LOG"):
+            os.environ[f"DBTCOLLATE_{kind}_DIR"] = kind.lower()
+        os.chdir(folder)
+        keyring.set_keyring(MemoryKeyring())
+        async with Sandbox(scenario, dbt_cloud_port=PORTS[0], collate_port=PORTS[1]) as sandbox:
+            yield sandbox, Services()
+
+
+def pane_stands(app: Whole, step: str) -> Callable[[], bool]:
+    """Whether the setup's question stands and nothing is at work."""
+
+    def ready() -> bool:
+        screen = app.app.screen
+        pane = screen.pane if isinstance(screen, SetupScreen) else None
+        return pane is not None and pane.step.value == step and not pane.busy
+
+    return ready
+
+
+async def welcome_and_setup(pictures: Callable[[Sandbox], Pictures]) -> None:
+    """The welcome, the job picker, the review, from a job's page to the checklist."""
+    async with place() as (sandbox, services):
+        shots = pictures(sandbox)
+        address = page_of(sandbox).rpartition("/jobs/")[0]
+        async with whole(services, offer=offer_of(sandbox, address), size=SIZE) as app:
+            await shots.take(app, "welcome")
+            await app.press("s")
+            await app.until(pane_stands(app, "address"), "the address")
+            await app.press("enter")
+            await app.until(pane_stands(app, "dbt_token"), "the token")
+            await app.press("s")
+            await app.until(pane_stands(app, "job"), "the jobs")
+            await app.until(lambda: "newest successful run" in app.drawn(), "the run's preview")
+            await shots.take(app, "job")
+            await app.press("enter")
+            await app.until(pane_stands(app, "collate"), "Collate")
+            await app.press("s")
+            await app.until(lambda: "OpenMetadata" in app.drawn(), "Collate's facts")
+            await app.press("enter")
+            await app.until(pane_stands(app, "service"), "the services")
+            await shots.take(app, "service")
+            await app.press("enter")
+            await app.until(pane_stands(app, "options"), "the options")
+            await app.press("enter")
+            await app.until(pane_stands(app, "review"), "the review")
+            await shots.take(app, "review")
+
+
+async def token(pictures: Callable[[Sandbox], Pictures]) -> None:
+    """A token that no shared host knows: each region's answer, and the card."""
+    async with place("expired-token") as (sandbox, services):
+        shots = pictures(sandbox)
+        regions = [Region(region.name, sandbox.dbt_cloud_url) for region in SHARED_REGIONS]
+        async with whole(services, offer=offer_of(sandbox), size=SIZE) as app:
+            setup = GuidedSetup(services, regions=regions)
+            app.app.push_screen(SetupScreen(setup))
+            await app.until(pane_stands(app, "address"), "the address")
+            await app.press("enter")
+            await app.until(pane_stands(app, "dbt_token"), "the token")
+            await app.paste(sandbox.dbt_cloud_token.get_secret_value())
+            await app.press("enter")
+            await app.until(lambda: "knows this token" in app.drawn(), "the card")
+            await shots.take(app, "token")
+
+
+async def checklist_and_sync(
+    pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str
+) -> None:
+    """The checklist, the plan, the sync's end."""
+    async with place() as (sandbox, services):
+        shots = pictures(sandbox)
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=size) as app:
+            await app.checked()
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            await shots.take(app, f"checklist{ending}")
+            await app.press("s")
+            await app.planned()
+            await app.press("down", "down")
+            await shots.take(app, f"plan{ending}")
+            await app.press("w")
+            await app.synced()
+            await shots.take(app, f"sync{ending}")
+
+
+async def home(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str) -> None:
+    """Home after many syncs, one of which met a Collate that was down."""
+    async with place() as (sandbox, services):
+        shots = pictures(sandbox)
+        profile = profile_for(sandbox)
+        await keep(services, sandbox, profile)
+        async with Connections(profile, services) as connections:
+            dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+            for number in range(SYNCS):
+                await play(sandbox, "collate-down" if number == SYNCS // 2 else "healthy")
+                async for _ in run_direct(
+                    profile, dbt_cloud, collate, artifacts=services.artifacts, state=services.state
+                ):
+                    pass
+        async with whole(services, profile="shop", size=size) as app:
+            await app.checked()
+            await shots.take(app, f"home{ending}")
+
+
+async def main(folder: Path, wanted: frozenset[str]) -> None:
+    """Take all pictures."""
+
+    def pictures(sandbox: Sandbox) -> Pictures:
+        return Pictures(folder, wanted, [sandbox.dbt_cloud_token, sandbox.collate_token])
+
+    await welcome_and_setup(pictures)
+    await token(pictures)
+    for size, ending in ((SIZE, ""), (SMALL, "-80x24")):
+        await checklist_and_sync(pictures, size, ending)
+        await home(pictures, size, ending)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(__file__).parents[2] / "screenshots"
+    target.mkdir(exist_ok=True)
+    with mock.patch.object(title_bar, "datetime", FixedClock):
+        asyncio.run(main(target, frozenset(sys.argv[2:])))
