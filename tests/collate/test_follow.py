@@ -206,7 +206,7 @@ async def test_closing_ends_every_request() -> None:
             if isinstance(update, LogUpdate):
                 break
         before = asyncio.all_tasks()
-        await updates.aclose()  # type: ignore[attr-defined]
+        await updates.aclose()
         assert len(before - {task for task in before if not task.done()}) >= 2
         asked = len(fake.asked)
         await asyncio.sleep(0.06)
