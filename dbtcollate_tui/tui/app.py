@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.sync.changes import Plan
     from dbtcollate_tui.sync.events import SyncEvent
+    from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
     from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.tui.screens.pipeline import Answer
     from dbtcollate_tui.tui.session import ProfileSession
 
 BASE = 1
@@ -181,7 +183,7 @@ class DbtCollateApp(App[ExitCode]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
-        if action in ("sync", "verify", "edit_setup"):
+        if action in ("sync", "verify", "edit_setup", "pipeline"):
             return self.session is not None
         return True
 
@@ -214,6 +216,39 @@ class DbtCollateApp(App[ExitCode]):
         if session is None:
             return
         run = self.start_sync(session.profile.name, lambda cancel: session.write(plan, keys, cancel), plan)
+        self.push_screen(SyncScreen(run))
+
+    def action_pipeline(self) -> None:
+        """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
+        from dbtcollate_tui.tui.screens.pipeline import PipelineScreen
+
+        session = self.session
+        if session is None:
+            return
+        if self.is_syncing:
+            self.action_sync()
+            return
+        screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
+
+        def answered(answer: "Answer | None") -> None:
+            if answer is not None and screen.plan is not None:
+                self._run_pipeline(session, screen.plan, trigger=answer == "run")
+
+        self.push_screen(screen, answered)
+
+    def _run_pipeline(self, session: "ProfileSession", plan: "PipelinePlan", *, trigger: bool) -> None:
+        from dbtcollate_tui.tui.bridge import SyncRun
+        from dbtcollate_tui.tui.screens.sync import SyncScreen
+
+        run = SyncRun(
+            session.profile.name,
+            lambda cancel: session.run_pipeline(
+                plan, cancel, trigger=trigger, kill_on_cancel=lambda: run.stop_in_collate
+            ),
+            self._deliver,
+            in_collate=True,
+        )
+        self._own(run)
         self.push_screen(SyncScreen(run))
 
     def action_verify(self) -> None:
@@ -306,6 +341,7 @@ class DbtCollateApp(App[ExitCode]):
         yield SystemCommand("Home", "The chain at rest", self.action_home)
         if self.session is not None:
             yield SystemCommand("Sync", "Plan a sync, or show the running one", self.action_sync)
+            yield SystemCommand("Pipeline in Collate", "Compare, deploy, run it there", self.action_pipeline)
             yield SystemCommand("Verify", "Run the checklist", self.action_verify)
             yield SystemCommand("Edit setup", "Change this profile's answers", self.action_edit_setup)
         yield SystemCommand("New setup", "Set up another profile", self.action_new_setup)
@@ -377,9 +413,12 @@ class DbtCollateApp(App[ExitCode]):
         from dbtcollate_tui.tui.bridge import SyncRun
 
         run = SyncRun(title, start, self._deliver, plan)
+        self._own(run)
+        return run
+
+    def _own(self, run: "SyncRun") -> None:
         self.sync_run = run
         self.run_worker(run.drain(), group="sync", exclusive=True, exit_on_error=False)
-        return run
 
     def _deliver(self, run: "SyncRun", events: "list[SyncEvent]") -> None:
         for screen in self.screen_stack:

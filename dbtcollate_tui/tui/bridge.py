@@ -16,7 +16,8 @@ BULK = (Applied, Progress, Waiting, LogLine)
 class SyncRun:
     """Drains one engine's events; keeps the newest of them for a screen that comes later.
 
-    ``plan`` is what it writes; ``ended`` is set once its last event was handed over.
+    ``plan`` is what it writes; ``in_collate`` says that Collate's workers do the writing; ``ended`` is set
+    once its last event was handed over.
 
     ``deliver`` gets a batch at most twenty times a second. `cancel` asks the engine to stop between two
     writes; its last events still arrive.
@@ -28,6 +29,8 @@ class SyncRun:
         start: Callable[[asyncio.Event], AsyncIterator[SyncEvent]],
         deliver: "Callable[[SyncRun, list[SyncEvent]], object]",
         plan: Plan | None = None,
+        *,
+        in_collate: bool = False,
     ) -> None:
         self.title = title
         self.plan = plan
@@ -37,14 +40,17 @@ class SyncRun:
         self._start = start
         self._deliver = deliver
         self._cancel = asyncio.Event()
+        self.in_collate = in_collate
+        self.stop_in_collate = False
 
     @property
     def cancelling(self) -> bool:
         """Whether a cancel was asked for."""
         return self._cancel.is_set()
 
-    def cancel(self) -> None:
-        """Ask the engine to stop."""
+    def cancel(self, *, in_collate: bool = False) -> None:
+        """Ask the engine to stop, and with ``in_collate`` the run on the server too."""
+        self.stop_in_collate = in_collate
         self._cancel.set()
 
     async def drain(self) -> None:

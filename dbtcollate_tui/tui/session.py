@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.context import CheckContext
@@ -20,10 +20,12 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Ask, Connections
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.changes import Plan
+from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
 from dbtcollate_tui.sync.journal import SyncSummary, summaries
 from dbtcollate_tui.sync.outcome import Counts
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 SEEN = "last_seen"
@@ -133,6 +135,60 @@ class ProfileSession:
                 cancel=cancel,
             )
         )
+
+    async def prepare_pipeline(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
+        """The comparison of the pipeline inside Collate, as events."""
+        async with aclosing(
+            self._with_token(
+                lambda dbt_cloud, collate, token: prepare_collate(
+                    self.profile, dbt_cloud, collate, token, needs_run=False, cancel=cancel
+                )
+            )
+        ) as events:
+            async for event in events:
+                yield event
+
+    async def run_pipeline(
+        self,
+        plan: PipelinePlan,
+        cancel: asyncio.Event,
+        *,
+        trigger: bool,
+        kill_on_cancel: Callable[[], bool],
+    ) -> AsyncGenerator[SyncEvent, None]:
+        """The events of deploying the pipeline and, with ``trigger``, of its run in Collate."""
+        async with aclosing(
+            self._with_token(
+                lambda dbt_cloud, collate, token: run_collate(
+                    self.profile,
+                    dbt_cloud,
+                    collate,
+                    token,
+                    plan=plan,
+                    trigger=trigger,
+                    artifacts=self.services.artifacts,
+                    state=self.services.state,
+                    cancel=cancel,
+                    kill_on_cancel=kill_on_cancel,
+                )
+            )
+        ) as events:
+            async for event in events:
+                yield event
+
+    async def _with_token(
+        self,
+        start: Callable[[DbtCloudClient, CollateClient, SecretStr], AsyncGenerator[SyncEvent, None]],
+    ) -> AsyncGenerator[SyncEvent, None]:
+        async def begin(dbt_cloud: DbtCloudClient, collate: CollateClient) -> AsyncGenerator[SyncEvent, None]:
+            token = await self.connections.secret("dbt_cloud")
+            async with aclosing(start(dbt_cloud, collate, token)) as events:
+                async for event in events:
+                    yield event
+
+        async with aclosing(self._engine(begin)) as events:
+            async for event in events:
+                yield event
 
     async def recall_syncs(self) -> None:
         """Read the journal of syncs anew."""

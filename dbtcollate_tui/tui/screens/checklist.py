@@ -38,6 +38,7 @@ class ChecklistScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sync", "Plan sync"),
+        Binding("d", "app.pipeline", "Pipeline", show=False),
         Binding("r", "again", "Retry"),
         Binding("R", "all_again", "All", key_display="R"),
         Binding("e", "evidence", "Evidence"),

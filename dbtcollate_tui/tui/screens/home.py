@@ -42,7 +42,8 @@ class HomeScreen(CardKeys, Screen[None]):
         Binding("r", "again", "Look anew"),
         Binding("e", "app.edit_setup", "Edit setup"),
         Binding("p", "app.profiles", "Profiles"),
-        Binding("q", "app.quit_asking", "Quit"),
+        Binding("d", "app.pipeline", "In Collate"),
+        Binding("q", "app.quit_asking", "Quit", show=False),
     ]
     DEFAULT_CSS = """
     HomeScreen #facts { height: auto; padding: 0 2; }

@@ -174,7 +174,10 @@ class SyncScreen(CardKeys, Screen[None]):
         self.dismiss(None)
 
     def action_cancel(self) -> None:
-        """Ask, then stop between two writes."""
+        """Ask, then stop between two writes; a run inside Collate goes on there, or is stopped there too."""
+        if self.run.in_collate:
+            self._ask_twice()
+            return
 
         def answered(stop: bool | None) -> None:
             if stop:
@@ -190,6 +193,19 @@ class SyncScreen(CardKeys, Screen[None]):
             ),
             answered,
         )
+
+    def _ask_twice(self) -> None:
+        def there(stop: bool | None) -> None:
+            self.run.cancel(in_collate=bool(stop))
+            self.refresh_bindings()
+
+        def here(stop: bool | None) -> None:
+            if stop:
+                self.app.push_screen(
+                    Confirm("Stop the run in Collate as well?", "Stop it there", "Let it run there"), there
+                )
+
+        self.app.push_screen(Confirm("Stop following the run in Collate?", "Stop following", "Go on"), here)
 
     def action_failures(self) -> None:
         """Failures alone, or every line."""
@@ -224,7 +240,8 @@ class SyncScreen(CardKeys, Screen[None]):
         if message.cure.kind in ("retry", "rerun_check"):
             message.stop()
             self.dismiss(None)
-            app_of(self).action_sync()
+            app = app_of(self)
+            app.action_pipeline() if self.run.in_collate else app.action_sync()
 
     def action_open(self) -> None:
         """Open the chosen line's page in Collate, else the service's."""

@@ -1,0 +1,176 @@
+"""The ingestion pipeline inside Collate: each setting that deploying would change, before it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import ClassVar, Literal
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from dbtcollate_tui.sync.events import Failed, PipelinePlanReady, SyncEvent
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.tui.bridge import SyncRun
+from dbtcollate_tui.tui.messages import EventsArrived
+from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
+from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+
+Answer = Literal["run", "deploy"]
+CREDENTIAL_WORDS = {
+    "new": "dbt Cloud's token is stored with it",
+    "same": "the stored token is the same",
+    "differs": "another token is stored; this one replaces it",
+    "hidden": "Collate hides the stored token, so that nobody can compare it",
+}
+
+
+class PipelineScreen(CardKeys, Screen[Answer | None]):
+    """Compares the pipeline with what is there; gives "run" (deploy and run), "deploy", or ``None``.
+
+    ``plan`` holds the comparison once it is ready.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "run_there", "Deploy and run"),
+        Binding("D", "deploy", "Deploy only", key_display="D"),
+        Binding("o", "open", "Open in Collate"),
+        Binding("r", "again", "Try again"),
+        Binding("escape", "back", "Back"),
+    ]
+    DEFAULT_CSS = """
+    PipelineScreen #head { height: auto; padding: 0 1; text-style: bold; }
+    PipelineScreen #settings { height: 1fr; display: none; padding: 0 1; }
+    PipelineScreen.-planned #settings { display: block; }
+    PipelineScreen.-planned SyncBoard { display: none; }
+    PipelineScreen #settings Static { height: auto; }
+    """
+
+    def __init__(self, title: str, prepare: Callable[[asyncio.Event], AsyncIterator[SyncEvent]]) -> None:
+        super().__init__()
+        self.plan: PipelinePlan | None = None
+        self._title = title
+        self._prepare = prepare
+        self._run: SyncRun | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, chain, progress while it is compared, then the settings."""
+        yield TitleBar(self._title, "pipeline in Collate")
+        yield ChainBar()
+        yield Static(id="head", markup=False)
+        yield SyncBoard()
+        yield ErrorCard()
+        with VerticalScroll(id="settings"):
+            yield Static()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to compare."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.remove_class("-planned")
+        self.query_one("#head", Static).update(
+            "Comparing the pipeline with what Collate has. Nothing is written."
+        )
+        self._run = SyncRun(self._title, self._prepare, self._deliver)
+        self.run_worker(self._run.drain(), group="plan", exclusive=True)
+
+    def _deliver(self, run: SyncRun, events: list[SyncEvent]) -> None:
+        self.post_message(EventsArrived(run, events))
+
+    async def on_events_arrived(self, message: EventsArrived) -> None:
+        """The next events of the comparison."""
+        if message.run is not self._run:
+            return
+        board = self.query_one(SyncBoard)
+        board.feed(message.events)
+        self.query_one(ChainBar).view = board.chain
+        for event in message.events:
+            if isinstance(event, PipelinePlanReady):
+                self._show(event.plan)
+            elif isinstance(event, Failed):
+                self.query_one("#head", Static).update("The pipeline could not be compared.")
+                await self.query_one(ErrorCard).show(event.error)
+        self.refresh_bindings()
+
+    def _show(self, plan: PipelinePlan) -> None:
+        self.plan = plan
+        self.add_class("-planned")
+        self.query_one("#head", Static).update(f"{plan.summary()}.")
+        self.query_one("#settings Static", Static).update(_settings(plan))
+        self.query_one("#settings").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        if action == "run_there":
+            return self.plan is not None
+        if action == "deploy":
+            return self.plan is not None and self.plan.action != "keep"
+        if action == "open":
+            return self.plan is not None and bool(self.plan.page)
+        if action == "again":
+            return self.query_one(ErrorCard).error is not None
+        return True
+
+    def action_run_there(self) -> None:
+        """Deploy what differs, run it, follow it."""
+        self.dismiss("run")
+
+    def action_deploy(self) -> None:
+        """Write and deploy; Collate's schedule runs it."""
+        self.dismiss("deploy")
+
+    def action_open(self) -> None:
+        """Open the pipeline's page in Collate."""
+        if self.plan is not None:
+            self.app.open_url(self.plan.page)
+
+    async def action_again(self) -> None:
+        """Compare anew after an error."""
+        self.query_one(ErrorCard).clear()
+        await self.query_one(SyncBoard).remove()
+        await self.mount(SyncBoard(), after=self.query_one("#head"))
+        self._begin()
+
+    def action_back(self) -> None:
+        """Leave; nothing was written."""
+        if self._run is not None:
+            self._run.cancel()
+        self.dismiss(None)
+
+    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
+        """Retry here; every other cure is the app's."""
+        if message.cure.kind in ("retry", "rerun_check"):
+            message.stop()
+            self.run_worker(self.action_again())
+
+
+def _settings(plan: PipelinePlan) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(max_width=30, overflow="ellipsis", no_wrap=True)
+    table.add_column(ratio=1)
+    for change in plan.diff.changes:
+        value = Text()
+        if change.old:
+            value.append(f"- {change.old}\n", "red")
+        value.append(f"+ {change.new}", "green")
+        table.add_row(Text(change.field), value)
+    if not plan.diff.changes:
+        table.add_row(Text("settings", "dim"), Text("equal", "dim"))
+    table.add_row(Text("token", "dim"), Text(CREDENTIAL_WORDS[plan.diff.credential], "dim"))
+    if plan.run is not None:
+        table.add_row(Text("run", "dim"), Text(f"Collate's workers would read run #{plan.run.id}", "dim"))
+    if plan.active_run is not None:
+        table.add_row(Text("!"), Text("A run of this pipeline is under way now."))
+    for other in plan.diff.others:
+        table.add_row(Text("!"), Text(f"{other.name} is another dbt pipeline of the same job."))
+    for note in plan.notes:
+        table.add_row(Text("note", "dim"), Text(note))
+    return table
