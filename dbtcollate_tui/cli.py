@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -145,23 +145,64 @@ def plan(
 
 @dbtcollate.command(epilog=EXIT_CODES)
 @click.option("--yes", is_flag=True, help="Write without asking; needed where nobody can be asked.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "collate", "direct"]),
+    default="auto",
+    show_default=True,
+    help="collate: by the pipeline in Collate, deployed where needed; direct: from here; "
+    "auto: collate where the profile's pipeline is deployed, else direct.",
+)
+@click.option("--kill-on-interrupt", "kill", is_flag=True, help="An interrupt also stops the run in Collate.")
 @_run_options
 @_common
 @click.pass_context
 def sync(
     context: click.Context,
     yes: bool,
+    engine: Literal["auto", "collate", "direct"],
+    kill: bool,
     run_id: int | None,
     only: tuple[str, ...],
     profile: str | None,
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Plan, show, write the differences from here, and read them back."""
+    """Bring Collate up to date, from here or by its own pipeline, and read back what arrived."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless
+    from dbtcollate_tui import headless_sync
 
-    context.exit(int(_run(common, lambda: headless.sync(common, yes=yes, run_id=run_id, only=only))))
+    def work() -> Awaitable[ExitCode]:
+        return headless_sync.sync(common, yes=yes, run_id=run_id, only=only, engine=engine, kill=kill)
+
+    context.exit(int(_run(common, work)))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--yes", is_flag=True, help="Deploy without asking; needed where nobody can be asked.")
+@_common
+@click.pass_context
+def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool, no_input: bool) -> None:
+    """Show the changes of the pipeline in Collate, then write it with its token and deploy it."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless_sync
+
+    context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.argument("kind", type=click.Choice(["yaml", "pipeline", "curl"]))
+@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
+@click.pass_context
+def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], profile: str | None) -> None:
+    """Print the pipeline for use elsewhere, its tokens as environment variables.
+
+    yaml: for OpenMetadata's "metadata ingest"; pipeline: the request's JSON; curl: a shell script.
+    """
+    common = _merge(context.obj, profile, False, False)
+    from dbtcollate_tui import headless_sync
+
+    context.exit(int(_run(common, lambda: headless_sync.export(common, kind))))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)

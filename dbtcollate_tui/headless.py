@@ -119,23 +119,6 @@ async def plan(common: Common, *, run_id: int | None, only: Collection[str]) -> 
     return finished.exit_code
 
 
-async def sync(common: Common, *, yes: bool, run_id: int | None, only: Collection[str]) -> ExitCode:
-    """Plan, show, ask unless ``yes``, write, read back."""
-    if not yes and not common.may_ask:
-        raise UsageError(
-            "Nothing is written without a yes",
-            causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
-            cures=[
-                Cure("advice", "Add --yes to write, after dbtcollate plan has shown what would change."),
-            ],
-        )
-    services = Services()
-    profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=not yes)
-    async with connect(common, services, profile) as connections:
-        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, only=only)
-
-
 async def plan_and_write(
     out: Renderer,
     services: Services,

@@ -1,6 +1,7 @@
 """A pipeline to take away: OpenMetadata's ingestion YAML, or the request's JSON; no secret in either."""
 
 import json
+import shlex
 from typing import Any
 
 import yaml
@@ -16,6 +17,34 @@ _HEADER = """\
 # dbt Cloud → {service}, for OpenMetadata's ingestion framework.
 #   export DBT_CLOUD_TOKEN=... COLLATE_TOKEN=...
 #   metadata ingest -c {file}
+"""
+
+_MARK = "@DBT_CLOUD_TOKEN@"
+_SCRIPT = """\
+#!/bin/sh
+# dbt Cloud → {service}: write, deploy and run the ingestion pipeline.
+#   export DBT_CLOUD_TOKEN=... COLLATE_TOKEN=...
+set -eu
+: "${{DBT_CLOUD_TOKEN:?}}" "${{COLLATE_TOKEN:?}}"
+api={root}
+
+collate() {{
+  curl -fsS -K /dev/fd/3 "$@" 3<<HEADER
+header = "Authorization: Bearer $COLLATE_TOKEN"
+HEADER
+}}
+
+written=$(collate -X PUT -H 'Content-Type: application/json' --data-binary @- "$api" <<PIPELINE
+{body}
+PIPELINE
+)
+id=$(printf '%s' "$written" | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+collate -X POST "$api/deploy/$id"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  if collate -X POST "$api/trigger/$id"; then exit 0; fi
+  sleep 5
+done
+exit 1
 """
 
 
@@ -67,3 +96,16 @@ def ingestion_yaml(
     for variable in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE):
         text = text.replace(f": {variable}\n", f": '{variable}'\n")
     return header + text
+
+
+def pipeline_curl(spec: DbtPipelineSpec, dialect: Dialect, collate_url: str) -> str:
+    """A shell script: the pipeline written, deployed and triggered by curl, both tokens from the environment.
+
+    The trigger is repeated for a minute: the server refuses it for some seconds after a deploy.
+    """
+    body = json.dumps(spec.body(dialect, _MARK), indent=2, ensure_ascii=False)
+    for special in ("\\", "$", "`"):
+        body = body.replace(special, "\\" + special)
+    body = body.replace(_MARK, DBT_CLOUD_VARIABLE)
+    root = f"{collate_url.rstrip('/')}/api/v1/services/ingestionPipelines"
+    return _SCRIPT.format(service=spec.service.name, root=shlex.quote(root), body=body)

@@ -10,6 +10,7 @@ from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import GROUPS, Change, Plan
 from dbtcollate_tui.sync.outcome import Proof
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 
 WORDS = {
     CheckState.PASS: "ok",
@@ -85,6 +86,8 @@ class PlainRenderer:
                     self.say(f"{_clock(event)}  {event.source:9}  {event.text}")
             case events.PlanReady():
                 self.plan(event.plan)
+            case events.PipelinePlanReady():
+                self.pipeline(event.plan)
             case events.Applied():
                 self.say(f"{_clock(event)}  written    {_line(event.change)}")
             case events.Skipped():
@@ -137,6 +140,22 @@ class PlainRenderer:
             self.say(f"  no such owner  {owner.owner}, of {len(owner.unique_ids)} nodes{near}")
         for note in plan.notes:
             self.say(f"  note           {note}")
+
+    def pipeline(self, plan: PipelinePlan) -> None:
+        """What deploying would change: every setting of the pipeline that differs."""
+        self.say(f"Pipeline: {plan.summary()}")
+        for change in plan.diff.changes:
+            was = f"{change.old} → " if change.old else ""
+            self.say(f"  {change.field:24} {was}{change.new}")
+        if plan.takes_pause_off:
+            self.say(f"  {'paused':24} yes → no")
+        token = {
+            "new": "is written",
+            "same": "the stored one is the same",
+            "differs": "another one is stored",
+            "hidden": "stored, not shown by the server",
+        }[plan.diff.credential]
+        self.say(f"  {'dbtCloudAuthToken':24} {token}")
 
     def _change(self, change: Change) -> None:
         sign = "+" if change.action == "add" else "~"
