@@ -8,10 +8,16 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.collate.models import PipelineStatus
-from dbtcollate_tui.dbt_cloud.schedules import explain_cron, missed_times, propose_schedule, shortest_gap
+from dbtcollate_tui.dbt_cloud.schedules import (
+    explain_cron,
+    missed_times,
+    next_times_words,
+    propose_schedule,
+    shortest_gap,
+)
 from dbtcollate_tui.errors import Cure, UsageError
 
-DEPLOY = Cure("go_to_step", "Deploy the pipeline and run it", "sync")
+DEPLOY = Cure("go_to_step", "Deploy the pipeline and run it", "pipeline")
 OVERDUE_TIMES = 2
 """A schedule whose last so many times passed without a run is not being kept."""
 
@@ -109,7 +115,7 @@ async def status(context: CheckContext) -> Finding:
         evidence=(*evidence, f"{errors} errors in the run's steps"),
         cures=(
             Cure("open_url", "Open the run's log in Collate", page(context)),
-            Cure("go_to_step", "Run it again and follow its log", "sync"),
+            Cure("go_to_step", "Run it again and follow its log", "pipeline"),
             Cure("advice", "Or sync from here: dbtcollate sync --engine direct"),
         ),
         exceptions=failures,
@@ -135,7 +141,7 @@ async def schedule(context: CheckContext) -> Finding:
             causes=("Somebody paused it in Collate, or it was deployed while paused.",),
             evidence=(*evidence, f"enabled: {'yes' if pipeline.enabled else 'no'}"),
             cures=(
-                Cure("go_to_step", "Deploy it again with its schedule on, and run it", "sync"),
+                Cure("go_to_step", "Deploy it again with its schedule on, and run it", "pipeline"),
                 Cure("open_url", "Open the service's ingestions in Collate", page(context)),
             ),
         )
@@ -160,7 +166,9 @@ async def schedule(context: CheckContext) -> Finding:
             causes=error.causes,
             evidence=tuple(evidence),
         )
-    evidence.append(f"schedule {cron} ({words}), time zone {pipeline.airflowConfig.pipelineTimezone}")
+    zone = pipeline.airflowConfig.pipelineTimezone
+    in_utc = zone in ("", "UTC")
+    evidence.append(f"schedule {cron} ({words}), time zone {zone}")
     if last is not None and (missed := missed_times(cron, last, context.now)) >= OVERDUE_TIMES:
         return Finding(
             CheckState.FAIL,
@@ -183,7 +191,14 @@ async def schedule(context: CheckContext) -> Finding:
             evidence=tuple(evidence),
             cures=(Cure("set_field", f"Schedule it {proposal.words}", f"pipeline.schedule={proposal.cron}"),),
         )
-    return Finding(CheckState.PASS, f"{words}; {since}", caption=words, evidence=tuple(evidence))
+    following = next_times_words(cron) if in_utc else ""
+    return Finding(
+        CheckState.PASS,
+        f"{words}; {since}",
+        detail=f"Next: {following}." if following else "",
+        caption=words,
+        evidence=tuple(evidence),
+    )
 
 
 def ended(run: PipelineStatus) -> datetime | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.settings.model import Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import Origin
@@ -89,6 +90,8 @@ async def answer_all(
         proposal = await setup.schedule_proposal()
         schedule = proposal.cron
         on_step(Step.OPTIONS, f"schedule {proposal.words}: {proposal.reason}")
+    if schedule is not None:
+        on_step(Step.OPTIONS, f"next {next_times_words(schedule)}")
     setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule}))
     setup.set_name(answers.profile_name or setup.draft.profile_name or setup.propose_name())
     await setup.advance()

@@ -371,6 +371,8 @@ class DbtCollateApp(App[ExitCode]):
                 self.rerun(cure.value)
             case "go_to_step" if cure.value == "sync":
                 self.action_sync()
+            case "go_to_step" if cure.value == "pipeline":
+                self.action_pipeline()
             case "go_to_step" if self.session is not None:
                 self.edit_profile(self.session.profile.name, cure.value)
             case "set_field" if self.session is not None:

@@ -53,6 +53,7 @@ class ProfileSession:
         self.active: dict[str, tuple[CheckState, float]] = {}
         self.seen_at: datetime | None = None
         self.checking_since: float | None = None
+        self._looking = asyncio.Lock()
         self.checking_took = 0.0
         self.syncs: tuple[SyncSummary, ...] = ()
 
@@ -91,25 +92,32 @@ class ProfileSession:
         return replace(known, state=state) if state is CheckState.RUNNING else known
 
     async def check(self, ids: Collection[str] | None = None) -> AsyncGenerator[CheckResult, None]:
-        """Look anew at these checks, or at all; gives each row as it changes."""
-        self.checking_since = time.monotonic()
-        await self.context.refresh()
-        try:
-            async with aclosing(run_checks(self.context, ids)) as rows:
-                async for row in rows:
-                    if row.state in UNDER_WAY:
-                        self.active[row.check_id] = (row.state, time.monotonic())
-                    else:
-                        self.active.pop(row.check_id, None)
-                        self.rows[row.check_id] = row
-                        self.looked.add(row.check_id)
-                    yield row
-        finally:
-            self.active.clear()
-            self.checking_took = time.monotonic() - self.checking_since
-            self.checking_since = None
-        self.seen_at = datetime.now(UTC)
-        await asyncio.to_thread(self._remember)
+        """Look anew at these checks, or at all; gives each row as it changes.
+
+        One look at a time: this one begins when the one before, cancelled or not, has ended.
+        """
+        async with self._looking:
+            began = self.checking_since = time.monotonic()
+            try:
+                await self.context.refresh()
+                async with aclosing(run_checks(self.context, ids)) as rows:
+                    async for row in rows:
+                        self._take(row)
+                        yield row
+            finally:
+                self.active.clear()
+                self.checking_took = time.monotonic() - began
+                self.checking_since = None
+            self.seen_at = datetime.now(UTC)
+            await asyncio.to_thread(self._remember)
+
+    def _take(self, row: CheckResult) -> None:
+        if row.state in UNDER_WAY:
+            self.active[row.check_id] = (row.state, time.monotonic())
+        else:
+            self.active.pop(row.check_id, None)
+            self.rows[row.check_id] = row
+            self.looked.add(row.check_id)
 
     def prepare(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
         """The plan's events."""

@@ -6,6 +6,7 @@ from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.collate.models import IngestionPipeline
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from tests.support.world import World, profile_for, world
 
 ROWS = ("pipeline.service", "pipeline.exists", "pipeline.status", "pipeline.schedule")
@@ -37,7 +38,7 @@ async def test_none_is_missed_only_where_the_profile_has_a_schedule() -> None:
     assert by_hand["pipeline.exists"].state is CheckState.SKIPPED
     assert by_hand["pipeline.schedule"].state is CheckState.SKIPPED
     assert scheduled["pipeline.exists"].state is CheckState.WARN
-    assert scheduled["pipeline.exists"].cures[0].value == "sync"
+    assert scheduled["pipeline.exists"].cures[0].value == "pipeline"
 
 
 async def test_one_of_another_name_is_found_by_its_job_and_followed_to_its_deploy() -> None:
@@ -51,6 +52,7 @@ async def test_one_of_another_name_is_found_by_its_job_and_followed_to_its_deplo
     assert deployed["pipeline.status"].summary == "named_by_ana has never run"
     assert deployed["pipeline.schedule"].state is CheckState.PASS
     assert deployed["pipeline.schedule"].caption == "daily at 07:00 UTC"
+    assert deployed["pipeline.schedule"].detail == f"Next: {next_times_words('0 7 * * *')}."
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ ROWS = (
     ),
     Row("wrong-service", "tables.matched", CheckState.FAIL, "None of dbt's 26", "is not the one", "service="),
     Row("stale", "run.fresh", CheckState.WARN, "9 d ago", "failed, were cancelled or never started", "job"),
-    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "paused it in Collate", "sync"),
+    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "paused it in Collate", "pipeline"),
     Row("html", "dbt.reachable", CheckState.FAIL, "is not dbt Cloud's API", "another web page", "address"),
     Row("moved", "dbt.reachable", CheckState.FAIL, "redirects to", "has moved", "https://ab123.us1.dbt.com"),
     Row("missing-permission", "dbt.permissions", CheckState.FAIL, "artifacts", "Account Viewer", "/settings"),

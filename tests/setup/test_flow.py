@@ -91,6 +91,7 @@ def test_rail_and_names_of_steps() -> None:
     assert step_named("run") is Step.JOB
     assert step_named("collate") is Step.COLLATE
     assert step_named("sync") is None
+    assert step_named("pipeline") is None
 
 
 async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
@@ -98,7 +99,8 @@ async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
         async with world(scenario) as here:
             rows = await here.check()
         values = {cure.value for row in rows.values() for cure in row.cures if cure.kind == "go_to_step"} - {
-            "sync"
+            "sync",
+            "pipeline",
         }
         assert values
         assert all(step_named(value) is not None for value in values)

@@ -24,7 +24,7 @@ class ProfilesScreen(CardKeys, Screen[None]):
     """Each profile with its two ends; the file of one that cannot be read says why."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open"),
+        Binding("enter", "open", "Open", key_display="enter"),
         Binding("n", "app.new_setup", "New"),
         Binding("e", "edit", "Edit setup"),
         Binding("d", "delete", "Delete"),

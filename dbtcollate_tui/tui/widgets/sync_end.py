@@ -125,7 +125,7 @@ class SyncEnd(OptionList):
     SyncEnd > .option-list--option-disabled { color: $foreground; text-style: bold; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Home")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Home", key_display="enter")]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

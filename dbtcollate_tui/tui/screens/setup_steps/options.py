@@ -1,5 +1,6 @@
 """What a sync may change, which run it takes, and when Collate runs it by itself."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, RadioButton, RadioSet, Static
 
-from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron
+from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.settings.model import PipelineSettings, SyncOptions
 from dbtcollate_tui.setup.draft import Step
@@ -92,6 +93,7 @@ class OptionsPane(StepPane):
             compact=True,
         )
         yield LineInput(placeholder="minute hour day month weekday", id="cron", compact=True)
+        yield Static(id="next", classes="hint", markup=False)
 
     def first_field(self) -> Widget | None:
         """The first switch."""
@@ -146,10 +148,20 @@ class OptionsPane(StepPane):
         self.set_class(own, "-own")
         if own and event.radio_set.has_focus:
             self.query_one("#cron", LineInput).focus()
+        self._say_next()
 
     @on(Input.Changed)
     def _typed(self) -> None:
         self.clear_error()
+        self._say_next()
+
+    def _say_next(self) -> None:
+        """Say when the chosen schedule comes next, in the person's own time zone."""
+        words = ""
+        with contextlib.suppress(UsageError):
+            cron = self._schedule()
+            words = "" if cron is None else f"Next: {next_times_words(cron)}"
+        self.query_one("#next", Static).update(words)
 
     def options(self) -> SyncOptions:
         """The switches and the name; raises `UsageError` for a name that none can be."""
@@ -163,18 +175,20 @@ class OptionsPane(StepPane):
 
     def pipeline(self) -> PipelineSettings:
         """The schedule; raises `UsageError` for a wrong cron expression."""
-        pressed = self.query_one("#schedule", RadioSet).pressed_button
-        chosen = pressed.id if pressed is not None else "by-hand"
-        schedule: str | None = None
-        if chosen == "proposed" and self._proposal is not None:
-            schedule = self._proposal.cron
-        elif chosen == "own":
-            schedule = check_cron(self.query_one("#cron", LineInput).value)
-        held = self.setup.draft.pipeline.model_dump() | {"schedule": schedule}
+        held = self.setup.draft.pipeline.model_dump() | {"schedule": self._schedule()}
         try:
             return PipelineSettings.model_validate(held)
         except ValidationError as error:
             raise _wrong("The schedule", error, "schedule=0 * * * *") from None
+
+    def _schedule(self) -> str | None:
+        pressed = self.query_one("#schedule", RadioSet).pressed_button
+        chosen = pressed.id if pressed is not None else "by-hand"
+        if chosen == "proposed" and self._proposal is not None:
+            return self._proposal.cron
+        if chosen == "own":
+            return check_cron(self.query_one("#cron", LineInput).value)
+        return None
 
     def action_go_on(self) -> None:
         """Take the options."""
