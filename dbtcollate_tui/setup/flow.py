@@ -99,7 +99,7 @@ _OTHER_NAMES = {
 
 
 def step_named(value: str) -> Step | None:
-    """The step that a ``go_to_step`` cure means; ``None`` for "sync" and "pipeline", which are no questions."""
+    """The step that a ``go_to_step`` cure means; ``None`` for "sync" and "pipeline", no questions."""
     if value in _OTHER_NAMES:
         return _OTHER_NAMES[value]
     return Step(value) if value in tuple(Step) else None

@@ -124,8 +124,10 @@ class SyncBoard(Widget):
         for phase, state in self.states.items():
             if state is CheckState.RUNNING:
                 self.states[phase] = CheckState.SKIPPED if event.outcome == "cancelled" else CheckState.FAIL
+            elif state is CheckState.WAITING and self._whole:
+                self.states[phase] = CheckState.SKIPPED
         if self._dbt_cloud is CheckState.RUNNING:
-            self._dbt_cloud = CheckState.FAIL
+            self._dbt_cloud = CheckState.PASS if self._whole else CheckState.FAIL
 
     @property
     def chain(self) -> ChainView:
