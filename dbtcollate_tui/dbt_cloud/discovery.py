@@ -10,7 +10,13 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.errors import TokenRefused, TooManyRequests, WrongHost
+from dbtcollate_tui.dbt_cloud.errors import (
+    MissingPermission,
+    TokenRefused,
+    TooManyRequests,
+    WrongAccount,
+    WrongHost,
+)
 from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
@@ -143,11 +149,16 @@ async def _ask(
 def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None) -> ActionableError:
     """The card for a token that no asked host opens; the host's own card where only one was asked.
 
-    After 401s from guessed hosts it never blames the token alone.
+    A host that knows the token and forbids (403), or one that the account has moved from, has the say over
+    the others' 401s. After 401s from guessed hosts the card never blames the token alone.
     """
     final = [answer for answer in answers if answer.state != "asking"]
     if len(final) == 1 and final[0].error is not None:
         return final[0].error
+    for answer in final:
+        error = answer.error
+        if isinstance(error, MissingPermission | WrongAccount) or (error is not None and _moved(error)):
+            return error
     evidence = [f"{answer.region}, {answer.host}: {answer.words}, {answer.seconds:.1f} s" for answer in final]
     refused = [answer for answer in final if answer.state == "refused"]
     if not refused:
@@ -178,6 +189,10 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
             Cure("retry", "Ask again"),
         ],
     )
+
+
+def _moved(error: ActionableError) -> bool:
+    return isinstance(error, WrongHost) and any(cure.kind == "set_field" for cure in error.cures)
 
 
 def _too_slow(region: Region, seconds: float) -> UnreachableError:

@@ -5,7 +5,7 @@ Crons are in UTC with 0 = Sunday, as dbt Cloud writes and Collate takes them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
@@ -29,6 +29,10 @@ _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+SHOWN_TIMES = 5
+"""So many of a schedule's next times are shown."""
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _A_WEDNESDAY = datetime(2025, 1, 1, tzinfo=UTC)
 _MOST_TIMES_A_DAY = 24 * 60 // SHORTEST_MINUTES
 
@@ -82,10 +86,42 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
     return _proposal(shifted, f"{'1 hour' if hours == 1 else f'{hours} hours'} after the job starts{length}.")
 
 
-def next_times(cron: str, n: int, tz: tzinfo = UTC, *, after: datetime | None = None) -> tuple[datetime, ...]:
-    """The next ``n`` times of a cron in UTC, told in ``tz``; raises `UsageError` where it is no cron."""
+def next_times(
+    cron: str, n: int, tz: tzinfo | None = None, *, after: datetime | None = None
+) -> tuple[datetime, ...]:
+    """The next ``n`` times of a cron in UTC, told in ``tz``, by default the person's own time zone.
+
+    Raises `UsageError` where it is no cron.
+    """
     times = scheduled_times(cron, after or datetime.now(UTC))
     return tuple(moment.astimezone(tz) for _, moment in zip(range(n), times, strict=False))
+
+
+def next_times_words(
+    cron: str, n: int = SHOWN_TIMES, tz: tzinfo | None = None, *, after: datetime | None = None
+) -> str:
+    """`next_times` as one line; empty where there are none.
+
+    "Wed 25 Nov, Thu 26, Fri 27 at 07:00 CET", or "Wed 25 Nov 13:00, 19:00; Thu 26 01:00 CET".
+    """
+    times = next_times(cron, n, tz, after=after)
+    if not times:
+        return ""
+    by_day: dict[date, list[str]] = {}
+    for moment in times:
+        by_day.setdefault(moment.date(), []).append(f"{moment:%H:%M}")
+    days: list[str] = []
+    month = 0
+    for day in by_day:
+        name = "" if day.month == month else f" {_MONTHS[day.month - 1]}"
+        days.append(f"{_WEEKDAYS[day.weekday()]} {day.day}{name}")
+        month = day.month
+    hours = list(by_day.values())
+    if len(days) > 1 and all(one == hours[0] for one in hours):
+        words = f"{', '.join(days)} at {', '.join(hours[0])}"
+    else:
+        words = "; ".join(f"{day} {', '.join(at)}" for day, at in zip(days, hours, strict=True))
+    return f"{words} {times[-1]:%Z}"
 
 
 def scheduled_times(cron: str, after: datetime) -> Iterator[datetime]:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
-from dbtcollate_tui.dbt_cloud.errors import TokenRefused, TooManyRequests, WrongHost
+from dbtcollate_tui.dbt_cloud.errors import MissingPermission, TokenRefused, TooManyRequests, WrongHost
 from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
 from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.errors import UnreachableError
@@ -142,6 +142,21 @@ async def test_no_shared_host_knows_the_token() -> None:
 async def test_one_host_alone_shows_its_own_card() -> None:
     card = WrongHost("x is not dbt Cloud's API")
     assert no_host_knows([HostAnswer("https://x", "", "other", 0.1, error=card)]) is card
+
+
+async def test_a_host_that_knows_the_token_has_the_say_over_the_others() -> None:
+    asked: list[str] = []
+    forbids = refusal(403, "You do not have permission.")
+    moved = Response(status_code=301, headers={"location": "https://ab123.us1.dbt.com/api/v3/accounts/"})
+    for told, kind in ((forbids, MissingPermission), (moved, WrongHost)):
+        async with (
+            serving(host(refusal(401, "Invalid token."), asked)) as one,
+            serving(host(told, asked)) as two,
+        ):
+            answers = await ask(Region("North America", one), Region("EMEA", two))
+        error = no_host_knows(answers, TOKEN)
+        assert isinstance(error, kind)
+    assert error.cures[0].value == "base_url=https://ab123.us1.dbt.com"
 
 
 async def test_scenarios_of_one_host() -> None:

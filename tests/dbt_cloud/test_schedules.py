@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from dbtcollate_tui.dbt_cloud.schedules import (
     explain_cron,
     missed_times,
     next_times,
+    next_times_words,
     propose_schedule,
     shortest_gap,
 )
@@ -108,8 +110,35 @@ def test_the_next_times_are_told_in_a_zone_across_its_clock_change() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("0 */6 * * *", "Fri 23 Oct 14:00, 20:00; Sat 24 02:00, 08:00, 14:00 CEST"),
+        ("0 7 * * *", "Sat 24 Oct 09:00; Sun 25 08:00; Mon 26 08:00; Tue 27 08:00; Wed 28 08:00 CET"),
+        ("0 7 * * 1-5", "Mon 26 Oct, Tue 27, Wed 28, Thu 29, Fri 30 at 08:00 CET"),
+        ("0 0 1 * *", "Sun 1 Nov, Tue 1 Dec, Fri 1 Jan, Mon 1 Feb, Mon 1 Mar at 01:00 CET"),
+    ],
+)
+def test_the_next_five_times_in_words(cron: str, words: str) -> None:
+    after = datetime(2026, 10, 23, 10, tzinfo=UTC)
+    assert next_times_words(cron, tz=ZoneInfo("Europe/Berlin"), after=after) == words
+
+
+def test_the_persons_own_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert (
+            next_times_words("0 7 * * *", 1, after=datetime(2026, 10, 23, tzinfo=UTC))
+            == "Fri 23 Oct 16:00 JST"
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_sunday_is_day_0() -> None:
-    first = next_times("0 3 * * 0", 1, after=NOW)[0]
+    first = next_times("0 3 * * 0", 1, UTC, after=NOW)[0]
     assert first.strftime("%A") == "Sunday"
 
 

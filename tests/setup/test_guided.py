@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.regions import Region
+from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UnreachableError, UsageError
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import SyncOptions
@@ -61,6 +62,7 @@ async def test_the_sample_answers_make_the_whole_setup(places: Places) -> None:
             sandbox.job_id,
         )
         assert (profile.collate.service, profile.pipeline.schedule) == ("shop_warehouse", "0 7 * * *")
+        assert (Step.OPTIONS, f"next {next_times_words('0 7 * * *')}") in told
         held = await services.secrets.get("demo", "dbt_cloud")
         assert held is not None
         assert (held.secret, held.origin) == (sandbox.dbt_cloud_token, "session")

@@ -7,6 +7,7 @@ from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets._footer import FooterKey
 
 from dbtcollate_tui.dbt_cloud.regions import Region
+from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import Step
@@ -291,6 +292,10 @@ async def test_without_a_pipeline_service_no_schedule_is_asked_for() -> None:
 async def test_a_wrong_schedule_and_a_wrong_name_are_cured_in_place() -> None:
     async with Sandbox() as sandbox, driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver:
         await walk_to(driver, "options")
+        following = driver.pane.query_one("#next", Static)
+        await driver.until(
+            lambda: str(following.render()) == f"Next: {next_times_words('0 7 * * *')}", "the next five times"
+        )
         driver.pane.query_one("#own").focus()
         driver.pane.query_one("#schedule").focus()
         await driver.press("down", "down", "space")

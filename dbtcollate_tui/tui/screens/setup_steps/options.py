@@ -138,6 +138,7 @@ class OptionsPane(StepPane):
             self._press("own")
         else:
             self._press("proposed" if proposal is not None else "by-hand")
+        self._say_next()
 
     def _press(self, name: str) -> None:
         self.query_one(f"#{name}", RadioButton).value = True
