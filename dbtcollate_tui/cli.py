@@ -109,7 +109,7 @@ def verify(
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Run the verification checklist. Writes nothing."""
+    """Run the verification checklist. Changes no metadata."""
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import headless
 

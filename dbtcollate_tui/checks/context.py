@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -22,13 +21,14 @@ from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import DescriptionChange, Plan, RunFacts
+from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.journal import SyncSummary, last_summary
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.outcome import Proof
+from dbtcollate_tui.sync.pipeline_plan import own_pipeline
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.proof import prove, read_back
+from dbtcollate_tui.sync.proof_now import prove_now
 from dbtcollate_tui.sync.server_state import read_details, read_tables
 from dbtcollate_tui.sync.state import Tables
 from dbtcollate_tui.transport import RequestLog
@@ -247,21 +247,9 @@ class CheckContext:
         """The proof against what Collate holds now; what the plan would change counts as not there."""
 
         async def read() -> Proof:
-            plan, collate = await self.plan(), await self.collate()
-            held = await read_back(collate, plan, plan.expected, ())
-            before = {
-                (change.table.fqn, change.column): change.before
-                for change in plan.changes
-                if isinstance(change, DescriptionChange)
-            }
-            return prove(
-                plan,
-                plan.expected,
-                replace(held, descriptions={**held.descriptions, **before}),
-                base_url=self.profile.collate.base_url,
-                service=self.profile.collate.service,
-                written=0,
-                failed=0,
+            side = self.profile.collate
+            return await prove_now(
+                await self.collate(), await self.plan(), base_url=side.base_url, service=side.service
             )
 
         return await self._once("proof", read)
@@ -279,21 +267,9 @@ class CheckContext:
 
         async def read() -> IngestionPipeline | None:
             found = await IngestionPipelines(await self.collate()).of_service(self.profile.collate.service)
-            dbt = [pipeline for pipeline in found if pipeline.config is not None]
-            same = [pipeline for pipeline in dbt if self._is_ours(pipeline)]
-            named = [pipeline for pipeline in dbt if pipeline.name == self.profile.pipeline.name]
-            return next(iter([*same, *named]), None)
+            return own_pipeline(found, self.profile)
 
         return await self._once("pipeline", read)
-
-    def _is_ours(self, pipeline: IngestionPipeline) -> bool:
-        side = self.profile.dbt_cloud
-        source = pipeline.config.dbtConfigSource if pipeline.config is not None else None
-        return (
-            source is not None
-            and source.dbtCloudAccountId == str(side.account_id)
-            and source.dbtCloudJobId == str(side.job_id or "")
-        )
 
     def last_sync(self) -> SyncSummary | None:
         """The last sync from here, where one is remembered."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dbtcollate_tui.checks import artifacts, dbt_cloud, pipeline, proof, run, tables
+from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, proof, run, tables
 from dbtcollate_tui.checks.base import Check
 from dbtcollate_tui.checks.context import CheckContext
 
@@ -12,6 +12,7 @@ ALL_CHECKS: tuple[Check[CheckContext], ...] = (
     *artifacts.CHECKS,
     *tables.CHECKS,
     *pipeline.CHECKS,
+    *network.CHECKS,
     *proof.CHECKS,
 )
 """In the order of the chain; each comes after what it requires."""
@@ -44,7 +45,13 @@ _TABLES = (
     "collate.service",
     "tables.matched",
 )
-_PIPELINE = ("pipeline.service", "pipeline.exists", "pipeline.status", "pipeline.schedule")
+_PIPELINE = (
+    "pipeline.service",
+    "pipeline.exists",
+    "pipeline.status",
+    "pipeline.schedule",
+    "collate.network",
+)
 
 SYMPTOMS: tuple[Symptom, ...] = (
     Symptom("Invalid Token", "401 Unauthorized", _DBT),

@@ -1,0 +1,126 @@
+"""A connection test that the server's own workers do: what dbt Cloud looks like from Collate's network."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.entity import Entity
+from dbtcollate_tui.collate.fqn import path_segment
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.redact import redact
+
+ROOT = "/automations/workflows"
+
+
+class ConnectionStep(Entity):
+    """One step of the test."""
+
+    name: str = ""
+    mandatory: bool = True
+    passed: bool = False
+    message: str = ""
+    errorLog: str = ""
+
+    @property
+    def why(self) -> str:
+        """What it said where it failed, in one line, secrets removed."""
+        return " ".join(redact(self.errorLog or self.message).split())[:300]
+
+
+class ConnectionResult(Entity):
+    """The answer of the server's workers."""
+
+    status: str = ""
+    steps: tuple[ConnectionStep, ...] = ()
+
+
+class ConnectionTest(Entity):
+    """A test as the server tells it; ``status`` is Pending, Running, Successful or Failed."""
+
+    id: str
+    status: str = "Pending"
+    response: ConnectionResult = Field(default_factory=ConnectionResult)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the workers are done."""
+        return self.status in ("Successful", "Failed")
+
+
+async def try_dbt_cloud(
+    client: CollateClient,
+    *,
+    base_url: str,
+    account_id: int,
+    token: SecretStr,
+    project_ids: Sequence[int] = (),
+    job_ids: Sequence[int] = (),
+    within_seconds: float = 60.0,
+    poll_seconds: float = 1.0,
+) -> ConnectionTest:
+    """Let the server's workers connect to dbt Cloud; the test is removed from the server afterwards.
+
+    A test that has not ended within the time is given as it is then. Raises what a call raises:
+    ``NotSpokenError`` on a server without automations, ``ForbiddenError`` where the token may not.
+    """
+    config = {
+        "type": "DBTCloud",
+        "host": base_url,
+        "discoveryAPI": discovery_api(base_url),
+        "accountId": str(account_id),
+        "token": token.get_secret_value(),
+        "projectIds": [str(number) for number in project_ids],
+        "jobIds": [str(number) for number in job_ids],
+        "numberOfRuns": 1,
+    }
+    body = {
+        "name": f"dbtcollate-{uuid.uuid4().hex[:12]}",
+        "workflowType": "TEST_CONNECTION",
+        "request": {
+            "connection": {"config": config},
+            "serviceType": "Pipeline",
+            "connectionType": "DBTCloud",
+        },
+    }
+    doing = "test dbt Cloud from its network"
+    answer = await client.call("POST", ROOT, body=body, doing=doing)
+    test = ConnectionTest.model_validate(answer.json())
+    path = f"{ROOT}/{path_segment(test.id)}"
+    try:
+        await client.call("POST", f"{ROOT}/trigger/{path_segment(test.id)}", doing=doing)
+        until = time.monotonic() + within_seconds
+        while True:
+            test = await client.get(ConnectionTest, path, doing=doing)
+            if test.ended or time.monotonic() >= until:
+                return test
+            await asyncio.sleep(poll_seconds)
+    finally:
+        await _remove(client, path)
+
+
+async def _remove(client: CollateClient, path: str) -> None:
+    """A test that stays behind holds a masked token only, and harms nothing: a refusal is no failure."""
+    try:
+        await client.call("DELETE", path, params={"hardDelete": True}, doing="remove the connection test")
+    except ActionableError:
+        return
+
+
+def discovery_api(base_url: str) -> str:
+    """The Discovery API's address that belongs to a dbt Cloud address, by dbt's page on regions.
+
+    ``metadata.`` comes before a shared host, and after the account's prefix: ``ab123.metadata.us1.dbt.com``.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    labels = host.split(".")
+    if host in ("localhost", "127.0.0.1"):
+        return f"{base_url.rstrip('/')}/graphql"
+    if len(labels) == 4 and host.endswith(".dbt.com"):
+        return f"https://{labels[0]}.metadata.{'.'.join(labels[1:])}/graphql"
+    return f"https://metadata.{host}/graphql"
