@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
@@ -29,29 +30,39 @@ async def iter_scores(
     A service whose tables cannot be listed keeps its score by type; ``notes`` then gets a sentence.
     """
     inventories: dict[str, Inventory] = {}
+    counts: dict[str, int] = {}
     scores = score_services(wanted, services, inventories, options)
     yield scores
     likely = [score.service for score in scores if score.type_fits][:SERVICES_READ]
+    others = [score.service for score in scores if not score.type_fits][:SERVICES_READ]
     gate = asyncio.Semaphore(READ_AT_ONCE)
 
-    async def read(service: DatabaseService) -> tuple[str, Inventory | None]:
+    async def read(service: DatabaseService) -> None:
         name = service.fullyQualifiedName or service.name
         async with gate:
             try:
-                return name, await read_inventory(collate, service)
+                if service in likely:
+                    inventories[name] = await read_inventory(collate, service)
+                else:
+                    counts[name] = await _count_tables(collate, name)
             except ActionableError as error:
                 notes.append(f"The tables of {name} could not be listed: {error.title}.")
-                return name, None
 
-    tasks = [asyncio.create_task(read(service)) for service in likely]
+    tasks = [asyncio.create_task(read(service)) for service in (*likely, *others)]
     try:
         for done in asyncio.as_completed(tasks):
-            name, inventory = await done
-            if inventory is None:
-                continue
-            inventories[name] = inventory
-            yield await asyncio.to_thread(score_services, wanted, services, dict(inventories), options)
+            await done
+            judged = await asyncio.to_thread(score_services, wanted, services, dict(inventories), options)
+            yield tuple(
+                replace(score, tables=counts.get(score.service.fullyQualifiedName or "", score.tables))
+                for score in judged
+            )
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _count_tables(collate: CollateClient, service: str) -> int:
+    databases = await collate.databases(service)
+    return sum([await collate.table_count(item.fullyQualifiedName or item.name) for item in databases])

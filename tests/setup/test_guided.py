@@ -345,3 +345,22 @@ def test_where_to_make_the_tokens() -> None:
     assert "Account Viewer" in page.permission
     assert page.url.startswith("https://ab123.us1.dbt.com/settings")
     assert "Bots" in collate_token_help("https://shop.getcollate.io").path
+
+
+async def test_each_service_is_ranked_with_the_number_of_its_tables() -> None:
+    async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
+        await answer_all(
+            setup,
+            Answers(
+                dbt_cloud_address=sandbox.dbt_cloud_url,
+                collate_address=sandbox.collate_url,
+                job_id=sandbox.job_id,
+                profile_name="counted",
+            ),
+            sandbox.dbt_cloud_token,
+            sandbox.collate_token,
+        )
+        ranked = await setup.rank_services()
+        assert [score.service.name for score in ranked.scores] == ["shop_warehouse", "legacy_crm"]
+        assert [bool(score.tables) for score in ranked.scores] == [True, True]
+        assert ranked.scores[0].tables == 24

@@ -18,16 +18,19 @@ def service_row(score: ServiceScore, best: bool, basis: str) -> PickerRow:
     found = ""
     if score.matched is not None and score.expected is not None:
         found = f"{score.matched} of {score.expected} nodes"
-    elif score.tables is not None:
-        found = f"{score.tables:,} tables"
+    held = f"{score.tables:,} tables" if score.tables is not None else ""
     fqn = service.fullyQualifiedName or service.name
     return PickerRow(
         fqn,
         service.name,
-        tuple(text for text in (service.serviceType, found) if text),
+        tuple(text for text in (service.serviceType, found, held, service.host) if text),
         badge="best" if best else "",
         dim=not score.type_fits,
-        details=(fqn, *(f"  {reason}" for reason in score.reason.split("; ")), basis),
+        details=(
+            f"{fqn}  {service.host}".rstrip(),
+            *(f"  {reason}" for reason in score.reason.split("; ")),
+            basis,
+        ),
         words=service.serviceType,
     )
 
