@@ -1,5 +1,7 @@
 """The checklist: rows in place, failing ones first at the end, cures as keys, the report."""
 
+import asyncio
+
 from textual.widgets import OptionList
 
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -124,3 +126,19 @@ async def test_enter_on_a_good_row_plans_the_sync() -> None:
             rows.highlighted = row_ids(app).index("dbt.token")
             await app.press("enter")
             await app.on("PlanScreen")
+
+
+async def test_looking_anew_while_looking_begins_again_and_ends_whole() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            for _ in range(3):
+                app.app.start_checks()
+                await asyncio.sleep(0.02)
+            await app.checked()
+            assert not session.active
+            assert all(row.state not in ("running", "waiting") for row in session.rows.values())
