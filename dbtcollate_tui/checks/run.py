@@ -3,7 +3,7 @@
 from dbtcollate_tui.checks.base import CheckState, Finding, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
-from dbtcollate_tui.checks.words import ago, span
+from dbtcollate_tui.checks.words import ago, some, span
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD
 from dbtcollate_tui.errors import Cure
 
@@ -15,6 +15,7 @@ async def exists(context: CheckContext) -> Finding:
     choice = await context.choice()
     client = await context.dbt_cloud()
     run = choice.run
+    others = choice.other_runs(context.now)
     name = f' of "{run.job.name}"' if run.job is not None and run.job.name else ""
     return Finding(
         CheckState.PASS if run.is_success else CheckState.WARN,
@@ -24,6 +25,7 @@ async def exists(context: CheckContext) -> Finding:
         evidence=(
             *context.seen(client.host, f"/runs/{run.id}/"),
             f"ended {run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at is not None else "not ended",
+            f"others that ended: {some(others, 5) or 'none'}",
         ),
         cures=(Cure("open_url", "Open the run in dbt Cloud", run.href),) if run.href else (),
     )

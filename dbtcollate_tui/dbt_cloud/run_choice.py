@@ -17,6 +17,7 @@ from dbtcollate_tui.dbt_cloud.run_notes import (
     notes_of_reference,
     notes_of_run,
 )
+from dbtcollate_tui.dbt_cloud.schedules import duration_words
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
 
 RunRule = Literal["newest_successful", "newest_completed"]
@@ -55,6 +56,15 @@ class RunChoice:
     def differs_from_reference(self) -> bool:
         """Whether Collate's own workers would take another run."""
         return self.reference_run is not None and self.reference_run.id != self.run.id
+
+    def other_runs(self, now: datetime) -> tuple[str, ...]:
+        """`alternatives` in words, newest first: "#98430 failed 2 h ago"."""
+        words: list[str] = []
+        for run in self.alternatives:
+            age = run.age_seconds(now)
+            when = f" {duration_words(age)} ago" if age is not None else ""
+            words.append(f"#{run.id} {'CI, ' if is_ci_run(run) else ''}{run.outcome}{when}")
+        return tuple(words)
 
 
 async def choose_run(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import mmap
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dbtcollate_tui.artifacts.load import StepResults, load_project
@@ -33,6 +34,11 @@ async def choose(
     choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
     for note in choice.notes:
         teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+    others = choice.other_runs(datetime.now(UTC))
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        said = f"others that ended: {', '.join(others[:3])}{more}; --run takes one"
+        teller(LogLine(source="dbt Cloud", level="info", text=said))
     text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
     teller(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
     return choice

@@ -196,18 +196,13 @@ class DbtCollateApp(App[ExitCode]):
         if self.is_syncing and self.sync_run is not None:
             self.push_screen(SyncScreen(self.sync_run))
         elif session is not None:
-            plan = PlanScreen(session.profile.name, self._prepare)
+            plan = PlanScreen(session.profile.name, session.prepare, session.choose_run)
 
             def answered(keys: frozenset[str] | None) -> None:
                 if keys is not None and plan.plan is not None:
                     self._write(plan.plan, keys)
 
             self.push_screen(plan, answered)
-
-    def _prepare(self, cancel: asyncio.Event) -> "AsyncIterator[SyncEvent]":
-        if self.session is None:
-            raise RuntimeError("no profile is open")
-        return self.session.prepare(cancel)
 
     def _write(self, plan: "Plan", keys: frozenset[str]) -> None:
         from dbtcollate_tui.tui.screens.sync import SyncScreen

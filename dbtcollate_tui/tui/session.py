@@ -15,6 +15,7 @@ from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Ask, Connections
@@ -119,11 +120,22 @@ class ProfileSession:
             self.rows[row.check_id] = row
             self.looked.add(row.check_id)
 
-    def prepare(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
-        """The plan's events."""
+    async def choose_run(self) -> RunChoice:
+        """The run that the profile's rule takes now, and the others; raises what dbt Cloud says."""
+        side = self.profile.dbt_cloud
+        client = await self.connections.dbt_cloud()
+        return await choose_run(client, side.account_id, side.project_id, side.job_id, side.run_rule)
+
+    def prepare(self, cancel: asyncio.Event, run_id: int | None = None) -> AsyncGenerator[SyncEvent, None]:
+        """The plan's events, for the rule's run or the one that was chosen."""
         return self._engine(
             lambda dbt_cloud, collate: prepare_direct(
-                self.profile, dbt_cloud, collate, artifacts=self.services.artifacts, cancel=cancel
+                self.profile,
+                dbt_cloud,
+                collate,
+                run_id=run_id,
+                artifacts=self.services.artifacts,
+                cancel=cancel,
             )
         )
 

@@ -167,3 +167,49 @@ async def test_what_somebody_wrote_in_collate_stands_beside_what_would_replace_i
             assert "- Orders as the board sees them. Kept by Ana's team." in drawn
             assert "+ One row per order" in drawn
             assert "table last changed by ana" in drawn
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_another_run_can_be_taken_once(size: tuple[int, int]) -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=size) as app:
+            await app.press("s")
+            await app.planned()
+            taken = app.drawn().split("run #")[1].split()[0]
+            assert app.footer()["a"] == "Runs"
+            assert app.drawn().splitlines()[-1].rstrip().endswith("Help"), app.drawn()
+            await app.press("a")
+            await app.on("RunsScreen")
+            await app.until(lambda: f"#{taken} is the newest successful run" in app.drawn(), "the runs")
+            marked = next(line for line in app.drawn().splitlines() if "by the rule" in line)
+            assert taken in marked
+            await app.press("down")
+            await app.until(lambda: "It failed" in app.drawn(), "what is to be known about it")
+            assert app.footer()["enter"] == "Take it"
+            other = next(line for line in app.drawn().splitlines() if "Collate's workers" in line)
+            number = other.split("#")[1].split()[0]
+            await app.press("enter")
+            await app.until(lambda: f"Plan for run #{number}" in app.drawn(), "the other run's plan")
+            await app.press("a")
+            await app.on("RunsScreen")
+            await app.press("escape")
+            await app.on("PlanScreen")
+            assert f"Plan for run #{number}" in app.drawn()
+
+
+async def test_runs_that_cannot_be_read_are_a_card() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.press("s")
+            await app.planned()
+            await play(sandbox, "no-runs")
+            await app.press("a")
+            await app.on("RunsScreen")
+            await app.until(lambda: "No successful run" in app.drawn(), "the card")
+            await play(sandbox, "healthy")
+            await app.press("r")
+            await app.until(lambda: "by the rule" in app.drawn(), "the runs")

@@ -37,7 +37,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "PlanScreen": (
         "Plan",
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, - is "
-        "left out, ! is not changed: edited in Collate, or without a table there.",
+        "left out, ! is not changed: edited in Collate, or without a table there. a takes another run than "
+        "the rule's, for this once. x writes the plan as JSON into the current folder.",
+    ),
+    "RunsScreen": (
+        "Runs",
+        "The run that the profile's rule takes, then the others of the newest that ended. Collate's workers "
+        "take the newest that ended at all, a failed one too. What is taken here holds for one plan.",
     ),
     "SyncScreen": (
         "Sync",

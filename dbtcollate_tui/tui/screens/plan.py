@@ -27,12 +27,14 @@ from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
-Prepare = Callable[[asyncio.Event], AsyncIterator[SyncEvent]]
+Prepare = Callable[[asyncio.Event, int | None], AsyncIterator[SyncEvent]]
+"""Makes the plan; the number is the run that was chosen in place of the rule's."""
 Entry = Change | tuple[Change, ...] | Kept | Unmatched | str
 LEAVES_AT_MOST = 1_000
 """So many changes of a group are listed at once."""
@@ -55,7 +57,8 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "Write"),
         Binding("slash", "filter", "Filter"),
-        Binding("x", "export", "Export"),
+        Binding("x", "export", "Export", show=False),
+        Binding("a", "runs", "Runs"),
         Binding("r", "again", "Try again"),
         Binding("escape", "back", "Back"),
     ]
@@ -74,8 +77,10 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
     PlanScreen #search.-shown { display: block; }
     """
 
-    def __init__(self, title: str, prepare: Prepare) -> None:
+    def __init__(self, title: str, prepare: Prepare, choose: Choose) -> None:
         super().__init__()
+        self._choose = choose
+        self._run_id: int | None = None
         self.plan: Plan | None = None
         self._title = title
         self._prepare = prepare
@@ -109,7 +114,8 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
         self.query_one("#head", Static).update(
             "Comparing dbt's run with what Collate holds. Nothing is written."
         )
-        self._run = SyncRun(self._title, self._prepare, self._deliver)
+        run_id = self._run_id
+        self._run = SyncRun(self._title, lambda cancel: self._prepare(cancel, run_id), self._deliver)
         self._worker = self.run_worker(self._run.drain(), group="plan", exclusive=True)
 
     def _deliver(self, run: SyncRun, events: list[SyncEvent]) -> None:
@@ -268,6 +274,20 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
         await self.mount(SyncBoard(), after=self.query_one("#head"))
         self._begin()
 
+    def action_runs(self) -> None:
+        """Choose another run than the rule's, for this once; the plan is made anew for it."""
+        plan = self.plan
+        current = plan.run.id if plan is not None and plan.run is not None else None
+
+        async def answered(run_id: int | None) -> None:
+            if run_id is not None and run_id != current:
+                self._run_id = run_id
+                self._left_out = set()
+                self.plan = None
+                await self.action_again()
+
+        self.app.push_screen(RunsScreen(self._title, self._choose, current), answered)
+
     def action_leave_out(self) -> None:
         """Leave the change under the cursor out, or a whole group, or take it in again."""
         node = self._tree.cursor_node
@@ -313,8 +333,11 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
         self.notify(f"Plan written to {path}", timeout=6)
 
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Retry here; every other cure is the app's."""
+        """Retry and the choice of a run here; every other cure is the app's."""
         cure: Cure = message.cure
+        if cure.kind == "go_to_step" and cure.value == "run":
+            message.stop()
+            self.action_runs()
         if cure.kind in ("retry", "rerun_check"):
             message.stop()
             self.run_worker(self.action_again(), group="again", exclusive=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from textual import work
 
 from dbtcollate_tui.checks.base import CheckState
-from dbtcollate_tui.checks.words import ago
+from dbtcollate_tui.checks.words import ago, some
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.dbt_side import RunPreview
 from dbtcollate_tui.setup.draft import Step
@@ -23,6 +23,7 @@ PREVIEW_SECONDS = 0.15
 """A run is looked up once the cursor rests so long."""
 FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
 ON_WITHOUT_RUN = Cure("set_field", "Go on without a run", "without_run=yes")
+ON_ALL_THE_SAME = Cure("set_field", "Go on all the same", "without_run=yes")
 
 
 def preview_lines(preview: RunPreview) -> tuple[str, ...]:
@@ -40,6 +41,9 @@ def preview_lines(preview: RunPreview) -> tuple[str, ...]:
             files = [f"{good if name in names else bad} {word}" for name, word in FILES]
             lines.append("  ".join(files))
         lines.extend(f"{'! ' if note.level == 'warn' else ''}{note.text}" for note in choice.notes)
+        others = choice.other_runs(datetime.now(UTC))
+        if others:
+            lines.append(f"Others that ended: {some(others, 2)}")
     if preview.error is not None:
         lines.append(f"{bad} {preview.error.title}")
     return tuple(lines)
@@ -138,18 +142,18 @@ class JobPane(PickPane):
             self.picker.set_extra((*lines, self._reasons.get(row.id, "")))
 
     async def take(self, row: PickerRow) -> None:
-        """Take the job and look up its run; without one the card says what to do."""
+        """Take the job and look up its run; without it, or its files, the card says what to do."""
         self.status.waiting("Reading the newest run")
         await self.setup.choose_job(None if row.id == ANY else int(row.id))
         preview = await self.setup.run_preview()
         self.context.preview = preview
-        if preview.choice is None and preview.error is not None and not self._without_run:
+        if preview.error is not None and not self._without_run:
             error = preview.error
             raise ActionableError(
                 error.title,
                 causes=error.causes,
                 evidence=error.evidence,
-                cures=(*error.cures, ON_WITHOUT_RUN),
+                cures=(*error.cures, ON_WITHOUT_RUN if preview.choice is None else ON_ALL_THE_SAME),
             )
         await self.go_on()
 
