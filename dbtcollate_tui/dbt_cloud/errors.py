@@ -81,7 +81,8 @@ class Asked:
         """Such as "run 98431 of account 70403"."""
         words = self.name or self.what
         if self.subject is not None:
-            words = f"{self.name} of run {self.subject}" if self.name else f"{words} {self.subject}"
+            of_run = self.what in ("artifact", "artifacts")
+            words = f"{words} of run {self.subject}" if of_run else f"{words} {self.subject}"
         if self.project_id is not None:
             words += f" of project {self.project_id}"
         if self.account_id is not None and self.what != "account":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
-from dbtcollate_tui.dbt_cloud.errors import tokens_page
+from dbtcollate_tui.dbt_cloud.errors import PERSONAL_TOKENS_PLACE, tokens_page
 from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
@@ -24,9 +24,12 @@ from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft, Step
 from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.transport import Retrying
 
 RUNS_FOR_PACE = 20
 LIST_AGAIN_SECONDS = 0.5
+JOBS_KEPT_SECONDS = 300.0
+"""A whole list of jobs is read again after so long: 5,000 jobs are 50 requests of the 100 a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class DbtSide(SetupBase):
         self._projects: dict[int, DbtProject] = {}
         self._jobs: dict[int, Job] = {}
         self._previews: dict[tuple[int | None, int | None, RunRule], RunPreview] = {}
+        self._jobs_read: dict[int | None, tuple[float, dict[int, Job], dict[int, Environment]]] = {}
+        self.on_retry: Callable[[Retrying], None] | None = None
 
     @property
     def dbt_cloud(self) -> DbtCloudClient:
@@ -187,6 +192,12 @@ class DbtSide(SetupBase):
             self._answer(Step.ACCOUNT, account_id=account_id, dbt_base_url=row.base_url)
         self.draft = self.draft.model_copy(update={"account_name": row.account.name})
         self.save_draft()
+        token = self._secrets["dbt_cloud"]
+        if token_shape(token).kind == "service" and not row.account.has_service_tokens:
+            self.notes.append(
+                f"The {row.account.plan} plan of {row.account.name} has no service tokens for this API: "
+                f"where something cannot be read, use a personal token ({PERSONAL_TOKENS_PLACE})."
+            )
         if row.account.locked:
             self.notes.append(
                 f"The account {row.account.name} is locked: {row.account.lock_reason or 'no reason'}."
@@ -196,7 +207,7 @@ class DbtSide(SetupBase):
 
     def _forget_account(self) -> None:
         self._projects, self._jobs = {}, {}
-        self._previews = {}
+        self._previews, self._jobs_read = {}, {}
         self.facts = replace(self.facts, projects=0)
 
     async def iter_projects(self) -> AsyncGenerator[ProjectList]:
@@ -237,26 +248,32 @@ class DbtSide(SetupBase):
             name = self.draft.project_name
         self._answer(Step.PROJECT, project_id=project_id, project_name=name, any_project=project_id is None)
 
-    async def iter_jobs(self) -> AsyncGenerator[JobList]:
+    async def iter_jobs(self, *, anew: bool = False) -> AsyncGenerator[JobList]:
         """The jobs of the chosen project (or account) as their pages come, best first.
 
-        A list after the first comes no more often than every half second: each is ranked anew.
+        A list after the first comes no more often than every half second: each is ranked anew. A list that
+        was read whole in the last five minutes is given as it was, unless ``anew``.
         """
         account_id, project_id = self._account_id(), self.draft.project_id
-        environments = await self._environments(account_id, project_id)
-        seen: dict[int, Job] = {}
+        read_at, seen, environments = self._jobs_read.get(project_id, (0.0, {}, {}))
+        kept = bool(seen) and not anew and time.monotonic() - read_at < JOBS_KEPT_SECONDS
+        if not kept:
+            self._previews = {}
+            seen, environments = {}, await self._environments(account_id, project_id)
         given = -LIST_AGAIN_SECONDS
 
         def listed(complete: bool) -> JobList:
             rows = job_rows(seen.values(), environments, self.draft.address_job_id, datetime.now(UTC))
             return JobList(rows, complete)
 
-        async for page in self.dbt_cloud.iter_jobs(account_id, project_id):
-            seen.update({job.id: job for job in page})
-            self._jobs.update(seen)
-            if time.monotonic() - given >= LIST_AGAIN_SECONDS:
-                yield await asyncio.to_thread(listed, False)
-                given = time.monotonic()
+        if not kept:
+            async for page in self.dbt_cloud.iter_jobs(account_id, project_id):
+                seen.update({job.id: job for job in page})
+                self._jobs.update(seen)
+                if time.monotonic() - given >= LIST_AGAIN_SECONDS:
+                    yield await asyncio.to_thread(listed, False)
+                    given = time.monotonic()
+            self._jobs_read[project_id] = (time.monotonic(), seen, environments)
         yield await asyncio.to_thread(listed, True)
 
     async def _environments(self, account_id: int, project_id: int | None) -> dict[int, Environment]:
@@ -286,15 +303,18 @@ class DbtSide(SetupBase):
         self.save_draft()
 
     async def run_preview(self, job_id: int | None = None) -> RunPreview:
-        """The run for the chosen filters, or for another job while choosing; asked once for each.
+        """The run for the chosen filters, or for another job while choosing; asked once where there is one.
 
         A missing run is the preview's ``error``; what the network or a permission causes is raised.
         """
         wanted = job_id if job_id is not None else self.draft.job_id
         key = (self.draft.project_id, wanted, self.draft.run_rule)
-        if key not in self._previews:
-            self._previews[key] = await self._preview(*key)
-        return self._previews[key]
+        preview = self._previews.get(key)
+        if preview is None:
+            preview = await self._preview(*key)
+            if preview.error is None:
+                self._previews[key] = preview
+        return preview
 
     async def _preview(self, project_id: int | None, job_id: int | None, rule: RunRule) -> RunPreview:
         account_id = self._account_id()
@@ -337,7 +357,12 @@ class DbtSide(SetupBase):
             self._secrets["dbt_cloud"],
             guessed=self.address is None,
             request_log=self.services.request_log,
+            on_retry=self._tell_retry,
         )
+
+    def _tell_retry(self, event: Retrying) -> None:
+        if self.on_retry is not None:
+            self.on_retry(event)
 
     async def _close_dbt(self) -> None:
         if self._dbt is not None:

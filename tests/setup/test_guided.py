@@ -3,8 +3,13 @@
 from contextlib import aclosing
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.regions import Region
@@ -18,6 +23,7 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.setup.unattended import Answers, answer_all, answers_of
 from tests.conftest import Places
+from tests.dbt_cloud.fake import TOKEN, envelope, serving
 from tests.support.memory_keyring import ForgetfulKeyring, MemoryKeyring
 
 
@@ -154,6 +160,48 @@ async def test_best_is_the_scheduled_production_job_that_makes_docs() -> None:
         assert setup.draft.any_job
         assert (await setup.run_preview()).choice is not None
         assert "3 hours" in (await setup.schedule_proposal()).reason
+
+
+async def test_jobs_read_whole_are_not_asked_for_again_until_one_says_so() -> None:
+    async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
+        setup.set_address(_page(sandbox))
+        await _try(setup, sandbox.dbt_cloud_token)
+        await setup.settle_project()
+
+        async def read(*, anew: bool = False) -> tuple[int, int]:
+            async with aclosing(setup.iter_jobs(anew=anew)) as lists:
+                jobs = [listed async for listed in lists]
+            asked = sum(request.path.endswith("/jobs/") for request in sandbox.requests)
+            return len(jobs[-1].rows), asked
+
+        first, asked = await read()
+        assert await read() == (first, asked)
+        assert await read(anew=True) == (first, asked + 1)
+
+
+async def test_a_job_that_had_no_run_is_looked_at_again() -> None:
+    async with Sandbox("no-runs") as sandbox, GuidedSetup(Services()) as setup:
+        setup.set_address(_page(sandbox))
+        await _try(setup, sandbox.dbt_cloud_token)
+        await setup.settle_project()
+        assert (await setup.run_preview(sandbox.job_id)).choice is None
+        async with httpx.AsyncClient() as client:
+            await client.post(f"{sandbox.dbt_cloud_url}/_sandbox/scenario", json={"name": "healthy"})
+        assert (await setup.run_preview(sandbox.job_id)).choice is not None
+
+
+async def test_a_plan_without_service_tokens_is_told_to_use_a_personal_one() -> None:
+    async def accounts(_: Request) -> Response:
+        return envelope([{"id": 7, "name": "acme", "plan": "team_annual"}])
+
+    for token, told in ((TOKEN, True), (SecretStr("dbtu_PlantedFakePersonalToken0123456789"), False)):
+        async with (
+            serving(Starlette(routes=[Route("/{path:path}", accounts)])) as url,
+            GuidedSetup(Services()) as setup,
+        ):
+            setup.set_address(url)
+            await _try(setup, token)
+            assert any("use a personal token" in note for note in setup.notes) is told
 
 
 async def test_five_thousand_jobs_come_page_by_page_and_can_be_left() -> None:

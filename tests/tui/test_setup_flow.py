@@ -488,3 +488,36 @@ async def test_thousands_of_jobs_are_searched_while_one_types() -> None:
         row = driver.pane.query_one(Picker).current
         assert row is not None
         assert row.name == "nightly-full"
+
+
+async def test_a_token_that_may_not_read_artifacts_is_told_at_the_job() -> None:
+    async with (
+        Sandbox("missing-permission") as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox, page_of(sandbox))) as driver,
+    ):
+        await walk_to(driver, "job")
+        await driver.press("enter")
+        await driver.failed()
+        drawn = " ".join(driver.drawn().split())
+        assert "The token may not read artifacts of" in drawn
+        assert "Account Viewer" in drawn
+        assert "Service tokens" in drawn
+        assert "Go on all the same" in drawn
+        await play(sandbox, "healthy")
+        await driver.press("r")
+        await driver.at("collate")
+
+
+async def test_a_request_that_the_ceiling_holds_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        Sandbox() as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver,
+    ):
+        await walk_to(driver, "dbt_token")
+        monkeypatch.setenv("DBTCOLLATE_REQUESTS_PER_MINUTE", "1")
+        await driver.press("s")
+        await driver.until(
+            lambda: "Held back to keep to the limit of requests: goes on in" in driver.drawn(), "why it waits"
+        )
+        await driver.press("escape")
+        await driver.at("address")

@@ -15,6 +15,7 @@ from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.transport import Retrying
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
@@ -109,6 +110,7 @@ class SetupScreen(Screen[Profile | None]):
     async def on_mount(self) -> None:
         """Ask the keyring at once, and offer what was left half-way."""
         self._ask_keyring()
+        self.setup.on_retry = self._held
         draft = load_draft(self.setup.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
             self.app.push_screen(ResumeScreen(draft), self._resume_answered)
@@ -116,6 +118,11 @@ class SetupScreen(Screen[Profile | None]):
             self._open_kept()
         else:
             await self.show_step()
+
+    def _held(self, event: Retrying) -> None:
+        pane = self.pane
+        if pane is not None:
+            pane.held(event)
 
     async def on_unmount(self) -> None:
         """Close the clients; the draft stays."""

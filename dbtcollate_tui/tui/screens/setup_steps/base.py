@@ -16,6 +16,7 @@ from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guidance import GuideDifference
 from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.transport import Retrying
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen
@@ -163,6 +164,14 @@ class StepPane(VerticalScroll, can_focus=False):
     def action_guide(self) -> None:
         """Show where Collate's guide is out of date."""
         self.app.push_screen(GuideScreen(self.differences()))
+
+    def held(self, event: Retrying) -> None:
+        """A request waits: say why, and how long, where the person waits for it."""
+        if self.busy:
+            seconds = f"{event.wait_seconds:.0f} s"
+            why = event.reason if event.attempt == 1 else f"{event.record.host} {event.reason}"
+            again = "goes on" if event.attempt == 1 else f"attempt {event.attempt}"
+            self.status.waiting(f"{why[:1].upper()}{why[1:]}: {again} in {seconds}")
 
     def leave(self) -> None:
         """The pane is left: end its work."""

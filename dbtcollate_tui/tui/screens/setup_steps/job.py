@@ -76,6 +76,7 @@ class JobPane(PickPane):
         super().__init__(context)
         self._without_run = False
         self._reasons: dict[str, str] = {}
+        self._anew = False
 
     async def enter(self) -> None:
         """Read the jobs."""
@@ -85,7 +86,8 @@ class JobPane(PickPane):
     async def read(self) -> None:
         """Fill the list as pages come."""
         filled = 0.0
-        async with aclosing(self.setup.iter_jobs()) as lists:
+        anew, self._anew = self._anew, False
+        async with aclosing(self.setup.iter_jobs(anew=anew)) as lists:
             async for listed in lists:
                 if listed.complete or time.monotonic() - filled > REFILL_SECONDS:
                     self._fill(listed)
@@ -118,6 +120,11 @@ class JobPane(PickPane):
             )
         )
         self.picker.set_rows(rows, chosen=chosen, loading="" if listed.complete else "reading more")
+
+    def action_again(self) -> None:
+        """Read again, from dbt Cloud and not from what is known."""
+        self._anew = True
+        super().action_again()
 
     def moved(self, row: PickerRow) -> None:
         """Look up the run that the row leads to."""
