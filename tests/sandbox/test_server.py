@@ -41,17 +41,19 @@ async def test_two_at_once_within_one_event_loop_do_not_share_anything() -> None
             assert refused.status_code == 401
 
 
-def test_nothing_is_left_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_left_when_it_ends(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.DEBUG)
-    before = set(Path(tempfile.gettempdir()).glob("dbtcollate-sandbox-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with running() as sandbox:
-        assert set(Path(tempfile.gettempdir()).glob("dbtcollate-sandbox-*")) - before
+        assert len(list(tmp_path.glob("dbtcollate-sandbox-*"))) == 1
         url = sandbox.dbt_cloud_url
         with Caller(sandbox) as api:
             api.data("jobs/")
         held = httpx.Client(base_url=url)
         held.get("/")
-    assert set(Path(tempfile.gettempdir()).glob("dbtcollate-sandbox-*")) <= before
+    assert list(tmp_path.glob("dbtcollate-sandbox-*")) == []
     with pytest.raises(httpx.ConnectError):
         held.get("/")
     held.close()
