@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ResourceType = Literal["model", "seed", "snapshot", "source"]
-TestKind = Literal["generic", "singular", "unit"]
+TestKind = Literal["generic", "singular", "unit", "freshness"]
 TestStatus = Literal["pass", "fail", "warn", "error", "skipped"]
 FreshnessStatus = Literal["pass", "warn", "error", "runtime error"]
 
@@ -69,7 +69,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class DbtTest:
-    """A data or unit test.
+    """A data or unit test, or a source's freshness where a sync makes a test of it.
 
     ``test_name`` is the generic test's (``not_null``), ``namespace`` the package it comes from where that is
     not the project's own (``dbt_utils``); for singular and unit tests ``test_name`` is ``name``.

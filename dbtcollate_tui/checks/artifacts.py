@@ -77,6 +77,11 @@ async def results(context: CheckContext) -> Finding:
         note.text for note in fetched.notes if note.level == "warn" and "run_results.json" in note.text
     )
     told = " ".join(note.text for note in fetched.notes if note.level == "info")
+    if project.freshness:
+        by_freshness = Counter(found.status for found in project.freshness.values())
+        fresh = ", ".join(f"{number} {status}" for status, number in by_freshness.most_common())
+        told += f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
+        told += "Collate's own workers never fetch sources.json from dbt Cloud."
     evidence = tuple(_file(file) for file in fetched.run_results)
     total, found = len(project.tests), len(project.results)
     if not total:

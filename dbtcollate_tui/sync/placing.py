@@ -9,6 +9,7 @@ from rapidfuzz import fuzz, process
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
 from dbtcollate_tui.collate.fqn import entity_link, quote_part
 from dbtcollate_tui.collate.models import Column, Table
+from dbtcollate_tui.sync.freshness import freshness_tests
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 
 
@@ -61,7 +62,7 @@ class UnplacedTest:
 def place_tests(
     project: Project, report: MatchReport, tables: Mapping[str, Table], only: Collection[str] | None = None
 ) -> tuple[list[PlacedTest], list[UnplacedTest]]:
-    """The data tests with their tables, and those without.
+    """The data tests and the freshness of sources with their tables, and those without.
 
     A test belongs to the node it is attached to (so a ``relationships`` test to the child), a singular one
     to the first node it reads that has a table. Definitions are named as the reference ingestion names
@@ -70,7 +71,7 @@ def place_tests(
     placed: list[PlacedTest] = []
     unplaced: list[UnplacedTest] = []
     columns: dict[str, ColumnNames] = {}
-    for test in project.tests.values():
+    for test in (*project.tests.values(), *freshness_tests(project)):
         if test.kind == "unit":
             continue
         owner = _node_of(test, project, report)

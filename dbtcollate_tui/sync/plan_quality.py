@@ -20,6 +20,7 @@ from dbtcollate_tui.sync.changes import (
     TestResultChange,
 )
 from dbtcollate_tui.sync.findings import Findings
+from dbtcollate_tui.sync.freshness import freshness_limits, freshness_of, freshness_text, result_of
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.placing import PlacedTest, place_edges, place_tests
 from dbtcollate_tui.sync.state import ServerState, case_key
@@ -125,15 +126,19 @@ def plan_tests(
             suite = suites.setdefault(item.table.fqn, NewTestSuite(table=item.table))
             requires.append(suite.key)
         fqn = case.fullyQualifiedName if case is not None else item.case_fqn
-        requires = _plan_case(item, case, fqn, tuple(requires), options, findings)
-        result = project.results.get(item.test.unique_id)
+        freshness = freshness_of(project, item.test)
+        limits = freshness_limits(freshness) if freshness is not None else None
+        requires = _plan_case(item, case, fqn, tuple(requires), options, findings, limits)
+        result = result_of(project, item.test)
         if result is None or result.status not in STATUSES:
             facts.not_run.append(item.test.name)
-        else:
+            continue
+        if freshness is None:
             facts.results[fqn] = ExpectedResult(
                 item.table, item.link, item.test.name, STATUSES[result.status], result.completed_at_ms
             )
-            _plan_result(item, case, fqn, result, tuple(requires), state, findings)
+        text = result_text(item.test, result) if freshness is None else freshness_text(freshness)
+        _plan_result(item, case, fqn, result, text, tuple(requires), state, findings)
     findings.changes.extend(made.values())
     findings.changes.extend(suites.values())
     for lost in unplaced:
@@ -150,14 +155,17 @@ def _definition(item: PlacedTest) -> NewTestDefinition:
     short = test.test_name.rsplit(".", 1)[-1]
     if test.kind == "generic":
         text = BUILT_IN.get(short, f"The dbt test {test.test_name}.")
+    elif test.kind == "freshness":
+        text = "The source's newest row is no older than dbt's limits."
     else:
         text = test.description or f"The dbt test {test.name}."
+    parameters: tuple[str, ...] = (short,) if test.kind == "generic" else ()
     return NewTestDefinition(
         unique_id=test.unique_id,
         name=item.definition,
         entity_type=item.entity_type,
         description=text,
-        parameters=(short,) if test.kind == "generic" else (),
+        parameters=("warn_after", "error_after") if test.kind == "freshness" else parameters,
     )
 
 
@@ -168,8 +176,12 @@ def _plan_case(
     requires: tuple[str, ...],
     options: SyncOptions,
     findings: Findings,
+    limits: tuple[tuple[str, str], ...] | None,
 ) -> list[str]:
-    """Add the case where it is new or its text differs; gives what a result of it requires."""
+    """Add the case where it is new or its text differs; gives what a result of it requires.
+
+    ``limits`` are the parameters of a freshness test, ``None`` for any other.
+    """
     test = item.test
     text = test.description.strip()
     if case is not None:
@@ -191,7 +203,7 @@ def _plan_case(
         definition=item.definition,
         entity_link=item.link,
         description=test.description,
-        parameters=_parameters(test),
+        parameters=_parameters(test) if limits is None else limits,
         id=case.id if case is not None else "",
         before=case.description if case is not None else "",
     )
@@ -215,6 +227,7 @@ def _plan_result(
     case: TestCase | None,
     fqn: str,
     result: TestResult,
+    text: str,
     requires: tuple[str, ...],
     state: ServerState,
     findings: Findings,
@@ -225,6 +238,7 @@ def _plan_result(
         findings.same("test results")
         return
     passed = result.status == "pass"
+    named = (item.test.attached_node if item.test.kind == "freshness" else None) or item.test.unique_id
     before = ""
     if newest is not None:
         when = datetime.fromtimestamp(newest.timestamp / 1000, UTC)
@@ -239,8 +253,8 @@ def _plan_result(
             fqn=fqn,
             status=STATUSES[result.status],
             timestamp=moment,
-            text=result_text(item.test, result),
-            values=((item.test.unique_id, "1" if passed else "0"),),
+            text=text,
+            values=((named, "1" if passed else "0"),),
             before=before,
         )
     )

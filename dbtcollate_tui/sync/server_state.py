@@ -14,6 +14,7 @@ from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import OwnerRef
+from dbtcollate_tui.sync.freshness import result_of
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.matching import NO_DATABASE, Inventory, wanted_databases, wanted_tables
 from dbtcollate_tui.sync.placing import place_edges, place_tests
@@ -135,7 +136,7 @@ async def read_details(
                 (cases[key].fullyQualifiedName, result.completed_at_ms)
                 for item in placed
                 if (key := case_key(item.link, item.test.name)) in cases
-                and (result := project.results.get(item.test.unique_id)) is not None
+                and (result := result_of(project, item.test)) is not None
                 and (newest := cases[key].testCaseResult) is not None
                 and newest.timestamp > result.completed_at_ms
             ],

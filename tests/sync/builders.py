@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dbtcollate_tui.artifacts.project import Column, DbtTest, Node, Project, ResourceType, TestResult
+from dbtcollate_tui.artifacts.project import (
+    Column,
+    DbtTest,
+    FreshnessResult,
+    Node,
+    Project,
+    ResourceType,
+    TestResult,
+)
 from dbtcollate_tui.collate import models
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.fqn import join_fqn
@@ -55,6 +63,7 @@ def project(
     disabled: Sequence[Node] = (),
     tests: Sequence[DbtTest] = (),
     results: Sequence[TestResult] = (),
+    freshness: Sequence[FreshnessResult] = (),
     adapter: str = "postgres",
 ) -> Project:
     return Project(
@@ -69,6 +78,7 @@ def project(
         disabled={item.unique_id: item for item in disabled},
         tests={item.unique_id: item for item in tests},
         results={item.unique_id: item for item in results},
+        freshness={item.unique_id: item for item in freshness},
         has_catalog=True,
     )
 

@@ -200,7 +200,13 @@ async def test_a_warning_is_aborted_and_says_that_it_warned(tmp_path: Path) -> N
         plan = await both.plan()
         warned = [c for c in plan.changes if isinstance(c, TestResultChange) and c.status == "Aborted"]
         assert warned
-        assert all("dbt warned" in change.text and "severity warn" in change.text for change in warned)
+        stale = [change for change in warned if change.name.endswith("_freshness")]
+        assert [change.name for change in stale] == ["payments_freshness"]
+        assert "freshness check warned" in stale[0].text
+        assert "warn after 1 day; error after 10 day" in stale[0].text
+        tests = [change for change in warned if change not in stale]
+        assert tests
+        assert all("dbt warned" in change.text and "severity warn" in change.text for change in tests)
 
 
 async def test_preparing_writes_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dbtcollate_tui.artifacts.project import Column, DbtTest, TestResult, TestStatus
+from dbtcollate_tui.artifacts.project import Column, DbtTest, FreshnessResult, TestResult, TestStatus
 from dbtcollate_tui.collate.models import (
     DataModel,
     EntityReference,
@@ -417,3 +417,59 @@ def test_the_plan_as_json_names_every_change_with_old_and_new() -> None:
     }
     assert len({change["key"] for change in changes}) == len(changes)
     assert plan.summary() == "2 changes, 0 tables as they are"
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "text"),
+    [
+        (FreshnessResult("source.shop.raw", "pass", age_seconds=60.0, completed_at_ms=7), "Success", ""),
+        (
+            FreshnessResult(
+                "source.shop.raw",
+                "error",
+                max_loaded_at_ms=0,
+                age_seconds=7200.0,
+                warn_after_seconds=1800,
+                error_after_seconds=3600,
+                completed_at_ms=7,
+            ),
+            "Failed",
+            "dbt's freshness check failed; the newest row was 2 h old, of 1970-01-01 00:00 UTC; "
+            "warn after 30 minute; error after 1 hour",
+        ),
+        (
+            FreshnessResult("source.shop.raw", "runtime error", message="no such\ntable", completed_at_ms=7),
+            "Aborted",
+            "dbt could not check the freshness: no such table",
+        ),
+    ],
+)
+def test_a_sources_freshness_is_a_test_of_its_table(found: FreshnessResult, status: str, text: str) -> None:
+    dbt = project(node("raw", kind="source"), freshness=[found])
+    plan = plan_of(dbt, table("raw"))
+    (definition,) = of_kind(plan, "test_definition")
+    assert definition.target == "raw_freshness_table"
+    (case,) = of_kind(plan, "test_case")
+    (result,) = of_kind(plan, "test_result")
+    assert isinstance(case, TestCaseChange)
+    assert isinstance(result, TestResultChange)
+    limits = (("error_after", "1 hour"), ("warn_after", "30 minute")) if status == "Failed" else ()
+    assert (case.name, case.column, case.parameters) == ("raw_freshness", "", limits)
+    assert (result.status, result.timestamp, result.text) == (status, 7, text)
+    assert result.values == (("source.shop.raw", "1" if status == "Success" else "0"),)
+    assert plan.expected.results == {}, "Collate's own workers never bring it"
+
+
+def test_freshness_that_is_there_already_is_left_alone() -> None:
+    found = FreshnessResult("source.shop.raw", "pass", completed_at_ms=7)
+    dbt = project(node("raw", kind="source"), freshness=[found])
+    link = "<#E::table::pg.wh.marts.raw>"
+    case = TestCase(
+        id="c1",
+        name="raw_freshness",
+        fullyQualifiedName="pg.wh.marts.raw.raw_freshness",
+        entityLink=link,
+        testCaseResult=TestCaseResult(timestamp=7, testCaseStatus="Success"),
+    )
+    plan = plan_of(dbt, table("raw"), cases={case_key(link, "raw_freshness"): case})
+    assert of_kind(plan, "test_case") == of_kind(plan, "test_result") == []

@@ -40,11 +40,11 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         assert f"{len(ALL_CHECKS)} of {len(ALL_CHECKS)} done" in app.drawn()
         await app.press("s")
         await app.planned()
-        assert app.footer()["w"].startswith("Write 231 change")
+        assert app.footer()["w"].startswith("Write 240 change")
         await app.press("w")
         await app.synced()
         drawn = app.drawn()
-        assert "231 of 231 changes written" in drawn
+        assert "240 of 240 changes written" in drawn
         assert "55 of 55 descriptions equal" in drawn
         assert "Not changed, and why" in drawn
         await app.press("enter")
@@ -88,16 +88,16 @@ async def test_what_is_left_out_of_the_plan_is_not_written() -> None:
             await app.press("s")
             await app.planned()
             await app.press("space")
-            assert app.footer()["w"] == "Write 176 changes"
+            assert app.footer()["w"] == "Write 185 changes"
             await app.press("space")
-            assert app.footer()["w"] == "Write 231 changes"
+            assert app.footer()["w"] == "Write 240 changes"
             await app.press("slash", *"fct_orders", "enter", "down", "space")
-            assert app.footer()["w"] == "Write 230 changes"
+            assert app.footer()["w"] == "Write 239 changes"
             left_out = app.drawn().split("- ")[1].split()[0]
             assert left_out == "marts.fct_orders"
             await app.press("w")
             await app.synced()
-            assert "230 of 230 changes written" in app.drawn()
+            assert "239 of 239 changes written" in app.drawn()
             assert not table(sandbox, f"{SERVICE}.shop.marts.fct_orders", "").get("description")
 
 
@@ -114,7 +114,7 @@ async def test_a_plan_that_cannot_be_made_is_a_card_with_a_retry() -> None:
             await play(sandbox, "healthy")
             await app.press("r")
             await app.planned()
-            assert "231 changes" in app.drawn()
+            assert "240 changes" in app.drawn()
 
 
 async def test_the_plan_is_exported_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_it
             await app.press("w")
             await app.synced()
             drawn = app.drawn()
-            assert "Failed  0 of 231 changes written" in drawn
+            assert "Failed  0 of 240 changes written" in drawn
             assert "Not written" in drawn
             assert "may not" in drawn
             assert "cause" in drawn

@@ -43,6 +43,12 @@ LOST_SOURCE = reason(
     "*|dataModel|upstream|raw.raw_customers",
     "*|lineage|raw.raw_customers",
 )
+FRESHNESS = reason(
+    "a source's freshness: the reference never fetches sources.json from dbt Cloud",
+    OURS,
+    "*_freshness|test|*",
+    "*_freshness_table|dataQuality/testDefinitions",
+)
 SEED_WINS = reason(
     "a seed that is also a source: the reference's second write wipes the source's part of the data model",
     f"{OURS}+{BOTH}",

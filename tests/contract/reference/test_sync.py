@@ -38,6 +38,9 @@ FAILURES = {f"DBT Test Result {QUOTED_CASE}", f"CreateTestCaseRequest [{QUOTED_C
 
 NEW_CASES = {
     "shop_warehouse.shop.marts.WeeklyRevenue.weekStart.not_null_weekly_revenue__weekStart_",
+    "shop_warehouse.shop.raw.orders.orders_freshness",
+    "shop_warehouse.shop.raw.payments.payments_freshness",
+    "shop_warehouse.shop.raw.raw_customers.customers_freshness",
     "shop_warehouse.shop.raw.raw_customers.customer_id.source_not_null_erp_customers_customer_id",
     "shop_warehouse.shop.raw.raw_customers.customer_id.source_unique_erp_customers_customer_id",
 }
@@ -55,6 +58,7 @@ ALWAYS = {
 }
 GREEN = {
     **ALWAYS,
+    compare.FRESHNESS: 30,
     compare.SEED_WINS: 14,
     compare.CASE: 29,
     compare.SILENT_COLUMN: 30,
