@@ -99,12 +99,14 @@ def sandbox(context: click.Context, scenario: str, server_version: str) -> None:
 @dbtcollate.command(epilog=EXIT_CODES)
 @click.option("--strict", is_flag=True, help="A warning counts as a failure.")
 @click.option("--check", "checks", multiple=True, help="Only this check, by id; may be repeated.")
+@click.option("--requests", is_flag=True, help="Then every request as a curl command, without a token.")
 @_common
 @click.pass_context
 def verify(
     context: click.Context,
     strict: bool,
     checks: tuple[str, ...],
+    requests: bool,
     profile: str | None,
     as_json: bool,
     no_input: bool,
@@ -113,7 +115,9 @@ def verify(
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import headless
 
-    context.exit(int(_run(common, lambda: headless.verify(common, strict=strict, ids=checks))))
+    context.exit(
+        int(_run(common, lambda: headless.verify(common, strict=strict, ids=checks, requests=requests)))
+    )
 
 
 def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,14 +18,16 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.settings.secrets import ENV, LABELS, Side, token_variable
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.sync.journal import last_summary
+from dbtcollate_tui.transport import RequestLog
 
+REQUESTS_AT_MOST = 500
 Renderer = PlainRenderer | NdjsonRenderer
 ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
 
@@ -66,8 +68,13 @@ def connect(common: Common, services: Services, profile: Profile) -> Connections
     return Connections(profile, services, ask=ask if common.may_ask else None)
 
 
-async def verify(common: Common, *, strict: bool, ids: Collection[str] = ()) -> ExitCode:
-    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise."""
+async def verify(
+    common: Common, *, strict: bool, ids: Collection[str] = (), requests: bool = False
+) -> ExitCode:
+    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise.
+
+    With ``requests`` every request that it made follows, oldest first, as a curl command.
+    """
     known = {check.id for check in ALL_CHECKS}
     unknown = sorted(set(ids) - known)
     if unknown:
@@ -80,9 +87,36 @@ async def verify(common: Common, *, strict: bool, ids: Collection[str] = ()) -> 
     out = renderer(common.json)
     out.say(f"Verification of {profile.name}")
     async with connect(common, services, profile) as connections:
-        return await report_checks(
-            out, CheckContext(profile, connections, services), ids or None, strict=strict
-        )
+        try:
+            return await report_checks(
+                out, CheckContext(profile, connections, services), ids or None, strict=strict
+            )
+        finally:
+            if requests:
+                report_requests(out, services.request_log, as_json=common.json)
+
+
+def report_requests(out: Renderer, log: RequestLog, *, as_json: bool) -> None:
+    """Each request, oldest first: how it ended, and its curl command with the token's variable in it."""
+    out.say("Requests; each takes its token from the variable that it names")
+    for record in reversed(log.newest(REQUESTS_AT_MOST)):
+        curl = record.as_curl(token_variable(record.path))
+        ended = record.failure or record.status
+        if as_json:
+            out.facts(
+                "request",
+                {
+                    "at": record.at.isoformat(),
+                    "method": record.method,
+                    "path": record.path,
+                    "status": ended,
+                    "seconds": round(record.seconds, 3),
+                    "bytes": record.received,
+                    "curl": curl,
+                },
+            )
+        else:
+            out.say(f"{ended} {record.seconds:6.2f} s {record.received:>9,} B  {curl}")
 
 
 async def report_checks(

@@ -24,6 +24,12 @@ Origin = Literal["environment", "session", "keyring"]
 ENV: Mapping[Side, str] = {"dbt_cloud": "DBT_CLOUD_TOKEN", "collate": "COLLATE_TOKEN"}
 LABELS: Mapping[Side, str] = {"dbt_cloud": "dbt Cloud token", "collate": "Collate token"}
 
+
+def token_variable(path: str) -> str:
+    """The variable of the token that a request's path takes: OpenMetadata's begin with ``/api/v1``."""
+    return ENV["collate" if "/api/v1/" in path else "dbt_cloud"]
+
+
 KEYRING_TIMEOUT = 10.0
 """Seconds before a keyring that does not answer is left alone."""
 

@@ -76,6 +76,9 @@ async def answer_all(
         listed = [f"{row.account.name} ({row.account.id})" for row in setup.accounts]
         raise _open("account", listed, Step.ACCOUNT)
     on_step(Step.ACCOUNT, f"{setup.draft.account_name} (account {setup.draft.account_id})")
+    for note in setup.notes:
+        on_step(Step.ACCOUNT, note)
+    setup.notes.clear()
     await _project_and_job(setup, answers, on_step)
     setup.step = Step.COLLATE
     facts = await setup.try_collate(answers.collate_address, collate_token, origin=origin)

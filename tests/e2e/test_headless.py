@@ -193,6 +193,27 @@ def test_status_and_verify_speak_for_a_script(sandbox: Sandbox, profile: str) ->
     assert run("verify", "--check", "nonsense", "-p", profile, **known).returncode == ExitCode.USAGE
 
 
+def test_each_request_of_verify_works_again_as_a_curl_command(sandbox: Sandbox, profile: str) -> None:
+    known = tokens(sandbox)
+    checks = ("--check", "dbt.permissions", "--check", "tables.matched")
+    told = run("verify", "--json", "--requests", *checks, "-p", profile, **known)
+    requests = [event for event in events(told) if event["event"] == "request"]
+    assert {"DBT_CLOUD_TOKEN" in event["curl"] for event in requests} == {True, False}
+    assert not any(secret in told.stdout for secret in known.values())
+    for event in requests:
+        again = subprocess.run(
+            ["sh", "-c", f"{event['curl']} -o /dev/null -w '%{{http_code}}'"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **known},
+            timeout=WITHIN_SECONDS,
+            check=True,
+        )
+        assert again.stdout == str(event["status"]), event["path"]
+    plain = run("verify", "--requests", *checks, "-p", profile, **known).stdout
+    assert plain.count('curl -sS -H "Authorization: Bearer ${DBT_CLOUD_TOKEN}"') >= len(checks)
+
+
 def test_exit_codes_tell_apart_what_went_wrong(sandbox: Sandbox, profile: str) -> None:
     known = tokens(sandbox)
     asking = run("sync", "-p", profile, **known)

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from dbtcollate_tui.checks.base import CheckState
-from dbtcollate_tui.settings.secrets import ENV
+from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS, cut_middle
@@ -18,11 +18,6 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 SHOWN = 200
 FIXED_WIDTH = 50
 """Cells of all columns but the path's."""
-
-
-def token_variable(record: RequestRecord) -> str:
-    """The variable of the request's token: OpenMetadata's paths begin with ``/api/v1``."""
-    return ENV["collate"] if "/api/v1/" in record.path else ENV["dbt_cloud"]
 
 
 class RequestsScreen(Screen[None]):
@@ -114,7 +109,7 @@ class RequestsScreen(Screen[None]):
         """Copy the request as curl, with the token's variable in its place."""
         record = self.current
         if record is not None:
-            variable = token_variable(record)
+            variable = token_variable(record.path)
             copy_text(self, record.as_curl(variable), f"curl; it takes the token from ${variable}")
 
     def action_again(self) -> None:
