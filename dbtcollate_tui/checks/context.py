@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeVar
 from pydantic import SecretStr
 
 from dbtcollate_tui.artifacts.project import Project
-from dbtcollate_tui.checks.loading import read_project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import ServerFailedError
 from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
@@ -22,6 +21,7 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
+from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.journal import SyncSummary, last_summary
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.matching import match

@@ -8,7 +8,6 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from dbtcollate_tui.artifacts.project import Project
-from dbtcollate_tui.checks.loading import read_project
 from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.collate.capabilities import Capabilities
@@ -21,6 +20,7 @@ from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.dbt_side import DbtSide
 from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.scoring import ServiceScore, Target
 
 

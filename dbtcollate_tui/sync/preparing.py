@@ -1,21 +1,18 @@
 """What both engines read before they can say anything: the run, its artifacts, Collate's tables."""
 
 import asyncio
-import contextlib
-import mmap
 from collections.abc import Collection
 from datetime import UTC, datetime
-from pathlib import Path
 
-from dbtcollate_tui.artifacts.load import StepResults, load_project
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore, FetchedArtifacts
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.changes import Plan, RunFacts
+from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.events import LogLine, Phase, PhaseFinished, PhaseStarted
 from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
 from dbtcollate_tui.sync.matching import match
@@ -66,28 +63,13 @@ async def read_artifacts(
     for note in fetched.notes:
         teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     teller.doing = "reading the artifacts"
-    project = await asyncio.to_thread(_load, fetched)
+    project = await read_project(fetched)
     count = len(fetched.files)
     text = f"{count} file{'' if count == 1 else 's'}, {fetched.size / 1e6:.1f} MB"
     if not project.has_catalog:
         text += ", no catalog.json"
     teller(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
     return project
-
-
-def _load(fetched: FetchedArtifacts) -> Project:
-    with contextlib.ExitStack() as stack:
-
-        def mapped(path: Path) -> mmap.mmap:
-            file = stack.enter_context(path.open("rb"))
-            return stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-        return load_project(
-            mapped(fetched.manifest.path),
-            mapped(fetched.catalog.path) if fetched.catalog is not None else None,
-            [StepResults(file.step, mapped(file.path)) for file in fetched.run_results],
-            mapped(fetched.sources.path) if fetched.sources is not None else None,
-        )
 
 
 async def compare(
