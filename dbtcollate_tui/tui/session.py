@@ -156,19 +156,15 @@ class ProfileSession:
             )
         )
 
-    async def prepare_pipeline(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
+    def prepare_pipeline(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
         """The comparison of the pipeline inside Collate, as events."""
-        async with aclosing(
-            self._with_token(
-                lambda dbt_cloud, collate, token: prepare_collate(
-                    self.profile, dbt_cloud, collate, token, needs_run=False, cancel=cancel
-                )
+        return self._with_token(
+            lambda dbt_cloud, collate, token: prepare_collate(
+                self.profile, dbt_cloud, collate, token, needs_run=False, cancel=cancel
             )
-        ) as events:
-            async for event in events:
-                yield event
+        )
 
-    async def run_pipeline(
+    def run_pipeline(
         self,
         plan: PipelinePlan,
         cancel: asyncio.Event,
@@ -177,26 +173,22 @@ class ProfileSession:
         kill_on_cancel: Callable[[], bool],
     ) -> AsyncGenerator[SyncEvent, None]:
         """The events of deploying the pipeline and, with ``trigger``, of its run in Collate."""
-        async with aclosing(
-            self._with_token(
-                lambda dbt_cloud, collate, token: run_collate(
-                    self.profile,
-                    dbt_cloud,
-                    collate,
-                    token,
-                    plan=plan,
-                    trigger=trigger,
-                    artifacts=self.services.artifacts,
-                    state=self.services.state,
-                    cancel=cancel,
-                    kill_on_cancel=kill_on_cancel,
-                )
+        return self._with_token(
+            lambda dbt_cloud, collate, token: run_collate(
+                self.profile,
+                dbt_cloud,
+                collate,
+                token,
+                plan=plan,
+                trigger=trigger,
+                artifacts=self.services.artifacts,
+                state=self.services.state,
+                cancel=cancel,
+                kill_on_cancel=kill_on_cancel,
             )
-        ) as events:
-            async for event in events:
-                yield event
+        )
 
-    async def _with_token(
+    def _with_token(
         self,
         start: Callable[[DbtCloudClient, CollateClient, SecretStr], AsyncGenerator[SyncEvent, None]],
     ) -> AsyncGenerator[SyncEvent, None]:
@@ -206,9 +198,7 @@ class ProfileSession:
                 async for event in events:
                     yield event
 
-        async with aclosing(self._engine(begin)) as events:
-            async for event in events:
-                yield event
+        return self._engine(begin)
 
     async def recall_syncs(self) -> None:
         """Read the journal of syncs anew."""

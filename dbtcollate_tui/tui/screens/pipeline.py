@@ -9,14 +9,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from dbtcollate_tui.sync.events import Failed, PipelinePlanReady, SyncEvent
+from dbtcollate_tui.sync.events import PipelinePlanReady, SyncEvent
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
-from dbtcollate_tui.tui.bridge import SyncRun
-from dbtcollate_tui.tui.messages import EventsArrived
-from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
@@ -31,12 +28,14 @@ CREDENTIAL_WORDS = {
 }
 
 
-class PipelineScreen(CardKeys, Screen[Answer | None]):
+class PipelineScreen(PreparingScreen[Answer | None]):
     """Compares the pipeline with what is there; gives "run" (deploy and run), "deploy", or ``None``.
 
     ``plan`` holds the comparison once it is ready.
     """
 
+    DOING = "Comparing the pipeline with what Collate has. Nothing is written."
+    UNDONE = "The pipeline could not be compared."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "run_there", "Deploy and run"),
         Binding("D", "deploy", "Deploy only", key_display="D"),
@@ -53,11 +52,9 @@ class PipelineScreen(CardKeys, Screen[Answer | None]):
     """
 
     def __init__(self, title: str, prepare: Callable[[asyncio.Event], AsyncIterator[SyncEvent]]) -> None:
-        super().__init__()
+        super().__init__(title)
         self.plan: PipelinePlan | None = None
-        self._title = title
         self._prepare = prepare
-        self._run: SyncRun | None = None
 
     def compose(self) -> ComposeResult:
         """Title, chain, progress while it is compared, then the settings."""
@@ -70,35 +67,14 @@ class PipelineScreen(CardKeys, Screen[Answer | None]):
             yield Static()
         yield Footer(show_command_palette=False)
 
-    def on_mount(self) -> None:
-        """Begin to compare."""
-        self._begin()
+    def prepare(self, cancel: asyncio.Event) -> AsyncIterator[SyncEvent]:
+        """The comparison's events."""
+        return self._prepare(cancel)
 
-    def _begin(self) -> None:
-        self.remove_class("-planned")
-        self.query_one("#head", Static).update(
-            "Comparing the pipeline with what Collate has. Nothing is written."
-        )
-        self._run = SyncRun(self._title, self._prepare, self._deliver)
-        self.run_worker(self._run.drain(), group="plan", exclusive=True)
-
-    def _deliver(self, run: SyncRun, events: list[SyncEvent]) -> None:
-        self.post_message(EventsArrived(run, events))
-
-    async def on_events_arrived(self, message: EventsArrived) -> None:
-        """The next events of the comparison."""
-        if message.run is not self._run:
-            return
-        board = self.query_one(SyncBoard)
-        board.feed(message.events)
-        self.query_one(ChainBar).view = board.chain
-        for event in message.events:
-            if isinstance(event, PipelinePlanReady):
-                self._show(event.plan)
-            elif isinstance(event, Failed):
-                self.query_one("#head", Static).update("The pipeline could not be compared.")
-                await self.query_one(ErrorCard).show(event.error)
-        self.refresh_bindings()
+    def take(self, event: SyncEvent) -> None:
+        """Show the comparison."""
+        if isinstance(event, PipelinePlanReady):
+            self._show(event.plan)
 
     def _show(self, plan: PipelinePlan) -> None:
         self.plan = plan
@@ -131,25 +107,6 @@ class PipelineScreen(CardKeys, Screen[Answer | None]):
         """Open the pipeline's page in Collate."""
         if self.plan is not None:
             self.app.open_url(self.plan.page)
-
-    async def action_again(self) -> None:
-        """Compare anew after an error."""
-        self.query_one(ErrorCard).clear()
-        await self.query_one(SyncBoard).remove()
-        await self.mount(SyncBoard(), after=self.query_one("#head"))
-        self._begin()
-
-    def action_back(self) -> None:
-        """Leave; nothing was written."""
-        if self._run is not None:
-            self._run.cancel()
-        self.dismiss(None)
-
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Retry here; every other cure is the app's."""
-        if message.cure.kind in ("retry", "rerun_check"):
-            message.stop()
-            self.run_worker(self.action_again())
 
 
 def _settings(plan: PipelinePlan) -> Table:

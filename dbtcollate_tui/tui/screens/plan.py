@@ -12,21 +12,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Static, Tree
 from textual.widgets.tree import TreeNode
-from textual.worker import Worker
 
 from dbtcollate_tui.checks.base import CheckState
-from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, Plan
-from dbtcollate_tui.sync.events import Failed, PlanReady, SyncEvent
+from dbtcollate_tui.sync.events import PlanReady, SyncEvent
 from dbtcollate_tui.sync.matches import Unmatched
-from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS
-from dbtcollate_tui.tui.messages import EventsArrived
-from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
@@ -48,12 +43,14 @@ class ChangeTree(Tree[Entry]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.leave_out", "Leave out")]
 
 
-class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
+class PlanScreen(PreparingScreen[frozenset[str] | None]):
     """Makes the plan while one watches, shows it, and gives the keys of the changes to write, or ``None``.
 
     ``plan`` holds the plan itself once it is ready.
     """
 
+    DOING = "Comparing dbt's run with what Collate holds. Nothing is written."
+    UNDONE = "The plan could not be made."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "Write"),
         Binding("slash", "filter", "Filter"),
@@ -78,14 +75,11 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
     """
 
     def __init__(self, title: str, prepare: Prepare, choose: Choose) -> None:
-        super().__init__()
+        super().__init__(title)
+        self.plan: Plan | None = None
+        self._prepare = prepare
         self._choose = choose
         self._run_id: int | None = None
-        self.plan: Plan | None = None
-        self._title = title
-        self._prepare = prepare
-        self._run: SyncRun | None = None
-        self._worker: Worker[None] | None = None
         self._left_out: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -105,36 +99,14 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
         yield Input(placeholder="filter by table, column or text", id="search", compact=True)
         yield Footer(show_command_palette=False)
 
-    def on_mount(self) -> None:
-        """Begin to make the plan."""
-        self._begin()
+    def prepare(self, cancel: asyncio.Event) -> AsyncIterator[SyncEvent]:
+        """The plan's events, for the rule's run or the one that was chosen."""
+        return self._prepare(cancel, self._run_id)
 
-    def _begin(self) -> None:
-        self.remove_class("-planned")
-        self.query_one("#head", Static).update(
-            "Comparing dbt's run with what Collate holds. Nothing is written."
-        )
-        run_id = self._run_id
-        self._run = SyncRun(self._title, lambda cancel: self._prepare(cancel, run_id), self._deliver)
-        self._worker = self.run_worker(self._run.drain(), group="plan", exclusive=True)
-
-    def _deliver(self, run: SyncRun, events: list[SyncEvent]) -> None:
-        self.post_message(EventsArrived(run, events))
-
-    async def on_events_arrived(self, message: EventsArrived) -> None:
-        """The next events of the preparation."""
-        if message.run is not self._run:
-            return
-        board = self.query_one(SyncBoard)
-        board.feed(message.events)
-        self.query_one(ChainBar).view = board.chain
-        for event in message.events:
-            if isinstance(event, PlanReady):
-                self._show(event.plan)
-            elif isinstance(event, Failed) and event.change is None:
-                self.query_one("#head", Static).update("The plan could not be made.")
-                await self.query_one(ErrorCard).show(event.error)
-        self.refresh_bindings()
+    def take(self, event: SyncEvent) -> None:
+        """Show the plan."""
+        if isinstance(event, PlanReady):
+            self._show(event.plan)
 
     def _show(self, plan: Plan) -> None:
         self.plan = plan
@@ -263,16 +235,7 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
             search.value = ""
             self._tree.focus()
             return
-        if self._run is not None:
-            self._run.cancel()
-        self.dismiss(None)
-
-    async def action_again(self) -> None:
-        """Make the plan anew after an error."""
-        self.query_one(ErrorCard).clear()
-        await self.query_one(SyncBoard).remove()
-        await self.mount(SyncBoard(), after=self.query_one("#head"))
-        self._begin()
+        super().action_back()
 
     def action_runs(self) -> None:
         """Choose another run than the rule's, for this once; the plan is made anew for it."""
@@ -334,13 +297,11 @@ class PlanScreen(CardKeys, Screen[frozenset[str] | None]):
 
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
         """Retry and the choice of a run here; every other cure is the app's."""
-        cure: Cure = message.cure
-        if cure.kind == "go_to_step" and cure.value == "run":
+        if message.cure.kind == "go_to_step" and message.cure.value == "run":
             message.stop()
             self.action_runs()
-        if cure.kind in ("retry", "rerun_check"):
-            message.stop()
-            self.run_worker(self.action_again(), group="again", exclusive=True)
+        else:
+            super().on_error_card_cure_chosen(message)
 
     def _values(self, node: TreeNode[Entry]) -> Text:
         if isinstance(node.data, Change):
