@@ -5,6 +5,7 @@ import getpass
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
+from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -21,14 +22,14 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side, token_variable
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.sync.journal import last_summary
 from dbtcollate_tui.transport import RequestLog
 
 REQUESTS_AT_MOST = 500
 Renderer = PlainRenderer | NdjsonRenderer
+Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)
 ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
 
 
@@ -149,7 +150,7 @@ async def plan(common: Common, *, run_id: int | None, only: Collection[str]) -> 
             only=only,
             artifacts=services.artifacts,
         )
-        _, finished = await follow(out, events)
+        _, finished = await follow(out, events, PlanReady)
     return finished.exit_code
 
 
@@ -168,16 +169,17 @@ async def plan_and_write(
     prepared = prepare_direct(
         profile, dbt_cloud, collate, run_id=run_id, only=only, artifacts=services.artifacts
     )
-    ready, finished = await follow(out, prepared)
-    if ready is None:
+    found, finished = await follow(out, prepared, PlanReady)
+    if found is None:
         return finished.exit_code
+    ready = found.plan
     if ready.changes and not yes and not await _says_yes(len(ready.changes)):
         out.say("Nothing was written.")
         return ExitCode.OK
     events = run_direct(
         profile, dbt_cloud, collate, plan=ready, artifacts=services.artifacts, state=services.state
     )
-    _, finished = await follow(out, events)
+    _, finished = await follow(out, events, PlanReady)
     return finished.exit_code
 
 
@@ -186,14 +188,16 @@ async def _says_yes(count: int) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
-async def follow(out: Renderer, events: AsyncIterator[SyncEvent]) -> tuple[Plan | None, RunFinished]:
-    """Render an engine's events to their end; gives the plan, if there was one, and the last event."""
-    found: Plan | None = None
+async def follow(
+    out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready]
+) -> tuple[Ready | None, RunFinished]:
+    """Render an engine's events to their end; gives the newest of the wanted kind, and the last event."""
+    found: Ready | None = None
     finished: RunFinished | None = None
     async for event in events:
         out.event(event)
-        if isinstance(event, PlanReady):
-            found = event.plan
+        if isinstance(event, wanted):
+            found = event
         elif isinstance(event, RunFinished):
             finished = event
     if finished is None:

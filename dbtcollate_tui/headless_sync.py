@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import SecretStr
@@ -14,12 +14,12 @@ from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.headless import Renderer, connect, load_profile, plan_and_write, renderer
+from dbtcollate_tui.headless import Renderer, connect, follow, load_profile, plan_and_write, renderer
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
-from dbtcollate_tui.sync.events import Engine, PipelinePlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.sync.events import Engine, PipelinePlanReady
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, own_pipeline, pipeline_spec
 
 Export = Literal["yaml", "pipeline", "curl"]
@@ -130,11 +130,11 @@ async def _prepare_and_run(
 ) -> ExitCode:
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
     token = await connections.secret("dbt_cloud")
-    plan, finished = await _follow(
-        out, prepare_collate(profile, dbt_cloud, collate, token, needs_run=trigger)
-    )
-    if plan is None:
+    prepared = prepare_collate(profile, dbt_cloud, collate, token, needs_run=trigger)
+    found, finished = await follow(out, prepared, PipelinePlanReady)
+    if found is None:
         return finished.exit_code
+    plan = found.plan
     if not yes and not await _says_yes("Deploy and run" if trigger else "Deploy", plan):
         out.say("Nothing was written.")
         return ExitCode.OK
@@ -152,29 +152,13 @@ async def _prepare_and_run(
         cancel=cancel,
         kill_on_cancel=kill,
     )
-    following = asyncio.ensure_future(_follow(out, events))
+    following = asyncio.ensure_future(follow(out, events, PipelinePlanReady))
     try:
         _, finished = await asyncio.shield(following)
     except asyncio.CancelledError:
         cancel.set()
         _, finished = await following
     return finished.exit_code
-
-
-async def _follow(
-    out: Renderer, events: AsyncGenerator[SyncEvent, None]
-) -> tuple[PipelinePlan | None, RunFinished]:
-    found: PipelinePlan | None = None
-    finished: RunFinished | None = None
-    async for event in events:
-        out.event(event)
-        if isinstance(event, PipelinePlanReady):
-            found = event.plan
-        elif isinstance(event, RunFinished):
-            finished = event
-    if finished is None:
-        raise AssertionError("an engine ended without its last event")
-    return found, finished
 
 
 def _may_write(common: Common, *, yes: bool) -> None:
