@@ -1,6 +1,6 @@
 """What a check is and what it says."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -151,8 +151,3 @@ def worst(results: list[CheckResult]) -> CheckState:
     if not results:
         return CheckState.WAITING
     return max((result.state for result in results), key=lambda state: state.severity)
-
-
-def timed(result: CheckResult, seconds: float) -> CheckResult:
-    """The same result with the seconds it took."""
-    return replace(result, seconds=seconds)

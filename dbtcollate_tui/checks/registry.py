@@ -69,11 +69,6 @@ SYMPTOMS: tuple[Symptom, ...] = (
 """The guide's table in its own words, and the whole chain."""
 
 
-def check_named(check_id: str) -> Check[CheckContext]:
-    """The check of that id; raises ``KeyError``."""
-    return {check.id: check for check in ALL_CHECKS}[check_id]
-
-
 def checks_for_step(step: str) -> tuple[str, ...]:
     """The ids of the checks that validate a step of the setup; empty for the others."""
     return _BY_STEP.get(step, ())

@@ -75,17 +75,6 @@ class TablePatch:
         self._set_tags(pointer, found.tags, tags)
         return self
 
-    def set_domains(self, domains: Sequence[EntityReference]) -> "TablePatch":
-        """Set the domains; servers that know one take the first, older ones none."""
-        values = [{**domain.as_request(), "type": "domain"} for domain in domains]
-        if not self._dialect.has_domains or not values:
-            return self
-        if self._dialect.many_domains:
-            self._ops.append({"op": "add", "path": "/domains", "value": values})
-        else:
-            self._ops.append({"op": "add", "path": "/domain", "value": values[0]})
-        return self
-
     def ops(self) -> list[Op]:
         """The patch: every guard first, then the changes; empty where nothing was set."""
         return [*self._guards.values(), *self._ops] if self._ops else []

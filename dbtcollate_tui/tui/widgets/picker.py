@@ -93,6 +93,18 @@ class _Rows(OptionList):
         self.query_ancestor(Picker).lay(event.size.width)
 
 
+class _RowMessage(Message):
+    def __init__(self, picker: "Picker", row: PickerRow) -> None:
+        super().__init__()
+        self.picker = picker
+        self.row = row
+
+    @property
+    def control(self) -> "Picker":
+        """The picker, for ``@on`` selectors."""
+        return self.picker
+
+
 class Picker(Vertical):
     """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move.
 
@@ -123,31 +135,11 @@ class Picker(Vertical):
     }
     """
 
-    class Chosen(Message):
+    class Chosen(_RowMessage):
         """A row was taken."""
 
-        def __init__(self, picker: "Picker", row: PickerRow) -> None:
-            super().__init__()
-            self.picker = picker
-            self.row = row
-
-        @property
-        def control(self) -> "Picker":
-            """The picker, for ``@on`` selectors."""
-            return self.picker
-
-    class Moved(Message):
+    class Moved(_RowMessage):
         """The cursor stands on another row."""
-
-        def __init__(self, picker: "Picker", row: PickerRow) -> None:
-            super().__init__()
-            self.picker = picker
-            self.row = row
-
-        @property
-        def control(self) -> "Picker":
-            """The picker, for ``@on`` selectors."""
-            return self.picker
 
     def __init__(self, *, search: str = "search", noun: str = "row", id: str | None = None) -> None:
         super().__init__(id=id)
