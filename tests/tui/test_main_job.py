@@ -5,9 +5,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.support.world import SERVICE, profile_for
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of
 from tests.tui.whole import keep, play, whole
@@ -40,6 +42,10 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         assert f"{len(ALL_CHECKS)} of {len(ALL_CHECKS)} done" in app.drawn()
         await app.press("s")
         await app.planned()
+        chain = app.top.query_one(ChainBar).view
+        assert chain.of(Link.TABLES).state is CheckState.WARN
+        assert chain.of(Link.PIPELINE).state is CheckState.PASS
+        assert chain.of(Link.PROOF).state is CheckState.WAITING
         assert app.footer()["w"].startswith("Write 240 change")
         await app.press("w")
         await app.synced()

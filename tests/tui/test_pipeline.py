@@ -2,8 +2,10 @@
 
 import pytest
 
+from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
 from tests.tui.whole import keep, whole
@@ -29,6 +31,9 @@ async def test_deploy_and_run_is_seen_first_then_followed_to_its_proof(size: tup
             await app.synced()
             assert "Done" in app.drawn() or "Not whole" in app.drawn()
             assert "descriptions equal" in app.drawn()
+            chain = app.top.query_one(ChainBar).view
+            assert CheckState.WAITING not in {chain.of(link).state for link in Link}
+            assert CheckState.FAIL not in {chain.of(link).state for link in Link}
             await app.press("enter")
             await app.on("HomeScreen")
             await app.checked()

@@ -121,10 +121,11 @@ class SyncBoard(Widget):
     def _end(self, event: events.RunFinished) -> None:
         self._took = event.seconds or time.monotonic() - self._began
         self._whole = event.outcome in ("ok", "partial")
+        proved = self.states["proof"] is not CheckState.WAITING
         for phase, state in self.states.items():
             if state is CheckState.RUNNING:
                 self.states[phase] = CheckState.SKIPPED if event.outcome == "cancelled" else CheckState.FAIL
-            elif state is CheckState.WAITING and self._whole:
+            elif state is CheckState.WAITING and self._whole and proved:
                 self.states[phase] = CheckState.SKIPPED
         if self._dbt_cloud is CheckState.RUNNING:
             self._dbt_cloud = CheckState.PASS if self._whole else CheckState.FAIL
