@@ -12,9 +12,14 @@ def table_page(base_url: str, fqn: str, tab: TableTab = "schema") -> str:
     return f"{base_url.rstrip('/')}/table/{path_segment(fqn)}/{tab}"
 
 
+def service_page(base_url: str, service_fqn: str) -> str:
+    """A database service's page, with its databases."""
+    return f"{base_url.rstrip('/')}/service/databaseServices/{path_segment(service_fqn)}"
+
+
 def service_ingestion_page(base_url: str, service_fqn: str) -> str:
     """The Ingestion (Agents) tab of a database service."""
-    return f"{base_url.rstrip('/')}/service/databaseServices/{path_segment(service_fqn)}/ingestions"
+    return f"{service_page(base_url, service_fqn)}/ingestions"
 
 
 def pipeline_log_page(base_url: str, pipeline_fqn: str) -> str:

@@ -480,13 +480,17 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedResult:
-    """A result that the server should hold; ``link`` and ``name`` are its case's, ``timestamp`` is ms."""
+    """A result that the server should hold; ``link`` and ``name`` are its case's, ``timestamp`` is ms.
+
+    ``of_freshness``: it comes from ``sources.json``, which Collate's own workers do not fetch.
+    """
 
     table: TableRef
     link: str
     name: str
     status: ResultStatus
     timestamp: int
+    of_freshness: bool = False
 
 
 @dataclass(frozen=True, slots=True)

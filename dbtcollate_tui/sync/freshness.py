@@ -1,7 +1,7 @@
 """Source freshness as tests of the source's table, named as the reference ingestion names them. No IO.
 
-The reference makes them out of ``sources.json`` too, but never fetches that file from dbt Cloud. So what a
-direct sync writes of it is not looked for in the proof: Collate's own workers do not bring it.
+The reference makes them out of ``sources.json`` too, but never fetches that file from dbt Cloud. So the proof
+of a direct sync looks for them, and that of a run inside Collate only for those that are there already.
 """
 
 from collections.abc import Iterator

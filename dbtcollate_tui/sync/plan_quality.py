@@ -133,10 +133,14 @@ def plan_tests(
         if result is None or result.status not in STATUSES:
             facts.not_run.append(item.test.name)
             continue
-        if freshness is None:
-            facts.results[fqn] = ExpectedResult(
-                item.table, item.link, item.test.name, STATUSES[result.status], result.completed_at_ms
-            )
+        facts.results[fqn] = ExpectedResult(
+            item.table,
+            item.link,
+            item.test.name,
+            STATUSES[result.status],
+            result.completed_at_ms,
+            of_freshness=freshness is not None,
+        )
         text = result_text(item.test, result) if freshness is None else freshness_text(freshness)
         _plan_result(item, case, fqn, result, text, tuple(requires), state, findings)
     findings.changes.extend(made.values())

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
+from dbtcollate_tui.collate.links import service_ingestion_page, service_page, table_page
 from dbtcollate_tui.collate.models import EntityReference, Table, TestCaseResult
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import (
@@ -187,19 +187,8 @@ def prove(
             _descriptions_row(expected, held, base_url),
             _tests_row(expected, held, base_url),
         ),
-        tables_url=service_url(base_url, service),
+        tables_url=service_page(base_url, service),
     )
-
-
-def table_url(base_url: str, fqn: str, tab: str = "") -> str:
-    """The table's page in Collate; ``tab`` is ``schema``, ``lineage`` or ``profiler``."""
-    page = f"{base_url}/table/{quote(fqn, safe='')}"
-    return f"{page}/{tab}" if tab else page
-
-
-def service_url(base_url: str, service: str) -> str:
-    """The database service's page in Collate."""
-    return f"{base_url}/service/databaseServices/{quote(service, safe='')}"
 
 
 def _run_row(plan: Plan) -> ProofRow:
@@ -214,7 +203,9 @@ def _run_row(plan: Plan) -> ProofRow:
 def _ingestion_row(written: int, failed: int, base_url: str, service: str) -> ProofRow:
     state: ProofState = "failed" if failed else "ok"
     summary = f"{written} written, {failed} failed"
-    return ProofRow("ingestion", "Ingestion completed", state, summary, url=service_url(base_url, service))
+    return ProofRow(
+        "ingestion", "Ingestion completed", state, summary, url=service_ingestion_page(base_url, service)
+    )
 
 
 def _state(expected: int, found: int, unreachable: int) -> ProofState:
@@ -228,7 +219,7 @@ def _state(expected: int, found: int, unreachable: int) -> ProofState:
 def _lineage_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
     lost = [
         ProofException(
-            f"{above.fqn} -> {below.fqn}", "an edge", "no edge", table_url(base_url, below.fqn, "lineage")
+            f"{above.fqn} -> {below.fqn}", "an edge", "no edge", table_page(base_url, below.fqn, "lineage")
         )
         for above, below in expected.edges
         if (above.id, below.id) not in held.edges
@@ -250,7 +241,7 @@ def _descriptions_row(expected: Expected, held: Held, base_url: str) -> ProofRow
         found = held.descriptions.get((fqn, column), "")
         if found.strip() != text.strip():
             target = f"{fqn}.{column}" if column else fqn
-            differing.append(ProofException(target, text, found, table_url(base_url, fqn)))
+            differing.append(ProofException(target, text, found, table_page(base_url, fqn)))
     total = len(expected.descriptions)
     equal = total - len(differing)
     summary = f"{equal} of {total} descriptions equal" if total else "no descriptions expected"
@@ -272,7 +263,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
         result = held.results.get(case_key(item.link, item.name))
         if result is None or result.timestamp < item.timestamp:
             found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
-            url = table_url(base_url, item.table.fqn, "profiler")
+            url = table_page(base_url, item.table.fqn, "profiler")
             lost.append(ProofException(fqn, _words(item), found, url))
         else:
             newest = max(newest or 0, result.timestamp)

@@ -32,7 +32,16 @@ async def test_after_a_sync_the_rows_are_read_back(version: str) -> None:
     assert rows["proof.lineage"].summary == "22 of 23 edges"
     assert rows["proof.lineage"].causes == ("1 node of dbt's has no table in Collate.",)
     assert any("payroll" in line for line in rows["proof.lineage"].exceptions)
-    assert rows["proof.tests"].summary.startswith("36 of 37 test results")
+    assert rows["proof.tests"].summary.startswith("39 of 40 test results")
+
+
+async def test_freshness_is_expected_only_of_a_direct_sync() -> None:
+    async with world() as here:
+        before = await here.check(["proof.tests"])
+        await _sync(here)
+        after = await here.check(["proof.tests"])
+    assert before["proof.tests"].summary.startswith("0 of 37 test results")
+    assert after["proof.tests"].summary.startswith("39 of 40 test results")
 
 
 async def test_what_was_changed_in_collate_since_is_a_failed_row_with_the_exception() -> None:
