@@ -355,7 +355,7 @@ class Transport:
             headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
-            http2=not local,
+            http2=self.base_url.scheme == "https",
             verify=_tls_context()
             if self.base_url.scheme == "https"
             else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
