@@ -4,47 +4,35 @@ import asyncio
 import contextlib
 import signal
 import traceback
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
 
-from pydantic import SecretStr
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkType
 
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
+from dbtcollate_tui.tui import cures
+from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.offer import DemoOffer
-from dbtcollate_tui.tui.screens.home import HomeScreen
-from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
+from dbtcollate_tui.tui.palette import commands_of
+from dbtcollate_tui.tui.places import Places
+from dbtcollate_tui.tui.running import Running
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.dbt_cloud.regions import Region
-    from dbtcollate_tui.settings.model import Profile
-    from dbtcollate_tui.setup.guided import GuidedSetup
-    from dbtcollate_tui.sync.changes import Plan
-    from dbtcollate_tui.sync.events import SyncEvent
-    from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
     from dbtcollate_tui.tui.bridge import SyncRun
-    from dbtcollate_tui.tui.screens.pipeline import Answer
     from dbtcollate_tui.tui.session import ProfileSession
 
-BASE = 1
-"""Textual's own blank screen below all others."""
 APP_STATE, THEME_KEY = "app", "theme"
-LAST_WRITES_SECONDS = 12.0
-"""How long leaving waits for a cancelled sync's writes that are under way."""
+NEED_A_PROFILE = frozenset({"sync", "verify", "edit_setup", "pipeline"})
 
 
 class DbtCollateApp(App[ExitCode]):
@@ -82,7 +70,8 @@ class DbtCollateApp(App[ExitCode]):
         self.services = services
         self.offer = offer
         self.session: ProfileSession | None = None
-        self.sync_run: SyncRun | None = None
+        self.running = Running(self)
+        self.places = Places(self)
         self.crash = ""
         self._wanted = profile
         if not animation:
@@ -92,22 +81,13 @@ class DbtCollateApp(App[ExitCode]):
         """Register the themes; leave in order when a signal says so."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.push_screen(self._first_screen())
+        self.push_screen(self.places.first(self._wanted))
         held = self.services.state.load(APP_STATE, THEME_KEY)
         self.theme = held if isinstance(held, str) and held in self.available_themes else DARK.name
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._leave_cancelling)
-
-    def _first_screen(self) -> Screen[None]:
-        try:
-            name = self._wanted or self.services.profiles.default_name()
-        except ActionableError as error:
-            return WelcomeScreen(self.services, self.offer, error=error)
-        if name is not None:
-            return HomeScreen(name)
-        return WelcomeScreen(self.services, self.offer)
 
     def _keep_theme(self, name: str) -> None:
         self.run_worker(
@@ -120,26 +100,13 @@ class DbtCollateApp(App[ExitCode]):
         """Open a profile in place of the open one; asks no server. Raises `UsageError`."""
         from dbtcollate_tui.tui.session import ProfileSession
 
-        opened = await asyncio.to_thread(ProfileSession.open, self.services, name, self._ask)
+        opened = await asyncio.to_thread(ProfileSession.open, self.services, name, self.places.ask_token)
         former, self.session = self.session, opened
         self.workers.cancel_group(self, "checks")
         if former is not None:
             await former.aclose()
         self.refresh_bindings()
         return opened
-
-    async def _ask(self, side: Side) -> SecretStr | None:
-        """Ask for a token that is kept nowhere; it is used for as long as the profile is open."""
-        from dbtcollate_tui.tui.screens.ask_token import AskToken
-
-        name = self.session.profile.name if self.session is not None else ""
-        screen = AskToken(side, name)
-        try:
-            return await self.push_screen_wait(screen)
-        except asyncio.CancelledError:
-            if self.screen is screen:
-                self.pop_screen()
-            raise
 
     async def profile_deleted(self, name: str) -> bool:
         """Close the profile where it is the open one, and go home with another; false for any other."""
@@ -149,17 +116,8 @@ class DbtCollateApp(App[ExitCode]):
         self.workers.cancel_group(self, "checks")
         self.session = self._wanted = None
         await session.aclose()
-        self._stand_on(self._first_screen())
+        self.places.stand_on(self.places.first(None))
         return True
-
-    def go_home(self, name: str | None = None) -> None:
-        """Show the home screen of the profile, or the welcome, in place of all others."""
-        self._stand_on(WelcomeScreen(self.services, self.offer) if name is None else HomeScreen(name))
-
-    def _stand_on(self, screen: Screen[None]) -> None:
-        while len(self.screen_stack) > BASE + 1:
-            self.pop_screen()
-        self.switch_screen(screen)
 
     def start_checks(self, ids: Collection[str] | None = None) -> None:
         """Look anew at these checks of the open profile, or at all, in a worker of the app's own."""
@@ -183,90 +141,29 @@ class DbtCollateApp(App[ExitCode]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
-        if action in ("sync", "verify", "edit_setup", "pipeline"):
+        if action in NEED_A_PROFILE:
             return self.session is not None
         return True
 
     def action_sync(self) -> None:
         """Show the running sync, or plan a new one."""
-        from dbtcollate_tui.tui.screens.plan import PlanScreen
-        from dbtcollate_tui.tui.screens.sync import SyncScreen
-
-        session = self.session
-        if self.is_syncing and self.sync_run is not None:
-            self.push_screen(SyncScreen(self.sync_run))
-        elif session is not None:
-            plan = PlanScreen(session.profile.name, session.prepare, session.choose_run)
-
-            def answered(keys: frozenset[str] | None) -> None:
-                if keys is not None and plan.plan is not None:
-                    self._write(plan.plan, keys)
-
-            self.push_screen(plan, answered)
-
-    def _write(self, plan: "Plan", keys: frozenset[str]) -> None:
-        from dbtcollate_tui.tui.screens.sync import SyncScreen
-
-        session = self.session
-        if session is None:
-            return
-        run = self.start_sync(session.profile.name, lambda cancel: session.write(plan, keys, cancel), plan)
-        self.push_screen(SyncScreen(run))
+        self.places.sync()
 
     def action_pipeline(self) -> None:
         """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
-        from dbtcollate_tui.tui.screens.pipeline import PipelineScreen
-
-        session = self.session
-        if session is None:
-            return
-        if self.is_syncing:
-            self.action_sync()
-            return
-        screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
-
-        def answered(answer: "Answer | None") -> None:
-            if answer is not None and screen.plan is not None:
-                self._run_pipeline(session, screen.plan, trigger=answer == "run")
-
-        self.push_screen(screen, answered)
-
-    def _run_pipeline(self, session: "ProfileSession", plan: "PipelinePlan", *, trigger: bool) -> None:
-        from dbtcollate_tui.tui.bridge import SyncRun
-        from dbtcollate_tui.tui.screens.sync import SyncScreen
-
-        run = SyncRun(
-            session.profile.name,
-            lambda cancel: session.run_pipeline(
-                plan, cancel, trigger=trigger, kill_on_cancel=lambda: run.stop_in_collate
-            ),
-            self._deliver,
-            in_collate=True,
-        )
-        self._own(run)
-        self.push_screen(SyncScreen(run))
+        self.places.pipeline()
 
     def action_verify(self) -> None:
         """Show the checklist, looking anew."""
-        self.show_checklist(look=True)
+        self.places.checklist(look=True)
 
     def show_checklist(self, at: str | None = None, *, look: bool = False) -> None:
         """Show the checklist, at a row."""
-        from dbtcollate_tui.tui.screens.checklist import ChecklistScreen
-
-        if self.session is None:
-            return
-        if look:
-            self.start_checks()
-        if isinstance(self.screen, ChecklistScreen):
-            return
-        self.push_screen(ChecklistScreen(self.session, at))
+        self.places.checklist(at, look=look)
 
     def action_new_setup(self) -> None:
         """Set up a new profile."""
-        from dbtcollate_tui.setup.guided import GuidedSetup
-
-        self._show_setup(GuidedSetup(self.services, regions=self._regions()))
+        self.places.new_setup()
 
     def action_edit_setup(self) -> None:
         """Change the open profile's answers."""
@@ -275,32 +172,27 @@ class DbtCollateApp(App[ExitCode]):
 
     def edit_profile(self, name: str, step: str | None = None) -> None:
         """Change a profile's answers, at a step."""
-        from dbtcollate_tui.setup.guided import GuidedSetup
+        self.places.edit_setup(name, step)
 
-        try:
-            setup = GuidedSetup.edit(self.services, name, regions=self._regions())
-        except ActionableError as error:
-            self.notify(error.title, severity="error")
-            return
-        self._show_setup(setup, step)
+    def action_profiles(self) -> None:
+        """Show the profiles."""
+        self.places.profiles()
 
-    def _regions(self) -> "Sequence[Region]":
-        """The hosts that a token may be tried on without an address: in the demo the sandbox alone."""
-        from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+    def action_requests(self) -> None:
+        """Show the requests of the last minutes."""
+        self.places.requests()
 
-        if self.offer is None:
-            return SHARED_REGIONS
-        address = urlsplit(self.offer.answers.dbt_cloud_address)
-        return (Region("Sandbox", f"{address.scheme}://{address.netloc}"),)
+    def action_help(self) -> None:
+        """Show what the screen does and its keys."""
+        self.places.help()
 
-    def _show_setup(self, setup: "GuidedSetup", step: str | None = None) -> None:
-        from dbtcollate_tui.tui.screens.setup import SetupScreen
+    def action_home(self) -> None:
+        """Go home."""
+        self.go_home(self.session.profile.name if self.session is not None else None)
 
-        self.push_screen(SetupScreen(setup, offer=self.offer, at=step), self._setup_ended)
-
-    def _setup_ended(self, profile: "Profile | None") -> None:
-        if profile is not None:
-            self.run_worker(self.open_and_verify(profile.name), group="open", exclusive=True)
+    def go_home(self, name: str | None = None) -> None:
+        """Show the home screen of the profile, or the welcome, in place of all others."""
+        self.places.home(name)
 
     async def open_and_verify(self, name: str) -> None:
         """Go home with a new or changed profile, and show its checklist."""
@@ -308,48 +200,9 @@ class DbtCollateApp(App[ExitCode]):
         self.go_home(name)
         self.show_checklist(look=True)
 
-    def action_profiles(self) -> None:
-        """Show the profiles."""
-        from dbtcollate_tui.tui.screens.profiles import ProfilesScreen
-
-        self.push_screen(ProfilesScreen(self.services))
-
-    def action_requests(self) -> None:
-        """Show the requests of the last minutes."""
-        from dbtcollate_tui.tui.screens.requests import RequestsScreen
-
-        self.push_screen(RequestsScreen(self.services.request_log))
-
-    def action_help(self) -> None:
-        """Show what the screen does and its keys."""
-        from dbtcollate_tui.tui.screens.help import HelpScreen
-
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
-
-    def action_home(self) -> None:
-        """Go home."""
-        self.go_home(self.session.profile.name if self.session is not None else None)
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The places to go to, then Textual's commands; quitting asks where a sync is running."""
-        yield SystemCommand("Home", "The chain at rest", self.action_home)
-        if self.session is not None:
-            yield SystemCommand("Sync", "Plan a sync, or show the running one", self.action_sync)
-            yield SystemCommand("Pipeline in Collate", "Compare, deploy, run it there", self.action_pipeline)
-            yield SystemCommand("Verify", "Run the checklist", self.action_verify)
-            yield SystemCommand("Edit setup", "Change this profile's answers", self.action_edit_setup)
-        yield SystemCommand("New setup", "Set up another profile", self.action_new_setup)
-        yield SystemCommand("Profiles", "Open or delete a profile", self.action_profiles)
-        yield SystemCommand("Requests", "What was asked of the servers; copy as curl", self.action_requests)
-        yield SystemCommand("Help", "This screen, its keys, the signs", self.action_help)
-        for command in super().get_system_commands(screen):
-            if command.title == "Quit":
-                yield SystemCommand("Quit", "Leave the program", self.action_quit_asking)
-            else:
-                yield command
-
-    # ------------------------------------------------------------------ cures
+        """The screen's actions, the places to go to, then Textual's commands."""
+        return commands_of(self, screen, super().get_system_commands(screen))
 
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
         """Carry out a cure that no screen took."""
@@ -357,76 +210,23 @@ class DbtCollateApp(App[ExitCode]):
 
     def carry_out(self, cure: Cure) -> None:
         """Carry out a cure of the open profile."""
-        match cure.kind:
-            case "open_url":
-                self.open_url(cure.value)
-            case "copy":
-                copy_text(self.screen, cure.value, cure.label)
-            case "retry" | "rerun_check":
-                self.rerun(cure.value)
-            case "go_to_step" if cure.value == "sync":
-                self.action_sync()
-            case "go_to_step" if cure.value == "pipeline":
-                self.action_pipeline()
-            case "go_to_step" if self.session is not None:
-                self.edit_profile(self.session.profile.name, cure.value)
-            case "set_field" if self.session is not None:
-                self.run_worker(self._set_field(self.session, cure), group="open", exclusive=True)
-            case _:
-                pass
+        cures.carry_out(self, cure)
 
     def rerun(self, check_id: str) -> None:
         """Look anew at a check and at all that hang on it; at everything for an empty id."""
-        from dbtcollate_tui.checks.registry import dependents_of
-
-        self.start_checks(dependents_of(check_id) if check_id else None)
-
-    async def _set_field(self, session: "ProfileSession", cure: Cure) -> None:
-        from dbtcollate_tui.setup.cures import changed_profile
-
-        try:
-            profile = changed_profile(session.profile, cure)
-            await asyncio.to_thread(self.services.profiles.save, profile)
-        except ActionableError as error:
-            self.notify(error.title, severity="error")
-            return
-        await self.open_and_verify(profile.name)
-        self.notify(f"{cure.label}: saved in the profile {profile.name}.", timeout=4)
+        cures.rerun(self, check_id)
 
     # ------------------------------------------------------------------ the running sync
 
     @property
+    def sync_run(self) -> "SyncRun | None":
+        """The running sync, or the last one."""
+        return self.running.run
+
+    @property
     def is_syncing(self) -> bool:
         """Whether a sync is running."""
-        return self.sync_run is not None and self.sync_run.finished is None
-
-    def start_sync(
-        self,
-        title: str,
-        start: "Callable[[asyncio.Event], AsyncIterator[SyncEvent]]",
-        plan: "Plan | None" = None,
-    ) -> "SyncRun":
-        """Run an engine in a worker of the app's own, so that it outlives the screen that began it."""
-        from dbtcollate_tui.tui.bridge import SyncRun
-
-        run = SyncRun(title, start, self._deliver, plan)
-        self._own(run)
-        return run
-
-    def _own(self, run: "SyncRun") -> None:
-        self.sync_run = run
-        self.run_worker(run.drain(), group="sync", exclusive=True, exit_on_error=False)
-
-    def _deliver(self, run: "SyncRun", events: "list[SyncEvent]") -> None:
-        for screen in self.screen_stack:
-            screen.post_message(EventsArrived(run, events))
-        if run.finished is not None:
-            self.call_later(self._after_sync)
-
-    async def _after_sync(self) -> None:
-        if self.session is not None:
-            await self.session.recall_syncs()
-            self.start_checks()
+        return self.running.is_running
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An engine that dies is a defect: end like any unexpected error."""
@@ -463,13 +263,7 @@ class DbtCollateApp(App[ExitCode]):
         self.run_worker(self._leave(), group="leave", exclusive=True)
 
     async def _leave(self) -> None:
-        run = self.sync_run
-        if run is not None and self.is_syncing:
-            run.cancel()
-            self.notify("Cancelling the sync; the writes under way end first.", timeout=LAST_WRITES_SECONDS)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WRITES_SECONDS):
-                    await run.ended.wait()
+        await self.running.end()
         self.exit(ExitCode.INTERRUPTED, return_code=int(ExitCode.INTERRUPTED))
 
     async def on_unmount(self) -> None:

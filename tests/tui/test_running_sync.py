@@ -82,7 +82,7 @@ class Held:
 
 
 async def begin(app: Whole, held: Held) -> SyncRun:
-    run = app.app.start_sync("shop", held.run)
+    run = app.app.running.start("shop", held.run)
     app.app.push_screen(SyncScreen(run))
     await app.on("SyncScreen")
     await app.until(lambda: "writing 2 changes" in app.drawn(), "the phase")

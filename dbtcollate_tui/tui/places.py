@@ -1,0 +1,175 @@
+"""Going about: which screen each place is, and what its answer leads to."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from textual.screen import Screen
+
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.settings.secrets import Side
+from dbtcollate_tui.tui.screens.home import HomeScreen
+from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from dbtcollate_tui.dbt_cloud.regions import Region
+    from dbtcollate_tui.settings.model import Profile
+    from dbtcollate_tui.setup.guided import GuidedSetup
+    from dbtcollate_tui.tui.app import DbtCollateApp
+    from dbtcollate_tui.tui.screens.pipeline import Answer
+
+BASE = 1
+"""Textual's own blank screen below all others."""
+
+
+class Places:
+    """Pushes the app's screens. Those that need a profile do nothing without one."""
+
+    def __init__(self, app: "DbtCollateApp") -> None:
+        self._app = app
+
+    def first(self, wanted: str | None) -> Screen[None]:
+        """Home of the wanted profile, or of the one last used; the welcome where there is none."""
+        app = self._app
+        try:
+            name = wanted or app.services.profiles.default_name()
+        except ActionableError as error:
+            return WelcomeScreen(app.services, app.offer, error=error)
+        return HomeScreen(name) if name is not None else WelcomeScreen(app.services, app.offer)
+
+    def home(self, name: str | None) -> None:
+        """Home of the profile, or the welcome, in place of all others."""
+        self.stand_on(
+            WelcomeScreen(self._app.services, self._app.offer) if name is None else HomeScreen(name)
+        )
+
+    def stand_on(self, screen: Screen[None]) -> None:
+        """Show the screen in place of all others."""
+        while len(self._app.screen_stack) > BASE + 1:
+            self._app.pop_screen()
+        self._app.switch_screen(screen)
+
+    def sync(self) -> None:
+        """The running sync, or the plan of a new one."""
+        from dbtcollate_tui.tui.screens.plan import PlanScreen
+        from dbtcollate_tui.tui.screens.sync import SyncScreen
+
+        app, session, running = self._app, self._app.session, self._app.running
+        if running.is_running and running.run is not None:
+            app.push_screen(SyncScreen(running.run))
+        elif session is not None:
+            screen = PlanScreen(session.profile.name, session.prepare, session.choose_run)
+
+            def answered(keys: frozenset[str] | None) -> None:
+                plan = screen.plan
+                if keys is not None and plan is not None:
+                    run = running.start(
+                        session.profile.name, lambda cancel: session.write(plan, keys, cancel), plan
+                    )
+                    app.push_screen(SyncScreen(run))
+
+            app.push_screen(screen, answered)
+
+    def pipeline(self) -> None:
+        """The pipeline inside Collate, compared; then the run that deploys it, or the one running now."""
+        from dbtcollate_tui.tui.screens.pipeline import PipelineScreen
+        from dbtcollate_tui.tui.screens.sync import SyncScreen
+
+        app, session = self._app, self._app.session
+        if session is None:
+            return
+        if app.running.is_running:
+            self.sync()
+            return
+        screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
+
+        def answered(answer: "Answer | None") -> None:
+            if answer is not None and screen.plan is not None:
+                run = app.running.start_pipeline(session, screen.plan, trigger=answer == "run")
+                app.push_screen(SyncScreen(run))
+
+        app.push_screen(screen, answered)
+
+    def checklist(self, at: str | None = None, *, look: bool = False) -> None:
+        """The checklist, at a row; with ``look`` every check is looked at anew."""
+        from dbtcollate_tui.tui.screens.checklist import ChecklistScreen
+
+        app = self._app
+        if app.session is None:
+            return
+        if look:
+            app.start_checks()
+        if not isinstance(app.screen, ChecklistScreen):
+            app.push_screen(ChecklistScreen(app.session, at))
+
+    def new_setup(self) -> None:
+        """The guided setup of a new profile."""
+        from dbtcollate_tui.setup.guided import GuidedSetup
+
+        self._setup(GuidedSetup(self._app.services, regions=self._regions()))
+
+    def edit_setup(self, name: str, step: str | None = None) -> None:
+        """The guided setup filled in with a profile's answers, at a step."""
+        from dbtcollate_tui.setup.guided import GuidedSetup
+
+        try:
+            setup = GuidedSetup.edit(self._app.services, name, regions=self._regions())
+        except ActionableError as error:
+            self._app.notify(error.title, severity="error")
+            return
+        self._setup(setup, step)
+
+    def _setup(self, setup: "GuidedSetup", step: str | None = None) -> None:
+        from dbtcollate_tui.tui.screens.setup import SetupScreen
+
+        app = self._app
+
+        def ended(profile: "Profile | None") -> None:
+            if profile is not None:
+                app.run_worker(app.open_and_verify(profile.name), group="open", exclusive=True)
+
+        app.push_screen(SetupScreen(setup, offer=app.offer, at=step), ended)
+
+    def _regions(self) -> "Sequence[Region]":
+        """The hosts that a token may be tried on without an address: in the demo the sandbox alone."""
+        from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+
+        if self._app.offer is None:
+            return SHARED_REGIONS
+        address = urlsplit(self._app.offer.answers.dbt_cloud_address)
+        return (Region("Sandbox", f"{address.scheme}://{address.netloc}"),)
+
+    def profiles(self) -> None:
+        """The profiles."""
+        from dbtcollate_tui.tui.screens.profiles import ProfilesScreen
+
+        self._app.push_screen(ProfilesScreen(self._app.services))
+
+    def requests(self) -> None:
+        """The requests of the last minutes."""
+        from dbtcollate_tui.tui.screens.requests import RequestsScreen
+
+        self._app.push_screen(RequestsScreen(self._app.services.request_log))
+
+    def help(self) -> None:
+        """What the screen does and its keys."""
+        from dbtcollate_tui.tui.screens.help import HelpScreen
+
+        if not isinstance(self._app.screen, HelpScreen):
+            self._app.push_screen(HelpScreen(self._app.screen))
+
+    async def ask_token(self, side: Side) -> "SecretStr | None":
+        """Ask for a token that is kept nowhere; it is used for as long as the profile is open."""
+        from dbtcollate_tui.tui.screens.ask_token import AskToken
+
+        app = self._app
+        screen = AskToken(side, app.session.profile.name if app.session is not None else "")
+        try:
+            return await app.push_screen_wait(screen)
+        except asyncio.CancelledError:
+            if app.screen is screen:
+                app.pop_screen()
+            raise
