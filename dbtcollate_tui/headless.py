@@ -24,7 +24,7 @@ from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
-from dbtcollate_tui.sync.journal import last_summary
+from dbtcollate_tui.sync.history import latest
 from dbtcollate_tui.transport import RequestLog
 
 REQUESTS_AT_MOST = 500
@@ -210,7 +210,7 @@ async def status(common: Common) -> ExitCode:
     services = Services()
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)
-    last = await asyncio.to_thread(last_summary, services.state, profile.name)
+    last = await asyncio.to_thread(latest, services.state, profile.name)
     out.facts(
         "status",
         {

@@ -22,7 +22,7 @@ from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.journal import SyncSummary, last_summary
+from dbtcollate_tui.sync.history import HistoryRecord, latest
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.outcome import Proof
@@ -271,9 +271,9 @@ class CheckContext:
 
         return await self._once("pipeline", read)
 
-    def last_sync(self) -> SyncSummary | None:
+    def last_sync(self) -> HistoryRecord | None:
         """The last sync from here, where one is remembered."""
-        return last_summary(self._state, self.profile.name)
+        return latest(self._state, self.profile.name)
 
 
 async def answers_at_all(read: Callable[[], Awaitable[object]]) -> ActionableError | None:

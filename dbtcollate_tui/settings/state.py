@@ -40,6 +40,14 @@ class StateStore:
         """What was ignored or not written and why, one sentence each."""
         return tuple(self._notes)
 
+    def folder_of(self, name: str) -> Path:
+        """The folder of everything that is kept under a name, whether or not it exists."""
+        return self.folder / check_name(name)
+
+    def history_folder(self, name: str) -> Path:
+        """The folder of a profile's records of syncs, whether or not it exists."""
+        return self.folder_of(name) / "history"
+
     def load(self, name: str, key: str) -> JsonValue:
         """The value last saved, ``None`` where there is none that this version can read."""
         path = self._path(name, key)
@@ -72,18 +80,21 @@ class StateStore:
 
     def delete(self, name: str, key: str | None = None) -> None:
         """Forget one value, or with no key everything under the name."""
-        folder = self.folder / check_name(name)
-        paths = [self._path(name, key)] if key is not None else sorted(folder.glob("*.json"))
+        folder = self.folder_of(name)
         try:
-            for path in paths:
-                path.unlink(missing_ok=True)
-            if key is None and folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+            if key is not None:
+                self._path(name, key).unlink(missing_ok=True)
+                return
+            for place in (self.history_folder(name), folder):
+                for path in sorted((*place.glob("*.json"), *place.glob("*.ndjson"))):
+                    path.unlink(missing_ok=True)
+                if place.is_dir() and not any(place.iterdir()):
+                    place.rmdir()
         except OSError as error:
             self._say(f"{folder} could not be cleared ({error.strerror or type(error).__name__}).")
 
     def _path(self, name: str, key: str) -> Path:
-        return self.folder / check_name(name) / f"{check_name(key)}.json"
+        return self.folder_of(name) / f"{check_name(key)}.json"
 
     def _say(self, sentence: str) -> None:
         if sentence not in self._notes:

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import SecretStr
@@ -44,11 +42,11 @@ from dbtcollate_tui.sync.events import (
     RunStarted,
     SyncEvent,
 )
-from dbtcollate_tui.sync.journal import keep_summary
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof, ProofRow, ProofState
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, pipeline_notes, pipeline_spec
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts, run_facts
 from dbtcollate_tui.sync.proof_now import prove_now
+from dbtcollate_tui.sync.recording import Recorder, recorded
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 from dbtcollate_tui.sync.worker_lines import RunMemory
 
@@ -116,7 +114,7 @@ def run_collate(
     ``deploy`` "needed" leaves a pipeline alone that is as it should be (`PipelinePlan.action`), "always"
     writes the token anew, "never" takes the pipeline as it is. Without ``trigger`` it ends after the deploy.
     Setting ``cancel`` stops the following; ``kill_on_cancel``, asked at that moment, stops the run on the
-    server too. ``state`` keeps the summary for the home screen. Ends with `RunFinished`, as the direct sync.
+    server too. ``state`` keeps the record for the history. Ends with `RunFinished`, as the direct sync.
     """
     stop = cancel if cancel is not None else asyncio.Event()
     engine = _Run(
@@ -131,20 +129,15 @@ def run_collate(
             return await engine.work(teller, trigger=trigger)
 
     events = stream(work, stop, "The sync")
-    return _remembered(events, profile, engine, state if trigger else None)
+    if state is None:
+        return events
 
+    def facts(recorder: Recorder) -> None:
+        recorder.compared = engine.compared
+        recorder.run = engine.plan.run if engine.plan is not None else None
 
-async def _remembered(
-    events: AsyncGenerator[SyncEvent, None], profile: Profile, engine: "_Run", state: StateStore | None
-) -> AsyncGenerator[SyncEvent, None]:
-    started = datetime.now(UTC)
-    async with contextlib.aclosing(events):
-        async for event in events:
-            if isinstance(event, RunFinished) and state is not None:
-                facts = engine.plan.run if engine.plan is not None else None
-                keep = functools.partial(keep_summary, engine="collate", run=facts)
-                await asyncio.to_thread(keep, state, profile, engine.compared, event, started)
-            yield event
+    recorder = Recorder(state, profile, "collate", "sync" if trigger else "deploy")
+    return recorded(events, recorder, plan, before_the_end=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +219,7 @@ class _CancelledByPerson(Exception):
 
 @dataclass(slots=True)
 class _Run:
-    """One run of this engine, and what its journal needs."""
+    """One run of this engine, and what its record needs."""
 
     profile: Profile
     dbt_cloud: DbtCloudClient

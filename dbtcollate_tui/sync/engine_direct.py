@@ -1,9 +1,7 @@
 """The direct sync: a run's artifacts, a plan against what Collate holds, only the differences written."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Collection, Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
 from dbtcollate_tui.collate.client import CollateClient
@@ -27,10 +25,10 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
     counts_by_group,
 )
-from dbtcollate_tui.sync.journal import keep_summary
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof import prove, read_back, without
+from dbtcollate_tui.sync.recording import Recorder, recorded
 from dbtcollate_tui.sync.self_report import self_reported
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 
@@ -86,8 +84,8 @@ def run_direct(
 ) -> AsyncGenerator[SyncEvent, None]:
     """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
 
-    ``selection`` are the keys of the changes to write (``None``: all). ``state`` keeps the summary of the run
-    for the home screen. Setting ``cancel`` stops between two writes; what was written stays. With
+    ``selection`` are the keys of the changes to write (``None``: all). ``state`` keeps the record for the
+    history. Setting ``cancel`` stops between two writes; what was written stays. With
     ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
     pipeline, where there is one; a sync that has nothing to write sends nothing at all.
     """
@@ -107,20 +105,8 @@ def run_direct(
                 report.ended(finished)
                 return finished
 
-    return _remembered(stream(work, stop, "The sync"), profile, plan, state)
-
-
-async def _remembered(
-    events: AsyncGenerator[SyncEvent, None], profile: Profile, plan: Plan | None, state: StateStore | None
-) -> AsyncGenerator[SyncEvent, None]:
-    started = datetime.now(UTC)
-    async with contextlib.aclosing(events):
-        async for event in events:
-            if isinstance(event, PlanReady):
-                plan = event.plan
-            elif isinstance(event, RunFinished) and state is not None:
-                await asyncio.to_thread(keep_summary, state, profile, plan, event, started)
-            yield event
+    events = stream(work, stop, "The sync")
+    return recorded(events, Recorder(state, profile, "direct"), plan) if state is not None else events
 
 
 async def _prepare(

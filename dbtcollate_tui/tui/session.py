@@ -24,12 +24,13 @@ from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
-from dbtcollate_tui.sync.journal import SyncSummary, summaries
+from dbtcollate_tui.sync.history import HistoryRecord, list_records
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 SEEN = "last_seen"
+SYNCS_KNOWN = 20
 UNDER_WAY = frozenset({CheckState.WAITING, CheckState.RUNNING})
 Start = Callable[[DbtCloudClient, CollateClient], AsyncGenerator[SyncEvent, None]]
 
@@ -56,7 +57,7 @@ class ProfileSession:
         self.checking_since: float | None = None
         self._looking = asyncio.Lock()
         self.checking_took = 0.0
-        self.syncs: tuple[SyncSummary, ...] = ()
+        self.syncs: tuple[HistoryRecord, ...] = ()
 
     @classmethod
     def open(cls, services: Services, name: str, ask: Ask | None = None) -> "ProfileSession":
@@ -64,7 +65,7 @@ class ProfileSession:
         session = cls(services, services.profiles.load(name), ask)
         services.profiles.mark_used(name)
         session._recall(services.state.load(name, SEEN))
-        session.syncs = summaries(services.state, name)
+        session.syncs = session._read_syncs()
         return session
 
     async def aclose(self) -> None:
@@ -201,8 +202,13 @@ class ProfileSession:
         return self._engine(begin)
 
     async def recall_syncs(self) -> None:
-        """Read the journal of syncs anew."""
-        self.syncs = await asyncio.to_thread(summaries, self.services.state, self.profile.name)
+        """Read the last syncs anew."""
+        self.syncs = await asyncio.to_thread(self._read_syncs)
+
+    def _read_syncs(self) -> tuple[HistoryRecord, ...]:
+        """The last syncs, oldest first."""
+        found = list_records(self.services.state, self.profile.name, action="sync", limit=SYNCS_KNOWN)
+        return tuple(record for record in reversed(found) if record.outcome != "running")
 
     async def _engine(self, start: Start) -> AsyncGenerator[SyncEvent, None]:
         try:

@@ -33,7 +33,7 @@ from dbtcollate_tui.sync.events import (
     RunFinished,
     SyncEvent,
 )
-from dbtcollate_tui.sync.journal import last_summary
+from dbtcollate_tui.sync.history import latest
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 from tests.support.world import SERVICE, profile_for
 
@@ -159,7 +159,7 @@ async def test_the_first_run_makes_deploys_triggers_and_follows_and_the_second_d
         assert ingestion is not None
         assert "success" in ingestion.summary
         assert "OpenMetadata" in ingestion.summary
-        kept = last_summary(state, both.profile.name)
+        kept = latest(state, both.profile.name)
         assert kept is not None
         assert (kept.engine, kept.outcome) == ("collate", "ok")
         assert kept.run_id is not None

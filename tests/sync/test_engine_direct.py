@@ -33,7 +33,7 @@ from dbtcollate_tui.sync.events import (
     Skipped,
     SyncEvent,
 )
-from dbtcollate_tui.sync.journal import last_summary, summaries
+from dbtcollate_tui.sync.history import latest, list_records, load_log, load_plan
 from dbtcollate_tui.transport import RetryPolicy, Transport
 
 SERVICE = "shop_warehouse"
@@ -450,16 +450,49 @@ async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) 
         assert held.sqlQuery
 
 
-async def test_the_sync_is_remembered_with_its_proof_and_so_is_a_failed_one(tmp_path: Path) -> None:
+async def test_the_sync_leaves_its_record_and_so_does_a_failed_one(tmp_path: Path) -> None:
     state = StateStore(tmp_path / "state")
     async with ends(tmp_path) as both:
-        end = finished(await both.sync(only=["fct_orders"], state=state))
-        kept = last_summary(state, "shop")
+        events = await both.sync(only=["fct_orders"], state=state)
+        end = finished(events)
+        kept = latest(state, "shop")
         assert kept is not None
         assert (kept.outcome, kept.written, kept.text) == ("ok", end.counts.written, end.text)
         assert kept.run_id
+        assert sum(kept.written_by_kind.values()) == sum(kept.planned_by_kind.values()) == kept.planned
+        assert kept.server == both.collate.base_url
+        assert end.proof is not None
+        assert [row.id for row in kept.proof] == [row.id for row in end.proof.rows]
+        plan = load_plan(state, kept)
+        made = next(event.plan for event in events if isinstance(event, PlanReady))
+        assert plan is not None
+        assert [c.key for c in plan.changes] == [c.key for c in made.changes]
+        log = load_log(state, kept)
+        assert sum(entry.event == "applied" for entry in log) == kept.written
+        assert log[-1].text == end.text
         finished(await both.sync(only=["nope"], state=state))
-    assert [item.outcome for item in summaries(state, "shop")] == ["ok", "failed"]
+    found = list_records(state, "shop")
+    assert [record.outcome for record in found] == ["failed", "ok"]
+    assert "nope" in found[0].failures[0].title
+    assert load_plan(state, found[0]) is None
+
+
+async def test_a_sync_that_is_closed_half_way_leaves_what_it_wrote(tmp_path: Path) -> None:
+    state = StateStore(tmp_path / "state")
+    async with ends(tmp_path) as both:
+        events = run_direct(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, state=state)
+        written = 0
+        async for event in events:
+            if isinstance(event, Applied):
+                written += 1
+                if written == 3:
+                    assert [record.outcome for record in list_records(state, "shop")] == ["running"]
+                    break
+        await events.aclose()
+    (record,) = list_records(state, "shop")
+    assert (record.outcome, record.written) == ("cancelled", 3)
+    assert record.planned > 3
+    assert sum(entry.event == "applied" for entry in load_log(state, record)) == 3
 
 
 async def test_progress_never_runs_over_its_whole(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.sync.journal import SyncSummary
+    from dbtcollate_tui.sync.history import HistoryRecord
     from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.session import ProfileSession
 
@@ -141,7 +141,7 @@ class HomeScreen(CardKeys, Screen[None]):
             table.add_row("Known", Text(f"{ago(session.seen_at, now)}; looking anew", "dim"))
         return table
 
-    def _syncs(self, syncs: "tuple[SyncSummary, ...]") -> Text:
+    def _syncs(self, syncs: "tuple[HistoryRecord, ...]") -> Text:
         shown = syncs[-SYNCS_SHOWN:]
         longest = max((sync.seconds for sync in shown), default=0.0) or 1.0
         text = Text()
