@@ -69,7 +69,8 @@ class HistoryRecord:
 
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
     for a verification, ``server`` is Collate's address, ``service`` the database service.
-    ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's rows by state.
+    ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's
+    rows by state.
     ``failures`` are at most a hundred of ``failed``. ``outcome`` is ``running`` while it runs and
     ``interrupted`` where the process ended before it did.
     """
