@@ -167,10 +167,15 @@ async def commands(context: CheckContext) -> Finding:
     )
 
 
+def job_page(base_url: str, found: Job, context: CheckContext) -> str:
+    """The address of the page on which a job is run by hand."""
+    account_id = context.profile.dbt_cloud.account_id
+    return f"{base_url}/deploy/{account_id}/projects/{found.project_id}/jobs/{found.id}"
+
+
 def job_settings(base_url: str, found: Job, context: CheckContext) -> str:
     """The address of the page on which a job's commands are changed."""
-    account_id = context.profile.dbt_cloud.account_id
-    return f"{base_url}/deploy/{account_id}/projects/{found.project_id}/jobs/{found.id}/settings"
+    return f"{job_page(base_url, found, context)}/settings"
 
 
 CHECKS = (

@@ -35,7 +35,10 @@ async def service(context: CheckContext) -> Finding:
         f"No pipeline service ({status.reason or 'it does not answer'}): syncs run from here",
         caption="from here",
         evidence=evidence,
-        cures=(Cure("advice", "The direct sync needs none: dbtcollate sync --engine direct"),),
+        cures=(
+            Cure("advice", "The direct sync needs none: dbtcollate sync --engine direct"),
+            Cure("go_to_step", "Sync from here now", "sync"),
+        ),
     )
 
 

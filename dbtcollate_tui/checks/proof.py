@@ -8,6 +8,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.pipeline import ended
 from dbtcollate_tui.checks.words import ago, count
+from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.sync.outcome import ProofException, ProofId, ProofRow
 
@@ -47,6 +48,15 @@ async def _last_arrival(context: CheckContext) -> tuple[datetime | None, str]:
     return max(found, default=(None, ""), key=lambda item: item[0] or datetime.min)
 
 
+async def _scheduling(context: CheckContext) -> tuple[Cure, ...]:
+    """The sync now, and its schedule inside Collate where none is set and something there can run it."""
+    if context.profile.pipeline.schedule is not None or not (await context.pipeline_service()).available:
+        return (SYNC,)
+    proposal = propose_schedule(await context.job())
+    schedule = Cure("set_field", f"Let Collate run it {proposal.words}", f"pipeline.schedule={proposal.cron}")
+    return (SYNC, schedule)
+
+
 async def ingestion(context: CheckContext) -> Finding:
     """The guide's second row: an ingestion has completed, and after the run that it should bring."""
     moment, words = await _last_arrival(context)
@@ -56,7 +66,8 @@ async def ingestion(context: CheckContext) -> Finding:
             "Nothing was synced yet",
             caption="not yet",
             causes=("No sync was run from here, and no pipeline has run in Collate.",),
-            cures=(SYNC,),
+            evidence=(f"runs of a pipeline in {context.profile.collate.service}: none",),
+            cures=await _scheduling(context),
         )
     when = ago(moment, context.now)
     run = (await context.choice()).run
@@ -67,7 +78,7 @@ async def ingestion(context: CheckContext) -> Finding:
             caption=f"{moment:%H:%M}",
             causes=("The next scheduled ingestion brings that run.", "Or none is scheduled."),
             evidence=(words,),
-            cures=(SYNC,),
+            cures=await _scheduling(context),
         )
     return Finding(CheckState.PASS, f"{when}; {words}", caption=when, evidence=(words,))
 
@@ -76,7 +87,8 @@ def _reader(row_id: ProofId) -> Callable[[CheckContext], Awaitable[Finding]]:
     async def look(context: CheckContext) -> Finding:
         option, off = NOT_ASKED[row_id]
         if off and not getattr(context.profile.options, option):
-            return Finding(CheckState.SKIPPED, off)
+            on = Cure("set_field", f"Switch {row_id} on", f"options.{option}=true")
+            return Finding(CheckState.SKIPPED, off, cures=(on,))
         row = (await context.proof()).row(row_id)
         if row is None:
             return Finding(CheckState.SKIPPED, "Not read")

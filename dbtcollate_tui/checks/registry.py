@@ -1,6 +1,4 @@
-"""Every check, which of them a step of the setup needs, and the symptoms of the guide that they explain."""
-
-from dataclasses import dataclass
+"""Every check, and which of them a step of the setup needs."""
 
 from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, proof, run, tables
 from dbtcollate_tui.checks.base import Check
@@ -24,49 +22,6 @@ _BY_STEP: dict[str, tuple[str, ...]] = {
     "collate": ("collate.reachable", "collate.token", "pipeline.service"),
     "service": ("artifacts.manifest", "collate.service", "tables.matched"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Symptom:
-    """A row of the guide's troubleshooting table: its issue, what a person sees, the checks to walk."""
-
-    issue: str
-    seen: str
-    checks: tuple[str, ...]
-
-
-_DBT = ("dbt.reachable", "dbt.token", "dbt.account")
-_RUN = (*_DBT, "dbt.job", "run.exists")
-_TABLES = (
-    *_RUN,
-    "artifacts.manifest",
-    "collate.reachable",
-    "collate.token",
-    "collate.service",
-    "tables.matched",
-)
-_PIPELINE = (
-    "pipeline.service",
-    "pipeline.exists",
-    "pipeline.status",
-    "pipeline.schedule",
-    "collate.network",
-)
-
-SYMPTOMS: tuple[Symptom, ...] = (
-    Symptom("Invalid Token", "401 Unauthorized", _DBT),
-    Symptom("No Runs Found", "No recent successful runs", (*_RUN, "run.kind")),
-    Symptom("Wrong Account", "403 Forbidden", (*_DBT, "dbt.permissions")),
-    Symptom(
-        "Missing catalog.json",
-        "No column descriptions",
-        (*_RUN, "dbt.commands", "artifacts.manifest", "artifacts.catalog"),
-    ),
-    Symptom("Wrong Database Service", "No lineage appears", (*_TABLES, "proof.lineage")),
-    Symptom("Stale data", "Old metadata showing", (*_TABLES, "run.fresh", *_PIPELINE, "proof.ingestion")),
-    Symptom("Not sure", "Check the whole chain", tuple(check.id for check in ALL_CHECKS)),
-)
-"""The guide's table in its own words, and the whole chain."""
 
 
 def checks_for_step(step: str) -> tuple[str, ...]:

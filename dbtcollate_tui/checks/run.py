@@ -1,9 +1,14 @@
 """Checks of the run that a sync takes: is there one, is it fresh, is it production's."""
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dataclasses import replace
+
+from dbtcollate_tui.checks.base import CheckState, Finding, Link, finding_of_error
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.dbt_cloud import job_page
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, some, span
+from dbtcollate_tui.dbt_cloud.models import Run
+from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD
 from dbtcollate_tui.errors import Cure
 
@@ -12,7 +17,10 @@ _TOLD_ELSEWHERE = ("It is stale", "It ended", "It has no catalog.json")
 
 async def exists(context: CheckContext) -> Finding:
     """The guide's first row: a recent successful run is visible."""
-    choice = await context.choice()
+    try:
+        choice = await context.choice()
+    except NoRun as error:
+        return await _none(context, error)
     client = await context.dbt_cloud()
     run = choice.run
     others = choice.other_runs(context.now)
@@ -31,9 +39,19 @@ async def exists(context: CheckContext) -> Finding:
     )
 
 
+async def _none(context: CheckContext, error: NoRun) -> Finding:
+    """The card of a missing run, with the page on which the job is run."""
+    found = finding_of_error(error)
+    job, client = await context.job(), await context.dbt_cloud()
+    page = (
+        (Cure("open_url", "Open the job to run it", job_page(client.base_url, job, context)),) if job else ()
+    )
+    return replace(found, cures=(*found.cures, *page))
+
+
 async def fresh(context: CheckContext) -> Finding:
     """Whether the run is younger than its job's schedule demands."""
-    choice = await context.choice()
+    choice, client = await context.choice(), await context.dbt_cloud()
     run = choice.run
     age = ago(run.finished_at, context.now)
     words = run.job.schedule_words if run.job is not None else "no schedule known"
@@ -52,6 +70,7 @@ async def fresh(context: CheckContext) -> Finding:
             evidence=evidence,
             cures=(
                 Cure("advice", "See the job's run history in dbt Cloud: Deploy → Jobs, and run it now"),
+                *_job_pages(run, client.base_url, context),
                 Cure("go_to_step", "Choose another job", "job"),
                 Cure("rerun_check", "Look again", "run.fresh"),
             ),
@@ -68,9 +87,18 @@ async def fresh(context: CheckContext) -> Finding:
             caption="old",
             causes=("Nobody started the job since.",),
             evidence=evidence,
-            cures=(Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),),
+            cures=(
+                Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),
+                *_job_pages(run, client.base_url, context),
+            ),
         )
     return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)
+
+
+def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Cure, ...]:
+    if run.job is None:
+        return ()
+    return (Cure("open_url", "Open the job to run it", job_page(base_url, run.job, context)),)
 
 
 async def kind(context: CheckContext) -> Finding:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from dbtcollate_tui.checks.base import CheckState, Link
-from dbtcollate_tui.checks.registry import SYMPTOMS
 from dbtcollate_tui.checks.runner import link_states
+from dbtcollate_tui.checks.symptoms import SYMPTOMS
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
 from tests.support.world import world
 

@@ -1,0 +1,202 @@
+"""What a person sees when something is wrong, in the guide's words and in users', and what to look at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.errors import Cure, UsageError
+
+_NEAR = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One way in. ``checks`` are those it concerns, in the order of the chain.
+
+    ``seen`` is what a person sees, ``issue`` its name; ``cause`` and ``solution`` are the guide's own words
+    for its rows (``from_guide``), and empty for the others. ``explains`` are the checks whose warning may be
+    the whole reason, likeliest first.
+    """
+
+    id: str
+    seen: str
+    issue: str
+    checks: tuple[str, ...]
+    explains: tuple[str, ...] = ()
+    cause: str = ""
+    solution: str = ""
+
+    @property
+    def from_guide(self) -> bool:
+        """Whether it is a row of the guide's troubleshooting table."""
+        return bool(self.solution)
+
+    def explanation(self, rows: Iterable[CheckResult]) -> CheckResult | None:
+        """The row that explains the symptom although nothing failed.
+
+        A check that was left out and offers a cure ("switched off") comes before warnings.
+        """
+        found = {row.check_id: row for row in rows}
+        concerned = [found[check_id] for check_id in self.explains if check_id in found]
+        for row in concerned:
+            if row.state is CheckState.SKIPPED and row.cures and not row.blocked_by:
+                return row
+        return next((row for row in concerned if row.state is CheckState.WARN), None)
+
+
+_DBT = ("dbt.reachable", "dbt.token", "dbt.account")
+_MAY_READ = (*_DBT, "dbt.permissions")
+_RUN = (*_MAY_READ, "dbt.job", "run.exists")
+_COLLATE = ("collate.reachable", "collate.token")
+_TABLES = (*_RUN, "run.kind", "artifacts.manifest", *_COLLATE, "collate.service", "tables.matched")
+_PIPELINE = (
+    "pipeline.service",
+    "pipeline.exists",
+    "pipeline.status",
+    "pipeline.schedule",
+    "collate.network",
+)
+
+SYMPTOMS: tuple[Symptom, ...] = (
+    Symptom(
+        "invalid-token",
+        "401 Unauthorized",
+        "Invalid Token",
+        _MAY_READ,
+        ("dbt.token",),
+        "Token expired or wrong",
+        "Regenerate API token in dbt Cloud",
+    ),
+    Symptom(
+        "no-runs",
+        "No recent successful runs",
+        "No Runs Found",
+        (*_RUN, "run.fresh", "run.kind"),
+        ("run.exists", "run.fresh", "run.kind"),
+        "No completed jobs",
+        "Run a dbt Cloud job and wait for completion",
+    ),
+    Symptom(
+        "wrong-account",
+        "403 Forbidden",
+        "Wrong Account",
+        _MAY_READ,
+        ("dbt.account",),
+        "Account ID incorrect",
+        "Verify Account ID from URL or API",
+    ),
+    Symptom(
+        "missing-catalog",
+        "No column descriptions",
+        "Missing catalog.json",
+        (*_RUN, "dbt.commands", "artifacts.manifest", "artifacts.catalog"),
+        ("artifacts.catalog", "dbt.commands"),
+        "Job didn’t run dbt docs generate",
+        "Add docs generation to job commands",
+    ),
+    Symptom(
+        "no-lineage",
+        "No lineage appears",
+        "Wrong Database Service",
+        (*_TABLES, "proof.ingestion", "proof.lineage"),
+        ("proof.lineage", "collate.token", "proof.ingestion", "tables.matched"),
+        "Service name mismatch",
+        "Ensure Collate service name matches dbt target",
+    ),
+    Symptom(
+        "stale",
+        "Old metadata showing",
+        "Stale data",
+        (*_TABLES, "run.fresh", *_PIPELINE, "proof.ingestion"),
+        ("pipeline.exists", "pipeline.status", "pipeline.schedule", "proof.ingestion", "run.fresh"),
+        "Ingestion not running",
+        "Check ingestion schedule and logs",
+    ),
+    Symptom(
+        "other-host",
+        "A valid dbt Cloud token is refused",
+        "Another region or host",
+        _MAY_READ,
+        ("dbt.token",),
+    ),
+    Symptom(
+        "other-run",
+        "Another run was taken than expected",
+        "CI runs, failed runs, old runs",
+        (*_RUN, "run.fresh", "run.kind"),
+        ("run.kind", "run.fresh", "run.exists"),
+    ),
+    Symptom(
+        "some-tables",
+        "Some tables get no metadata",
+        "Case, schema or database differs",
+        _TABLES,
+        ("tables.matched", "run.kind"),
+    ),
+    Symptom(
+        "no-descriptions",
+        "Descriptions did not arrive, or came back",
+        "Not synced, or edited in Collate",
+        (*_TABLES, "proof.ingestion", "proof.descriptions"),
+        ("proof.descriptions", "collate.token", "proof.ingestion", "tables.matched"),
+    ),
+    Symptom(
+        "no-tests",
+        "Test results are missing",
+        "Not run, or not sent",
+        (*_TABLES, "dbt.commands", "artifacts.results", "proof.ingestion", "proof.tests"),
+        ("proof.tests", "artifacts.results", "proof.ingestion", "tables.matched"),
+    ),
+    Symptom(
+        "pipeline",
+        "The pipeline in Collate fails or never runs",
+        "Pipeline service, deploy, network",
+        (*_RUN, "artifacts.manifest", *_COLLATE, "collate.service", *_PIPELINE),
+        ("pipeline.service", "pipeline.status", "pipeline.exists", "pipeline.schedule", "collate.network"),
+    ),
+    Symptom(
+        "collate-refuses",
+        "Collate answers 401 or 403",
+        "Collate's token and its roles",
+        _COLLATE,
+        ("collate.token",),
+    ),
+    Symptom(
+        "not-sure",
+        "Not sure: check the whole chain",
+        "Every link, in order",
+        tuple(check.id for check in ALL_CHECKS),
+    ),
+)
+"""The guide's six rows in its words, what users report beside them, and the whole chain."""
+
+WHOLE_CHAIN = SYMPTOMS[-1]
+
+
+def symptom_named(name: str) -> Symptom:
+    """The symptom of that id, or of those words; the empty name is the whole chain.
+
+    Raises `UsageError` with the known ids, the nearest one first.
+    """
+    wanted = name.strip().lower()
+    if not wanted:
+        return WHOLE_CHAIN
+    for symptom in SYMPTOMS:
+        if wanted in (symptom.id, symptom.seen.lower(), symptom.issue.lower()):
+            return symptom
+    from rapidfuzz import fuzz, process
+
+    texts = {symptom.id: f"{symptom.id} {symptom.seen} {symptom.issue}".lower() for symptom in SYMPTOMS}
+    nearest = process.extractOne(wanted, texts, scorer=fuzz.partial_token_ratio, score_cutoff=_NEAR)
+    cures = [Cure("advice", f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
+    if nearest is not None:
+        cures.insert(0, Cure("advice", f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
+    raise UsageError(f"No symptom is called {name!r}", cures=cures)
+
+
+def symptom_of(check_id: str) -> Symptom:
+    """The symptom to begin with for a check that did not pass; the whole chain where none is its own."""
+    own = [symptom for symptom in SYMPTOMS if symptom.explains[:1] == (check_id,)]
+    own += [symptom for symptom in SYMPTOMS if check_id in symptom.explains]
+    return own[0] if own else WHOLE_CHAIN
