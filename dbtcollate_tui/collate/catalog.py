@@ -102,19 +102,30 @@ class CatalogCalls(ServerCalls):
             doing="write the data model",
         )
 
+    async def lineage(
+        self, table: Table | EntityReference, *, up: int = 1, down: int = 0
+    ) -> tuple[LineageEdge, ...]:
+        """The edges around a table with their details, so many levels each way (at most 3).
+
+        Raises `NotFoundError` where the table is not there.
+        """
+        answer = await self.call(
+            "GET",
+            f"/lineage/table/name/{path_segment(table.fullyQualifiedName)}",
+            params={"upstreamDepth": up, "downstreamDepth": down},
+            doing="show the lineage",
+        )
+        here = table.as_reference() if isinstance(table, Table) else table
+        return tuple(read_edges(answer.json(), here))
+
     async def lineage_upstream(self, table: Table | EntityReference) -> tuple[LineageEdge, ...]:
-        """The edges that end at a table, with their details."""
+        """The edges that end at a table, with their details; none where the table is not there."""
+        here = table.as_reference() if isinstance(table, Table) else table
         try:
-            answer = await self.call(
-                "GET",
-                f"/lineage/table/name/{path_segment(table.fullyQualifiedName)}",
-                params={"upstreamDepth": 1, "downstreamDepth": 0},
-                doing="show the lineage",
-            )
+            edges = await self.lineage(here)
         except NotFoundError:
             return ()
-        here = table.as_reference() if isinstance(table, Table) else table
-        return tuple(edge for edge in read_edges(answer.json(), here) if edge.toEntity.id == here.id)
+        return tuple(edge for edge in edges if edge.toEntity.id == here.id)
 
     async def edge(self, from_id: str, to_id: str) -> LineageEdge | None:
         """The edge between two tables, or ``None``."""
@@ -159,26 +170,21 @@ class CatalogCalls(ServerCalls):
 
 
 def read_edges(body: Any, here: EntityReference) -> list[LineageEdge]:
-    """The upstream edges of an OpenMetadata ``entityLineage`` answer, their ends resolved by its nodes."""
+    """The edges of an OpenMetadata ``entityLineage`` answer, each once, their ends resolved by its nodes."""
     if not isinstance(body, Mapping):
         return []
     nodes = {here.id: here}
     for node in (body.get("entity"), *(body.get("nodes") or ())):
         if isinstance(node, Mapping) and node.get("id"):
-            nodes[str(node["id"])] = EntityReference.model_validate(node)
-    edges: list[LineageEdge] = []
-    for raw in body.get("upstreamEdges") or ():
-        details = raw.get("lineageDetails") or {}
-        edges.append(
-            LineageEdge.model_validate(
-                {
-                    **details,
-                    "fromEntity": _end(raw.get("fromEntity"), nodes),
-                    "toEntity": _end(raw.get("toEntity"), nodes),
-                }
-            )
-        )
-    return edges
+            nodes.setdefault(str(node["id"]), EntityReference.model_validate(node))
+    edges: dict[tuple[str, str], LineageEdge] = {}
+    for raw in (*(body.get("upstreamEdges") or ()), *(body.get("downstreamEdges") or ())):
+        ends = _end(raw.get("fromEntity"), nodes), _end(raw.get("toEntity"), nodes)
+        pair = ends[0].id, ends[1].id
+        if pair not in edges:
+            details = raw.get("lineageDetails") or {}
+            edges[pair] = LineageEdge.model_validate({**details, "fromEntity": ends[0], "toEntity": ends[1]})
+    return list(edges.values())
 
 
 def _end(value: Any, nodes: Mapping[str, EntityReference]) -> EntityReference:

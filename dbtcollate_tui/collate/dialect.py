@@ -77,6 +77,16 @@ class Dialect:
         return self.at_least(1, 8)
 
     @property
+    def creates_many_cases(self) -> bool:
+        """Whether to try making test cases a hundred at a time; where that is not spoken, one by one."""
+        return self.at_least(1, 8)
+
+    @property
+    def writes_at_once(self) -> int:
+        """How many writes at once are worth sending: a real 1.1 server gained nothing above 8."""
+        return 16 if self.at_least(1, 2) else 8
+
+    @property
     def needs_test_suite(self) -> bool:
         """Whether a table's executable suite must be made and named before its cases (up to 1.7)."""
         return not self.at_least(1, 8)

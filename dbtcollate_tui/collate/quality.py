@@ -6,9 +6,11 @@ from typing import Any, Literal
 from dbtcollate_tui.collate.errors import ConflictError, NotFoundError
 from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, split_fqn
 from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
-from dbtcollate_tui.collate.server import ServerCalls
+from dbtcollate_tui.collate.server import ServerCalls, read_list
 
 CASE_FIELDS = ("testDefinition", "testSuite", "testCaseResult")
+MOST_CASES = 100
+"""So many test cases one request may make; the server answers 413 to more."""
 
 
 class QualityCalls(ServerCalls):
@@ -21,6 +23,16 @@ class QualityCalls(ServerCalls):
             f"/dataQuality/testDefinitions/name/{path_segment(name)}",
             doing="show the test definition",
         )
+
+    async def test_definitions(self) -> list[TestDefinition]:
+        """Every test definition of the server."""
+        return [
+            item
+            async for page in self.pages(
+                TestDefinition, "/dataQuality/testDefinitions", doing="list test definitions"
+            )
+            for item in page
+        ]
 
     async def put_test_definition(
         self,
@@ -70,6 +82,13 @@ class QualityCalls(ServerCalls):
         except NotFoundError:
             return []
 
+    async def test_case_count(self) -> int:
+        """How many test cases the server holds, by one request."""
+        answer = await self.call(
+            "GET", "/dataQuality/testCases", params={"limit": 1}, doing="count test cases"
+        )
+        return int((answer.json().get("paging") or {}).get("total") or 0)
+
     async def all_test_cases(self, fields: Sequence[str] = CASE_FIELDS) -> AsyncIterator[TestCase]:
         """Every test case of the server, one page in memory at a time."""
         params: dict[str, str | int | bool] = {"fields": self.dialect.fields(fields)}
@@ -103,17 +122,29 @@ class QualityCalls(ServerCalls):
 
         ``suite_fqn`` is sent to old servers only, which need it (see `Dialect.needs_test_suite`).
         """
-        body: dict[str, Any] = {
-            "name": name,
-            "testDefinition": definition,
-            "entityLink": entity_link(table_fqn, column),
-            "parameterValues": [{"name": k, "value": v} for k, v in (parameters or {}).items()],
-        }
-        if description:
-            body["description"] = description
+        body = case_body(
+            name,
+            definition=definition,
+            table_fqn=table_fqn,
+            column=column,
+            description=description,
+            parameters=parameters,
+        )
         if self.dialect.needs_test_suite and suite_fqn is not None:
             body["testSuite"] = suite_fqn
         return await self.put(TestCase, "/dataQuality/testCases", body, doing="make the test case")
+
+    async def create_test_cases(self, bodies: Sequence[Mapping[str, Any]]) -> list[TestCase]:
+        """Make up to `MOST_CASES` test cases (see `case_body`) by one request; where one is refused, none is.
+
+        OpenMetadata's source answers a bare list. Raises `ConflictError` where one is there already,
+        `NotSpokenError` where the server has no such call.
+        """
+        doing = "make test cases"
+        answer = await self.call(
+            "POST", "/dataQuality/testCases/createMany", body=[dict(body) for body in bodies], doing=doing
+        )
+        return read_list(TestCase, answer, doing)
 
     async def patch_test_case(self, case_id: str, ops: Sequence[Mapping[str, Any]]) -> TestCase:
         """Apply an RFC 6902 patch to a test case."""
@@ -161,3 +192,24 @@ class QualityCalls(ServerCalls):
         except ConflictError:
             return False
         return True
+
+
+def case_body(
+    name: str,
+    *,
+    definition: str,
+    table_fqn: str,
+    column: str | None = None,
+    description: str = "",
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """OpenMetadata's ``createTestCase`` for a test on a table or one of its columns."""
+    body: dict[str, Any] = {
+        "name": name,
+        "testDefinition": definition,
+        "entityLink": entity_link(table_fqn, column),
+        "parameterValues": [{"name": k, "value": v} for k, v in (parameters or {}).items()],
+    }
+    if description:
+        body["description"] = description
+    return body

@@ -247,7 +247,7 @@ class ServerCalls:
             try:
                 answer = await self.call("GET", path, params=query, doing=doing)
             except (InvalidRequestError, ServerFailedError, UnreachableError) as error:
-                if len(left) == 1 or not _size_may_matter(error):
+                if len(left) == 1 or not size_may_matter(error):
                     raise
                 left.pop(0)
                 continue
@@ -260,7 +260,8 @@ class ServerCalls:
                 return
 
 
-def _size_may_matter(error: ActionableError) -> bool:
+def size_may_matter(error: ActionableError) -> bool:
+    """Whether a request that failed so may succeed when it asks for less."""
     if isinstance(error, InvalidRequestError):
         return error.status == 413 or "limit" in error.message.lower()
     if isinstance(error, ServerFailedError):
@@ -278,6 +279,19 @@ def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | No
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(answer, doing, error) from None
     return items, str(after) if after else None
+
+
+def read_list(model: type[M], answer: Answer, doing: str) -> list[M]:
+    """The entities of an answer that is a bare list."""
+    try:
+        body = answer.json()
+        if not isinstance(body, list):
+            raise TypeError
+        return [model.model_validate(item) for item in body]
+    except NotJson as error:
+        raise explain(error, doing=doing) from error
+    except (ValidationError, TypeError) as error:
+        raise _unreadable(answer, doing, error) from None
 
 
 def _model(model: type[M], answer: Answer, doing: str) -> M:

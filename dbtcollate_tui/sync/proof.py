@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import service_ingestion_page, service_page, table_page
-from dbtcollate_tui.collate.models import EntityReference, Table, TestCaseResult
+from dbtcollate_tui.collate.models import Table, TestCaseResult
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import (
     Change,
@@ -19,9 +19,9 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
-from dbtcollate_tui.sync.matches import TableRef
 from dbtcollate_tui.sync.outcome import Proof, ProofException, ProofRow, ProofState
-from dbtcollate_tui.sync.server_state import CASE_FIELDS, READERS
+from dbtcollate_tui.sync.server_cases import read_cases
+from dbtcollate_tui.sync.server_edges import READERS, read_edges
 from dbtcollate_tui.sync.state import case_key
 
 SINGLE_TABLES = 10
@@ -124,24 +124,20 @@ async def _edges(
         if isinstance(c, LineageChange) and c.existing is None
     }
 
-    async def upstream(ref: TableRef) -> set[tuple[str, str]]:
-        here = EntityReference(id=ref.id, type="table", name=ref.name, fullyQualifiedName=ref.fqn)
-        edges = await collate.lineage_upstream(here)
-        return {(edge.fromEntity.id, edge.toEntity.id) for edge in edges}
-
-    answers = await bounded(
-        changed.values(),
-        upstream,
-        at_once=READERS,
-        on_done=lambda done: tell(done, len(changed), "lineage"),
+    pairs = [(c.upstream, c.downstream) for c in written if isinstance(c, LineageChange)]
+    pairs += [pair for pair in expected.edges if pair[1].id in changed]
+    seen = await read_edges(
+        collate,
+        pairs,
+        sure=changed,
+        on_done=lambda done, total: tell(done, total, "lineage"),
     )
-    seen = {pair for pairs in answers for pair in pairs}
     known = {
         (above.id, below.id)
         for above, below in expected.edges
         if below.id not in changed and (above.id, below.id) not in absent
     }
-    return frozenset(seen | known)
+    return frozenset(seen.keys() | known)
 
 
 async def _results(
@@ -155,16 +151,8 @@ async def _results(
         if fqn not in pending
     }
 
-    async def cases(fqn: str) -> None:
-        for case in await collate.test_cases(fqn, CASE_FIELDS):
-            found[case_key(case.entityLink, case.name)] = case.testCaseResult
-
-    await bounded(
-        sorted(tested),
-        cases,
-        at_once=READERS,
-        on_done=lambda done: tell(done, len(tested), "test results"),
-    )
+    cases = await read_cases(collate, tested, lambda done, total: tell(done, total, "test results"))
+    found.update({key: case.testCaseResult for key, case in cases.items()})
     return found
 
 

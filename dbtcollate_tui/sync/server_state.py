@@ -1,7 +1,7 @@
 """Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from rapidfuzz import fuzz, process
 
@@ -18,12 +18,11 @@ from dbtcollate_tui.sync.freshness import result_of
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.matching import NO_DATABASE, Inventory, wanted_databases, wanted_tables
 from dbtcollate_tui.sync.placing import place_edges, place_tests
+from dbtcollate_tui.sync.server_cases import read_cases, read_definitions, read_older_results
+from dbtcollate_tui.sync.server_edges import READERS, read_edges
 from dbtcollate_tui.sync.state import ServerState, Tables, case_key
 
-READERS = 6
-"""Reads at once; OpenMetadata's gain above that is small."""
 TABLE_FIELDS = ("columns", "tags", "owners", "dataModel", "testSuite")
-CASE_FIELDS = ("testDefinition", "testCaseResult")
 PEOPLE_LISTED = 5_000
 """At most so many users and teams are listed to suggest an owner."""
 
@@ -118,19 +117,25 @@ async def read_details(
     kept = {fqn: table for fqn, table in tables.items() if fqn in used}
     edges: dict[tuple[str, str], LineageEdge] = {}
     if options.include_lineage:
-        downstream = {end.downstream.fqn for end in place_edges(project, report, only)[0]}
-        edges = await read_edges(collate, [kept[fqn] for fqn in sorted(downstream)], on_progress)
+        edges = await read_edges(
+            collate,
+            [(end.upstream, end.downstream) for end in place_edges(project, report, only)[0]],
+            sure={table.id for table in kept.values() if table.dataModel is not None},
+            on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
+        )
     cases: dict[tuple[str, str], TestCase] = {}
     definitions: frozenset[str] = frozenset()
     older: frozenset[tuple[str, int]] = frozenset()
     if options.include_tests:
         placed, _ = place_tests(project, report, kept, only)
-        tested = sorted({item.table.fqn for item in placed})
-        cases = await read_cases(collate, [kept[fqn] for fqn in tested], on_progress)
-        definitions = await _definitions(
+        tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
+        cases = await read_cases(
+            collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases")
+        )
+        definitions = await read_definitions(
             collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
         )
-        older = await _older_results(
+        older = await read_older_results(
             collate,
             [
                 (cases[key].fullyQualifiedName, result.completed_at_ms)
@@ -170,53 +175,6 @@ async def read_details(
         suggestions=suggestions,
         own_names=frozenset({me.name, "ingestion-bot"}),
     )
-
-
-async def read_edges(
-    collate: CollateClient, tables: Collection[Table], on_progress: OnProgress = _silent
-) -> dict[tuple[str, str], LineageEdge]:
-    """The edges that end at these tables, by the ids of their ends."""
-
-    def tell(done: int) -> None:
-        on_progress(done, len(tables), "tables", "lineage")
-
-    answers = await bounded(tables, collate.lineage_upstream, at_once=READERS, on_done=tell)
-    return {(edge.fromEntity.id, edge.toEntity.id): edge for edges in answers for edge in edges}
-
-
-async def read_cases(
-    collate: CollateClient, tables: Iterable[Table], on_progress: OnProgress = _silent
-) -> dict[tuple[str, str], TestCase]:
-    """The test cases of these tables with their newest results, by `case_key`.
-
-    A table without a test suite has none, and costs no call.
-    """
-    tested = [table for table in tables if table.testSuite is not None]
-
-    def tell(done: int) -> None:
-        on_progress(done, len(tested), "tables", "test cases")
-
-    async def of(table: Table) -> list[TestCase]:
-        return await collate.test_cases(table.fullyQualifiedName, CASE_FIELDS)
-
-    answers = await bounded(tested, of, at_once=READERS, on_done=tell)
-    return {case_key(case.entityLink, case.name): case for cases in answers for case in cases}
-
-
-async def _definitions(collate: CollateClient, names: set[str]) -> frozenset[str]:
-    order = sorted(names)
-    found = await bounded(order, collate.test_definition, at_once=READERS)
-    return frozenset(name for name, item in zip(order, found, strict=True) if item is not None)
-
-
-async def _older_results(collate: CollateClient, asked: list[tuple[str, int]]) -> frozenset[tuple[str, int]]:
-    async def there(item: tuple[str, int]) -> bool:
-        fqn, moment = item
-        results = await collate.test_case_results(fqn, moment, moment)
-        return any(result.timestamp == moment for result in results)
-
-    found = await bounded(asked, there, at_once=READERS)
-    return frozenset(item for item, known in zip(asked, found, strict=True) if known)
 
 
 async def _tags(
