@@ -168,7 +168,7 @@ def list_records(
     limit: int | None = None,
 ) -> tuple[HistoryRecord, ...]:
     """The profile's records, newest first. A file that cannot be read is left out. Reads the disk."""
-    found = []
+    found: list[HistoryRecord] = []
     for path in _record_files(state, profile_name, action):
         if limit is not None and len(found) >= limit:
             break
