@@ -220,6 +220,59 @@ def status(context: click.Context, profile: str | None, as_json: bool, no_input:
     context.exit(int(_run(common, lambda: headless.status(common))))
 
 
+@dbtcollate.command(epilog=f"{SECRETS} {EXIT_CODES}")
+@click.option("--dbt-cloud", "dbt_cloud", required=True, help="The address of any dbt Cloud page.")
+@click.option("--collate", required=True, help="The address of any page of Collate.")
+@click.option("--account", type=int, help="dbt Cloud account, where the token sees several.")
+@click.option("--project", type=int, help="dbt Cloud project, where there are several.")
+@click.option("--job", type=int, help="dbt Cloud job; without it the proposed one.")
+@click.option("--any-job", is_flag=True, help="Any job: the newest run of the project counts.")
+@click.option("--service", default="", help="Database service in Collate; without it the proposed one.")
+@click.option(
+    "--schedule",
+    default="propose",
+    show_default=True,
+    help='Of the pipeline in Collate: a cron, "propose" (from the job\'s own), or "none".',
+)
+@click.option("--name", default="", help="Of the profile; without it one of the project and the job.")
+@click.option("--overwrite", is_flag=True, help="Write a profile of this name anew.")
+@_common
+@click.pass_context
+def setup(
+    context: click.Context,
+    dbt_cloud: str,
+    collate: str,
+    account: int | None,
+    project: int | None,
+    job: int | None,
+    any_job: bool,
+    service: str,
+    schedule: str,
+    name: str,
+    overwrite: bool,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Set up a profile without the app, from two addresses and two tokens. Changes no metadata."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless_setup
+    from dbtcollate_tui.setup.unattended import Answers
+
+    answers = Answers(
+        dbt_cloud_address=dbt_cloud,
+        collate_address=collate,
+        account_id=account,
+        project_id=project,
+        job_id=job,
+        any_job=any_job,
+        service=service,
+        schedule=None if schedule == "none" else schedule,
+        profile_name=name or common.profile or "",
+    )
+    context.exit(int(_run(common, lambda: headless_setup.set_up(common, answers, overwrite=overwrite))))
+
+
 @dbtcollate.command(epilog=EXIT_CODES)
 @_common
 @click.pass_context

@@ -1,15 +1,15 @@
 """The guided setup with answers that stand beforehand: for a script, CI and the demo without a terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from dbtcollate_tui.dbt_cloud.schedules import next_times_words
+from dbtcollate_tui.dbt_cloud.schedules import check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.settings.model import Profile, SyncOptions
-from dbtcollate_tui.settings.secrets import Origin
+from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 from dbtcollate_tui.setup.services import SampleAnswers
@@ -55,19 +55,20 @@ async def answer_all(
     collate_token: SecretStr,
     *,
     where: Where = "session",
-    origin: Origin = "session",
+    origins: Mapping[Side, Origin] | None = None,
     on_step: Told = lambda step, words: None,
 ) -> Profile:
     """Answer every step and save the profile; ``on_step`` is told each step with its outcome in words.
 
-    ``origin`` "environment" keeps the tokens nowhere. Raises `UsageError` where a choice is open, and what
-    the servers say.
+    A token whose origin is "environment" is kept nowhere; without ``origins`` both are of the session.
+    Raises `UsageError` where a choice is open, and what the servers say.
     """
+    origin_of: Mapping[Side, Origin] = origins or {}
     setup.step = Step.ADDRESS
     setup.set_address(answers.dbt_cloud_address)
     on_step(Step.ADDRESS, setup.address.host if setup.address is not None else "the shared hosts are asked")
     setup.step = Step.DBT_TOKEN
-    async for answer in setup.try_dbt_token(dbt_token, origin=origin):
+    async for answer in setup.try_dbt_token(dbt_token, origin=origin_of.get("dbt_cloud", "session")):
         if answer.state != "asking":
             on_step(Step.DBT_TOKEN, f"{answer.host}: {answer.words}, {answer.seconds:.1f} s")
     if answers.account_id is not None:
@@ -81,7 +82,9 @@ async def answer_all(
     setup.notes.clear()
     await _project_and_job(setup, answers, on_step)
     setup.step = Step.COLLATE
-    facts = await setup.try_collate(answers.collate_address, collate_token, origin=origin)
+    facts = await setup.try_collate(
+        answers.collate_address, collate_token, origin=origin_of.get("collate", "session")
+    )
     for sentence in facts.sentences:
         on_step(Step.COLLATE, sentence)
     await _service(setup, answers, on_step)
@@ -94,6 +97,7 @@ async def answer_all(
         schedule = proposal.cron
         on_step(Step.OPTIONS, f"schedule {proposal.words}: {proposal.reason}")
     if schedule is not None:
+        schedule = check_cron(schedule)
         on_step(Step.OPTIONS, f"next {next_times_words(schedule)}")
     setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule}))
     setup.set_name(answers.profile_name or setup.draft.profile_name or setup.propose_name())

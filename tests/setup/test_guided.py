@@ -365,7 +365,7 @@ async def test_a_token_of_the_environment_is_kept_nowhere(memory_keyring: Memory
             sandbox.dbt_cloud_token,
             sandbox.collate_token,
             where="keyring",
-            origin="environment",
+            origins={"dbt_cloud": "environment", "collate": "environment"},
         )
     assert memory_keyring.items == {}
 
