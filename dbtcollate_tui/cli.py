@@ -45,10 +45,15 @@ def _merge(common: Common, profile: str | None, as_json: bool, no_input: bool) -
 @click.group(invoke_without_command=True, epilog=f"{SECRETS} {EXIT_CODES}")
 @click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
 @click.option("--no-animation", is_flag=True, help="Nothing moves on the screen.")
+@click.option(
+    "--ascii/--no-ascii", default=None, help="Only ASCII on the screen; without it the locale says."
+)
 @click.version_option(__version__, prog_name="dbtcollate")
 @click.pass_context
-def dbtcollate(context: click.Context, profile: str | None, no_animation: bool) -> None:
+def dbtcollate(context: click.Context, profile: str | None, no_animation: bool, ascii: bool | None) -> None:
     """Set up, check and run the sync of dbt Cloud metadata into Collate. Without a command: the app."""
+    if ascii is not None:
+        os.environ["DBTCOLLATE_ASCII"] = str(int(ascii))
     still = no_animation or os.environ.get("TERM") == "dumb"
     context.obj = Common(profile=profile, animation=not still)
     if context.invoked_subcommand is None:
@@ -271,6 +276,41 @@ def setup(
         profile_name=name or common.profile or "",
     )
     context.exit(int(_run(common, lambda: headless_setup.set_up(common, answers, overwrite=overwrite))))
+
+
+@dbtcollate.group(invoke_without_command=True, epilog=EXIT_CODES)
+@click.option("--action", type=click.Choice(["sync", "deploy", "verify"]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@_common
+@click.pass_context
+def history(
+    context: click.Context,
+    action: Literal["sync", "deploy", "verify"] | None,
+    limit: int,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """List the syncs, deploys and verifications of the last 90 days, newest first."""
+    common = context.obj = _merge(context.obj, profile, as_json, no_input)
+    if context.invoked_subcommand is None:
+        from dbtcollate_tui import headless_history
+
+        context.exit(int(_run(common, lambda: headless_history.history(common, action=action, limit=limit))))
+
+
+@history.command("show", epilog=EXIT_CODES)
+@click.argument("record_id", metavar="ID")
+@_common
+@click.pass_context
+def history_show(
+    context: click.Context, record_id: str, profile: str | None, as_json: bool, no_input: bool
+) -> None:
+    """Show one record whole: outcome, failures with their causes, plan, log. The id's end is enough."""
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless_history
+
+    context.exit(int(_run(common, lambda: headless_history.show(common, record_id))))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)

@@ -5,6 +5,7 @@ import getpass
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
@@ -20,11 +21,13 @@ from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side, token_variable
+from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.sync.history import latest
+from dbtcollate_tui.sync.recording import keep_verification
 from dbtcollate_tui.transport import RequestLog
 
 REQUESTS_AT_MOST = 500
@@ -90,7 +93,11 @@ async def verify(
     async with connect(common, services, profile) as connections:
         try:
             return await report_checks(
-                out, CheckContext(profile, connections, services), ids or None, strict=strict
+                out,
+                CheckContext(profile, connections, services),
+                ids or None,
+                strict=strict,
+                history=services.state,
             )
         finally:
             if requests:
@@ -121,14 +128,24 @@ def report_requests(out: Renderer, log: RequestLog, *, as_json: bool) -> None:
 
 
 async def report_checks(
-    out: Renderer, context: CheckContext, ids: Collection[str] | None = None, *, strict: bool = False
+    out: Renderer,
+    context: CheckContext,
+    ids: Collection[str] | None = None,
+    *,
+    strict: bool = False,
+    history: StateStore | None = None,
 ) -> ExitCode:
-    """Run checks, render each as it ends, and give 0 or 1."""
+    """Run checks, render each as it ends, and give 0 or 1. ``history`` keeps the record of it."""
     results: dict[str, CheckResult] = {}
+    started = datetime.now(UTC)
     async for result in run_checks(context, ids):
         if result.state in ENDED:
             results[result.check_id] = result
             out.check(result)
+    if history is not None:
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        rows = list(results.values())
+        await asyncio.to_thread(keep_verification, history, context.profile, rows, started, seconds)
     counts = Counter(result.state.value for result in results.values())
     bad = counts["fail"] or (strict and counts["warn"])
     code = ExitCode.FAILED if bad else ExitCode.OK

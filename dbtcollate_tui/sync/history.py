@@ -143,6 +143,11 @@ class StoredPlan:
     notes: tuple[str, ...] = ()
     left_out: int = 0
 
+    def as_dict(self) -> dict[str, object]:
+        """The plan as JSON values."""
+        found: dict[str, object] = _PLANS.dump_python(self, mode="json")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -153,6 +158,16 @@ class LogEntry:
     level: EntryLevel
     source: str
     text: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The line as JSON values: the file's own. ``event`` is called ``of``, as the stream has its own."""
+        return {
+            "at": self.at,
+            "of": self.event,
+            "level": self.level,
+            "source": self.source,
+            "text": self.text,
+        }
 
 
 _RECORDS: TypeAdapter[HistoryRecord] = TypeAdapter(HistoryRecord)

@@ -193,6 +193,24 @@ def test_status_and_verify_speak_for_a_script(sandbox: Sandbox, profile: str) ->
     assert run("verify", "--check", "nonsense", "-p", profile, **known).returncode == ExitCode.USAGE
 
 
+def test_history_tells_what_was_run_and_show_tells_all_of_one(sandbox: Sandbox, profile: str) -> None:
+    known = tokens(sandbox)
+    assert run("history", "--json", "-p", profile).stdout == ""
+    run("sync", "--yes", "-p", profile, **known)
+    run("verify", "-p", profile, **known)
+    listed = events(run("history", "--json", "-p", profile))
+    assert [(item["action"], item["outcome"]) for item in listed] == [("verify", "warn"), ("sync", "ok")]
+    (only,) = events(run("history", "--json", "--action", "sync", "-p", profile))
+    assert only == listed[1]
+    record, plan, *log = events(run("history", "show", only["id"], "--json", "-p", profile))
+    assert record["written"] == len(plan["changes"]) == sum(item["of"] == "applied" for item in log) > 50
+    text = run("history", "-p", profile).stdout
+    assert f"run #{only['run_id']}" in text
+    shown = run("history", "show", only["id"][-6:], "-p", profile).stdout
+    assert only["text"] in shown
+    assert run("history", "show", "0", "-p", profile).returncode == ExitCode.USAGE
+
+
 def test_each_request_of_verify_works_again_as_a_curl_command(sandbox: Sandbox, profile: str) -> None:
     known = tokens(sandbox)
     checks = ("--check", "dbt.permissions", "--check", "tables.matched")
