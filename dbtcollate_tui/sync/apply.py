@@ -417,12 +417,13 @@ def _moved(change: Change, error: GuardFailedError) -> ActionableError:
 
 def _edge(change: LineageChange) -> LineageEdge:
     if change.existing is not None:
-        return change.existing.model_copy(update={"sqlQuery": change.sql})
+        return change.existing.model_copy(update={"sqlQuery": change.sql, "columnsLineage": change.columns})
     return LineageEdge(
         fromEntity=EntityReference(id=change.upstream.id, type="table"),
         toEntity=EntityReference(id=change.downstream.id, type="table"),
         source="DbtLineage",
         sqlQuery=change.sql,
+        columnsLineage=change.columns,
     )
 
 

@@ -1,10 +1,11 @@
 """The plan's changes: each a frozen value that names its target, what stands there and what will."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from dbtcollate_tui.collate.models import LineageEdge, Table
+from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.collate.models import ColumnLineage, LineageEdge, Table
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 
 Group = Literal["descriptions", "owners", "tags", "data model", "lineage", "tests", "test results"]
@@ -272,7 +273,7 @@ class DataModelChange(TableChange):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageChange(Change):
-    """One edge between two tables, with the compiled SQL of the downstream node."""
+    """One edge between two tables, with the compiled SQL and what each column is made of."""
 
     kind: ClassVar[str] = "lineage"
     group: ClassVar[Group] = "lineage"
@@ -280,6 +281,7 @@ class LineageChange(Change):
     upstream: TableRef
     downstream: TableRef
     sql: str
+    columns: tuple[ColumnLineage, ...] = ()
     existing: LineageEdge | None = None
 
     @property
@@ -294,17 +296,29 @@ class LineageChange(Change):
 
     @property
     def old(self) -> str:
-        """The SQL of the edge that stands there, ``edge without SQL`` where it has none."""
-        return _edge_words(self.existing.sqlQuery) if self.existing is not None else ""
+        """The edge that stands there: its columns, then its SQL or ``edge without SQL``."""
+        there = self.existing
+        return _edge_words(there.sqlQuery, there.columnsLineage) if there is not None else ""
 
     @property
     def new(self) -> str:
-        """The compiled SQL that the edge will hold, ``edge without SQL`` where there is none."""
-        return _edge_words(self.sql)
+        """The edge as it will be: its columns, then the compiled SQL or ``edge without SQL``."""
+        return _edge_words(self.sql, self.columns)
 
 
-def _edge_words(sql: str) -> str:
-    return sql or "edge without SQL"
+def _edge_words(sql: str, columns: Iterable[ColumnLineage]) -> str:
+    lines = [
+        f"{_column_name(item.toColumn)} from {', '.join(map(_column_name, item.fromColumns))}"
+        for item in columns
+    ]
+    return "\n".join([*lines, sql or "edge without SQL"])
+
+
+def _column_name(fqn: str) -> str:
+    try:
+        return split_fqn(fqn)[-1]
+    except ValueError:
+        return fqn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dbtcollate_tui.collate.models import ColumnLineage
+
 Cause = Literal[
     "wrong_service",
     "database_not_ingested",
@@ -87,17 +89,28 @@ class CauseGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlRead:
+    """A table that a node's compiled SQL reads, and what of the node's columns comes from it."""
+
+    upstream: TableRef
+    columns: tuple[ColumnLineage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MatchReport:
     """Each node with its table, or with the reason for having none.
 
     ``by_case`` are the unique ids that were found only by ignoring case; ``shared`` holds tables that two
-    nodes claim, by table FQN: the first unique id is the one that describes the table.
+    nodes claim, by table FQN: the first unique id is the one that describes the table. ``reads`` are the
+    tables that a node's compiled SQL reads, by unique id; ``unread`` says why SQL could not be read.
     """
 
     matched: Mapping[str, TableRef]
     unmatched: tuple[Unmatched, ...] = ()
     by_case: frozenset[str] = frozenset()
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: Mapping[str, tuple[SqlRead, ...]] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def expected(self) -> int:

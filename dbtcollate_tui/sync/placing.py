@@ -8,7 +8,7 @@ from rapidfuzz import fuzz, process
 
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
 from dbtcollate_tui.collate.fqn import entity_link, quote_part
-from dbtcollate_tui.collate.models import Column, Table
+from dbtcollate_tui.collate.models import Column, ColumnLineage, Table
 from dbtcollate_tui.sync.freshness import freshness_tests
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 
@@ -119,11 +119,15 @@ def _no_table(test: DbtTest, owner: str | None, project: Project) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EdgeEnds:
-    """An edge between two tables, with the downstream node it comes from."""
+    """An edge between two tables, with the downstream node it comes from.
+
+    ``columns`` are what the node's compiled SQL tells, ``None`` where there is none or it cannot be read.
+    """
 
     node: Node
     upstream: TableRef
     downstream: TableRef
+    columns: tuple[ColumnLineage, ...] | None = None
 
 
 def place_edges(
@@ -131,8 +135,9 @@ def place_edges(
 ) -> tuple[list[EdgeEnds], list[str]]:
     """Every edge whose two ends have a table, and a line for each that lacks one.
 
-    Ephemeral parents are bridged, an edge of a table to itself is none, and two nodes that claim one table
-    give its edges once. ``only`` restricts the downstream ends.
+    Edges are those of ``depends_on`` and those of the compiled SQL. Ephemeral parents are bridged, an edge of
+    a table to itself is none, and two nodes that claim one table give its edges once. ``only`` restricts the
+    downstream ends.
     """
     edges: dict[tuple[str, str], EdgeEnds] = {}
     missing: list[str] = []
@@ -140,13 +145,23 @@ def place_edges(
         if only is not None and node.unique_id not in only:
             continue
         here = report.matched.get(node.unique_id)
+        upstream: list[TableRef] = []
         for parent in project.upstreams(node.unique_id):
             above = report.matched.get(parent)
             if here is None or above is None:
                 absent = node.unique_id if here is None else parent
                 missing.append(f"{parent} -> {node.unique_id}: {absent} has no table in Collate")
-            elif above.id != here.id:
-                edges.setdefault((above.id, here.id), EdgeEnds(node, above, here))
+            else:
+                upstream.append(above)
+        if here is None:
+            continue
+        reads = report.reads.get(node.unique_id)
+        told = {read.upstream.id: read.columns for read in reads or ()}
+        is_read = reads is not None and node.unique_id not in report.unread
+        for above in (*upstream, *(read.upstream for read in reads or ())):
+            if above.id != here.id:
+                columns = told.get(above.id, ()) if is_read else None
+                edges.setdefault((above.id, here.id), EdgeEnds(node, above, here, columns))
     return list(edges.values()), missing
 
 

@@ -120,6 +120,13 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         count = len(findings.unknown_columns)
         shown = ", ".join(findings.unknown_columns[:3])
         notes.append(f"{count} column{_s(count)} of dbt's that Collate does not have: {shown}")
+    if report.unread:
+        first, reason = next(iter(report.unread.items()))
+        count = len(report.unread)
+        lost = "no column lineage from it" if count == 1 else "no column lineage from them"
+        notes.append(
+            f"The SQL of {count} node{_s(count)} could not be read, so {lost} (first: {first}: {reason})."
+        )
     if facts.missing_edges:
         count = len(facts.missing_edges)
         notes.append(f"{count} edge{_s(count)} left out, since one end has no table in Collate.")

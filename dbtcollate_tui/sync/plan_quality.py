@@ -1,13 +1,13 @@
 """The plan's part on lineage, tests and their results. No IO."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dbtcollate_tui.artifacts.project import DbtTest, Project, TestResult
 from dbtcollate_tui.collate.dialect import Dialect
-from dbtcollate_tui.collate.models import TestCase
+from dbtcollate_tui.collate.models import ColumnLineage, TestCase
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import (
     ExpectedResult,
@@ -60,18 +60,25 @@ def plan_lineage(
     findings: Findings,
     facts: QualityFacts,
 ) -> None:
-    """Add the edges that are not there, and the SQL of those that lack dbt's.
+    """Add the edges that are not there, and to those that lack them dbt's SQL and column lineage.
 
-    An edge that another lineage made, with SQL of its own, stays; a run without compiled SQL takes none away.
+    An edge that another lineage made, with SQL of its own, stays; one without gets dbt's SQL, and columns of
+    dbt's beside its own. A run without compiled SQL takes none away, SQL that cannot be read no columns.
     """
     ends, facts.missing_edges = place_edges(project, report, only)
     for end in ends:
         facts.edges.append((end.upstream, end.downstream))
         there = state.edges.get((end.upstream.id, end.downstream.id))
         sql = (end.node.compiled_code or "").strip()
+        columns = end.columns or ()
         if there is not None:
-            foreign = there.source != "DbtLineage" and there.sqlQuery
-            if foreign or not sql or same_sql(there.sqlQuery, sql):
+            dbts = there.source == "DbtLineage"
+            if end.columns is None:
+                columns = there.columnsLineage
+            elif not dbts:
+                columns = _beside(there.columnsLineage, end.columns)
+            same = same_sql(there.sqlQuery, sql) and _pairs(columns) == _pairs(there.columnsLineage)
+            if not sql or same or (there.sqlQuery and not dbts):
                 findings.same("lineage")
                 continue
         findings.changes.append(
@@ -80,9 +87,21 @@ def plan_lineage(
                 upstream=end.upstream,
                 downstream=end.downstream,
                 sql=end.node.compiled_code or "",
+                columns=columns,
                 existing=there,
             )
         )
+
+
+def _pairs(columns: Iterable[ColumnLineage]) -> set[tuple[str, str]]:
+    """(from, to) of every column; the reference ingestion writes one entry for each, others one for all."""
+    return {(source, item.toColumn) for item in columns for source in item.fromColumns}
+
+
+def _beside(there: Iterable[ColumnLineage], new: Iterable[ColumnLineage]) -> tuple[ColumnLineage, ...]:
+    kept = tuple(there)
+    known = {item.toColumn for item in kept}
+    return (*kept, *(item for item in new if item.toColumn not in known))
 
 
 _CREATE = re.compile(r"^\s*create\s+(?:or\s+replace\s+)?(?:table|view)\s+\S+\s+as\s+", re.IGNORECASE)

@@ -19,6 +19,7 @@ from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.placing import nearest_names, resolve_only
 from dbtcollate_tui.sync.plan import build_plan
 from dbtcollate_tui.sync.server_state import read_details, read_tables
+from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.stream import Teller
 
 
@@ -100,6 +101,18 @@ async def compare(
     _check_match(profile, report)
     teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
     teller(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
+    if options.include_lineage:
+        teller.doing = "reading the compiled SQL"
+        report = await with_sql(
+            project,
+            report,
+            found.inventories,
+            found.tables,
+            options,
+            lambda ref: collate.table(ref.fqn, ("columns",)),
+            only=wanted,
+            on_done=lambda done: teller.progress(phase, done, None, "queries", "compiled SQL"),
+        )
     state = await read_details(
         collate,
         project,

@@ -80,8 +80,10 @@ def _of_edge(above: str, below: str, details: Mapping[str, Any]) -> list[tuple[F
         (place, details.get("source", "")),
         ((*place, "sqlQuery"), details.get("sqlQuery", "")),
     ]
+    made_of: dict[str, set[str]] = {}
     for columns in details.get("columnsLineage") or ():
-        found.append(((*place, "column", columns["toColumn"]), ", ".join(sorted(columns["fromColumns"]))))
+        made_of.setdefault(columns["toColumn"], set()).update(columns["fromColumns"])
+    found += [((*place, "column", column), ", ".join(sorted(of))) for column, of in made_of.items()]
     return found
 
 
