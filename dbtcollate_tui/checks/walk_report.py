@@ -15,7 +15,6 @@ from dbtcollate_tui.settings.model import Profile
 
 NAMED_AT_MOST = 20
 """So many exceptions of a row are named."""
-MAY_READ = "Account Viewer (or Job Viewer on the project)"
 WORDS = {
     CheckState.PASS: "ok",
     CheckState.WARN: "warn",
@@ -137,6 +136,11 @@ _SERVER = "whoever runs Collate"
 _INGESTION = "whoever looks after the ingestion of the warehouse in Collate"
 
 
+def _may_read(profile: Profile) -> str:
+    project = profile.dbt_cloud.project_id
+    return f"Account Viewer (or Job Viewer on project {project})" if project is not None else "Account Viewer"
+
+
 def _dbt_address(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
@@ -149,8 +153,7 @@ def _dbt_address(row: CheckResult, profile: Profile) -> Needed:
 def _dbt_token(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
-        f"A service token for account {side.account_id} with the permission {MAY_READ}"
-        f"{f' (project {side.project_id})' if side.project_id is not None else ''}.",
+        f"A service token for account {side.account_id} with the permission {_may_read(profile)}.",
         f"It is made at {SERVICE_TOKENS_PLACE}: {tokens_page(side.base_url, side.account_id)}",
         "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
     )
@@ -160,16 +163,15 @@ def _dbt_account(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"The id of the account that holds {_job(profile)}; the one used now is {side.account_id}.",
-        f"Or a service token of account {side.account_id} with the permission {MAY_READ}: "
+        f"Or a service token of account {side.account_id} with the permission {_may_read(profile)}: "
         f"{tokens_page(side.base_url, side.account_id)}",
     )
 
 
 def _dbt_permissions(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
-    where = f" on project {side.project_id}" if side.project_id is not None else ""
     return _ACCOUNT, (
-        f"The permission set Account Viewer, or Job Viewer{where}, for the token in use. {row.summary}.",
+        f"The permission {_may_read(profile)} for the token in use. {row.summary}.",
         f"Place: {SERVICE_TOKENS_PLACE}, {tokens_page(side.base_url, side.account_id)}",
         "If the account allows certain IP addresses only: this machine's and Collate's among them.",
     )
