@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+_data: Traversable = files(__package__) / "data"
 
 NOT_INGESTED_SCHEMAS = frozenset({"finance"})
 """Schemas that the sandbox's database service leaves out, so that a dbt node stays unmatched."""
@@ -117,6 +121,17 @@ class WarehouseTable:
     columns: tuple[WarehouseColumn, ...]
 
 
+def serve_from(folder: Path) -> None:
+    """Take that recording in place of the package's, in this whole process; its layout is the same.
+
+    To be called before a sandbox is made.
+    """
+    global _data
+    _data = folder
+    for cached in (load_runs, load_warehouse, _blob):
+        cached.cache_clear()
+
+
 @cache
 def load_runs() -> tuple[RecordedRun, ...]:
     """All recorded runs, oldest first."""
@@ -151,9 +166,9 @@ def _step(entry: dict[str, Any]) -> RecordedStep:
 
 
 def _document(name: str) -> Any:
-    return json.loads((files(__package__) / "data" / name).read_text(encoding="utf-8"))
+    return json.loads((_data / name).read_text(encoding="utf-8"))
 
 
 @cache
 def _blob(name: str) -> bytes:
-    return gzip.decompress((files(__package__) / "data" / "store" / f"{name}.gz").read_bytes())
+    return gzip.decompress((_data / "store" / f"{name}.gz").read_bytes())

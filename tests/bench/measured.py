@@ -1,0 +1,84 @@
+"""A child process run to its end: how long it took, and how much memory it and its own children held."""
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOOK_SECONDS = 0.05
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one child cost."""
+
+    code: int
+    seconds: float
+    """Wall time from start to end, interpreter and imports included."""
+    peak_mb: float
+    """The child's largest resident set, or that of it and its children together where that is larger."""
+    output: str
+
+
+def run(command: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
+    """Run that command with its output in ``log``; killed where this process is interrupted."""
+    with log.open("wb") as output:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        watch = _Watch(process.pid)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.monotonic() - began
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            watch.stop()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1024 if os.uname().sysname == "Linux" else 1
+    peak = max(usage.ru_maxrss * unit, watch.peak)
+    return Cost(process.returncode, seconds, peak / 1e6, log.read_text(encoding="utf-8", errors="replace"))
+
+
+class _Watch:
+    """Looks at the resident sets of a process and its descendants until it is stopped, on Linux."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._stopped = threading.Event()
+        self.peak = 0
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS):
+            self.peak = max(self.peak, sum(map(_resident, _tree(self._pid))))
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self._thread.join()
+
+
+def _tree(pid: int) -> list[int]:
+    found, pending = [], [pid]
+    while pending:
+        found.append(pending.pop())
+        for children in Path(f"/proc/{found[-1]}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                pending += map(int, children.read_text().split())
+    return found
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
