@@ -1,46 +1,34 @@
 """The plan: every change with its old and new value, before anything is written."""
 
 import asyncio
-import difflib
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Footer, Input, Static, Tree
-from textual.widgets.tree import TreeNode
+from textual.containers import Horizontal
+from textual.widgets import Footer, Input, Static
 
-from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, Plan
+from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PlanReady, SyncEvent
-from dbtcollate_tui.sync.matches import Unmatched
-from dbtcollate_tui.tui.glyphs import STATE_COLOURS
+from dbtcollate_tui.sync.plan_text import plan_text
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.change_list import ChangeDetail, ChangeList
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 Prepare = Callable[[asyncio.Event, int | None], AsyncIterator[SyncEvent]]
 """Makes the plan; the number is the run that was chosen in place of the rule's."""
-Entry = Change | tuple[Change, ...] | Kept | Unmatched | str
-LEAVES_AT_MOST = 1_000
-"""So many changes of a group are listed at once."""
-OPEN_AT_MOST = 12
-"""A group of so many changes stands open."""
-
-
-class ChangeTree(Tree[Entry]):
-    """The changes by group; space is the screen's, enter opens and closes a group."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.leave_out", "Leave out")]
+BESIDE_FROM = 110
+"""List and values, and old and new, stand side by side from this width."""
 
 
 class PlanScreen(PreparingScreen[frozenset[str] | None]):
@@ -53,25 +41,29 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     UNDONE = "The plan could not be made."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "Write"),
+        Binding("space", "leave_out", "Leave out"),
+        Binding("minus", "leave_out_shown", "Leave out all shown", key_display="-"),
         Binding("slash", "filter", "Filter"),
         Binding("x", "export", "Export", show=False),
+        Binding("t", "arrange", "By table", show=False),
         Binding("a", "runs", "Runs"),
         Binding("r", "again", "Try again"),
         Binding("escape", "back", "Back"),
     ]
     DEFAULT_CSS = """
-    PlanScreen #head { height: 1; padding: 0 1; text-style: bold; }
+    PlanScreen #head { height: auto; padding: 0 1; text-style: bold; }
+    PlanScreen #rule { height: auto; padding: 0 1; color: $text-muted; display: none; }
+    PlanScreen.-planned #rule { display: block; }
     PlanScreen #parts { height: 1fr; display: none; layout: vertical; }
     PlanScreen.-planned #parts { display: block; }
     PlanScreen.-planned SyncBoard { display: none; }
-    PlanScreen #changes { width: 1fr; height: 1fr; background: transparent; padding: 0 1; }
-    PlanScreen #detail { height: 8; border-top: solid $border-blurred; padding: 0 1; }
+    PlanScreen ChangeList { width: 1fr; height: 1fr; padding: 0 1; }
+    PlanScreen ChangeDetail { height: 40%; min-height: 7; border-top: solid $border-blurred; padding: 0 1; }
     PlanScreen.-wide #parts, PlanScreen.-widest #parts { layout: horizontal; }
-    PlanScreen.-wide #detail, PlanScreen.-widest #detail {
-        width: 1fr; height: 1fr; border-top: none; border-left: solid $border-blurred;
+    PlanScreen.-wide ChangeList, PlanScreen.-widest ChangeList { width: 2fr; }
+    PlanScreen.-wide ChangeDetail, PlanScreen.-widest ChangeDetail {
+        width: 3fr; height: 1fr; border-top: none; border-left: solid $border-blurred;
     }
-    PlanScreen #search { display: none; }
-    PlanScreen #search.-shown { display: block; }
     """
 
     def __init__(self, title: str, prepare: Prepare, choose: Choose) -> None:
@@ -80,23 +72,19 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         self._prepare = prepare
         self._choose = choose
         self._run_id: int | None = None
-        self._left_out: set[str] = set()
 
     def compose(self) -> ComposeResult:
         """Title, chain, progress while it is made, then the changes and the chosen one's values."""
         yield TitleBar(self._title, "plan")
         yield ChainBar()
-        yield Static(id="head")
+        yield Static(id="head", markup=False)
+        yield Static(id="rule", markup=False)
         yield SyncBoard()
         yield ErrorCard()
         with Horizontal(id="parts"):
-            tree = ChangeTree("plan", id="changes")
-            tree.show_root = False
-            tree.guide_depth = 2
-            yield tree
-            with VerticalScroll(id="detail"):
-                yield Static(id="values")
-        yield Input(placeholder="filter by table, column or text", id="search", compact=True)
+            yield ChangeList(id="changes")
+            yield ChangeDetail(id="detail")
+        yield FilterLine("filter by kind, table, column or text", "#changes", id="search")
         yield Footer(show_command_palette=False)
 
     def prepare(self, cancel: asyncio.Event) -> AsyncIterator[SyncEvent]:
@@ -106,14 +94,17 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     def take(self, event: SyncEvent) -> None:
         """Show the plan."""
         if isinstance(event, PlanReady):
-            self._show(event.plan)
+            self.plan = event.plan
+            self.add_class("-planned")
+            self.changes.left_out &= {change.key for change in event.plan.changes}
+            self.changes.show(event.plan)
+            self.changes.focus()
+            self._say_head()
 
-    def _show(self, plan: Plan) -> None:
-        self.plan = plan
-        self.add_class("-planned")
-        self._say_head()
-        self._fill("")
-        self.query_one("#changes").focus()
+    @property
+    def changes(self) -> ChangeList:
+        """The list."""
+        return self.query_one("#changes", ChangeList)
 
     def _say_head(self) -> None:
         plan = self.plan
@@ -121,81 +112,53 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             return
         run = f" for run #{plan.run.id}" if plan.run is not None else ""
         text = f"Plan{run}   {plan.summary()}"
-        count = len(self._chosen())
-        self._bindings.key_to_bindings["w"] = [
-            Binding("w", "write", f"Write {count} change{'' if count == 1 else 's'}")
-        ]
-        if self._left_out:
-            text += f", {len(self._left_out)} left out"
+        if left_out := self.changes.left_out:
+            text += f", {len(left_out)} left out"
+        if self._query:
+            text += f"; {self._count_shown()} shown"
         self.query_one("#head", Static).update(text)
+        rule = f"The {plan.run.reason}." if plan.run is not None and plan.run.reason else ""
+        self.query_one("#rule", Static).update(rule)
+        self._name_keys()
 
-    def _fill(self, query: str) -> None:
-        plan = self.plan
-        tree = self._tree
-        tree.clear()
-        if plan is None:
-            return
-        wanted = query.lower().split()
-
-        def fits(*texts: str) -> bool:
-            whole = " ".join(texts).lower()
-            return all(word in whole for word in wanted)
-
-        for group in GROUPS:
-            changes = [change for change in plan.of(group) if fits(change.label, change.old, change.new)]
-            if changes:
-                first = not tree.root.children
-                branch = tree.root.add(
-                    f"{group}  {len(changes)}",
-                    data=tuple(changes),
-                    expand=first or len(changes) <= OPEN_AT_MOST or bool(wanted),
-                )
-                for change in changes[:LEAVES_AT_MOST]:
-                    branch.add_leaf(self._label(change), data=change)
-                if len(changes) > LEAVES_AT_MOST:
-                    more = f"and {len(changes) - LEAVES_AT_MOST} more; / finds them"
-                    branch.add_leaf(Text(more, "dim"), data=more)
-        kept = [item for item in plan.kept if fits(item.label, item.reason)]
-        self._branch("kept as it is in Collate", [(self._mark("!", item.label), item) for item in kept])
-        missing = [item for item in plan.match.missing if fits(item.unique_id, item.detail)]
-        self._branch("no table in Collate", [(self._mark("!", item.unique_id), item) for item in missing])
-        owners = [
-            f"{item.owner}: no such user or team in Collate; owner of {', '.join(item.unique_ids)}"
-            for item in plan.unmapped_owners
-        ]
-        self._branch("owners not found", [(self._mark("!", text), text) for text in owners if fits(text)])
-        self._branch("notes", [(Text(note), note) for note in plan.notes if fits(note)])
-        if not tree.root.children:
-            nothing = "Nothing fits the filter." if wanted else "Collate holds all of it already."
-            tree.root.add_leaf(Text(nothing, "dim"), data=nothing)
-        tree.root.expand()
-        tree.cursor_line = 0
-
-    def _branch(self, name: str, leaves: "list[tuple[Text, Entry]]") -> None:
-        if leaves:
-            branch = self._tree.root.add(f"{name}  {len(leaves)}")
-            for label, data in leaves:
-                branch.add_leaf(label, data=data)
+    def _name_keys(self) -> None:
+        count = len(self._chosen())
+        shown = self._keys_shown()
+        out = bool(shown) and shown <= self.changes.left_out
+        names = {
+            "w": ("write", f"Write {count} change{'' if count == 1 else 's'}"),
+            "minus": ("leave_out_shown", f"{'Take in' if out else 'Leave out'} {len(shown)} shown"),
+        }
+        for key, (action, words) in names.items():
+            display = "-" if key == "minus" else None
+            self._bindings.key_to_bindings[key] = [Binding(key, action, words, key_display=display)]
+        self.refresh_bindings()
 
     @property
-    def _tree(self) -> "Tree[Entry]":
-        return self.query_one("#changes", Tree)
+    def _query(self) -> str:
+        return self.query_one(FilterLine).words
 
-    def _label(self, change: Change) -> Text:
-        out = change.key in self._left_out
-        sign = "-" if out else {"add": "+", "replace": "~"}[change.action]
-        style = "dim strike" if out else ""
-        return Text(f"{sign} {change.label}", style, no_wrap=True)
+    def _count_shown(self) -> int:
+        outline = self.changes.outline
+        return len(outline.shown) if outline is not None else 0
 
-    def _mark(self, sign: str, label: str) -> Text:
-        colour = self.app.theme_variables.get(STATE_COLOURS[CheckState.WARN].removeprefix("$"), "")
-        line = Text(no_wrap=True)
-        return line.append(f"{sign} ", colour if colour.startswith("#") else "").append(label)
+    def _keys_shown(self) -> frozenset[str]:
+        outline = self.changes.outline
+        return (
+            frozenset(leaf.key for leaf in outline.shown if leaf.key) if outline is not None else frozenset()
+        )
 
-    @on(Tree.NodeHighlighted)
-    def _moved(self, event: "Tree.NodeHighlighted[Entry]") -> None:
-        self.query_one("#values", Static).update(self._values(event.node))
+    def on_row_list_moved(self) -> None:
+        """Show the values of the row under the cursor."""
+        row = self.changes.current
+        keys = row.keys if row is not None else frozenset()
+        left_out = bool(keys) and keys <= self.changes.left_out
+        self.query_one(ChangeDetail).show(row, left_out=left_out)
         self.refresh_bindings()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Old and new side by side where there is room."""
+        self.query_one(ChangeDetail).lay(beside=event.size.width >= BESIDE_FROM)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
@@ -203,39 +166,35 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         if action == "write":
             return planned and bool(self._chosen())
         if action == "leave_out":
-            return planned and bool(self._under_cursor())
-        if action in ("filter", "export"):
+            return planned and bool(self._keys_under_cursor())
+        if action == "leave_out_shown":
+            return planned and bool(self._query) and bool(self._keys_shown())
+        if action in ("filter", "export", "arrange"):
             return planned
         if action == "again":
             return self.query_one(ErrorCard).error is not None
         return True
 
-    def _under_cursor(self) -> tuple[Change, ...]:
-        node = self._tree.cursor_node
-        if node is None:
-            return ()
-        if isinstance(node.data, tuple):
-            return node.data
-        return (node.data,) if isinstance(node.data, Change) else ()
+    def _keys_under_cursor(self) -> frozenset[str]:
+        row = self.changes.current
+        return row.keys if row is not None else frozenset()
 
     def _chosen(self) -> frozenset[str]:
         if self.plan is None:
             return frozenset()
-        return frozenset(change.key for change in self.plan.changes) - self._left_out
+        return frozenset(change.key for change in self.plan.changes) - self.changes.left_out
 
     def action_write(self) -> None:
         """Give the chosen changes to whoever opened the plan."""
         self.dismiss(self._chosen())
 
     def action_back(self) -> None:
-        """Leave without writing; the preparation is cancelled with the screen."""
-        search = self.query_one("#search", Input)
-        if search.has_class("-shown"):
-            search.remove_class("-shown")
-            search.value = ""
-            self._tree.focus()
-            return
-        super().action_back()
+        """Leave the filter, else leave without writing; the preparation is cancelled with the screen."""
+        search = self.query_one(FilterLine)
+        if search.is_shown:
+            search.close()
+        else:
+            super().action_back()
 
     def action_runs(self) -> None:
         """Choose another run than the rule's, for this once; the plan is made anew for it."""
@@ -245,55 +204,54 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         async def answered(run_id: int | None) -> None:
             if run_id is not None and run_id != current:
                 self._run_id = run_id
-                self._left_out = set()
+                self.changes.left_out = set()
                 self.plan = None
                 await self.action_again()
 
         self.app.push_screen(RunsScreen(self._title, self._choose, current), answered)
 
     def action_leave_out(self) -> None:
-        """Leave the change under the cursor out, or a whole group, or take it in again."""
-        node = self._tree.cursor_node
-        keys = {change.key for change in self._under_cursor()}
-        if node is None or not keys:
-            return
-        if keys <= self._left_out:
-            self._left_out -= keys
-        else:
-            self._left_out |= keys
-        for leaf in [node, *node.children]:
-            if isinstance(leaf.data, Change):
-                leaf.set_label(self._label(leaf.data))
-        self._say_head()
-        self.refresh_bindings()
+        """Leave the change under the cursor out, or all of its branch, or take them in again."""
+        self._leave_out(self._keys_under_cursor())
+
+    def action_leave_out_shown(self) -> None:
+        """Leave out all that fits the filter, or take it in again."""
+        self._leave_out(self._keys_shown())
+
+    def _leave_out(self, keys: frozenset[str]) -> None:
+        if keys:
+            self.changes.leave_out(keys)
+            self._say_head()
+            self.on_row_list_moved()
+
+    def action_arrange(self) -> None:
+        """By kind, or by table."""
+        outline = self.changes.outline
+        if outline is not None:
+            self.changes.arrange_by("table" if outline.arrangement == "kind" else "kind")
 
     def action_filter(self) -> None:
         """Open the filter."""
-        search = self.query_one("#search", Input)
-        search.add_class("-shown")
-        search.focus()
+        self.query_one(FilterLine).open()
 
     @on(Input.Changed, "#search")
     def _filtered(self, event: Input.Changed) -> None:
-        self._fill(event.value)
-
-    @on(Input.Submitted, "#search")
-    def _filter_taken(self) -> None:
-        self._tree.focus()
+        self.changes.filter(event.value)
+        self._say_head()
 
     async def action_export(self) -> None:
-        """Write the plan as JSON into the current folder and say where."""
+        """Write the plan into the current folder, as JSON and as text to read, and say where."""
         if self.plan is None:
             return
         number = self.plan.run.id if self.plan.run is not None else 0
-        path = Path.cwd() / f"plan-run-{number}.json"
-        text = redact(json.dumps(self.plan.as_dict(), indent=1, ensure_ascii=False))
+        left_out = frozenset(self.changes.left_out)
+        base = Path.cwd() / f"plan-run-{number}"
         try:
-            await asyncio.to_thread(path.write_text, text + "\n", encoding="utf-8")
+            await asyncio.to_thread(_export, self.plan, left_out, base)
         except OSError as error:
-            self.notify(f"{path} could not be written: {error.strerror}", severity="error")
+            self.notify(f"{base}.json could not be written: {error.strerror}", severity="error")
             return
-        self.notify(f"Plan written to {path}", timeout=6)
+        self.notify(f"Plan written to {base}.json and {base.name}.txt", timeout=6)
 
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
         """Retry and the choice of a run here; every other cure is the app's."""
@@ -303,41 +261,9 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         else:
             super().on_error_card_cure_chosen(message)
 
-    def _values(self, node: TreeNode[Entry]) -> Text:
-        if isinstance(node.data, Change):
-            return _change(
-                node.data, *(self.app.theme_variables.get(name, "") for name in ("success", "error"))
-            )
-        return _other(node)
 
-
-def _change(change: Change, added: str, removed: str) -> Text:
-    text = Text(f"{change.target}\n", "bold")
-    for line in (change.unique_id, change.note):
-        if line:
-            text.append(f"{line}\n", "not bold dim")
-    for line in difflib.ndiff(change.old.splitlines(), change.new.splitlines()):
-        if line[:1] != "?":
-            style = {"+": f"not bold {added}", "-": f"not bold {removed}"}.get(line[:1], "not bold dim")
-            text.append(f"{line[:1]} {line[2:]}\n", style)
-    return text
-
-
-def _other(node: TreeNode[Entry]) -> Text:
-    entry = node.data
-    text = Text()
-    if isinstance(entry, Kept):
-        text.append(f"{entry.target}\n", "bold").append(f"{entry.reason}\n")
-        text.append(f"in Collate  {entry.server}\n").append(f"in dbt      {entry.dbt}")
-        return text
-    if isinstance(entry, Unmatched):
-        text.append(f"{entry.unique_id}\n", "bold").append(f"looked for  {entry.fqn}\n", "dim")
-        text.append(f"{entry.detail}\n")
-        if entry.candidates:
-            text.append(f"nearest     {', '.join(entry.candidates)}\n")
-        return text.append(entry.cure)
-    if isinstance(entry, str):
-        return Text(entry)
-    if isinstance(entry, tuple):
-        return Text(f"{len(entry)} changes. space leaves the whole group out, or takes it in again.", "dim")
-    return Text(f"{len(node.children)} that stay as they are.", "dim")
+def _export(plan: Plan, left_out: frozenset[str], base: Path) -> None:
+    values = {**plan.as_dict(), "left_out": sorted(left_out)}
+    text = redact(json.dumps(values, indent=1, ensure_ascii=False))
+    base.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    base.with_suffix(".txt").write_text(redact(plan_text(plan, left_out)), encoding="utf-8")

@@ -1,0 +1,250 @@
+"""The plan's outline as a list, and the chosen entry's values beside it."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.sync.changes import Change, Kept, Plan
+from dbtcollate_tui.sync.matches import Unmatched
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.widgets.change_rows import (
+    Arrangement,
+    BranchRow,
+    Leaf,
+    LeafRow,
+    OutlineRow,
+    PlanOutline,
+)
+from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, side_by_side, stacked
+from dbtcollate_tui.tui.widgets.row_list import RowList
+
+NOTE_FROM = 60
+"""Notes stand at the end of a row from this width."""
+
+
+class ChangeList(RowList[OutlineRow]):
+    """The rows of a `PlanOutline`; ``left_out`` are the keys of changes that are not to be written."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "fold(False)", "Close", show=False),
+        Binding("right,l", "fold(True)", "Open", show=False),
+        Binding("enter", "toggle_branch", "Open or close", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.outline: PlanOutline | None = None
+        self.left_out: set[str] = set()
+
+    def show(self, plan: Plan) -> None:
+        """Show this plan, arranged, folded and filtered as before."""
+        before = self.outline
+        self.outline = PlanOutline(plan)
+        if before is not None:
+            self.outline.take_over(before)
+        self._fill()
+
+    def filter(self, query: str) -> None:
+        """Show what fits."""
+        if self.outline is not None:
+            self.outline.filter(query)
+            self._fill()
+
+    def arrange_by(self, arrangement: Arrangement) -> None:
+        """By kind or by table."""
+        if self.outline is not None:
+            self.outline.arrangement = arrangement
+            self._fill()
+
+    def _fill(self) -> None:
+        if self.outline is None:
+            return
+        named = _name(self.current)
+        rows = self.outline.rows()
+        at = next((number for number, row in enumerate(rows) if _name(row) == named), 0)
+        self.set_rows(rows, at)
+
+    @property
+    def entry(self) -> Leaf | None:
+        """The entry under the cursor, where no branch is."""
+        row = self.current
+        return row.leaf if isinstance(row, LeafRow) else None
+
+    def leave_out(self, keys: Iterable[str]) -> None:
+        """Leave these changes out, or take them in again where all of them are left out."""
+        wanted = set(keys)
+        if wanted <= self.left_out:
+            self.left_out -= wanted
+        else:
+            self.left_out |= wanted
+        self.refresh()
+
+    def action_fold(self, is_open: bool) -> None:
+        """Open or close the branch under the cursor, or close the one that the row is in."""
+        row = self.current
+        if isinstance(row, LeafRow) and not is_open:
+            above = range(self.cursor - 1, -1, -1)
+            self.go_to(next((at for at in above if isinstance(self.rows[at], BranchRow)), self.cursor))
+            row = self.current
+        if isinstance(row, BranchRow) and self.outline is not None and row.is_open is not is_open:
+            self.outline.fold(row, is_open)
+            self._fill()
+
+    def action_toggle_branch(self) -> None:
+        """Open or close the branch under the cursor."""
+        row = self.current
+        if isinstance(row, BranchRow):
+            self.action_fold(not row.is_open)
+
+    def on_row_list_pressed(self) -> None:
+        """A click on a branch."""
+        self.action_toggle_branch()
+
+    def line(self, row: OutlineRow, width: int) -> Text:
+        """A branch with its counts, or an entry with its sign."""
+        return self._branch(row) if isinstance(row, BranchRow) else self._leaf(row, width)
+
+    def _branch(self, row: BranchRow) -> Text:
+        text = Text("  " * row.depth)
+        text.append(f"{GLYPHS.open if row.is_open else GLYPHS.pointer} ", "dim")
+        text.append(row.title, "bold" if not row.depth else "")
+        keys = row.keys
+        others = len(row.leaves) - sum(1 for leaf in row.leaves if leaf.key)
+        parts = [str(len(keys))] if keys or not others else []
+        if others:
+            conflicts = sum(1 for leaf in row.leaves if isinstance(leaf.entry, Kept))
+            parts.append(f"{conflicts} kept" if conflicts else str(others))
+        if out := len(keys & self.left_out):
+            parts.append(f"{out} left out")
+        return text.append(f"  {', '.join(parts)}", "dim")
+
+    def _leaf(self, row: LeafRow, width: int) -> Text:
+        entry = row.leaf.entry
+        indent = "  " * row.depth
+        text = Text(indent)
+        note = ""
+        if isinstance(entry, Change):
+            if row.leaf.key in self.left_out:
+                sign, note = GLYPHS.states[CheckState.SKIPPED], "left out"
+                text.append(f"{sign} {row.label}", "dim strike")
+            else:
+                text.append(f"{_sign(entry)} ", "bold").append(row.label)
+                note = entry.note
+        elif isinstance(entry, Kept):
+            text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
+            note = entry.reason if "kept" in entry.reason else f"{entry.reason}, kept"
+        elif isinstance(entry, Unmatched):
+            text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
+            note = entry.detail
+        else:
+            text.append(row.label)
+        room = width - text.cell_len - 3
+        if note and width >= NOTE_FROM and room > 12:
+            text.append(f"  {cut_middle(note, room)}", "dim")
+        return text
+
+
+def _sign(change: Change) -> str:
+    return {"add": "+", "replace": "~"}.get(change.action, "-")
+
+
+def _name(row: OutlineRow | None) -> object:
+    if isinstance(row, BranchRow):
+        return row.name
+    return (row.leaf.section, row.leaf.label) if isinstance(row, LeafRow) else None
+
+
+class ChangeDetail(VerticalScroll):
+    """The values of one entry in full; ``beside`` shows old and new side by side."""
+
+    DEFAULT_CSS = """
+    ChangeDetail { scrollbar-size-vertical: 1; overflow-x: hidden; }
+    ChangeDetail Static { height: auto; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._row: OutlineRow | None = None
+        self._left_out = False
+        self.beside = False
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        yield Static(id="values")
+
+    def show(self, row: OutlineRow | None, *, left_out: bool = False) -> None:
+        """Show this row's values."""
+        if row is not self._row:
+            self.scroll_home(animate=False)
+        self._row, self._left_out = row, left_out
+        self._draw()
+
+    def lay(self, *, beside: bool) -> None:
+        """Side by side, or below one another."""
+        if beside is not self.beside:
+            self.beside = beside
+            self._draw()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Keep to the width."""
+        self._draw()
+
+    def _draw(self) -> None:
+        row = self._row
+        body: RenderableType = Text("")
+        if isinstance(row, BranchRow):
+            body = Text(_branch_words(row), "dim")
+        elif isinstance(row, LeafRow):
+            body = self._entry(row.leaf)
+        self.query_one("#values", Static).update(body)
+
+    def _entry(self, leaf: Leaf) -> RenderableType:
+        entry = leaf.entry
+        if isinstance(entry, Change):
+            left = "Left out: it is not written." if self._left_out else ""
+            return self._values(entry.target, (entry.unique_id, entry.note, left), entry.old, entry.new)
+        if isinstance(entry, Kept):
+            return self._values(entry.target, (entry.reason,), entry.server, entry.dbt)
+        if isinstance(entry, Unmatched):
+            text = Text()
+            text.append(f"{entry.unique_id}\n", "bold").append(f"looked for  {entry.fqn}\n", "dim")
+            text.append(f"{entry.detail}\n")
+            if entry.candidates:
+                text.append(f"nearest     {', '.join(entry.candidates)}\n")
+            return text.append(entry.cure)
+        return Text(entry)
+
+    def _values(self, target: str, notes: tuple[str, ...], old: str, new: str) -> RenderableType:
+        head = Text(target, "bold", overflow="fold")
+        for note in notes:
+            if note:
+                head.append(f"\n{note}", "not bold dim")
+        variables = self.app.theme_variables
+        styles = DiffStyles(variables.get("error", "red"), variables.get("success", "green"))
+        lines = diff_lines(old, new)
+        if self.beside and old and new:
+            return Group(head, Text(""), side_by_side(lines, styles, "in Collate", "from dbt"))
+        return Group(head, stacked(lines, styles))
+
+
+def _branch_words(row: BranchRow) -> str:
+    keys, kept = row.keys, sum(isinstance(leaf.entry, Kept) for leaf in row.leaves)
+    parts = []
+    if keys:
+        count = len(keys)
+        parts.append(
+            f"{count} change{'' if count == 1 else 's'}. space leaves all of it out, or takes it in again."
+        )
+    if kept:
+        parts.append(f"{kept} kept as in Collate.")
+    if not parts:
+        parts.append(f"{len(row.leaves)} that stay as they are.")
+    return " ".join(parts)
