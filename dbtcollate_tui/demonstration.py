@@ -87,8 +87,10 @@ async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCod
 
 def in_app(scenario: str, server_version: str, *, animation: bool) -> ExitCode:
     """The app on a fresh sandbox, with the sample tokens offered on the welcome screen."""
+    from dbtcollate_tui.tui.keys import keys_file
     from dbtcollate_tui.tui.start import run_app
 
+    keys = keys_file(ProfileStore())
     with _own_folders() as services:
         sandbox = Sandbox(scenario, server_version)
         sandbox.start()
@@ -98,6 +100,7 @@ def in_app(scenario: str, server_version: str, *, animation: bool) -> ExitCode:
                 sample=sample_answers(sandbox),
                 sample_secrets={"dbt_cloud": sandbox.dbt_cloud_token, "collate": sandbox.collate_token},
                 animation=animation,
+                keys=keys,
             )
         finally:
             sandbox.stop()

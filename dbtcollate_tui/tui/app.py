@@ -3,20 +3,17 @@
 import asyncio
 import contextlib
 import signal
-import traceback
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkType
 
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.log import LOGGER, log_path
-from dbtcollate_tui.redact import redact
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui import cures
 from dbtcollate_tui.tui.messages import RowsChanged
@@ -24,6 +21,7 @@ from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.palette import commands_of
 from dbtcollate_tui.tui.places import Places
 from dbtcollate_tui.tui.running import Running
+from dbtcollate_tui.tui.terminal import TerminalApp
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
@@ -35,22 +33,15 @@ APP_STATE, THEME_KEY = "app", "theme"
 NEED_A_PROFILE = frozenset({"sync", "verify", "edit_setup", "pipeline"})
 
 
-class DbtCollateApp(App[ExitCode]):
+class DbtCollateApp(TerminalApp):
     """Owns the services, the open profile and the one running sync; screens come and go.
 
     ``profile`` is the one to open (``None``: the one last used); ``offer`` are the demo's addresses and
-    tokens. ``crash`` is the line to print after an unexpected error, whose trace is in the log file without
-    locals.
+    tokens.
     """
 
     TITLE = "dbtcollate"
     CSS_PATH = "styles/app.tcss"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-narrow"),
-        (100, "-medium"),
-        (110, "-wide"),
-        (160, "-widest"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit_asking", "Quit", show=False, priority=True),
         Binding("q", "quit_asking", "Quit", show=False),
@@ -66,16 +57,13 @@ class DbtCollateApp(App[ExitCode]):
         offer: DemoOffer | None = None,
         animation: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(animation=animation)
         self.services = services
         self.offer = offer
         self.session: ProfileSession | None = None
         self.running = Running(self)
         self.places = Places(self)
-        self.crash = ""
         self._wanted = profile
-        if not animation:
-            self.animation_level = "none"
 
     def on_mount(self) -> None:
         """Register the themes; leave in order when a signal says so."""
@@ -119,15 +107,18 @@ class DbtCollateApp(App[ExitCode]):
         self.places.stand_on(self.places.first(None))
         return True
 
-    def start_checks(self, ids: Collection[str] | None = None) -> None:
-        """Look anew at these checks of the open profile, or at all, in a worker of the app's own."""
+    def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
+        """Look anew at these checks of the open profile, or at all, in a worker of the app's own.
+
+        A look at all that a person ``asked`` for leaves a record in the history.
+        """
         if self.session is not None:
-            work: WorkType[None] = partial(self._check, self.session, ids)
+            work: WorkType[None] = partial(self._check, self.session, ids, asked)
             self.run_worker(work, group="checks", exclusive=True)
 
-    async def _check(self, session: "ProfileSession", ids: Collection[str] | None) -> None:
+    async def _check(self, session: "ProfileSession", ids: Collection[str] | None, asked: bool) -> None:
         try:
-            async with contextlib.aclosing(session.check(ids)) as rows:
+            async with contextlib.aclosing(session.check(ids, asked=asked)) as rows:
                 async for _ in rows:
                     self._tell(RowsChanged)
         finally:
@@ -270,16 +261,3 @@ class DbtCollateApp(App[ExitCode]):
         """Close the clients."""
         if self.session is not None:
             await self.session.aclose()
-
-    def _handle_exception(self, error: Exception) -> None:
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        trace = "".join(traceback.format_exception(cause))
-        LOGGER.error("unexpected error\n%s", redact(trace))
-        first = redact(str(cause)).splitlines()[:1]
-        self.crash = f"{type(cause).__name__}: {first[0] if first else ''}  (details: {log_path()})"
-        super()._handle_exception(error)
-        self._return_code = int(ExitCode.INTERNAL)
-
-    def _fatal_error(self) -> None:
-        self.bell()
-        self._close_messages_no_wait()

@@ -3,10 +3,17 @@
 from textual.dom import DOMNode
 
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.tui import clipboard
+from dbtcollate_tui.tui.filters import without_control
 
 
 def copy_text(node: DOMNode, text: str, what: str) -> None:
-    """Put the redacted text on the clipboard through the terminal (OSC 52) and say so."""
-    node.app.copy_to_clipboard(redact(text))
+    """Put the text on the terminal's clipboard (OSC 52) and on the machine's, and say so.
+
+    Secrets and terminal control are taken out first.
+    """
+    clean = without_control(redact(text))
+    node.app.copy_to_clipboard(clean)
+    clipboard.put(clean)
     lines = text.count("\n") + 1
     node.app.notify(f"Copied {what}, {lines} line{'' if lines == 1 else 's'}.", timeout=3)

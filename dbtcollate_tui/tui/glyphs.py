@@ -2,7 +2,10 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
 
 from dbtcollate_tui.checks.base import CheckState
 
@@ -15,6 +18,7 @@ class Glyphs:
     lit: str
     unlit: str
     pointer: str
+    open: str
     dot: str
     arrow: str
     cut: str
@@ -33,6 +37,7 @@ UNICODE = Glyphs(
     lit="━",
     unlit="╌",
     pointer="▸",
+    open="▾",
     dot="•",
     arrow="→",
     cut="…",
@@ -50,6 +55,7 @@ ASCII = Glyphs(
     lit="=",
     unlit="-",
     pointer=">",
+    open="v",
     dot="*",
     arrow="->",
     cut="..",
@@ -76,12 +82,32 @@ STATE_WORDS = {
 }
 
 
-def choose_glyphs() -> Glyphs:
-    """The Unicode set, or ASCII under ``DBTCOLLATE_ASCII``, ``TERM=linux``/``dumb`` or another encoding."""
-    if os.environ.get("DBTCOLLATE_ASCII") or os.environ.get("TERM") in {"linux", "dumb"}:
+COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python may have set ``LC_CTYPE`` to by itself."""
+
+
+def choose_glyphs(environment: Mapping[str, str] = os.environ) -> Glyphs:
+    """The Unicode set, or ASCII where the terminal or the locale has no other characters.
+
+    ``DBTCOLLATE_ASCII`` (1 or 0, set by ``--ascii`` and ``--no-ascii``) decides where it is there; then
+    ``TERM=linux`` and ``dumb``, standard output's encoding, and the locale that the environment names.
+    """
+    wanted = environment.get("DBTCOLLATE_ASCII")
+    if wanted:
+        return UNICODE if wanted == "0" else ASCII
+    if environment.get("TERM") in {"linux", "dumb"}:
         return ASCII
     encoding = (getattr(sys.__stdout__, "encoding", None) or "utf-8").lower().replace("-", "")
-    return UNICODE if encoding.startswith("utf") else ASCII
+    return UNICODE if encoding.startswith("utf") and _says_utf(environment) else ASCII
+
+
+def _says_utf(environment: Mapping[str, str]) -> bool:
+    """Whether the locale is one of UTF-8, or none is named. Python itself puts ``C.UTF-8`` in C's place."""
+    named = (environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    chosen = next((locale for locale in named if locale and locale not in COERCED), "")
+    if not chosen:
+        return True
+    return "utf" in chosen.lower() or (chosen not in {"C", "POSIX"} and "." not in chosen)
 
 
 GLYPHS = choose_glyphs()
@@ -89,11 +115,11 @@ GLYPHS = choose_glyphs()
 
 def cut_middle(text: str, width: int) -> str:
     """The text in at most ``width`` cells, long ones cut in the middle."""
-    if len(text) <= width:
+    if cell_len(text) <= width:
         return text
     if width <= len(GLYPHS.cut):
-        return text[:width]
+        return set_cell_size(text, max(0, width)).rstrip()
     keep = width - len(GLYPHS.cut)
-    head = (keep + 1) // 2
-    tail = keep - head
-    return f"{text[:head]}{GLYPHS.cut}{text[len(text) - tail :] if tail else ''}"
+    head = set_cell_size(text, (keep + 1) // 2).rstrip()
+    tail = text[::-1] if keep - cell_len(head) > 0 else ""
+    return f"{head}{GLYPHS.cut}{set_cell_size(tail, keep - cell_len(head)).rstrip()[::-1]}"

@@ -5,10 +5,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.app import DbtCollateApp
+
+ROOM = __name__.rpartition(".")[0]
 
 
 def commands_of(
@@ -35,10 +39,25 @@ def commands_of(
 
 def _actions_of(screen: Screen[object]) -> Iterator[SystemCommand]:
     app, seen = screen.app, set()
-    for node, binding, enabled, _ in screen.active_bindings.values():
+    for node, binding in offered(screen):
         words = binding.description
         leads_away = node is app or binding.action.startswith("app.")
-        if enabled and binding.show and words and not leads_away and words not in seen:
+        if not leads_away and words not in seen:
             seen.add(words)
             title = f"{words} ({app.get_key_display(binding)})"
             yield SystemCommand(title, "On this screen", partial(app.run_action, binding.action, node))
+
+
+def offered(screen: Screen[object]) -> Iterator[tuple[DOMNode, Binding]]:
+    """What works on the screen now and has words: what the footer shows, then the rest of the app's own."""
+    active = [(node, binding) for node, binding, enabled, _ in screen.active_bindings.values() if enabled]
+    yield from ((node, binding) for node, binding in active if binding.show and binding.description)
+    for node, binding in active:
+        if not binding.show and binding.description and _is_own(node, binding):
+            yield node, binding
+
+
+def _is_own(node: DOMNode, binding: Binding) -> bool:
+    kinds = (kind for kind in type(node).__mro__ if kind.__module__.startswith(ROOM))
+    declared = (each for kind in kinds for each in Binding.make_bindings(vars(kind).get("BINDINGS", ())))
+    return any(each.action == binding.action for each in declared)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -10,6 +11,7 @@ from dbtcollate_tui.log import start_logging
 from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.keys import keys_file, remap_keys
 from dbtcollate_tui.tui.offer import DemoOffer
 
 
@@ -20,12 +22,15 @@ def run_app(
     sample: SampleAnswers | None = None,
     sample_secrets: Mapping[Side, SecretStr] | None = None,
     animation: bool = True,
+    keys: Path | None = None,
 ) -> ExitCode:
     """Run the app until it is left.
 
     After an unexpected error one line with the log's place goes to standard error, and the code is
-    ``INTERNAL``. ``sample`` and ``sample_secrets`` are what the demo offers.
+    ``INTERNAL``. ``sample`` and ``sample_secrets`` are what the demo offers; ``keys`` is the file
+    of remapped keys (``None``: the one beside the profiles). Raises `UsageError` where it cannot be followed.
     """
+    remap_keys(keys or keys_file(services.profiles))
     try:
         start_logging()
     except OSError as error:

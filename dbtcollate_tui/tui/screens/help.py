@@ -1,5 +1,6 @@
-"""What the screen below does, its keys as they work now, and the signs."""
+"""What the screen below and its focused widget do, their keys as they work now, and the signs."""
 
+from itertools import zip_longest
 from typing import ClassVar
 
 from rich.table import Table
@@ -7,12 +8,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.palette import offered
 
+MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u by pages."
 TEXTS: dict[str, tuple[str, str]] = {
     "WelcomeScreen": (
         "Welcome",
@@ -36,9 +40,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "PlanScreen": (
         "Plan",
-        "Every change with its old and new value, before anything is written. + is new, ~ replaces, - is "
-        "left out, ! is not changed: edited in Collate, or without a table there. a takes another run than "
-        "the rule's, for this once. x writes the plan as JSON into the current folder.",
+        "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! is "
+        "kept as it is: edited in Collate, or without a table there. space leaves a change or a whole group "
+        "out; with a filter, - leaves out all that it shows. t arranges by kind or by table. a takes another "
+        "run than the rule's, for this once. x writes the plan into the current folder, as JSON and as text.",
     ),
     "RunsScreen": (
         "Runs",
@@ -47,8 +52,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "SyncScreen": (
         "Sync",
-        "The sync as it runs. It goes on when this screen is left; s on the home screen comes back. At the "
-        "end everything is read back from Collate.",
+        "The sync as it runs. It goes on when this screen is left; the title of every other screen says so, "
+        "and s comes back. At the end everything is read back from Collate, and r tries again what failed.",
     ),
     "ProfilesScreen": (
         "Profiles",
@@ -61,6 +66,37 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
 }
 """Title and text by the screen's class."""
+
+
+WIDGETS: dict[str, tuple[str, str]] = {
+    "Picker": (
+        "This list",
+        "Typing searches it; up and down choose, enter takes the row. The likeliest is first, with why.",
+    ),
+    "SecretInput": (
+        "This field",
+        "A token is pasted whole: line breaks, quotes and Bearer are taken off and named. It is never shown, "
+        "and neither copy nor cut gives it away.",
+    ),
+    "Input": ("This field", "Typing and pasting fill it; ctrl+u empties it. F1 is help where ? is a letter."),
+    "EventLog": ("This log", "The newest 20,000 lines. Moving up stands still, f or end follows the newest again."),
+    "RichLog": ("This log", "Up and down, j and k scroll it."),
+    "ChangeList": (
+        "These changes",
+        "Left and right, h and l close and open a group; space leaves a change out.",
+    ),
+    "RowList": ("This list", MOVING),
+    "OptionList": ("This list", f"{MOVING} enter chooses."),
+    "DataTable": ("This table", MOVING),
+    "Tree": ("This tree", f"{MOVING} enter opens and closes."),
+    "Toggles": ("These switches", "Space turns the one under the cursor."),
+    "Button": ("This button", "enter presses it; the arrow keys go to the others."),
+}
+"""Title and text by the focused widget's class, or the nearest of its bases or parents."""
+
+
+COLUMN = 22
+"""Cells for what a key does."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -81,26 +117,31 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, below: Screen[object]) -> None:
         super().__init__()
         self._title, self._text = TEXTS.get(type(below).__name__, ("Keys", ""))
+        self._widget = _words_of(below.focused)
         self._keys = _keys(below)
 
     def compose(self) -> ComposeResult:
-        """Text, keys, signs."""
+        """The screen, the widget that has the focus, their keys, the signs."""
         with VerticalScroll():
             yield Static(self._title, classes="title", markup=False)
             if self._text:
                 yield Static(self._text, markup=False)
+            if self._widget is not None:
+                title, text = self._widget
+                yield Static(Text.assemble((f"{title}  ", "bold"), text))
             yield Static(self._table())
             yield Static(self._signs())
-            yield Static(
-                "ctrl+p  palette: places, themes, keys     esc  close", classes="muted", markup=False
-            )
+            yield Static("esc  close", classes="muted", markup=False)
 
     def _table(self) -> Table:
-        table = Table.grid(padding=(0, 3, 0, 0))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for key, words in self._keys:
-            table.add_row(key, words)
+        """Two keys a row, read downwards."""
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(2):
+            table.add_column(style="bold", no_wrap=True)
+            table.add_column(no_wrap=True, min_width=COLUMN)
+        half = (len(self._keys) + 1) // 2
+        for left, right in zip_longest(self._keys[:half], self._keys[half:], fillvalue=("", "")):
+            table.add_row(*(Text(words) for words in (*left, *right)))
         return table
 
     def _signs(self) -> Text:
@@ -113,13 +154,24 @@ class HelpScreen(ModalScreen[None]):
         return text
 
 
+def _words_of(focused: DOMNode | None) -> tuple[str, str] | None:
+    for node in focused.ancestors_with_self if focused is not None else ():
+        if isinstance(node, Screen):
+            return None
+        found = next(
+            (WIDGETS[kind.__name__] for kind in type(node).__mro__ if kind.__name__ in WIDGETS), None
+        )
+        if found is not None:
+            return found
+    return None
+
+
 def _keys(screen: Screen[object]) -> list[tuple[str, str]]:
+    """Keys and words of all that works now, what the footer shows first."""
     found: dict[str, list[str]] = {}
-    for active in screen.active_bindings.values():
-        binding = active.binding
-        if active.enabled and binding.show and binding.description:
-            keys = found.setdefault(binding.description, [])
-            shown = screen.app.get_key_display(binding)
-            if shown not in keys:
-                keys.append(shown)
+    for _, binding in offered(screen):
+        keys = found.setdefault(binding.description, [])
+        shown = screen.app.get_key_display(binding)
+        if shown not in keys:
+            keys.append(shown)
     return [(", ".join(keys), words) for words, keys in found.items()]

@@ -1,0 +1,68 @@
+"""Opening a web page where there is a browser; elsewhere its address is shown."""
+
+import os
+import sys
+import webbrowser
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from dbtcollate_tui.tui.copying import copy_text
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER")
+
+
+def has_browser() -> bool:
+    """Whether a browser with a window of its own can open: not over SSH, and not without a display."""
+    if os.environ.get("BROWSER"):
+        return True
+    if os.environ.get("SSH_CONNECTION") and not os.environ.get("DISPLAY"):
+        return False
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(os.environ.get(name) for name in DISPLAYS)
+
+
+def open_page(address: str, *, new_tab: bool) -> bool:
+    """Open the page; false where no browser took it. Blocking: call it in a thread."""
+    try:
+        return webbrowser.open(address, new=2 if new_tab else 0)
+    except webbrowser.Error:
+        return False
+
+
+class AddressScreen(ModalScreen[None]):
+    """The address of a page that no browser here can open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy", "Copy"),
+        Binding("escape,enter", "dismiss", "Back", key_display="esc"),
+    ]
+    DEFAULT_CSS = """
+    AddressScreen { align: center middle; }
+    AddressScreen > Vertical {
+        width: auto; min-width: 60; max-width: 96%; height: auto; padding: 1 2; background: $panel;
+        border: round $border;
+    }
+    AddressScreen Static { width: auto; max-width: 100%; height: auto; margin: 0 0 1 0; }
+    AddressScreen Footer { background: $panel; }
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+    def compose(self) -> ComposeResult:
+        """Why, and the address whole."""
+        with Vertical():
+            yield Static("No browser opens from here. The page's address:", markup=False)
+            yield Static(self.address, markup=False)
+            yield Footer(show_command_palette=False)
+
+    def action_copy(self) -> None:
+        """Copy the address."""
+        copy_text(self, self.address, "the address")

@@ -1,0 +1,135 @@
+"""Remapped keys: ``keys.toml`` in the configuration folder names actions and the keys that do them."""
+
+import importlib
+import pkgutil
+import tomllib
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from textual.app import App
+from textual.binding import Binding, BindingsMap
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.settings.store import ProfileStore
+
+FILE_NAME = "keys.toml"
+ALIASES = {
+    "dismiss": "back",
+    "leave": "back",
+    "again": "retry",
+    "quit_asking": "quit",
+    "command_palette": "palette",
+}
+"""Actions that do the same under another name."""
+NOT_NAMED = frozenset({"focus_next", "focus_previous", "first", "last", "other_field", "next_row"})
+"""Moving about keeps its keys."""
+
+
+def keys_file(profiles: ProfileStore) -> Path:
+    """Where the file is, beside the profiles' folder."""
+    return profiles.folder.parent / FILE_NAME
+
+
+def id_of(action: str) -> str:
+    """The name by which the file knows an action; empty for those that no one would look for."""
+    name, _, parameters = action.partition("(")
+    name = name.rpartition(".")[2]
+    if name in ALIASES:
+        return ALIASES[name]
+    return "" if parameters or name in NOT_NAMED else name
+
+
+def remap_keys(path: Path) -> None:
+    """Move the actions that the file names to its keys, for every screen made from now on.
+
+    Does nothing where there is no file. Raises `UsageError` that names the file, the id and the nearest that
+    exist, or the two actions that one key would do. (Textual's own keymap takes a moved key from every
+    action that shares it, so it is not used.)
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as TOML", causes=[str(error)]) from error
+    kinds = _kinds()
+    own = [binding for kind in kinds for binding in Binding.make_bindings(vars(kind).get("BINDINGS", ()))]
+    known = {id_of(binding.action) for binding in own} - {""}
+    keymap = {name: _keys(path, name, value, known) for name, value in found.items()}
+    pairs = {(binding.key, binding.action) for binding in own}
+    moved = {kind: _moved(kind, keymap, pairs) for kind in kinds}
+    everywhere = [bindings for kind, bindings in moved.items() if issubclass(kind, App)]
+    for kind, bindings in moved.items():
+        others = everywhere if issubclass(kind, Screen) else []
+        _refuse_clash(path, kind, [bindings, *others], keymap)
+    for kind, bindings in moved.items():
+        kind._merged_bindings = BindingsMap.from_keys(bindings)
+
+
+def _keys(path: Path, name: str, value: object, known: set[str]) -> tuple[str, ...]:
+    from rapidfuzz import process
+
+    if name not in known:
+        nearest = ", ".join(found for found, *_ in process.extract(name, sorted(known), limit=3))
+        raise UsageError(
+            f'{path} names an action that does not exist: "{name}"',
+            causes=[f"Nearest: {nearest}."],
+            cures=[Cure("advice", f"There are: {', '.join(sorted(known))}.")],
+        )
+    keys = [value] if isinstance(value, str) else value
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key for key in keys):
+        raise UsageError(
+            f'{path}: "{name}" has no key',
+            cures=[Cure("advice", f'Write {name} = "f5", or {name} = ["f5", "ctrl+r"].')],
+        )
+    return tuple(keys)
+
+
+def _moved(
+    kind: type[DOMNode], keymap: Mapping[str, tuple[str, ...]], own: Container[tuple[str, str]]
+) -> dict[str, list[Binding]]:
+    bindings: dict[str, list[Binding]] = {}
+    for key, binding in kind._merged_bindings or BindingsMap():
+        keys = keymap.get(id_of(binding.action)) if (key, binding.action) in own else None
+        if keys is None:
+            bindings.setdefault(key, []).append(binding)
+        else:
+            for made in Binding.make_bindings([replace(binding, key=",".join(keys), key_display=None)]):
+                held = bindings.setdefault(made.key, [])
+                if all(other.action != made.action for other in held):
+                    held.append(made)
+    return bindings
+
+
+def _refuse_clash(
+    path: Path,
+    kind: type[DOMNode],
+    maps: Sequence[Mapping[str, list[Binding]]],
+    keymap: Mapping[str, tuple[str, ...]],
+) -> None:
+    for key in {key for bindings in maps for key in bindings}:
+        ids = {id_of(binding.action): binding for bindings in maps for binding in bindings.get(key, ())}
+        wanted = [name for name in ids if name in keymap]
+        others = [name or ids[name].action for name in ids if name not in wanted[:1]]
+        if wanted and others:
+            raise UsageError(
+                f'{path}: {key} would be both "{wanted[0]}" and "{others[0]}" ({kind.__name__})',
+                cures=[Cure("advice", f'Give "{wanted[0]}" a free key, or "{others[0]}" another too.')],
+            )
+
+
+def _kinds() -> list[type[DOMNode]]:
+    import dbtcollate_tui.tui as room
+
+    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        importlib.import_module(module.name)
+    return [kind for kind in _below(DOMNode) if kind.__module__.startswith(f"{room.__name__}.")]
+
+
+def _below(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)

@@ -1,0 +1,126 @@
+"""The app as a program in a terminal: how lines are drawn, words shown, pages opened, crashes told."""
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import LineFilter, Monochrome
+from textual.notifications import SeverityLevel
+from textual.worker import WorkerFailed
+
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.log import LOGGER, log_path
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.tui.filters import Ascii, Defused, WithoutColour
+from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
+
+QUIET_GROUNDS = ("background", "surface", "panel")
+"""The theme's backgrounds that mark nothing."""
+MOVES = {
+    "down": ("cursor_down", "scroll_down"),
+    "up": ("cursor_up", "scroll_up"),
+    "home": ("first", "scroll_top", "scroll_home"),
+    "end": ("last", "scroll_bottom", "scroll_end"),
+    "page_down": ("page_down",),
+    "page_up": ("page_up",),
+}
+"""What the letters that move may be called in a widget, the first that it has."""
+
+
+class TerminalApp(App[ExitCode]):
+    """Knows the terminal and nothing of dbt or Collate.
+
+    ``crash`` is the line to print after an unexpected error, whose trace is in the log file without locals.
+    """
+
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (100, "-medium"),
+        (110, "-wide"),
+        (160, "-widest"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
+        Binding("j", "move('down')", show=False),
+        Binding("k", "move('up')", show=False),
+        Binding("g", "move('home')", show=False),
+        Binding("G", "move('end')", show=False),
+        Binding("ctrl+d", "move('page_down')", show=False),
+        Binding("ctrl+u", "move('page_up')", show=False),
+    ]
+
+    def __init__(self, *, animation: bool = True) -> None:
+        super().__init__()
+        self.crash = ""
+        if not animation:
+            self.animation_level = "none"
+        self._drawing = self._filters_of_lines()
+
+    def _filters_of_lines(self) -> list[LineFilter]:
+        filters: list[LineFilter] = [Defused()]
+        if GLYPHS is ASCII:
+            filters.append(Ascii())
+        if self.no_color:
+            filters.append(WithoutColour(self._quiet_grounds))
+        return filters
+
+    def _quiet_grounds(self) -> tuple[Color, ...]:
+        variables = self.theme_variables
+        return tuple(Color.parse(variables[name]) for name in QUIET_GROUNDS)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is drawn."""
+        own = [line for line in super().get_line_filters() if not isinstance(line, Monochrome)]
+        return [*own, *self._drawing]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a word in passing; what a server said in it is no markup."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def open_url(self, url: str, *, new_tab: bool = True) -> None:
+        """Open the page in the browser, or show its address where there is none."""
+        if self.is_web:
+            super().open_url(url, new_tab=new_tab)
+        else:
+            self.run_worker(self._open_page(url, new_tab), group="browser", exit_on_error=False)
+
+    async def _open_page(self, url: str, new_tab: bool) -> None:
+        from dbtcollate_tui.tui import browser
+
+        taken = browser.has_browser() and await asyncio.to_thread(browser.open_page, url, new_tab=new_tab)
+        if not taken:
+            self.push_screen(browser.AddressScreen(url))
+
+    def action_move(self, where: str) -> None:
+        """The letters that move in lists: in whatever has the focus and bound none of them itself."""
+        focused = self.focused
+        for name in MOVES[where]:
+            act = getattr(focused, f"action_{name}", None)
+            if act is not None:
+                act()
+                return
+
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        trace = "".join(traceback.format_exception(cause))
+        LOGGER.error("unexpected error\n%s", redact(trace))
+        first = redact(str(cause)).splitlines()[:1]
+        self.crash = f"{type(cause).__name__}: {first[0] if first else ''}  (details: {log_path()})"
+        super()._handle_exception(error)
+        self._return_code = int(ExitCode.INTERNAL)
+
+    def _fatal_error(self) -> None:
+        self.bell()
+        self._close_messages_no_wait()

@@ -1,0 +1,211 @@
+"""The app in its terminal: ASCII, no colour, clipboard, browser, the letters that move, help, palette."""
+
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+from textual.widgets import DataTable, OptionList
+
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui import browser, clipboard, terminal
+from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.filters import as_ascii, without_control
+from dbtcollate_tui.tui.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
+from tests.support.world import profile_for
+from tests.tui.whole import Whole, keep, whole
+
+BACKGROUNDS = ("bgcolor", "color")
+
+
+@pytest.mark.parametrize(
+    ("environment", "ascii_only"),
+    [
+        ({"LANG": "en_US.UTF-8"}, False),
+        ({}, False),
+        ({"LANG": "C"}, True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, False),
+        ({"LC_ALL": "POSIX"}, True),
+        ({"LANG": "de_DE.ISO-8859-1"}, True),
+        ({"LANG": "en_US.UTF-8", "TERM": "linux"}, True),
+        ({"LANG": "en_US.UTF-8", "TERM": "dumb"}, True),
+        ({"LANG": "C", "DBTCOLLATE_ASCII": "0"}, False),
+        ({"LANG": "en_US.UTF-8", "DBTCOLLATE_ASCII": "1"}, True),
+    ],
+)
+def test_the_locale_and_the_terminal_choose_the_signs(environment: dict[str, str], ascii_only: bool) -> None:
+    assert choose_glyphs(environment) is (ASCII if ascii_only else UNICODE)
+
+
+@pytest.mark.parametrize("text", ["─│╭╮ ━╌ ✓ ✗ ▁▂▅█ → …", "Größe", "注文", "🙂 ok", "plain"])
+def test_ascii_keeps_every_cell(text: str) -> None:
+    assert as_ascii(text).isascii()
+    assert cell_len(as_ascii(text)) == cell_len(text)
+
+
+@pytest.mark.parametrize("text", ["analytics_production_orders", "注文注文注文注文注文注文", "a注b文c注d文"])
+def test_a_cut_name_fits_its_cells(text: str) -> None:
+    for width in range(12):
+        assert cell_len(cut_middle(text, width)) <= width
+
+
+def test_control_and_direction_marks_are_taken_out_and_nothing_else() -> None:
+    assert without_control("a\x1b[31mb\x07\u202ec\x9bd\te\nf") == "a[31mbcd\te\nf"
+
+
+async def test_everything_is_ascii_where_nothing_else_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "GLYPHS", ASCII)
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            assert app.drawn().isascii()
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            assert app.drawn().isascii()
+            await app.press("question_mark")
+            await app.on("HelpScreen")
+            assert app.drawn().isascii()
+
+
+def colours(app: Whole) -> set[str]:
+    strips = app.top._compositor.render_strips(app.app.size)
+    styles = [segment.style for strip in strips for segment in strip if segment.style is not None]
+    return {str(getattr(style, name)) for style in styles for name in BACKGROUNDS if getattr(style, name)}
+
+
+async def test_no_color_leaves_the_terminals_own_and_shows_the_cursor_reversed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        await keep(services, sandbox, profile_for(sandbox).model_copy(update={"name": "staging"}))
+        async with whole(services, profile="shop") as app:
+            await app.press("p")
+            await app.on("ProfilesScreen")
+            await app.until(lambda: "staging" in app.drawn(), "the list")
+            assert all("default" in colour for colour in colours(app))
+            strips = app.top._compositor.render_strips(app.app.size)
+            reversed_text = "".join(
+                segment.text
+                for strip in strips
+                for segment in strip
+                if segment.style is not None and segment.style.reverse
+            )
+            assert "shop" in reversed_text
+            assert "staging" not in reversed_text
+
+
+async def test_letters_move_in_lists_and_tables() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        for name in ("alpha", "beta", "gamma"):
+            await keep(services, sandbox, profile_for(sandbox).model_copy(update={"name": name}))
+        async with whole(services, profile="alpha") as app:
+            await app.checked()
+            await app.press("p")
+            await app.on("ProfilesScreen")
+            await app.until(lambda: "gamma" in app.drawn(), "the list")
+            listing = app.top.query_one(OptionList)
+            for key, row in (("G", 2), ("k", 1), ("g", 0), ("j", 1), ("ctrl+d", 2), ("ctrl+u", 0)):
+                await app.press(key)
+                assert listing.highlighted == row, key
+            app.app.action_requests()
+            await app.on("RequestsScreen")
+            table = app.top.query_one(DataTable)
+            for key, row in (("G", table.row_count - 1), ("g", 0), ("j", 1), ("k", 0)):
+                await app.press(key)
+                assert table.cursor_row == row, key
+
+
+async def test_a_copy_goes_to_the_terminals_clipboard_and_the_machines_without_control(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put: list[str] = []
+    monkeypatch.setattr(clipboard, "put", put.append)
+    async with whole() as app:
+        copy_text(app.top, "name\x1b[201~; rm\x07\nmore", "a name")
+        assert app.app.clipboard == "name[201~; rm\nmore"
+        assert put == [app.app.clipboard]
+
+
+async def test_a_word_in_passing_is_no_markup() -> None:
+    app = DbtCollateApp(Services(), animation=False)
+    async with app.run_test(notifications=True) as pilot:
+        driven = Whole(app, pilot)
+        app.notify("[/nowhere] of [bold]x", timeout=60)
+        await driven.until(lambda: "[/nowhere] of [bold]x" in driven.drawn(), "the words as they are")
+
+
+async def test_without_a_browser_the_address_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def open_page(address: str, *, new_tab: bool) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr(browser, "open_page", open_page)
+    for name in (*browser.DISPLAYS, "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    address = "https://ab123.eu1.dbt.com/deploy/70403/projects/1/jobs/2"
+    async with whole() as app:
+        app.app.open_url(address)
+        await app.on("AddressScreen")
+        assert address in app.drawn()
+        await app.press("y")
+        assert app.app.clipboard == address
+        await app.press("escape")
+        await app.on("WelcomeScreen")
+        monkeypatch.setenv("DISPLAY", ":0")
+        app.app.open_url(address)
+        await app.until(lambda: opened, "the browser")
+        assert opened == [address]
+
+
+async def test_help_is_for_the_screen_and_for_what_has_the_focus() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=(100, 40)) as app:
+            await app.checked()
+            app.app.action_requests()
+            await app.on("RequestsScreen")
+            await app.press("f1")
+            await app.on("HelpScreen")
+            assert "What was asked of dbt Cloud" in app.drawn()
+            assert "This table" in app.drawn()
+            assert "Copy as curl" in app.drawn()
+
+
+async def test_the_palette_does_what_the_screen_can_do() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            app.app.action_requests()
+            await app.on("RequestsScreen")
+            titles = [command.title for command in app.app.get_system_commands(app.top)]
+            assert titles[:2] == ["Copy as curl (y)", "Read again (r)"]
+            assert len(titles) == len(set(titles))
+            await app.press("ctrl+p", *"copy as curl")
+            await app.pilot.pause(0.3)
+            await app.press("enter")
+            await app.until(lambda: "curl" in app.app.clipboard, "the copy")
+
+
+def test_a_hanging_clipboard_program_holds_nothing_up() -> None:
+    code = (
+        "import time, pyperclip\n"
+        "pyperclip.copy = lambda text: time.sleep(60)\n"
+        "from dbtcollate_tui.tui import clipboard\n"
+        "clipboard.put('x')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
