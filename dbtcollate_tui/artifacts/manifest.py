@@ -140,6 +140,8 @@ class ManifestReader:
             relation_name=entry.relation_name,
             in_catalog=catalog is not None,
             custom_properties=facts.custom_properties,
+            fqn=tuple(intern(part) for part in entry.fqn or ()),
+            versioned=entry.version is not None,
         )
 
     def _columns(

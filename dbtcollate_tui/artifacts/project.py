@@ -38,6 +38,7 @@ class Node:
     ``name`` is dbt's name, ``identifier`` the relation's name in the warehouse (a model's alias, a source's
     ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
     ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
+    ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
     """
 
     unique_id: str
@@ -65,6 +66,8 @@ class Node:
     relation_name: str | None = None
     in_catalog: bool = False
     custom_properties: Mapping[str, object] = field(default_factory=dict)
+    fqn: tuple[str, ...] = ()
+    versioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,8 @@ class ManifestNode(Struct):
     config: NodeConfig | None = None
     columns: dict[str, ManifestColumn] | None = None
     depends_on: DependsOn | None = None
+    fqn: list[str] | None = None
+    version: Scalar = None
     raw_code: str | None = None
     raw_sql: str | None = None
     compiled_code: str | None = None
