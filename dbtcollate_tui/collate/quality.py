@@ -142,7 +142,11 @@ class QualityCalls(ServerCalls):
         """
         doing = "make test cases"
         answer = await self.call(
-            "POST", "/dataQuality/testCases/createMany", body=[dict(body) for body in bodies], doing=doing
+            "POST",
+            "/dataQuality/testCases/createMany",
+            body=[dict(body) for body in bodies],
+            doing=doing,
+            repeatable=True,
         )
         return read_list(TestCase, answer, doing)
 

@@ -61,6 +61,7 @@ class ServerCalls:
         self.transport = Transport(
             f"{self.base_url}/api/v1",
             token,
+            at_once=16,
             request_log=request_log,
             on_retry=on_retry,
             timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=60.0),

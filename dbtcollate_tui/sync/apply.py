@@ -1,29 +1,33 @@
 """Writes a plan's changes to Collate: in an order that holds, few at once, each guarded by what was read."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import (
+    ConflictError,
     ForbiddenError,
     GuardFailedError,
     InvalidRequestError,
     NotFoundError,
     NotSpokenError,
-    PlanLimitError,
     ServerFailedError,
 )
-from dbtcollate_tui.collate.models import EntityReference, LineageEdge, Table
+from dbtcollate_tui.collate.models import EntityReference, Table, TestCase
 from dbtcollate_tui.collate.patch import TablePatch
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.sync.account import Account, Tally, Tell, is_silence
+from dbtcollate_tui.sync.bodies import edge_of, exposure_edge, new_case, result_body
 from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.changes import (
     Change,
+    CustomPropertyChange,
     DataModelChange,
     DescriptionChange,
-    Group,
+    DomainChange,
+    ExposureChange,
     LineageChange,
     NewClassification,
     NewTag,
@@ -36,19 +40,20 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
-from dbtcollate_tui.sync.events import Applied, Event, Failed, LogLine, Progress, Skipped
-from dbtcollate_tui.sync.pace import FAST, Pace
+from dbtcollate_tui.sync.events import LogLine
+from dbtcollate_tui.sync.pace import Pace
 from dbtcollate_tui.sync.plan_tags import tag_label
 from dbtcollate_tui.sync.server_state import TABLE_FIELDS
-
-Tell = Callable[[Event], object]
+from dbtcollate_tui.sync.standing import model_moved, moved, standing
+from dbtcollate_tui.sync.state import case_key
+from dbtcollate_tui.transport import Retrying
 
 STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("classification", (NewClassification,)),
     ("tags", (NewTag,)),
-    ("tables", (DescriptionChange, OwnersChange, TagsChange)),
+    ("tables", (DescriptionChange, OwnersChange, TagsChange, DomainChange, CustomPropertyChange)),
     ("data models", (DataModelChange,)),
-    ("lineage", (LineageChange,)),
+    ("lineage", (LineageChange, ExposureChange)),
     ("test definitions", (NewTestDefinition,)),
     ("test suites", (NewTestSuite,)),
     ("test cases", (TestCaseChange,)),
@@ -56,30 +61,18 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
 )
 """What is written after what; within a stage the order is free."""
 
-SILENT_WRITES = 2
-"""After so many writes without an answer, each already tried several times, no other is tried."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the changes."""
-
-    planned: int = 0
-    written: Counter[Group] = field(default_factory=Counter)
-    failed: int = 0
-    skipped: int = 0
-    cancelled: int = 0
-    done: list[Change] = field(default_factory=list)
-    worst: ActionableError | None = None
-
-    @property
-    def settled(self) -> int:
-        """How many changes are written, failed or skipped."""
-        return self.written.total() + self.failed + self.skipped
+WORKERS = 16
+"""Changes taken in hand at once; the pace lets fewer of them write."""
+LAST_WRITES_SECONDS = 0.5
+"""How long a cancel waits for the answers of writes that are under way."""
 
 
 class Writer:
-    """Writes the chosen changes of one plan; every outcome is told as an event."""
+    """Writes the chosen changes of one plan; every outcome is told as an event.
+
+    ``present`` are the keys of changes of this plan that are written already, so that others may need them;
+    ``tables`` are tables as they are now, by FQN, where the plan was made a while ago.
+    """
 
     def __init__(
         self,
@@ -88,114 +81,184 @@ class Writer:
         changes: Sequence[Change],
         tell: Tell,
         cancel: asyncio.Event,
+        present: Collection[str] = (),
+        tables: Mapping[str, Table] | None = None,
     ) -> None:
-        self.tally = Tally(planned=len(changes))
+        self._account = Account(plan, changes, tell, cancel, present)
+        self.tally = self._account.tally
         self._collate = collate
         self._plan = plan
+        self._tables = tables or {}
         self._changes = changes
         self._tell = tell
         self._cancel = cancel
-        self._pace = Pace(lambda text: tell(LogLine(source="Collate", level="warn", text=text)))
-        chosen = {change.key for change in changes}
-        self._gone = {c.key: c for c in plan.changes if c.key not in chosen}
-        self._absent = dict.fromkeys(self._gone, "it was left out")
-        self._blocked: dict[str, str] = {}
-        self._causes: Counter[str] = Counter()
-        self._silent = 0
-        self._stop = ""
-        self._stage = ""
-        self._stage_total = 0
-        self._stage_done = 0
+        self._pace = Pace(
+            lambda text: tell(LogLine(source="Collate", level="warn", text=text)),
+            collate.dialect.writes_at_once,
+        )
+        self._many_cases = collate.dialect.creates_many_cases
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
 
     async def run(self) -> Tally:
-        """Write them all; ends early where the token is refused, nothing answers, or on cancel."""
+        """Write them all; ends early where the token is refused, nothing answers, or on cancel.
+
+        A cancel waits half a second for the writes under way; those still without an answer are ``unsure``.
+        """
+        transport = self._collate.transport
+        former = transport.on_retry
+
+        def hear(retrying: Retrying) -> None:
+            self._pace.refused(retrying.reason)
+            if former is not None:
+                former(retrying)
+
+        transport.on_retry = hear
+        work = asyncio.create_task(self._run())
+        stopper = asyncio.create_task(self._stop_on_cancel(work))
+        try:
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.result()
+        finally:
+            transport.on_retry = former
+            stopper.cancel()
+            work.cancel()
+            await asyncio.gather(work, stopper, return_exceptions=True)
+            self.tally.cancelled = self.tally.planned - self.tally.settled
+        if self.tally.unsure:
+            count = len(self.tally.unsure)
+            text = f"{count} sent and not answered yet, they may be written: {self.tally.unsure[0].label}"
+            self._tell(LogLine(source="sync", level="warn", text=text + (" and others" if count > 1 else "")))
+        return self.tally
+
+    async def _stop_on_cancel(self, work: "asyncio.Task[None]") -> None:
+        await self._cancel.wait()
+        await asyncio.sleep(LAST_WRITES_SECONDS)
+        work.cancel()
+
+    async def _run(self) -> None:
         for name, kinds in STAGES:
             todo = [change for change in self._changes if isinstance(change, kinds)]
             if not todo:
                 continue
-            self._stage, self._stage_total, self._stage_done = name, len(todo), 0
+            self._account.begin(name, len(todo))
+            self._pace.begin()
             if name == "tables":
                 by_table: dict[str, list[Change]] = {}
                 for change in todo:
                     if isinstance(change, TableChange):
                         by_table.setdefault(change.table.fqn, []).append(change)
-                await bounded(by_table.items(), self._table_turn, at_once=FAST)
+                await bounded(by_table.items(), self._table_turn, at_once=WORKERS)
+            elif name == "test cases" and self._many_cases:
+                cases = [change for change in todo if isinstance(change, TestCaseChange)]
+                new = in_batches(change for change in cases if not change.id)
+                await bounded(new, self._batches_turn, at_once=WORKERS)
+                await bounded([change for change in cases if change.id], self._turn, at_once=WORKERS)
             else:
-                await bounded(todo, self._turn, at_once=FAST)
-        self.tally.cancelled = self.tally.planned - self.tally.settled
-        return self.tally
+                await bounded(todo, self._turn, at_once=WORKERS)
 
     async def _table_turn(self, item: tuple[str, list[Change]]) -> None:
         fqn, changes = item
-        ready = [kept for change in changes if (kept := self._ready(change)) is not None]
         async with self._pace.turn():
-            if ready and not self._cancel.is_set():
-                await self._patch_table(fqn, ready)
+            ready = [kept for change in changes if (kept := self._account.ready(change)) is not None]
+            if fqn in self._tables:
+                ready = self._still_standing(self._tables[fqn], ready)
+            if ready:
+                with self._account.in_hand(ready):
+                    await self._patch_table(fqn, ready)
 
     async def _turn(self, change: Change) -> None:
         async with self._pace.turn():
-            ready = self._ready(change)
-            if ready is None or self._cancel.is_set():
-                return
+            ready = self._account.ready(change)
+            if ready is not None:
+                await self._one(ready)
+
+    async def _one(self, ready: Change) -> None:
+        with self._account.in_hand([ready]):
             try:
                 await self._write(ready)
             except ActionableError as error:
-                self._failed(ready, error)
+                self._account.failed(ready, error)
             else:
-                self._applied(ready)
+                self._account.applied(ready)
 
-    def _ready(self, change: Change) -> Change | None:
-        """The change as it can be written now; ``None`` where it is skipped or the person cancelled."""
-        if self._cancel.is_set():
-            return None
-        if self._stop:
-            self._skipped(change, self._stop)
-            return None
-        blocked = self._blocked.get(change.kind)
-        if blocked is not None:
-            self._skipped(change, blocked)
-            return None
-        lost = [key for key in change.requires if key in self._absent]
-        if not lost:
-            return change
-        if isinstance(change, TagsChange):
-            gone = {key.partition(":")[2] for key in lost}
-            left = tuple(fqn for fqn in change.added if fqn not in gone)
-            if left:
-                return replace(change, added=left)
-        needed = lost[0].partition(":")[2]
-        self._skipped(change, f"it needs {needed}: {self._absent[lost[0]]}")
-        return None
+    async def _batches_turn(self, batches: tuple[Batch, ...]) -> None:
+        for batch in batches:
+            async with self._pace.turn():
+                await self._make_cases(batch)
+
+    async def _make_cases(self, batch: Batch) -> None:
+        """The batch by one request; where it is refused, its halves, so that one case fails alone.
+
+        Where it may be that some are there already, each by itself: making one again changes nothing.
+        """
+        ready = self._ready_cases(batch)
+        if len(ready) > 1 and self._many_cases:
+            try:
+                with self._account.in_hand(ready):
+                    made = await self._collate.create_test_cases([new_case(case) for case in ready])
+                    ready = self._made(ready, made)
+            except NotSpokenError:
+                self._many_cases = False
+            except (InvalidRequestError, NotFoundError):
+                for half in halves(ready):
+                    await self._make_cases(half)
+                return
+            except (ConflictError, GuardFailedError, ServerFailedError, UnreachableError):
+                ready = self._ready_cases(ready)
+            except ActionableError as error:
+                for case in ready:
+                    self._account.failed(case, error)
+                return
+        for case in ready:
+            if self._account.ready(case) is not None:
+                await self._one(case)
+
+    def _ready_cases(self, batch: Batch) -> Batch:
+        found = (self._account.ready(case) for case in batch)
+        return tuple(case for case in found if isinstance(case, TestCaseChange))
+
+    def _made(self, batch: Batch, made: Iterable[TestCase]) -> Batch:
+        """Take down the cases that the server says it made; gives those that it does not speak of."""
+        by_key = {case_key(item.entityLink, item.name): item for item in made}
+        left = []
+        for case in batch:
+            there = by_key.get(case_key(case.entity_link, case.name))
+            if there is None:
+                left.append(case)
+            else:
+                self._case_fqns[case.fqn] = there.fullyQualifiedName
+                self._account.applied(case)
+        return tuple(left)
 
     async def _patch_table(self, fqn: str, changes: Sequence[Change]) -> None:
         """One patch for all changes of a table; where it is refused, each by itself."""
-        table = self._plan.tables[fqn]
+        table = self._tables.get(fqn) or self._plan.tables[fqn]
         try:
             await self._collate.patch_table(table.id, self._ops(table, changes))
         except GuardFailedError as error:
             await self._patch_again(fqn, changes, error)
         except (ForbiddenError, InvalidRequestError, NotFoundError, ServerFailedError) as error:
-            if len(changes) == 1 or _is_silence(error):
+            if len(changes) == 1 or is_silence(error):
                 for change in changes:
-                    self._failed(change, error)
+                    self._account.failed(change, error)
                 return
             for change in changes:
-                if self._ready(change) is None:
+                if self._account.ready(change) is None:
                     continue
                 try:
                     await self._collate.patch_table(table.id, self._ops(table, [change]))
                 except ActionableError as alone:
-                    self._failed(change, alone)
+                    self._account.failed(change, alone)
                 else:
-                    self._applied(change)
+                    self._account.applied(change)
         except ActionableError as error:
             for change in changes:
-                self._failed(change, error)
+                self._account.failed(change, error)
         else:
             for change in changes:
-                self._applied(change)
+                self._account.applied(change)
 
     async def _patch_again(self, fqn: str, changes: Sequence[Change], error: GuardFailedError) -> None:
         """The table is not as it was read: what still stands as planned is written, the rest has failed."""
@@ -204,23 +267,30 @@ class Writer:
             table = await self._collate.table(fqn, TABLE_FIELDS)
             if table is None:
                 raise error
-            left = []
-            for change in changes:
-                standing = _standing(table, change)
-                if standing == "new":
-                    self._applied(change)
-                elif standing == "old":
-                    left.append(change)
-                else:
-                    self._failed(change, _moved(change, error))
+            left = self._still_standing(table, changes, tuple(error.evidence))
             if left:
                 await self._collate.patch_table(table.id, self._ops(table, left))
         except ActionableError as again:
             for change in left:
-                self._failed(change, again)
+                self._account.failed(change, again)
         else:
             for change in left:
-                self._applied(change)
+                self._account.applied(change)
+
+    def _still_standing(
+        self, table: Table, changes: Sequence[Change], evidence: tuple[str, ...] = ()
+    ) -> list[Change]:
+        """The changes whose target is as planned; those written already and those overtaken are settled."""
+        left = []
+        for change in changes:
+            held = standing(table, change)
+            if held == "new":
+                self._account.applied(change)
+            elif held == "old":
+                left.append(change)
+            else:
+                self._account.failed(change, moved(change, evidence))
+        return left
 
     def _ops(self, table: Table, changes: Sequence[Change]) -> list[dict[str, object]]:
         patch = TablePatch(table, self._collate.dialect)
@@ -246,6 +316,10 @@ class Writer:
                         patch.set_column_tags(change.column, labels)
                     else:
                         patch.set_tags(labels)
+                case DomainChange():
+                    patch.set_domain(change.after)
+                case CustomPropertyChange():
+                    patch.set_property(change.name, change.after)
                 case _:
                     raise TypeError(f"{change.kind} is no change of a table's own fields")
         return patch.ops()
@@ -258,9 +332,14 @@ class Writer:
             case NewTag():
                 await collate.put_tag(change.classification, change.name, change.description)
             case DataModelChange():
-                await collate.put_data_model(change.table.id, self._model_body(change))
+                await self._write_model(change)
             case LineageChange():
-                await collate.put_lineage(_edge(change))
+                if change.existing is not None:
+                    there = await collate.edge(change.upstream.id, change.downstream.id)
+                    change = replace(change, existing=there)
+                await collate.put_lineage(edge_of(change))
+            case ExposureChange():
+                await collate.put_lineage(exposure_edge(change))
             case NewTestDefinition():
                 await collate.put_test_definition(
                     change.name,
@@ -275,7 +354,7 @@ class Writer:
                 await self._write_case(change)
             case TestResultChange():
                 await collate.add_test_case_result(
-                    self._case_fqns.get(change.fqn, change.fqn), _result_body(change)
+                    self._case_fqns.get(change.fqn, change.fqn), result_body(change)
                 )
             case _:
                 raise TypeError(f"no way to write {change.kind}")
@@ -303,136 +382,11 @@ class Writer:
         )
         self._case_fqns[change.fqn] = case.fullyQualifiedName
 
-    def _model_body(self, change: DataModelChange) -> dict[str, object]:
-        """The data model without the tags and owners that were left out or could not be made.
-
-        The server puts a data model's tags and owners on the table by itself.
-        """
-        body = dict(change.body)
-        fqn = change.table.fqn
-        gone = {other.fqn for other in self._gone.values() if isinstance(other, NewTag)}
-        by_place: dict[str, set[str]] = {}
-        for other in self._gone.values():
-            if isinstance(other, TagsChange) and other.table.fqn == fqn:
-                by_place.setdefault(other.column, set()).update(other.added)
-            if isinstance(other, OwnersChange) and other.table.fqn == fqn:
-                body.pop("owners", None)
-        body["tags"] = _without(body.get("tags"), gone | by_place.get("", set()))
-        columns = body.get("columns")
-        if isinstance(columns, list):
-            body["columns"] = [
-                {**column, "tags": _without(column.get("tags"), gone | by_place.get(column["name"], set()))}
-                for column in columns
-            ]
-        return body
-
-    def _applied(self, change: Change) -> None:
-        self._silent = 0
-        self.tally.written[change.group] += 1
-        self.tally.done.append(change)
-        self._tell(Applied(change=change))
-        self._progress()
-
-    def _skipped(self, change: Change, reason: str) -> None:
-        self.tally.skipped += 1
-        self._gone[change.key] = change
-        self._absent[change.key] = reason
-        self._tell(Skipped(change=change, reason=reason))
-        self._progress()
-
-    def _failed(self, change: Change, error: ActionableError) -> None:
-        self.tally.failed += 1
-        self._gone[change.key] = change
-        self._absent[change.key] = error.title
-        if self.tally.worst is None or isinstance(error, AuthError | UnreachableError):
-            self.tally.worst = error
-        repeats = self._causes[error.title]
-        self._causes[error.title] += 1
-        if isinstance(error, ForbiddenError | NotSpokenError | PlanLimitError):
-            self._blocked[change.kind] = error.title
-        elif isinstance(error, AuthError):
-            self._stop = error.title
-        elif _is_silence(error):
-            self._silent += 1
-            if self._silent >= SILENT_WRITES:
-                self._stop = error.title
-        self._tell(Failed(change=change, error=error, repeats=repeats))
-        self._progress()
-
-    def _progress(self) -> None:
-        self._stage_done += 1
-        self._tell(
-            Progress(
-                phase="write",
-                done=self.tally.settled,
-                total=self.tally.planned,
-                unit="changes",
-                text=f"{self._stage} {self._stage_done} of {self._stage_total}",
-            )
-        )
-
-
-def _is_silence(error: ActionableError) -> bool:
-    """Whether the server itself did not answer: no connection, or a gateway spoke in its place."""
-    gateway = isinstance(error, ServerFailedError) and error.status in (502, 503, 504)
-    return gateway or isinstance(error, UnreachableError)
-
-
-def _without(labels: object, gone: set[str]) -> list[Mapping[str, object]]:
-    if not isinstance(labels, list):
-        return []
-    return [label for label in labels if label["tagFQN"] not in gone]
-
-
-def _standing(table: Table, change: Change) -> str:
-    """Whether the table holds the change's ``old`` or already its ``new`` value, or something ``else``."""
-    columns = {name: column for _, name, column in table.walk_columns()}
-    if isinstance(change, TableChange) and change.column and change.column not in columns:
-        return "else"
-    match change:
-        case DescriptionChange():
-            text = columns[change.column].description if change.column else table.description
-            return "new" if text == change.after else "old" if text == change.before else "else"
-        case OwnersChange():
-            names = tuple(owner.displayName or owner.name or owner.id for owner in table.owners)
-            if {owner.id for owner in table.owners} == {owner.id for owner in change.after}:
-                return "new"
-            return "old" if names == change.before else "else"
-        case TagsChange():
-            labels = columns[change.column].tags if change.column else table.tags
-            there = {label.tagFQN for label in labels}
-            return "new" if there.issuperset(change.added) and not there & set(change.replaced) else "old"
-        case _:
-            return "else"
-
-
-def _moved(change: Change, error: GuardFailedError) -> ActionableError:
-    return ActionableError(
-        "It was changed in Collate since the plan was made",
-        causes=["A person or another sync wrote it meanwhile. It was left as it is."],
-        evidence=[f"{change.label}: planned from {change.old[:80]!r}", *error.evidence],
-        cures=[Cure("retry", "Plan again"), RETRY],
-    )
-
-
-def _edge(change: LineageChange) -> LineageEdge:
-    if change.existing is not None:
-        return change.existing.model_copy(update={"sqlQuery": change.sql, "columnsLineage": change.columns})
-    return LineageEdge(
-        fromEntity=EntityReference(id=change.upstream.id, type="table"),
-        toEntity=EntityReference(id=change.downstream.id, type="table"),
-        source="DbtLineage",
-        sqlQuery=change.sql,
-        columnsLineage=change.columns,
-    )
-
-
-def _result_body(change: TestResultChange) -> dict[str, object]:
-    body: dict[str, object] = {
-        "timestamp": change.timestamp,
-        "testCaseStatus": change.status,
-        "testResultValue": [{"name": name, "value": value} for name, value in change.values],
-    }
-    if change.text:
-        body["result"] = change.text
-    return body
+    async def _write_model(self, change: DataModelChange) -> None:
+        """Write a data model; one that is there is read again first: another sync may have written it."""
+        planned = self._plan.tables[change.table.fqn]
+        if planned.dataModel is not None:
+            now = await self._collate.table(change.table.fqn, ("dataModel",))
+            if now is not None and model_moved(planned, now, change):
+                raise moved(change)
+        await self._collate.put_data_model(change.table.id, self._account.model_body(change))

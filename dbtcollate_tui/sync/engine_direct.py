@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from dbtcollate_tui.collate.client import CollateClient
@@ -11,7 +12,8 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.apply import Tally, Writer
+from dbtcollate_tui.sync.account import Tally
+from dbtcollate_tui.sync.apply import Writer
 from dbtcollate_tui.sync.changes import Change, Plan
 from dbtcollate_tui.sync.events import (
     Cancelled,
@@ -29,6 +31,7 @@ from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof import prove, read_back, without
 from dbtcollate_tui.sync.recording import Recorder, recorded
+from dbtcollate_tui.sync.reread import reread_tables
 from dbtcollate_tui.sync.self_report import self_reported
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 
@@ -81,11 +84,13 @@ def run_direct(
     state: StateStore | None = None,
     cancel: asyncio.Event | None = None,
     report_runs: bool = True,
+    present: Collection[str] = (),
 ) -> AsyncGenerator[SyncEvent, None]:
     """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
 
     ``selection`` are the keys of the changes to write (``None``: all). ``state`` keeps the record for the
-    history. Setting ``cancel`` stops between two writes; what was written stays. With
+    history. Setting ``cancel`` stops within a second; what was written stays. ``present`` are the
+    keys of changes of the given plan that an earlier run wrote, so that others may need them. With
     ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
     pipeline, where there is one; a sync that has nothing to write sends nothing at all.
     """
@@ -98,10 +103,11 @@ def run_direct(
             if chosen is None:
                 chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, only, artifacts)
             changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
+            job = _Work(profile, collate, chosen, changes, stop, present, made_before=plan is not None)
             if not (changes and report_runs):
-                return await _carry_out(teller, profile, collate, chosen, changes, stop)
+                return await _carry_out(teller, job)
             async with self_reported(teller, collate, profile) as report:
-                finished = await _carry_out(teller, profile, collate, chosen, changes, stop)
+                finished = await _carry_out(teller, job)
                 report.ended(finished)
                 return finished
 
@@ -132,26 +138,35 @@ async def _prepare(
     return plan
 
 
-async def _carry_out(
-    teller: Teller,
-    profile: Profile,
-    collate: CollateClient,
-    plan: Plan,
-    changes: Sequence[Change],
-    cancel: asyncio.Event,
-) -> RunFinished:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a sync carries out; ``made_before``: the plan is not of this run, and may be old."""
+
+    profile: Profile
+    collate: CollateClient
+    plan: Plan
+    changes: Sequence[Change]
+    cancel: asyncio.Event
+    present: Collection[str]
+    made_before: bool
+
+
+async def _carry_out(teller: Teller, work: _Work) -> RunFinished:
+    plan, changes, cancel = work.plan, work.changes, work.cancel
     unchanged = sum(plan.unchanged.values())
     tally = Tally()
     if changes:
         teller(PhaseStarted(phase="write", text=f"writing {len(changes)} changes"))
-        writer = Writer(collate, plan, changes, teller, cancel)
+        now = await reread_tables(work.collate, plan, changes) if work.made_before else None
+        writer = Writer(work.collate, plan, changes, teller, cancel, work.present, now)
         tally = writer.tally
         teller.counts = lambda: _counts(tally, unchanged)
+        teller.account = lambda: _cancelled_words(tally)
         await writer.run()
         teller(PhaseFinished(phase="write", text=_words(tally), level=_level(tally)))
     counts = _counts(tally, unchanged)
-    if cancel.is_set() and tally.cancelled:
-        text = f"{tally.written.total()} of {tally.planned} written, {tally.cancelled} not tried"
+    if cancel.is_set() and (tally.cancelled or tally.unsure):
+        text = _cancelled_words(tally)
         teller(Cancelled(text=f"cancelled: {text}"))
         return RunFinished(
             outcome="cancelled",
@@ -162,7 +177,7 @@ async def _carry_out(
         )
     lead = f"{_words(tally)}." if changes else "Nothing to write."
     try:
-        proof = await _prove(teller, profile, collate, plan, changes, tally)
+        proof = await _prove(teller, work, tally)
     except ActionableError as error:
         teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
         teller(Failed(error=error))
@@ -184,16 +199,10 @@ async def _carry_out(
     )
 
 
-async def _prove(
-    teller: Teller,
-    profile: Profile,
-    collate: CollateClient,
-    plan: Plan,
-    changes: Sequence[Change],
-    tally: Tally,
-) -> Proof:
+async def _prove(teller: Teller, work: _Work, tally: Tally) -> Proof:
+    plan, collate = work.plan, work.collate
     teller(PhaseStarted(phase="proof", text="reading back what was written"))
-    chosen = {change.key for change in changes}
+    chosen = {change.key for change in work.changes}.union(work.present)
     expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
     held = await read_back(
         collate,
@@ -207,7 +216,7 @@ async def _prove(
         expected,
         held,
         base_url=collate.base_url,
-        service=profile.collate.service,
+        service=work.profile.collate.service,
         written=tally.written.total(),
         failed=tally.failed,
     )
@@ -224,10 +233,18 @@ def _counts(tally: Tally, unchanged: int) -> Counts:
         written=tally.written.total(),
         failed=tally.failed,
         skipped=tally.skipped,
-        cancelled=tally.cancelled or max(0, tally.planned - tally.settled),
+        cancelled=max(0, tally.planned - tally.settled),
+        unsure=len(tally.unsure),
         unchanged=unchanged,
         written_by_group=dict(tally.written),
     )
+
+
+def _cancelled_words(tally: Tally) -> str:
+    text = f"{tally.written.total()} of {tally.planned} written"
+    if tally.unsure:
+        text += f", {len(tally.unsure)} sent without an answer"
+    return f"{text}, {max(0, tally.planned - tally.settled)} not tried"
 
 
 def _words(tally: Tally) -> str:

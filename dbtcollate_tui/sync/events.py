@@ -90,7 +90,10 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """How far a phase is: ``done`` of ``total`` (``None``: not known) in ``unit``."""
+    """How far a phase is: ``done`` of ``total`` (``None``: not known) in ``unit``.
+
+    ``rate`` is units a second of late, ``seconds_left`` what is left at that rate; ``None`` until known.
+    """
 
     kind: ClassVar[str] = "progress"
 
@@ -99,6 +102,8 @@ class Progress(Event):
     total: int | None
     unit: str
     text: str = ""
+    rate: float | None = None
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

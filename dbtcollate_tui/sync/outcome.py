@@ -15,7 +15,8 @@ ProofId = Literal["run", "ingestion", "lineage", "descriptions", "tests"]
 class Counts:
     """How many changes were planned, written, failed and skipped, and how much was equal already.
 
-    ``written_by_group`` says where; ``cancelled`` counts those that a cancel left unwritten.
+    ``written_by_group`` says where; ``cancelled`` counts those that a cancel left unwritten, ``unsure`` those
+    that were sent and whose answer a cancel did not wait for.
     """
 
     planned: int = 0
@@ -23,6 +24,7 @@ class Counts:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    unsure: int = 0
     unchanged: int = 0
     written_by_group: Mapping[Group, int] = field(default_factory=dict)
 
@@ -34,6 +36,7 @@ class Counts:
             "failed": self.failed,
             "skipped": self.skipped,
             "cancelled": self.cancelled,
+            "unsure": self.unsure,
             "unchanged": self.unchanged,
             "written_by_group": dict(self.written_by_group),
         }

@@ -24,13 +24,14 @@ from dbtcollate_tui.sync.events import (
     Waiting,
 )
 from dbtcollate_tui.sync.outcome import Counts, Outcome
+from dbtcollate_tui.sync.speed import Speed
 from dbtcollate_tui.transport import Retrying as TransportRetrying
 from dbtcollate_tui.transport import Transport
 
 SILENCE_SECONDS = 2.0
 """After so long without an event the stream says what is waited for."""
-LAST_WRITES_SECONDS = 10.0
-"""How long a cancel lets the writes that are under way end."""
+LAST_WRITES_SECONDS = 0.9
+"""How long after a cancel the work may take to settle its account; then it is cut off."""
 PROGRESS_SECONDS = 0.1
 
 
@@ -44,19 +45,25 @@ class Teller:
         self.phase: Phase = "run"
         self.open_phase: Phase | None = None
         self.counts: Callable[[], Counts] = Counts
+        self.account: Callable[[], str] = str
         self.listeners: list[Callable[[Event], object]] = []
         self._sequencer = Sequencer()
+        self.cancel_told = False
         self._last_progress = 0.0
+        self._speed = Speed()
 
     def __call__(self, event: Event) -> None:
-        """Put one event into the stream."""
+        """Put one event into the stream; progress gets its rate."""
         if isinstance(event, PhaseStarted):
             self.phase = self.open_phase = event.phase
             self.doing = event.text
         elif isinstance(event, PhaseFinished):
             self.open_phase = None
-        elif isinstance(event, Progress) and event.text:
-            self.doing = event.text
+        elif isinstance(event, Progress):
+            event = self._speed.measured(event, time.monotonic())
+            self.doing = event.text or self.doing
+        elif isinstance(event, Cancelled):
+            self.cancel_told = True
         stamped = self._sequencer.stamp(event)
         for listener in self.listeners:
             listener(stamped)
@@ -117,7 +124,7 @@ def retries_told(teller: Teller, *transports: Transport) -> Iterator[None]:
 async def stream(work: Work, cancel: asyncio.Event, title: str) -> AsyncGenerator[SyncEvent, None]:
     """Run ``work`` and give its events; the last one is `RunFinished`, whatever happens.
 
-    ``cancel`` ends the work: at once, or where it writes, between two writes (after ten seconds at once too).
+    ``cancel`` ends the work within a second: at once, or where it writes, with a last moment for its account.
     Closing the stream ends the work without a word.
     """
     teller = Teller()
@@ -156,8 +163,11 @@ async def _guarded(work: Work, teller: Teller, cancel: asyncio.Event, title: str
             raise
         if teller.open_phase is not None:
             teller(PhaseFinished(phase=teller.open_phase, text="cancelled", level="warn"))
-        teller(Cancelled(text=f"{title} cancelled while {teller.doing}"))
-        finished = _ended(teller, "cancelled", ExitCode.INTERRUPTED, "cancelled")
+        account = teller.account()
+        said = f"cancelled: {account}" if account else f"{title} cancelled while {teller.doing}"
+        if not teller.cancel_told:
+            teller(Cancelled(text=said))
+        finished = _ended(teller, "cancelled", ExitCode.INTERRUPTED, account or "cancelled")
     except ActionableError as error:
         finished = _failure(teller, error)
     except Exception as error:  # noqa: BLE001 - logged whole, told, and ends the run

@@ -20,7 +20,6 @@ from dbtcollate_tui.sync.events import (
     Waiting,
 )
 from dbtcollate_tui.sync.outcome import Counts
-from dbtcollate_tui.sync.pace import FAST, SLOW, Pace
 from dbtcollate_tui.sync.stream import Teller, Work, stream
 from tests.sync.builders import node, plan_of, project, table
 
@@ -52,18 +51,6 @@ async def test_the_first_error_ends_bounded_work_and_is_raised_as_it_is() -> Non
     with pytest.raises(ActionableError, match="broken"):
         await bounded(range(100), work, at_once=2)
     assert len(started) < 100
-
-
-def test_a_slow_server_gets_fewer_writes_at_once_and_says_so() -> None:
-    told: list[str] = []
-    pace = Pace(told.append)
-    for _ in range(8):
-        pace.record(1.9)
-    assert pace.limit == SLOW
-    assert told == ["Collate is slow (1.9 s a write): down to 4 at once"]
-    for _ in range(8):
-        pace.record(0.1)
-    assert pace.limit == FAST
 
 
 def test_events_are_json_and_hold_no_secret() -> None:

@@ -186,7 +186,7 @@ def get_case(call: Call) -> Response:
 
 
 def create_many(call: Call) -> Response:
-    """Make up to 100 test cases; 413 over that, 409 where one is there."""
+    """Make up to 100 test cases, all or none; 413 over that, 409 where one is there."""
     bodies = call.json()
     if not isinstance(bodies, list):
         raise ApiError(400, "Cannot deserialize value of type `java.util.ArrayList<CreateTestCase>`")
@@ -198,7 +198,7 @@ def create_many(call: Call) -> Response:
         if call.store.by_fqn("testCase", entity["fullyQualifiedName"]) is not None:
             raise ApiError(409, f"Entity already exists: {entity['fullyQualifiedName']}")
         made.append(create(call, CASE, entity, parent, root))
-    return answer(made, 201)
+    return answer(made)
 
 
 def put_suite(call: Call) -> Response:
