@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
 APP_STATE, THEME_KEY = "app", "theme"
-NEED_A_PROFILE = frozenset({"sync", "verify", "edit_setup", "pipeline"})
+NEED_A_PROFILE = frozenset({"sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
 
 
 class DbtCollateApp(TerminalApp):
@@ -143,6 +143,10 @@ class DbtCollateApp(TerminalApp):
     def action_pipeline(self) -> None:
         """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
         self.places.pipeline()
+
+    def action_troubleshoot(self) -> None:
+        """Walk the chain from a symptom to its cause and cure."""
+        self.places.troubleshoot()
 
     def action_verify(self) -> None:
         """Show the checklist, looking anew."""

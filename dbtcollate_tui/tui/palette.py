@@ -25,6 +25,9 @@ def commands_of(
         yield SystemCommand("Sync", "Plan a sync, or show the running one", app.action_sync)
         yield SystemCommand("Pipeline in Collate", "Compare, deploy, run it there", app.action_pipeline)
         yield SystemCommand("Verify", "Run the checklist", app.action_verify)
+        yield SystemCommand(
+            "Troubleshoot", "From what you see to its cause and cure", app.action_troubleshoot
+        )
         yield SystemCommand("Edit setup", "Change this profile's answers", app.action_edit_setup)
     yield SystemCommand("New setup", "Set up another profile", app.action_new_setup)
     yield SystemCommand("Profiles", "Open or delete a profile", app.action_profiles)

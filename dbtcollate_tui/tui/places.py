@@ -1,7 +1,7 @@
 """Going about: which screen each place is, and what its answer leads to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.guided import GuidedSetup
+    from dbtcollate_tui.sync.events import SyncEvent
     from dbtcollate_tui.tui.app import DbtCollateApp
+    from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.screens.pipeline import Answer
 
+Then = Callable[["SyncRun | None"], None]
+Ended = Callable[["Profile | None"], Awaitable[None]]
 BASE = 1
 """Textual's own blank screen below all others."""
 
@@ -52,29 +56,44 @@ class Places:
             self._app.pop_screen()
         self._app.switch_screen(screen)
 
-    def sync(self) -> None:
-        """The running sync, or the plan of a new one."""
+    def sync(self, *, run_id: int | None = None, then: Then | None = None) -> None:
+        """The running sync, or the plan of a new one.
+
+        ``run_id`` is the run to begin with in place of the rule's; ``then`` gets the sync, or ``None`` where
+        none was begun.
+        """
         from dbtcollate_tui.tui.screens.plan import PlanScreen
         from dbtcollate_tui.tui.screens.sync import SyncScreen
 
         app, session, running = self._app, self._app.session, self._app.running
         if running.is_running and running.run is not None:
             app.push_screen(SyncScreen(running.run))
+            if then is not None:
+                then(running.run)
         elif session is not None:
-            screen = PlanScreen(session.profile.name, session.prepare, session.choose_run)
+
+            def prepare(cancel: asyncio.Event, chosen: int | None) -> "AsyncIterator[SyncEvent]":
+                return session.prepare(cancel, chosen or run_id)
+
+            screen = PlanScreen(session.profile.name, prepare, session.choose_run)
 
             def answered(keys: frozenset[str] | None) -> None:
-                plan = screen.plan
+                plan, run = screen.plan, None
                 if keys is not None and plan is not None:
                     run = running.start(
                         session.profile.name, lambda cancel: session.write(plan, keys, cancel), plan
                     )
                     app.push_screen(SyncScreen(run))
+                if then is not None:
+                    then(run)
 
             app.push_screen(screen, answered)
 
-    def pipeline(self) -> None:
-        """The pipeline inside Collate, compared; then the run that deploys it, or the one running now."""
+    def pipeline(self, *, then: Then | None = None) -> None:
+        """The pipeline inside Collate, compared; then the run that deploys it, or the one running now.
+
+        ``then`` gets that run, or ``None`` where none was begun.
+        """
         from dbtcollate_tui.tui.screens.pipeline import PipelineScreen
         from dbtcollate_tui.tui.screens.sync import SyncScreen
 
@@ -82,16 +101,28 @@ class Places:
         if session is None:
             return
         if app.running.is_running:
-            self.sync()
+            self.sync(then=then)
             return
         screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
 
         def answered(answer: "Answer | None") -> None:
+            run = None
             if answer is not None and screen.plan is not None:
                 run = app.running.start_pipeline(session, screen.plan, trigger=answer == "run")
                 app.push_screen(SyncScreen(run))
+            if then is not None:
+                then(run)
 
         app.push_screen(screen, answered)
+
+    def troubleshoot(self, check_id: str | None = None) -> None:
+        """Troubleshooting: the symptoms, or at once the one that a check's row is about."""
+        from dbtcollate_tui.checks.symptoms import symptom_of
+        from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
+
+        if self._app.session is not None and not isinstance(self._app.screen, TroubleshootScreen):
+            symptom = symptom_of(check_id) if check_id is not None else None
+            self._app.push_screen(TroubleshootScreen(symptom))
 
     def checklist(self, at: str | None = None, *, look: bool = False) -> None:
         """The checklist, at a row; with ``look`` every check is looked at anew."""
@@ -101,7 +132,7 @@ class Places:
         if app.session is None:
             return
         if look:
-            app.start_checks()
+            app.start_checks(asked=True)
         if not isinstance(app.screen, ChecklistScreen):
             app.push_screen(ChecklistScreen(app.session, at))
 
@@ -111,8 +142,11 @@ class Places:
 
         self._setup(GuidedSetup(self._app.services, regions=self._regions()))
 
-    def edit_setup(self, name: str, step: str | None = None) -> None:
-        """The guided setup filled in with a profile's answers, at a step."""
+    def edit_setup(self, name: str, step: str | None = None, *, then: "Ended | None" = None) -> None:
+        """The guided setup filled in with a profile's answers, at a step; ``then`` gets the saved profile.
+
+        Without ``then`` the checklist follows.
+        """
         from dbtcollate_tui.setup.guided import GuidedSetup
 
         try:
@@ -120,9 +154,9 @@ class Places:
         except ActionableError as error:
             self._app.notify(error.title, severity="error")
             return
-        self._setup(setup, step)
+        self._setup(setup, step, then)
 
-    def _setup(self, setup: "GuidedSetup", step: str | None = None) -> None:
+    def _setup(self, setup: "GuidedSetup", step: str | None = None, then: "Ended | None" = None) -> None:
         from dbtcollate_tui.tui.screens.setup import SetupScreen
 
         app = self._app
@@ -131,7 +165,7 @@ class Places:
             if profile is not None:
                 app.run_worker(app.open_and_verify(profile.name), group="open", exclusive=True)
 
-        app.push_screen(SetupScreen(setup, offer=app.offer, at=step), ended)
+        app.push_screen(SetupScreen(setup, offer=app.offer, at=step), then or ended)
 
     def _regions(self) -> "Sequence[Region]":
         """The hosts that a token may be tried on without an address: in the demo the sandbox alone."""

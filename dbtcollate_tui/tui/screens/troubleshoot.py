@@ -1,0 +1,358 @@
+"""Troubleshooting: from what one sees, along the chain to the broken link, to its cure, and on from there."""
+
+import asyncio
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
+from dbtcollate_tui.checks.walk import Outcome, Walk
+from dbtcollate_tui.checks.walk_report import letter_of, report
+from dbtcollate_tui.settings.files import write_private
+from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.mending import LetterScreen
+from dbtcollate_tui.tui.walk_cures import WalkCures
+from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
+from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
+from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.tui.widgets.walk_lines import WalkLines
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.tui.session import ProfileSession
+
+SEEN_WIDTH = 46
+GUIDE, BESIDE = "In Collate's guide", "What else is met"
+OUTCOME_STATES = {
+    Outcome.WALKING: CheckState.RUNNING,
+    Outcome.BROKEN: CheckState.FAIL,
+    Outcome.EXPLAINED: CheckState.WARN,
+    Outcome.WARNED: CheckState.WARN,
+    Outcome.GOOD: CheckState.PASS,
+}
+
+
+class TroubleshootScreen(Screen[None]):
+    """Symptoms, then the chain walked for the chosen one; ``symptom`` is walked at once where it is given.
+
+    ``walk`` is the walk that is shown. Cures are carried out by `WalkCures`, which calls `go_on` afterwards.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "Look again from here"),
+        Binding("e", "evidence", "Evidence"),
+        Binding("m", "letter", "Text to send"),
+        Binding("y", "copy", "Copy report"),
+        Binding("w", "save", "Save report"),
+        Binding("escape", "back", "Back"),
+    ]
+    DEFAULT_CSS = """
+    TroubleshootScreen #head { height: auto; max-height: 2; padding: 0 1; text-style: bold; }
+    TroubleshootScreen #parts { height: 1fr; }
+    TroubleshootScreen #symptoms {
+        width: 1fr; height: 1fr; border: none; background: transparent; padding: 0 1;
+    }
+    TroubleshootScreen #walk { width: 1fr; height: 1fr; display: none; }
+    TroubleshootScreen #done { height: auto; max-height: 4; padding: 0 1 0 3; color: $text-muted; }
+    TroubleshootScreen #hint { height: auto; padding: 0 1; display: none; }
+    TroubleshootScreen CheckCard { height: 1fr; }
+    TroubleshootScreen.-walked #symptoms { display: none; }
+    TroubleshootScreen.-walked #walk { display: block; }
+    TroubleshootScreen.-wide #symptoms, TroubleshootScreen.-widest #symptoms { display: block; width: 48; }
+    TroubleshootScreen.-wide #walk, TroubleshootScreen.-widest #walk {
+        display: block; border-left: solid $border-blurred;
+    }
+    TroubleshootScreen.-fresh #hint { display: block; }
+    TroubleshootScreen.-fresh CheckCard, TroubleshootScreen.-fresh WalkLines { display: none; }
+    """
+
+    def __init__(self, symptom: Symptom | None = None) -> None:
+        super().__init__(classes="-fresh")
+        self.walk: Walk | None = None
+        self.run_id: int | None = None
+        self.reopened = False
+        self._first = symptom
+        self._checks: CheckContext | None = None
+        self._of: ProfileSession | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, chain, how it stands, symptoms, the walk with its card."""
+        yield TitleBar("", "troubleshooting")
+        yield ChainBar()
+        yield Static("What do you see?", id="head", markup=False)
+        with Horizontal(id="parts"):
+            yield OptionList(id="symptoms")
+            with Vertical(id="walk"):
+                yield Static(id="hint")
+                yield WalkLines()
+                yield Static(id="done", markup=False)
+                yield CheckCard(taken=f"{TAKEN}mwt")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """List the symptoms, and begin where one was given."""
+        session = self.session
+        self.query_one(TitleBar).subject = session.profile.name if session is not None else ""
+        listing = self.query_one("#symptoms", OptionList)
+        listing.add_option(Option(Text(GUIDE, "bold"), disabled=True))
+        guide = [symptom for symptom in SYMPTOMS if symptom.from_guide]
+        listing.add_options(Option(_seen(symptom), id=symptom.id) for symptom in guide)
+        listing.add_option(Option(Text(BESIDE, "bold"), disabled=True))
+        others = [symptom for symptom in SYMPTOMS if not symptom.from_guide]
+        listing.add_options(Option(_seen(symptom), id=symptom.id) for symptom in others)
+        first = self._first or guide[0]
+        listing.highlighted = listing.get_option_index(first.id)
+        listing.focus()
+        if session is not None:
+            self.query_one(ChainBar).view = session.chain
+        self.set_interval(0.1 if self.app.animation_level != "none" else 1.0, self._pass_time)
+        if self._first is not None:
+            self.begin(self._first)
+
+    @property
+    def session(self) -> "ProfileSession | None":
+        """The open profile; a cure may have opened it anew."""
+        return app_of(self).session
+
+    @property
+    def context(self) -> CheckContext | None:
+        """What the checks of this walk share; made anew with the session and with another run."""
+        session = self.session
+        if session is None:
+            return None
+        if self._checks is None or self._of is not session:
+            self._of = session
+            self._checks = CheckContext(
+                session.profile, session.connections, session.services, run_id=self.run_id
+            )
+        return self._checks
+
+    # ------------------------------------------------------------------ the walk
+
+    def begin(self, symptom: Symptom) -> None:
+        """Walk the chain for a symptom, from its first link."""
+        self.walk = Walk(symptom)
+        self.take_run(None)
+        self.add_class("-walked")
+        self.remove_class("-fresh")
+        self.query_one(WalkLines).focus()
+        self.go_on("")
+
+    def take_run(self, run_id: int | None) -> None:
+        """Walk with this run in place of the rule's, or with the rule's again."""
+        self.run_id = run_id
+        self._checks = None
+
+    def go_on(self, origin: str) -> None:
+        """Walk on from the link of a check; from the first for an empty id."""
+        self.run_worker(self._go(origin), group="walk", exclusive=True)
+
+    async def _go(self, origin: str) -> None:
+        walk, context = self.walk, self.context
+        if walk is None or context is None:
+            return
+        self.app.workers.cancel_group(self.app, "checks")
+        self._draw()
+        try:
+            async with aclosing(walk.go(context, origin)) as rows:
+                async for _ in rows:
+                    self._draw()
+        finally:
+            await context.settle()
+        await self.show_end()
+
+    async def show_end(self) -> None:
+        """Put the cursor on what was found, and show its card."""
+        walk = self.walk
+        if walk is None:
+            return
+        row = walk.finding
+        self._draw(at=row.check_id if row is not None else None)
+        await self._show_card()
+        if not self.query_one("#symptoms").has_focus or not self.query_one("#symptoms").display:
+            self.query_one(WalkLines).focus()
+
+    def _draw(self, *, at: str | None = None) -> None:
+        walk = self.walk
+        if walk is None or not self.is_mounted:
+            return
+        self.query_one(ChainBar).view = ChainView(walk.states())
+        self.query_one(WalkLines).show(walk, at=at)
+        self.query_one("#head", Static).update(self._head(walk))
+        done = [entry for entry in walk.record if entry.kind in ("did", "failed")]
+        mark = {"did": GLYPHS.states[CheckState.PASS], "failed": GLYPHS.states[CheckState.FAIL]}
+        lines = [f"{mark[entry.kind]} {entry.text}" for entry in done[-2:]]
+        self.query_one("#done", Static).update("\n".join(lines))
+        self.query_one("#done").display = bool(lines)
+        self.refresh_bindings()
+
+    def _head(self, walk: Walk) -> Text:
+        state = OUTCOME_STATES[walk.outcome]
+        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
+        text = Text(overflow="fold")
+        if walk.outcome is Outcome.WALKING:
+            return text.append(f"“{walk.symptom.seen}”  ").append("walking the chain", "not bold dim")
+        text.append(f"{GLYPHS.states[state]} ", value if value.startswith("#") else "")
+        return text.append(walk.summary())
+
+    def _pass_time(self) -> None:
+        if self.walk is not None and self.walk.walking:
+            self.query_one(WalkLines).turn()
+
+    async def _show_card(self) -> None:
+        walk = self.walk
+        await self.query_one(CheckCard).show(
+            self.query_one(WalkLines).current if walk is not None and not walk.walking else None
+        )
+        self.refresh_bindings()
+
+    # ------------------------------------------------------------------ what the person does
+
+    @on(OptionList.OptionHighlighted, "#symptoms")
+    def _symptom_moved(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        symptom = next((item for item in SYMPTOMS if item.id == event.option_id), WHOLE_CHAIN)
+        self.query_one("#hint", Static).update(_hint(symptom))
+
+    @on(OptionList.OptionSelected, "#symptoms")
+    def _symptom_chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.begin(next((item for item in SYMPTOMS if item.id == event.option_id), WHOLE_CHAIN))
+
+    @on(OptionList.OptionHighlighted, "WalkLines")
+    async def _row_moved(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        await self._show_card()
+
+    @on(OptionList.OptionSelected, "WalkLines")
+    def _row_chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.query_one(CheckCard).focus_cures()
+
+    @on(ChainBar.LinkChosen)
+    def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
+        event.stop()
+        if self.walk is not None and event.link in self.walk.links:
+            self.query_one(WalkLines).show(self.walk, at=event.link.value)
+
+    @on(CheckCard.CureChosen)
+    def _cure(self, event: CheckCard.CureChosen) -> None:
+        event.stop()
+        if self.walk is not None and not self.walk.walking:
+            WalkCures(self).carry_out(event.cure, event.row)
+
+    def on_key(self, event: events.Key) -> None:
+        """Cures by their keys."""
+        if event.key not in self.active_bindings and self.query_one(CheckCard).press(event.key):
+            event.stop()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        walk = self.walk
+        still = walk is not None and not walk.walking and bool(walk.rows)
+        row = self.query_one(CheckCard).row if self.is_mounted and still else None
+        if action in ("again", "copy", "save"):
+            return still
+        if action == "letter":
+            return row is not None and row.state in (CheckState.FAIL, CheckState.WARN, CheckState.SKIPPED)
+        if action == "evidence":
+            return row is not None and bool(row.evidence or row.exceptions)
+        return True
+
+    def action_again(self) -> None:
+        """Look again, from the row under the cursor."""
+        row = self.query_one(CheckCard).row
+        if self.walk is not None:
+            self.go_on(row.check_id if row is not None else "")
+
+    def action_evidence(self) -> None:
+        """Show the evidence, or take it away."""
+        self.query_one(CheckCard).toggle_evidence()
+
+    def action_letter(self) -> None:
+        """Show the text to send to whoever may mend the row."""
+        session, row = self.session, self.query_one(CheckCard).row
+        if self.walk is None or session is None:
+            return
+        letter = letter_of(self.walk, session.profile, row)
+        if letter is not None:
+            self.app.push_screen(LetterScreen(letter))
+
+    def action_copy(self) -> None:
+        """Copy the report."""
+        if self.walk is not None and self.session is not None:
+            copy_text(self, report(self.walk, self.session.profile), "the report")
+
+    async def action_save(self) -> None:
+        """Write the report into the current folder and say where."""
+        walk, session = self.walk, self.session
+        if walk is None or session is None:
+            return
+        name = session.profile.name
+        path = Path.cwd() / f"troubleshooting-{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}.md"
+        try:
+            await asyncio.to_thread(write_private, path, report(walk, session.profile))
+        except OSError as error:
+            self.notify(f"{path} could not be written: {error.strerror}", severity="error")
+            return
+        self.notify(f"Report written to {path}", timeout=8)
+
+    def action_back(self) -> None:
+        """From a cure back to the walk, from the walk back to the symptoms, then to where one came from."""
+        lines = self.query_one(WalkLines)
+        if self.focused is not None and self.focused in self.query_one(CheckCard).query("Button"):
+            lines.focus()
+        elif self.has_class("-walked") and self._first is None:
+            self.workers.cancel_group(self, "walk")
+            self.remove_class("-walked")
+            self.query_one("#symptoms").focus()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        app, session = app_of(self), self.session
+        if self.reopened and session is not None:
+            app.go_home(session.profile.name)
+            return
+        self.dismiss(None)
+        if self.walk is not None:
+            app.start_checks()
+
+    def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
+        """Note what was done about a row, and walk on from there."""
+        if self.walk is not None:
+            self.walk.did(words)
+            self.go_on(origin or row.check_id)
+
+
+def _seen(symptom: Symptom) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(symptom.seen.ljust(SEEN_WIDTH))
+    return line.append(symptom.issue, "dim")
+
+
+def _hint(symptom: Symptom) -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=10, no_wrap=True, style="dim")
+    table.add_column(ratio=1)
+    table.add_row("Symptom", Text(symptom.seen, "bold"))
+    table.add_row("", Text(symptom.issue))
+    if symptom.from_guide:
+        table.add_row("Guide", Text(f"Cause: {symptom.cause}. Cure: {symptom.solution}."))
+    links = ", ".join(link.value for link in Walk(symptom).links)
+    table.add_row("Walked", Text(f"{links}: {len(symptom.checks)} checks, up to the first that is broken"))
+    return table

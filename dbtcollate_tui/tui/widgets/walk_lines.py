@@ -1,0 +1,117 @@
+"""A walk as lines: each link that it concerns with its state, below it the rows that did not pass."""
+
+import time
+
+from rich.text import Text
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.walk import Walk
+from dbtcollate_tui.checks.words import count
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_middle
+
+LINK_WIDTH = 11
+TITLE_WIDTH = 24
+SILENT_SECONDS = 2.0
+UNDER_WAY = (CheckState.RUNNING, CheckState.WAITING)
+BAD = (CheckState.FAIL, CheckState.WARN)
+
+
+class WalkLines(OptionList):
+    """Draws a `Walk` as it goes; ``current`` is the row under the cursor."""
+
+    DEFAULT_CSS = """
+    WalkLines { height: auto; max-height: 50%; border: none; background: transparent; padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._walk: Walk | None = None
+        self._ids: list[str] = []
+        self._frame = 0
+        self._since: tuple[Link | None, float] = (None, 0.0)
+
+    @property
+    def current(self) -> CheckResult | None:
+        """The row under the cursor; for a link that is good, its first one."""
+        walk = self._walk
+        at = self.highlighted
+        if walk is None or at is None or at >= len(self._ids):
+            return None
+        wanted = self._ids[at]
+        if wanted in walk.rows:
+            return walk.rows[wanted]
+        rows = walk.of(Link(wanted))
+        return rows[0] if rows and rows[0].state not in UNDER_WAY else None
+
+    def show(self, walk: Walk, *, at: str | None = None) -> None:
+        """Draw the walk as it stands; put the cursor on the row ``at``."""
+        self._walk = walk
+        lines: list[tuple[str, Text]] = []
+        for link in walk.links:
+            lines.append((link.value, self._link(walk, link)))
+            lines += [(row.check_id, self._row(row)) for row in walk.of(link) if row.state in BAD]
+        ids = [name for name, _ in lines]
+        wanted = at or (self._ids[self.highlighted] if self.highlighted is not None and self._ids else None)
+        if ids != self._ids:
+            self._ids = ids
+            with self.prevent(OptionList.OptionHighlighted):
+                self.clear_options()
+            self.add_options(Option(line, id=name) for name, line in lines)
+        else:
+            for number, (_, line) in enumerate(lines):
+                self.replace_option_prompt_at_index(number, line)
+        if wanted in ids:
+            self.highlighted = ids.index(wanted)
+
+    def turn(self) -> None:
+        """The next frame of what is under way."""
+        self._frame += 1
+        if self._walk is not None and self._walk.walking:
+            self.show(self._walk)
+
+    def _link(self, walk: Walk, link: Link) -> Text:
+        state = walk.states()[link].state
+        rows = walk.of(link)
+        glyph = GLYPHS.states[state]
+        if state is CheckState.RUNNING and self.app.animation_level != "none":
+            glyph = GLYPHS.spinner[self._frame % len(GLYPHS.spinner)]
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{glyph} ", self._colour(state))
+        line.append(link.value.ljust(LINK_WIDTH), "bold" if rows else "dim")
+        running = [row.title for row in rows if row.state is CheckState.RUNNING]
+        if running:
+            words = f"checking {', '.join(running)}"
+            if self._since[0] is not link:
+                self._since = (link, time.monotonic())
+            waited = time.monotonic() - self._since[1]
+            return line.append(f"{words}, {waited:.0f} s" if waited >= SILENT_SECONDS else words, "dim")
+        if not rows or any(row.state is CheckState.WAITING for row in rows):
+            return line.append(STATE_WORDS[CheckState.WAITING], "dim")
+        return line.append(_counted(rows), "dim")
+
+    def _row(self, row: CheckResult) -> Text:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"  {GLYPHS.states[row.state]} ", self._colour(row.state))
+        line.append(f"{cut_middle(row.title, TITLE_WIDTH)}  ")
+        return line.append(row.summary, "dim")
+
+    def _colour(self, state: CheckState) -> str:
+        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
+        return value if value.startswith("#") else "dim"
+
+
+def _counted(rows: tuple[CheckResult, ...]) -> str:
+    """How the checks of a link stand: "5 checks ok", "4 of 6 checks ok, 1 not reached"."""
+    good = sum(row.state is CheckState.PASS for row in rows)
+    behind = sum(bool(row.blocked_by) for row in rows)
+    skipped = sum(row.state is CheckState.SKIPPED for row in rows) - behind
+    if good == len(rows):
+        return f"{count(good, 'check')} ok"
+    words = f"{good} of {count(len(rows), 'check')} ok"
+    if behind:
+        words += f", {behind} not reached"
+    if skipped:
+        words += f", {skipped} not needed"
+    return words
