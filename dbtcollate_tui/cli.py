@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.command_options import Common, is_terminal
+from dbtcollate_tui.command_options import Common, has_screen
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
@@ -81,7 +81,7 @@ def demo(
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import demonstration
 
-    if headless or as_json or not is_terminal():
+    if headless or as_json or not has_screen():
         code = _run(common, lambda: demonstration.headless(scenario, server_version, common.json))
     else:
         code = demonstration.in_app(scenario, server_version, animation=common.animation)
@@ -99,6 +99,29 @@ def sandbox(context: click.Context, scenario: str, server_version: str) -> None:
     from dbtcollate_tui import demonstration
 
     context.exit(int(_run(context.obj, lambda: demonstration.serve(scenario, server_version))))
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.option("--port", default=8580, show_default=True, help="Port of 127.0.0.1.")
+@click.option("--demo", is_flag=True, help="The demo in place of your profiles.")
+@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
+@click.pass_context
+def serve(context: click.Context, port: int, demo: bool, profile: str | None) -> None:
+    """Show the app in a browser of this machine, for whom a terminal is not at hand.
+
+    Only this machine's own browser gets it: the page acts with your tokens and your keyring.
+    """
+    name = profile or context.obj.profile
+    arguments = [*(["--profile", name] if name else []), *(["demo"] if demo else [])]
+    try:
+        from dbtcollate_tui.tui.serve import serve as serve_app
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "dbtcollate serve needs the package textual-serve",
+            causes=[str(error)],
+            cures=[Cure("advice", "pip install 'dbtcollate-tui[serve]'")],
+        ) from error
+    serve_app(arguments, port)
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
@@ -338,7 +361,7 @@ def logs(path: bool) -> None:
 
 
 def _open_app(common: Common) -> ExitCode:
-    if not is_terminal():
+    if not has_screen():
         error = UsageError(
             "There is no terminal for the app",
             causes=["Standard input or output is not a terminal."],

@@ -23,3 +23,8 @@ class Common:
 def is_terminal() -> bool:
     """Whether both standard input and standard output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def has_screen() -> bool:
+    """Whether the app can be drawn: on a terminal, or in the browser's page that `dbtcollate serve` makes."""
+    return is_terminal() or "TEXTUAL_DRIVER" in os.environ

@@ -79,7 +79,7 @@ WIDGETS: dict[str, tuple[str, str]] = {
         "and neither copy nor cut gives it away.",
     ),
     "Input": ("This field", "Typing and pasting fill it; ctrl+u empties it. F1 is help where ? is a letter."),
-    "EventLog": ("This log", "The newest 20,000 lines. Moving up stands still, f or end follows the newest again."),
+    "EventLog": ("This log", "The newest 20,000 lines. Moving up stands still; f or end follows again."),
     "RichLog": ("This log", "Up and down, j and k scroll it."),
     "ChangeList": (
         "These changes",

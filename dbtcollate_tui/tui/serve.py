@@ -1,0 +1,87 @@
+"""``dbtcollate serve``: the app in a browser of this machine, by textual-serve."""
+
+import logging
+import secrets
+import shlex
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+from textual_serve.server import Server
+
+from dbtcollate_tui.errors import Cure, UnreachableError
+
+HOST = "127.0.0.1"
+COOKIE = "dbtcollate_key"
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'"
+)
+"""The page's own files alone: textual-serve's page would fetch a font from elsewhere."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class LoopbackServer(Server):
+    """Serves one app process a page, to this machine's own browser alone.
+
+    Whoever reaches the page acts with the tokens of who started it. So it listens on 127.0.0.1, answers to
+    that name alone, takes no WebSocket that another page opens, and wants the key that is in the printed
+    address and then in a cookie: other users of the machine and other pages do not have it.
+    """
+
+    def __init__(self, arguments: Sequence[str], port: int) -> None:
+        command = shlex.join([sys.executable, "-m", "dbtcollate_tui", *arguments])
+        super().__init__(
+            command, host=HOST, port=port, title="dbtcollate", public_url=f"http://{HOST}:{port}"
+        )
+        self._key = secrets.token_urlsafe(24)
+
+    @property
+    def address(self) -> str:
+        """The address to open, with its key."""
+        return f"{self.public_url}/?key={self._key}"
+
+    def initialize_logging(self) -> None:
+        """Errors alone, without the frames' values."""
+        logging.getLogger("textual-serve").setLevel(logging.ERROR)
+
+    async def on_startup(self, app: web.Application) -> None:
+        """Say where, and until when."""
+        sys.stdout.write(f"{self.address}\n")
+        sys.stdout.write("On this machine alone: the page acts with your tokens. Ctrl+C ends it.\n")
+        sys.stdout.flush()
+
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        app.middlewares.append(self._guard)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = f"{HOST}:{self.port}"
+        if request.host != host or request.headers.get("Origin", self.public_url) != self.public_url:
+            raise web.HTTPForbidden(text=f"Only pages of {self.public_url} are served.\n")
+        if secrets.compare_digest(request.query.get("key", ""), self._key):
+            answer = web.HTTPSeeOther("/")
+            answer.set_cookie(COOKIE, self._key, httponly=True, samesite="Strict")
+            raise answer
+        if not secrets.compare_digest(request.cookies.get(COOKIE, ""), self._key):
+            raise web.HTTPForbidden(text="Open the address that dbtcollate serve printed, with its key.\n")
+        response = await handler(request)
+        if not response.prepared:
+            response.headers["Content-Security-Policy"] = POLICY.format(host=host)
+        return response
+
+
+def serve(arguments: Sequence[str], port: int) -> None:
+    """Serve ``dbtcollate`` with these arguments until interrupted; `UnreachableError` for a taken port."""
+    server = LoopbackServer(arguments, port)
+    try:
+        server.serve()
+    except OSError as error:
+        raise UnreachableError(
+            f"Port {port} of {HOST} cannot be had",
+            causes=[f"{error.strerror or error}"],
+            cures=[Cure("advice", "Take another with --port.")],
+        ) from error
