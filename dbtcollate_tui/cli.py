@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.command_options import Common, has_screen
+from dbtcollate_tui.command_options import Common, has_screen, scope_of, scope_options
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
@@ -121,7 +121,7 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
             causes=[str(error)],
             cures=[Cure("advice", "pip install 'dbtcollate-tui[serve]'")],
         ) from error
-    serve_app(arguments, port)
+    asyncio.run(serve_app(arguments, port))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
@@ -150,10 +150,7 @@ def verify(
 
 def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     run = click.option("--run", "run_id", type=int, help="This run in place of the profile's rule.")
-    only = click.option(
-        "--only", multiple=True, help="Only this node, by name or unique_id; may be repeated."
-    )
-    return run(only(function))
+    return run(scope_options(function))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
@@ -163,16 +160,19 @@ def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def plan(
     context: click.Context,
     run_id: int | None,
-    only: tuple[str, ...],
     profile: str | None,
     as_json: bool,
     no_input: bool,
+    **scope: Any,
 ) -> None:
     """Show every change that a direct sync would write, with old and new value. Writes nothing."""
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import headless
 
-    context.exit(int(_run(common, lambda: headless.plan(common, run_id=run_id, only=only))))
+    def work() -> Awaitable[ExitCode]:
+        return headless.plan(common, run_id=run_id, scope=scope_of(scope))
+
+    context.exit(int(_run(common, work)))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
@@ -195,17 +195,18 @@ def sync(
     engine: Literal["auto", "collate", "direct"],
     kill: bool,
     run_id: int | None,
-    only: tuple[str, ...],
     profile: str | None,
     as_json: bool,
     no_input: bool,
+    **scope: Any,
 ) -> None:
     """Bring Collate up to date, from here or by its own pipeline, and read back what arrived."""
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import headless_sync
 
     def work() -> Awaitable[ExitCode]:
-        return headless_sync.sync(common, yes=yes, run_id=run_id, only=only, engine=engine, kill=kill)
+        asked = scope_of(scope)
+        return headless_sync.sync(common, yes=yes, run_id=run_id, scope=asked, engine=engine, kill=kill)
 
     context.exit(int(_run(common, work)))
 

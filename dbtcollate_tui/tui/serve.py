@@ -1,8 +1,11 @@
 """``dbtcollate serve``: the app in a browser of this machine, by textual-serve."""
 
+import asyncio
+import contextlib
 import logging
 import secrets
 import shlex
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,6 +15,7 @@ from textual_serve.server import Server
 from dbtcollate_tui.errors import Cure, UnreachableError
 
 HOST = "127.0.0.1"
+CLOSING_SECONDS = 3.0
 COOKIE = "dbtcollate_key"
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -47,10 +51,20 @@ class LoopbackServer(Server):
         logging.getLogger("textual-serve").setLevel(logging.ERROR)
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say where, and until when."""
-        sys.stdout.write(f"{self.address}\n")
-        sys.stdout.write("On this machine alone: the page acts with your tokens. Ctrl+C ends it.\n")
-        sys.stdout.flush()
+        """Say nothing yet: the port is not open."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set; then every page's app is ended in order. Raises `OSError`."""
+        runner = web.AppRunner(await self._make_app(), shutdown_timeout=CLOSING_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, self.port).start()
+            sys.stdout.write(f"{self.address}\n")
+            sys.stdout.write("On this machine alone: the page acts with your tokens. Ctrl+C ends it.\n")
+            sys.stdout.flush()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -74,11 +88,14 @@ class LoopbackServer(Server):
         return response
 
 
-def serve(arguments: Sequence[str], port: int) -> None:
+async def serve(arguments: Sequence[str], port: int) -> None:
     """Serve ``dbtcollate`` with these arguments until interrupted; `UnreachableError` for a taken port."""
-    server = LoopbackServer(arguments, port)
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        server.serve()
+        await LoopbackServer(arguments, port).run(stop)
     except OSError as error:
         raise UnreachableError(
             f"Port {port} of {HOST} cannot be had",
