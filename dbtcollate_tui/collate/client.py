@@ -1,11 +1,12 @@
 """The client of an OpenMetadata server: every call of the room under one name."""
 
+from dbtcollate_tui.collate.assets import AssetCalls
 from dbtcollate_tui.collate.catalog import CatalogCalls
 from dbtcollate_tui.collate.people import PeopleCalls
 from dbtcollate_tui.collate.quality import QualityCalls
 
 
-class CollateClient(CatalogCalls, PeopleCalls, QualityCalls):
+class CollateClient(CatalogCalls, PeopleCalls, QualityCalls, AssetCalls):
     """One server: ``CollateClient(base_url, token, *, request_log=None, on_retry=None)``.
 
     Open it with ``async with`` (or call `aclose`), then ``await connect()`` once before anything else.

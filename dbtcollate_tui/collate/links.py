@@ -9,7 +9,12 @@ TableTab = Literal["schema", "lineage", "profiler", "dbt"]
 
 def table_page(base_url: str, fqn: str, tab: TableTab = "schema") -> str:
     """A table's page; its tests are on the tab "profiler" (Data Observability)."""
-    return f"{base_url.rstrip('/')}/table/{path_segment(fqn)}/{tab}"
+    return asset_page(base_url, "table", fqn, tab)
+
+
+def asset_page(base_url: str, kind: str, fqn: str, tab: TableTab = "schema") -> str:
+    """An entity's page by OpenMetadata's name of its type."""
+    return f"{base_url.rstrip('/')}/{kind}/{path_segment(fqn)}/{tab}"
 
 
 def service_page(base_url: str, service_fqn: str) -> str:

@@ -7,7 +7,7 @@ is read as ``owners``; a service's connection is never kept, since it may hold a
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dbtcollate_tui.collate.entity import Entity as Entity
 from dbtcollate_tui.collate.entity import EntityReference as EntityReference
@@ -165,6 +165,7 @@ class Table(Entity):
     owners: tuple[EntityReference, ...] = ()
     tags: tuple[TagLabel, ...] = ()
     domains: tuple[EntityReference, ...] = ()
+    extension: Mapping[str, Any] = Field(default_factory=dict)
     dataModel: DataModel | None = None
     testSuite: EntityReference | None = None
     version: float = 0.1
@@ -278,6 +279,24 @@ class Domain(Entity):
         return EntityReference(
             id=self.id, type="domain", name=self.name, fullyQualifiedName=self.fullyQualifiedName
         )
+
+
+class CustomProperty(Entity):
+    """A custom property that entities of a type may have; ``customPropertyConfig`` holds its limits."""
+
+    name: str
+    propertyType: EntityReference | None = None
+    customPropertyConfig: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def type_name(self) -> str:
+        """The property type's name, such as ``string`` or ``date-cp``; empty where the server told none."""
+        return self.propertyType.name if self.propertyType is not None else ""
+
+    @property
+    def config(self) -> object:
+        """The limits: choices, a date format, columns or entity types; ``None`` without."""
+        return self.customPropertyConfig.get("config")
 
 
 class TestParameter(Entity):

@@ -35,6 +35,7 @@ class TablePatch:
         self._dialect = dialect
         self._guards: dict[str, Op] = {}
         self._ops: list[Op] = []
+        self._has_extension = False
         self._pointers: dict[str, tuple[str, Column]] = {
             name: (pointer, column) for pointer, name, column in table.walk_columns()
         }
@@ -73,6 +74,28 @@ class TablePatch:
         """Set all tags of a column. Raises ``KeyError`` for an unknown column."""
         pointer, found = self._column(column)
         self._set_tags(pointer, found.tags, tags)
+        return self
+
+    def set_domain(self, domain: EntityReference) -> "TablePatch":
+        """Set the table's only domain, in place of any other."""
+        name = "domains" if self._dialect.many_domains else "domain"
+        there = self._table.domains
+        if there:
+            self._guard("/domains/0/id" if name == "domains" else "/domain/id", there[0].id)
+        value = domain.as_request()
+        self._ops.append({"op": "add", "path": f"/{name}", "value": [value] if name == "domains" else value})
+        return self
+
+    def set_property(self, name: str, value: object) -> "TablePatch":
+        """Set one custom property; the others stay."""
+        there = self._table.extension
+        pointer = f"/extension/{name.replace('~', '~0').replace('/', '~1')}"
+        if name in there:
+            self._guard(pointer, there[name])
+        if not there and not self._has_extension:
+            self._has_extension = True
+            self._ops.append({"op": "add", "path": "/extension", "value": {}})
+        self._ops.append({"op": "add", "path": pointer, "value": value})
         return self
 
     def ops(self) -> list[Op]:

@@ -22,6 +22,7 @@ from dbtcollate_tui.sandbox.collate import (
     quality,
     search,
     tables,
+    types,
 )
 from dbtcollate_tui.sandbox.collate.api import Collate, Router, dispatch
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker, Runner
@@ -43,7 +44,18 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def make_router() -> Router:
     """Every path below ``/api/v1`` that the sandbox answers."""
     router = Router()
-    for module in (access, tables, lineage, quality, pipelines, pipeline_runs, automations, search, entities):
+    for module in (
+        access,
+        tables,
+        types,
+        lineage,
+        quality,
+        pipelines,
+        pipeline_runs,
+        automations,
+        search,
+        entities,
+    ):
         module.add_routes(router)
     return router
 

@@ -1,18 +1,22 @@
 """The plan's changes: each a frozen value that names its target, what stands there and what will."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from dbtcollate_tui.collate.fqn import split_fqn
-from dbtcollate_tui.collate.models import ColumnLineage, LineageEdge, Table
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
+from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
+from dbtcollate_tui.sync.matches import AssetRef, MatchReport, TableRef
 
-Group = Literal["descriptions", "owners", "tags", "data model", "lineage", "tests", "test results"]
+Group = Literal[
+    "descriptions", "owners", "tags", "properties", "data model", "lineage", "tests", "test results"
+]
 GROUPS: tuple[Group, ...] = (
     "descriptions",
     "owners",
     "tags",
+    "properties",
     "data model",
     "lineage",
     "tests",
@@ -250,6 +254,69 @@ class TagsChange(TableChange):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DomainChange(TableChange):
+    """A table's domain, in place of any other."""
+
+    kind: ClassVar[str] = "domain"
+    group: ClassVar[Group] = "properties"
+
+    before: tuple[str, ...]
+    after: EntityReference
+
+    @property
+    def old(self) -> str:
+        """The domains' FQNs, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """The new domain's FQN."""
+        return self.after.fullyQualifiedName or self.after.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomPropertyChange(TableChange):
+    """One custom property of a table; the others stay."""
+
+    kind: ClassVar[str] = "custom_property"
+    group: ClassVar[Group] = "properties"
+
+    name: str
+    before: object
+    after: object
+
+    @property
+    def key(self) -> str:
+        """The table and the property."""
+        return f"{self.kind}:{self.table.fqn}:{self.name}"
+
+    @property
+    def label(self) -> str:
+        """``schema.table: property``."""
+        return f"{self.table.short}: {self.name}"
+
+    @property
+    def old(self) -> str:
+        """The value that stands there."""
+        return "" if self.before is None else _value_words(self.before)
+
+    @property
+    def new(self) -> str:
+        """dbt's value."""
+        return _value_words(self.after)
+
+
+def _value_words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(_value_words, value))
+    if isinstance(value, Mapping) and "fullyQualifiedName" in value:
+        return str(value["fullyQualifiedName"])
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataModelChange(TableChange):
     """The table's dbt data model; ``differs`` names its fields that are not equal on the server."""
 
@@ -304,6 +371,37 @@ class LineageChange(Change):
     def new(self) -> str:
         """The edge as it will be: its columns, then the compiled SQL or ``edge without SQL``."""
         return _edge_words(self.sql, self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureChange(Change):
+    """The edge from a table to the dashboard, ML model or API endpoint that an exposure stands for."""
+
+    kind: ClassVar[str] = "exposure"
+    group: ClassVar[Group] = "lineage"
+
+    upstream: TableRef
+    asset: AssetRef
+
+    @property
+    def target(self) -> str:
+        """``upstream FQN -> asset FQN``."""
+        return f"{self.upstream.fqn} -> {self.asset.fqn}"
+
+    @property
+    def label(self) -> str:
+        """``asset from upstream``."""
+        return f"{self.asset.fqn} from {self.upstream.short}"
+
+    @property
+    def new(self) -> str:
+        """What is made."""
+        return f"edge to the {self.asset.type}"
+
+    @property
+    def table_fqn(self) -> str:
+        """The upstream table's FQN."""
+        return self.upstream.fqn
 
 
 def _edge_words(sql: str, columns: Iterable[ColumnLineage]) -> str:
@@ -511,14 +609,14 @@ class ExpectedResult:
 class Expected:
     """What the server should hold after the sync; what the proof is read against.
 
-    ``descriptions``: (table FQN, column or "") -> text. ``edges``: (upstream, downstream) tables.
+    ``descriptions``: (table FQN, column or "") -> text. ``edges``: upstream table, downstream table or asset.
     ``results`` by test case FQN. ``missing_…`` are those that cannot arrive, with the reason;
     ``not_run`` names the tests without a result in this run.
     """
 
     tables: tuple[TableRef, ...] = ()
     descriptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    edges: tuple[tuple[TableRef, TableRef], ...] = ()
+    edges: tuple[tuple[TableRef, TableRef | AssetRef], ...] = ()
     missing_edges: tuple[str, ...] = ()
     results: Mapping[str, ExpectedResult] = field(default_factory=dict)
     missing_results: tuple[str, ...] = ()

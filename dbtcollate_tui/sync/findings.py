@@ -21,6 +21,9 @@ class Findings:
     unknown_tags: dict[str, set[str]] = field(default_factory=dict)
     unknown_owners: dict[str, list[str]] = field(default_factory=dict)
     unknown_columns: list[str] = field(default_factory=list)
+    unknown_domains: dict[str, set[str]] = field(default_factory=dict)
+    unknown_properties: dict[str, set[str]] = field(default_factory=dict)
+    unfit_properties: list[str] = field(default_factory=list)
 
     def same(self, group: Group) -> None:
         """Count one thing that is equal already."""

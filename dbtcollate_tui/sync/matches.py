@@ -51,6 +51,23 @@ class TableRef:
         return f"{self.schema}.{self.name}"
 
 
+AssetType = Literal["dashboard", "mlmodel", "apiEndpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRef:
+    """An entity of the server that an exposure of dbt's stands for."""
+
+    id: str
+    type: AssetType
+    fqn: str
+
+    @property
+    def short(self) -> str:
+        """Its FQN, for lists."""
+        return self.fqn
+
+
 @dataclass(frozen=True, slots=True)
 class Unmatched:
     """A dbt node without a table: what was looked for, why it was not found, the nearest names, the cure."""

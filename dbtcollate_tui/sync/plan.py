@@ -14,6 +14,7 @@ from dbtcollate_tui.sync.changes import (
     RunFacts,
     UnmappedOwner,
 )
+from dbtcollate_tui.sync.exposures import plan_exposures
 from dbtcollate_tui.sync.findings import Findings
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.placing import claims
@@ -28,8 +29,11 @@ _KIND_ORDER = (
     "description",
     "owners",
     "tags",
+    "domain",
+    "custom_property",
     "data_model",
     "lineage",
+    "exposure",
     "test_definition",
     "test_suite",
     "test_case",
@@ -73,6 +77,7 @@ def build_plan(
     facts = QualityFacts()
     if options.include_lineage:
         plan_lineage(project, report, state, only, findings, facts)
+        plan_exposures(project, report, state, only, findings, facts)
     if options.include_tests:
         plan_tests(project, report, state, options, dialect, only, findings, facts)
     order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
@@ -111,10 +116,16 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         count = len(report.by_case)
         notes.append(f"{count} node{_s(count)} found by ignoring case.")
     for fqn, places in sorted(findings.unknown_tags.items()):
-        where = sorted(places)
+        notes.append(_absent("tag or glossary term", fqn, places))
+    for name, places in sorted(findings.unknown_domains.items()):
+        notes.append(_absent("domain", name, places))
+    for name, places in sorted(findings.unknown_properties.items()):
+        notes.append(_absent("custom property of tables", name, places))
+    if findings.unfit_properties:
+        count = len(findings.unfit_properties)
         notes.append(
-            f"Collate has no tag or glossary term {fqn}: left out on {len(where)} "
-            f"(first: {where[0]}). It is made in Collate, not by a sync."
+            f"{count} custom propert{'y' if count == 1 else 'ies'} left out, since the value does not fit "
+            f"(first: {findings.unfit_properties[0]})."
         )
     if findings.unknown_columns:
         count = len(findings.unknown_columns)
@@ -130,6 +141,9 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
     if facts.missing_edges:
         count = len(facts.missing_edges)
         notes.append(f"{count} edge{_s(count)} left out, since one end has no table in Collate.")
+    if facts.exposures:
+        count = len(facts.exposures)
+        notes.append(f"{count} exposure{_s(count)} without an edge (first: {facts.exposures[0]}).")
     if facts.not_run:
         count = len(facts.not_run)
         notes.append(f"{count} test{_s(count)} did not run in this run and get no result.")
@@ -137,6 +151,13 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         count = len(facts.missing_results)
         notes.append(f"{count} test result{_s(count)} left out (first: {facts.missing_results[0]}).")
     return notes
+
+
+def _absent(what: str, name: str, places: Collection[str]) -> str:
+    return (
+        f"Collate has no {what} {name}: left out on {len(places)} (first: {min(places)}). "
+        "It is made in Collate, not by a sync."
+    )
 
 
 def _s(count: int) -> str:

@@ -21,7 +21,7 @@ from dbtcollate_tui.sync.changes import (
 )
 from dbtcollate_tui.sync.findings import Findings
 from dbtcollate_tui.sync.freshness import freshness_limits, freshness_of, freshness_text, result_of
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.sync.placing import PlacedTest, place_edges, place_tests
 from dbtcollate_tui.sync.state import ServerState, case_key
 
@@ -45,8 +45,9 @@ BUILT_IN = {
 class QualityFacts:
     """What the proof will look for."""
 
-    edges: list[tuple[TableRef, TableRef]] = field(default_factory=list)
+    edges: list[tuple[TableRef, TableRef | AssetRef]] = field(default_factory=list)
     missing_edges: list[str] = field(default_factory=list)
+    exposures: list[str] = field(default_factory=list)
     results: dict[str, ExpectedResult] = field(default_factory=dict)
     missing_results: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)

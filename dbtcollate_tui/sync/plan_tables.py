@@ -16,6 +16,7 @@ from dbtcollate_tui.sync.changes import (
 from dbtcollate_tui.sync.findings import Claimed, Findings
 from dbtcollate_tui.sync.matches import TableRef
 from dbtcollate_tui.sync.placing import ColumnNames
+from dbtcollate_tui.sync.plan_properties import plan_properties
 from dbtcollate_tui.sync.plan_tags import Labels, plan_tags
 from dbtcollate_tui.sync.state import ServerState
 
@@ -38,6 +39,7 @@ def plan_table(
     labels = Labels()
     if options.include_tags:
         labels = plan_tags(claimed, columns, state, options, findings)
+    plan_properties(claimed, state, findings)
     _data_model(claimed, columns, upstream, owners, labels, dialect, findings, options)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
-from dbtcollate_tui.collate.links import service_ingestion_page, service_page, table_page
+from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
 from dbtcollate_tui.collate.models import Table, TestCaseResult
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import (
@@ -14,12 +14,15 @@ from dbtcollate_tui.sync.changes import (
     DescriptionChange,
     Expected,
     ExpectedResult,
+    ExposureChange,
     LineageChange,
     Plan,
     TestCaseChange,
     TestResultChange,
 )
+from dbtcollate_tui.sync.matches import AssetRef
 from dbtcollate_tui.sync.outcome import Proof, ProofException, ProofRow, ProofState
+from dbtcollate_tui.sync.server_assets import read_asset_edges
 from dbtcollate_tui.sync.server_cases import read_cases
 from dbtcollate_tui.sync.server_edges import READERS, read_edges
 from dbtcollate_tui.sync.state import case_key
@@ -49,6 +52,7 @@ def without(expected: Expected, changes: Iterable[Change]) -> Expected:
     left_out = list(changes)
     texts = {(c.table.fqn, c.column) for c in left_out if isinstance(c, DescriptionChange)}
     edges = {(c.upstream.id, c.downstream.id) for c in left_out if isinstance(c, LineageChange)}
+    edges |= {(c.upstream.id, c.asset.id) for c in left_out if isinstance(c, ExposureChange)}
     results = {c.fqn for c in left_out if isinstance(c, TestResultChange | TestCaseChange)}
     return replace(
         expected,
@@ -122,22 +126,22 @@ async def _edges(
         (c.upstream.id, c.downstream.id)
         for c in plan.changes
         if isinstance(c, LineageChange) and c.existing is None
-    }
-
+    } | {(c.upstream.id, c.asset.id) for c in plan.changes if isinstance(c, ExposureChange)}
     pairs = [(c.upstream, c.downstream) for c in written if isinstance(c, LineageChange)]
-    pairs += [pair for pair in expected.edges if pair[1].id in changed]
+    pairs += [(above, changed[below.id]) for above, below in expected.edges if below.id in changed]
     seen = await read_edges(
         collate,
         pairs,
         sure=changed,
         on_done=lambda done, total: tell(done, total, "lineage"),
     )
+    drawn = await read_asset_edges(collate, [c.asset for c in written if isinstance(c, ExposureChange)])
     known = {
         (above.id, below.id)
         for above, below in expected.edges
         if below.id not in changed and (above.id, below.id) not in absent
     }
-    return frozenset(seen.keys() | known)
+    return frozenset(seen.keys() | known | drawn)
 
 
 async def _results(
@@ -207,7 +211,12 @@ def _state(expected: int, found: int, unreachable: int) -> ProofState:
 def _lineage_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
     lost = [
         ProofException(
-            f"{above.fqn} -> {below.fqn}", "an edge", "no edge", table_page(base_url, below.fqn, "lineage")
+            f"{above.fqn} -> {below.fqn}",
+            "an edge",
+            "no edge",
+            asset_page(
+                base_url, below.type if isinstance(below, AssetRef) else "table", below.fqn, "lineage"
+            ),
         )
         for above, below in expected.edges
         if (above.id, below.id) not in held.edges

@@ -15,14 +15,15 @@ from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import OwnerRef
 from dbtcollate_tui.sync.freshness import result_of
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.sync.matching import NO_DATABASE, Inventory, wanted_databases, wanted_tables
 from dbtcollate_tui.sync.placing import place_edges, place_tests
+from dbtcollate_tui.sync.server_assets import read_assets, read_meta_state
 from dbtcollate_tui.sync.server_cases import read_cases, read_definitions, read_older_results
 from dbtcollate_tui.sync.server_edges import READERS, read_edges
 from dbtcollate_tui.sync.state import ServerState, Tables, case_key
 
-TABLE_FIELDS = ("columns", "tags", "owners", "dataModel", "testSuite")
+TABLE_FIELDS = ("columns", "tags", "owners", "domains", "extension", "dataModel", "testSuite")
 PEOPLE_LISTED = 5_000
 """At most so many users and teams are listed to suggest an owner."""
 
@@ -123,6 +124,10 @@ async def read_details(
             sure={table.id for table in kept.values() if table.dataModel is not None},
             on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
         )
+    assets: Mapping[str, AssetRef] = {}
+    asset_edges: frozenset[tuple[str, str]] = frozenset()
+    if options.include_lineage:
+        assets, asset_edges = await read_assets(collate, project)
     cases: dict[tuple[str, str], TestCase] = {}
     definitions: frozenset[str] = frozenset()
     older: frozenset[tuple[str, int]] = frozenset()
@@ -174,6 +179,9 @@ async def read_details(
         owners=owners,
         suggestions=suggestions,
         own_names=frozenset({me.name, "ingestion-bot"}),
+        assets=assets,
+        asset_edges=asset_edges,
+        meta=await read_meta_state(collate, nodes),
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dbtcollate_tui.collate.models import LineageEdge, Table, TestCase
+from dbtcollate_tui.collate.models import CustomProperty, EntityReference, LineageEdge, Table, TestCase
 from dbtcollate_tui.sync.changes import OwnerRef
+from dbtcollate_tui.sync.custom_properties import NamedEntity
+from dbtcollate_tui.sync.matches import AssetRef
 from dbtcollate_tui.sync.matching import Inventory
 
 
@@ -26,12 +28,26 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
+class MetaState:
+    """What dbt's ``meta`` names beside owners and tags, as far as it was looked up.
+
+    ``domains`` by dbt's name and ``references`` by type and FQN, ``None`` where the server has none;
+    ``properties`` are the custom properties that tables may have.
+    """
+
+    domains: Mapping[str, EntityReference | None] = field(default_factory=dict)
+    properties: Mapping[str, CustomProperty] = field(default_factory=dict)
+    references: Mapping[NamedEntity, EntityReference | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerState:
     """What Collate holds of what the plan touches.
 
     ``edges`` by the ids of their two ends; ``cases`` by `case_key`; ``older_results`` are (case FQN,
     ms) of results that are there though a newer one is; ``tags`` and ``terms`` are the FQNs that exist;
-    ``owners`` maps dbt's owner to a user or team, ``None`` where there is none.
+    ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
+    stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
     """
 
     tables: Mapping[str, Table]
@@ -45,3 +61,6 @@ class ServerState:
     owners: Mapping[str, OwnerRef | None] = field(default_factory=dict)
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_names: frozenset[str] = frozenset()
+    assets: Mapping[str, AssetRef] = field(default_factory=dict)
+    asset_edges: frozenset[tuple[str, str]] = frozenset()
+    meta: MetaState = field(default_factory=MetaState)

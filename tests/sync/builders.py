@@ -6,6 +6,7 @@ from typing import Any
 from dbtcollate_tui.artifacts.project import (
     Column,
     DbtTest,
+    Exposure,
     FreshnessResult,
     Node,
     Project,
@@ -64,6 +65,7 @@ def project(
     tests: Sequence[DbtTest] = (),
     results: Sequence[TestResult] = (),
     freshness: Sequence[FreshnessResult] = (),
+    exposures: Sequence[Exposure] = (),
     adapter: str = "postgres",
 ) -> Project:
     return Project(
@@ -79,6 +81,7 @@ def project(
         tests={item.unique_id: item for item in tests},
         results={item.unique_id: item for item in results},
         freshness={item.unique_id: item for item in freshness},
+        exposures={item.unique_id: item for item in exposures},
         has_catalog=True,
     )
 

@@ -18,7 +18,13 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import DescriptionChange, LineageChange, Plan, TestResultChange
+from dbtcollate_tui.sync.changes import (
+    DescriptionChange,
+    ExposureChange,
+    LineageChange,
+    Plan,
+    TestResultChange,
+)
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import (
     Applied,
@@ -34,6 +40,7 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
 )
 from dbtcollate_tui.sync.history import latest, list_records, load_log, load_plan
+from dbtcollate_tui.sync.selection import Scope
 from dbtcollate_tui.transport import RetryPolicy, Transport
 
 SERVICE = "shop_warehouse"
@@ -54,7 +61,7 @@ class Ends:
         *,
         plan: Plan | None = None,
         selection: Collection[str] | None = None,
-        only: Collection[str] = (),
+        select: Collection[str] = (),
         state: StateStore | None = None,
         cancel: asyncio.Event | None = None,
     ) -> list[SyncEvent]:
@@ -66,18 +73,22 @@ class Ends:
                 self.collate,
                 plan=plan,
                 selection=selection,
-                only=only,
+                scope=Scope(select=tuple(select)),
                 artifacts=self.artifacts,
                 state=state,
                 cancel=cancel,
             )
         ]
 
-    async def plan(self, only: Collection[str] = ()) -> Plan:
+    async def plan(self, select: Collection[str] = ()) -> Plan:
         events = [
             event
             async for event in prepare_direct(
-                self.profile, self.dbt_cloud, self.collate, only=only, artifacts=self.artifacts
+                self.profile,
+                self.dbt_cloud,
+                self.collate,
+                scope=Scope(select=tuple(select)),
+                artifacts=self.artifacts,
             )
         ]
         (ready,) = [event for event in events if isinstance(event, PlanReady)]
@@ -333,15 +344,20 @@ async def test_what_needs_a_left_out_change_is_skipped_with_the_reason(tmp_path:
 
 async def test_one_model_can_be_synced_alone(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
-        plan = await both.plan(only=["fct_orders"])
-        assert {c.target.split(" -> ")[-1].split(".")[3] for c in plan.of("lineage")} == {"fct_orders"}
+        plan = await both.plan(select=["fct_orders"])
+        edges = [c for c in plan.changes if isinstance(c, LineageChange)]
+        assert {c.downstream.name for c in edges} == {"fct_orders"}
+        uses = [c for c in plan.changes if isinstance(c, ExposureChange)]
+        assert [(c.upstream.name, c.asset.fqn) for c in uses] == [
+            ("fct_orders", "shop_bi.weekly_sales_board")
+        ]
         assert {c.table.name for c in plan.changes if isinstance(c, DescriptionChange)} == {"fct_orders"}
-        assert finished(await both.sync(only=["fct_orders"])).outcome == "ok"
+        assert finished(await both.sync(select=["fct_orders"])).outcome == "ok"
 
 
 async def test_an_unknown_model_is_a_usage_error_with_the_nearest_name(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
-        events = await both.sync(only=["fct_order"])
+        events = await both.sync(select=["fct_order"])
         assert finished(events).exit_code == ExitCode.USAGE
         (failed,) = [event for event in events if isinstance(event, Failed)]
         assert failed.change is None
@@ -386,10 +402,10 @@ async def test_a_server_lost_half_way_is_not_asked_for_every_change(tmp_path: Pa
 
 async def test_a_flaky_server_is_told_as_retries_and_all_arrives(tmp_path: Path) -> None:
     async with ends(tmp_path, "flaky", options=SyncOptions(include_tests=False, include_tags=False)) as both:
-        events = await both.sync(only=["fct_orders"])
+        events = await both.sync(select=["fct_orders"])
         assert finished(events).outcome == "ok"
         assert any(isinstance(event, Retrying) for event in events)
-        assert (await both.plan(only=["fct_orders"])).changes == ()
+        assert (await both.plan(select=["fct_orders"])).changes == ()
 
 
 async def test_the_wrong_service_is_one_error_that_names_the_cure(tmp_path: Path) -> None:
@@ -424,7 +440,7 @@ async def test_tags_and_owners_of_people_stay(tmp_path: Path) -> None:
 
 async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
-        plan = await both.plan(only=["fct_orders"])
+        plan = await both.plan(select=["fct_orders"])
         change = next(c for c in plan.changes if isinstance(c, LineageChange))
         edge = await both.collate.lineage_upstream(
             EntityReference(id="x", type="table", fullyQualifiedName=f"{MARTS}.fct_orders")
@@ -443,7 +459,7 @@ async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) 
             },
             doing="write the lineage",
         )
-        finished(await both.sync(only=["fct_orders"]))
+        finished(await both.sync(select=["fct_orders"]))
         held = await both.collate.edge(change.upstream.id, change.downstream.id)
         assert held is not None
         assert (held.source, held.description) == ("Manual", "by ana")
@@ -453,7 +469,7 @@ async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) 
 async def test_the_sync_leaves_its_record_and_so_does_a_failed_one(tmp_path: Path) -> None:
     state = StateStore(tmp_path / "state")
     async with ends(tmp_path) as both:
-        events = await both.sync(only=["fct_orders"], state=state)
+        events = await both.sync(select=["fct_orders"], state=state)
         end = finished(events)
         kept = latest(state, "shop")
         assert kept is not None
@@ -470,7 +486,7 @@ async def test_the_sync_leaves_its_record_and_so_does_a_failed_one(tmp_path: Pat
         log = load_log(state, kept)
         assert sum(entry.event == "applied" for entry in log) == kept.written
         assert log[-1].text == end.text
-        finished(await both.sync(only=["nope"], state=state))
+        finished(await both.sync(select=["nope"], state=state))
     found = list_records(state, "shop")
     assert [record.outcome for record in found] == ["failed", "ok"]
     assert "nope" in found[0].failures[0].title

@@ -196,7 +196,7 @@ def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
         for key in _PUT_KEEPS:
             if stored.get(key):
                 entity[key] = stored[key]
-    for key in ("owners", "domains"):
+    for key in ("owners", "domains", "extension"):
         if stored.get(key):
             entity[key] = stored[key]
     entity["tags"] = [*stored.get("tags", []), *given.get("tags", [])]

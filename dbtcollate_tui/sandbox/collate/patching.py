@@ -12,6 +12,7 @@ from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
 from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
 from dbtcollate_tui.sandbox.collate.store import Entity
+from dbtcollate_tui.sandbox.collate.types import check_extension
 from dbtcollate_tui.sandbox.collate.wire import (
     allowed_fields,
     from_old,
@@ -83,6 +84,8 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         entity["tags"] = checked_tags(call, entity.get("tags") or [])
     if "domains" in kind.keys and entity.get("domains"):
         entity["domains"] = [checked_reference(call, item, "domain") for item in entity["domains"]]
+    if "extension" in kind.keys and entity.get("extension"):
+        check_extension(call, kind.name, entity["extension"])
     if kind.name == "table":
         entity["columns"] = [
             checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]

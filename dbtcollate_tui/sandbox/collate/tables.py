@@ -99,31 +99,9 @@ def put_bulk(call: Call) -> Response:
     )
 
 
-def table_type(call: Call) -> Response:
-    """The type of an entity; the sandbox has no custom properties."""
-    name = call.params["name"]
-    if name not in KINDS:
-        raise ApiError(404, f"type instance for {name} not found")
-    found: Entity = {
-        "id": f"00000000-0000-4000-8000-{list(KINDS).index(name):012d}",
-        "name": name,
-        "fullyQualifiedName": name,
-        "displayName": name,
-        "description": f"The {name} entity.",
-        "category": "entity",
-        "nameSpace": "data",
-        "schema": "{}",
-        "version": 0.1,
-    }
-    if "customProperties" in call.query("fields"):
-        found["customProperties"] = []
-    return answer(found)
-
-
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     router.add("PUT", "tables/bulk", newer_only(put_bulk))
     router.add("PUT", "tables/{id}/dataModel", put_data_model)
     router.add("GET", "tables/name/{fqn}/columns", newer_only(list_columns))
     router.add("GET", "tables/{id}/columns", newer_only(list_columns))
-    router.add("GET", "metadata/types/name/{name}", table_type)
