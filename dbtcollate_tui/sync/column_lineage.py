@@ -201,9 +201,12 @@ def _last_part(name: str) -> str:
 
 
 def main() -> None:
-    """Answer jobs until standard input ends."""
+    """Say by an empty line that the parser is loaded, then answer jobs until standard input ends."""
+    lineage_of(SqlJob("select 1 as one"))
     read, write = json.Decoder(SqlJob), json.Encoder()
     answers = sys.stdout.buffer
+    answers.write(b"\n")
+    answers.flush()
     for line in sys.stdin.buffer:
         faulthandler.dump_traceback_later(WATCHDOG_SECONDS, exit=True)
         answers.write(write.encode(lineage_of(read.decode(line))) + b"\n")

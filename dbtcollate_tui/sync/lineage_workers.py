@@ -15,6 +15,7 @@ from dbtcollate_tui.sync.column_lineage import SqlJob, SqlLineage
 
 SECONDS = 20.0
 """How long one query may take; the parser reads a common one in milliseconds."""
+START_SECONDS = 60.0
 JOBS_A_WORKER = 40
 """For fewer queries than these another process costs more than it saves."""
 MAX_WORKERS = 4
@@ -66,28 +67,32 @@ class _Worker:
         await self._end()
 
     async def ask(self, job: SqlJob) -> SqlLineage:
+        words = f"the process that reads SQL was not ready within {START_SECONDS:g} s"
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._answer(job)
-        except TimeoutError:
+            async with asyncio.timeout(START_SECONDS):
+                process = await self._started()
             words = f"it took longer than {self._seconds:g} s to read"
+            async with asyncio.timeout(self._seconds):
+                return await self._answer(process, job)
+        except TimeoutError:
+            pass
         except (OSError, DecodeError, EOFError) as error:
             words = f"the process that reads SQL ended: {type(error).__name__}"
         await self._end()
         return SqlLineage(error=words)
 
-    async def _answer(self, job: SqlJob) -> SqlLineage:
+    async def _started(self) -> Process:
         if self._process is None:
             self._process = await _start()
-        process = self._process
-        if process.stdin is None or process.stdout is None:
+            await _line(self._process)
+        return self._process
+
+    async def _answer(self, process: Process, job: SqlJob) -> SqlLineage:
+        if process.stdin is None:
             raise EOFError
         process.stdin.write(self._write.encode(job) + b"\n")
         await process.stdin.drain()
-        line = await process.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise EOFError
-        return self._read.decode(line)
+        return self._read.decode(await _line(process))
 
     async def _end(self) -> None:
         process, self._process = self._process, None
@@ -98,6 +103,13 @@ class _Worker:
         if process.stdin is not None:
             process.stdin.close()
         await process.wait()
+
+
+async def _line(process: Process) -> bytes:
+    line = await process.stdout.readline() if process.stdout is not None else b""
+    if not line.endswith(b"\n"):
+        raise EOFError
+    return line
 
 
 def worker_environment() -> dict[str, str]:

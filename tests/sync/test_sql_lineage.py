@@ -31,8 +31,8 @@ async def test_one_slow_query_costs_its_limit_and_the_others_are_read() -> None:
         "slow": SqlJob(BOMB),
         "good": SqlJob("select a from t", "", "d", "s", {}, [(("d", "s", "t"), ["a"])]),
     }
-    found = await read_queries(jobs, seconds=0.4)
-    assert found["slow"].error == "it took longer than 0.4 s to read"
+    found = await read_queries(jobs, seconds=1)
+    assert found["slow"].error == "it took longer than 1 s to read"
     assert found["good"].columns == {"a": [(("d", "s", "t"), "a")]}
 
 
