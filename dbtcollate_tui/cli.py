@@ -159,6 +159,7 @@ def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def plan(
     context: click.Context,
+    /,
     run_id: int | None,
     profile: str | None,
     as_json: bool,
@@ -191,6 +192,7 @@ def plan(
 @click.pass_context
 def sync(
     context: click.Context,
+    /,
     yes: bool,
     engine: Literal["auto", "collate", "direct"],
     kill: bool,

@@ -2,7 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.sync.selection import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +35,41 @@ def is_terminal() -> bool:
 def has_screen() -> bool:
     """Whether the app can be drawn: on a terminal, or in the browser's page that `dbtcollate serve` makes."""
     return is_terminal() or "TEXTUAL_DRIVER" in os.environ
+
+
+def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of ``plan`` and ``sync`` that choose a part, and what to do about conflicts."""
+    for decorator in (
+        click.option(
+            "--overwrite", is_flag=True, help="Replace descriptions too that were edited in Collate."
+        ),
+        click.option(
+            "--kind",
+            "kinds",
+            multiple=True,
+            help="Only this kind of change (descriptions, owners, tags, lineage, ...); may be repeated.",
+        ),
+        click.option(
+            "--table", "tables", multiple=True, help="Only this table, by FQN, schema.table or pattern."
+        ),
+        click.option(
+            "--schema", "schemas", multiple=True, help="Only this schema, or database.schema, or pattern."
+        ),
+        click.option("--exclude", multiple=True, help="Without these nodes, by dbt's selectors."),
+        click.option(
+            "--select",
+            "-s",
+            multiple=True,
+            help="Only these nodes, by dbt's selectors: name, +name+1, tag:, path:, source:, "
+            "resource_type:, package:; a space is or, a comma is and.",
+        ),
+    ):
+        function = decorator(function)
+    return function
+
+
+def scope_of(values: Mapping[str, Any]) -> "Scope":
+    """What the options of `scope_options` chose; raises `UsageError` for an unknown kind."""
+    from dbtcollate_tui.sync.selection import Scope, parse_kind
+
+    return Scope(**{**values, "kinds": tuple(parse_kind(kind) for kind in values["kinds"])})

@@ -28,6 +28,7 @@ from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.sync.history import latest
 from dbtcollate_tui.sync.recording import keep_verification
+from dbtcollate_tui.sync.selection import WHOLE, Scope
 from dbtcollate_tui.transport import RequestLog
 
 REQUESTS_AT_MOST = 500
@@ -153,7 +154,7 @@ async def report_checks(
     return code
 
 
-async def plan(common: Common, *, run_id: int | None, only: Collection[str]) -> ExitCode:
+async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
     """Render the plan with every old and new value; write nothing."""
     services = Services()
     profile = await load_profile(services, common.profile)
@@ -164,7 +165,7 @@ async def plan(common: Common, *, run_id: int | None, only: Collection[str]) -> 
             await connections.dbt_cloud(),
             await connections.collate(),
             run_id=run_id,
-            only=only,
+            scope=scope,
             artifacts=services.artifacts,
         )
         _, finished = await follow(out, events, PlanReady)
@@ -179,12 +180,12 @@ async def plan_and_write(
     *,
     yes: bool,
     run_id: int | None = None,
-    only: Collection[str] = (),
+    scope: Scope = WHOLE,
 ) -> ExitCode:
     """The two halves of a sync; between them the person says yes, or ``yes`` did."""
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
     prepared = prepare_direct(
-        profile, dbt_cloud, collate, run_id=run_id, only=only, artifacts=services.artifacts
+        profile, dbt_cloud, collate, run_id=run_id, scope=scope, artifacts=services.artifacts
     )
     found, finished = await follow(out, prepared, PlanReady)
     if found is None:

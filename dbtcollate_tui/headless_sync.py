@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Collection
 from typing import Literal
 
 from pydantic import SecretStr
@@ -21,6 +20,7 @@ from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.events import Engine, PipelinePlanReady
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, own_pipeline, pipeline_spec
+from dbtcollate_tui.sync.selection import Scope
 
 Export = Literal["yaml", "pipeline", "curl"]
 
@@ -42,17 +42,17 @@ async def sync(
     *,
     yes: bool,
     run_id: int | None,
-    only: Collection[str],
+    scope: Scope,
     engine: Literal["auto", "direct", "collate"] = "auto",
     kill: bool = False,
 ) -> ExitCode:
     """Plan, show, ask unless ``yes``, write, read back; by the engine that is named, or that fits.
 
-    A named run or node is for the direct engine. ``kill``: an interrupt stops the run in Collate too.
+    A named run and a ``scope`` are for the direct engine. ``kill``: an interrupt stops Collate's run too.
     """
-    if engine == "collate" and (run_id is not None or only):
+    if engine == "collate" and (run_id is not None or scope):
         raise UsageError(
-            "--run and --only are for the direct sync",
+            "--run and what chooses a part are for the direct sync",
             causes=["A pipeline in Collate takes the newest run, and all of it."],
             cures=[Cure("advice", "Use --engine direct, or leave them out.")],
         )
@@ -61,12 +61,12 @@ async def sync(
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=not yes)
     async with connect(common, services, profile) as connections:
-        if engine != "direct" and run_id is None and not only:
+        if engine != "direct" and run_id is None and not scope:
             if engine == "auto":
                 engine = await _choose_engine(profile, await connections.collate())
             if engine == "collate":
                 return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
-        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, only=only)
+        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
 
 
 async def deploy(common: Common, *, yes: bool) -> ExitCode:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
 from dbtcollate_tui.sync.matches import AssetRef, MatchReport, TableRef
+from dbtcollate_tui.sync.selectors import Graph
 
 Group = Literal[
     "descriptions", "owners", "tags", "properties", "data model", "lineage", "tests", "test results"
@@ -75,6 +76,11 @@ class Change:
         """A word on the old value, such as who wrote it; empty where there is none."""
         return ""
 
+    @property
+    def table_fqn(self) -> str:
+        """The FQN of the table that it is about, of an edge the downstream one; empty where there is none."""
+        return ""
+
     def as_dict(self) -> dict[str, object]:
         """The change as JSON values, for ``--json`` and exports."""
         return {
@@ -83,6 +89,8 @@ class Change:
             "group": self.group,
             "action": self.action,
             "target": self.target,
+            "label": self.label,
+            "table": self.table_fqn,
             "unique_id": self.unique_id,
             "old": self.old,
             "new": self.new,
@@ -151,6 +159,11 @@ class TableChange(Change):
     def label(self) -> str:
         """``schema.table`` or ``schema.table.column``."""
         return f"{self.table.short}.{self.column}" if self.column else self.table.short
+
+    @property
+    def table_fqn(self) -> str:
+        """The table's FQN."""
+        return self.table.fqn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +375,11 @@ class LineageChange(Change):
         return f"{self.downstream.short} from {self.upstream.short}"
 
     @property
+    def table_fqn(self) -> str:
+        """The downstream table's FQN."""
+        return self.downstream.fqn
+
+    @property
     def old(self) -> str:
         """The edge that stands there: its columns, then its SQL or ``edge without SQL``."""
         there = self.existing
@@ -540,7 +558,11 @@ class TestResultChange(TableChange):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something of the server that differs from dbt and stays, with the reason."""
+    """Something of the server that differs from dbt and stays, with the reason.
+
+    ``by`` changed the table last, where it was edited in Collate; ``change`` would write dbt's value over it
+    where that is wanted (`Plan.take_in`), and is ``None`` where a sync never does.
+    """
 
     group: Group
     target: str
@@ -548,15 +570,20 @@ class Kept:
     server: str
     dbt: str
     reason: str
+    by: str = ""
+    change: Change | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The values for ``--json``."""
         return {
             "group": self.group,
             "target": self.target,
+            "label": self.label,
             "server": self.server,
             "dbt": self.dbt,
             "reason": self.reason,
+            "by": self.by,
+            "key": self.change.key if self.change is not None else None,
         }
 
 
@@ -628,7 +655,7 @@ class Plan:
     """Everything a sync would write, what it would leave, and why.
 
     ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
-    which guard the writes.
+    which guard the writes. ``graph`` is what dbt's selectors are read against.
     """
 
     changes: tuple[Change, ...]
@@ -640,6 +667,7 @@ class Plan:
     run: RunFacts | None = None
     expected: Expected = field(default_factory=Expected)
     tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
+    graph: Graph = field(default_factory=Graph, repr=False, compare=False)
 
     @property
     def counts(self) -> dict[Group, int]:
@@ -654,6 +682,19 @@ class Plan:
     def select(self, keys: Collection[str]) -> tuple[Change, ...]:
         """The changes with these keys."""
         return tuple(change for change in self.changes if change.key in keys)
+
+    def take_in(self, keys: Collection[str]) -> "Plan":
+        """The plan with these conflicts decided for dbt: each `Kept.change` of those keys is written too."""
+        taken = [item.change for item in self.kept if item.change is not None and item.change.key in keys]
+        if not taken:
+            return self
+        texts = {(c.table.fqn, c.column): c.after for c in taken if isinstance(c, DescriptionChange)}
+        return replace(
+            self,
+            changes=tuple(sorted((*self.changes, *taken), key=lambda change: GROUPS.index(change.group))),
+            kept=tuple(item for item in self.kept if item.change is None or item.change.key not in keys),
+            expected=replace(self.expected, descriptions={**self.expected.descriptions, **texts}),
+        )
 
     @property
     def tables_as_they_are(self) -> int:

@@ -32,6 +32,7 @@ from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof import prove, read_back, without
 from dbtcollate_tui.sync.recording import Recorder, recorded
 from dbtcollate_tui.sync.reread import reread_tables
+from dbtcollate_tui.sync.selection import WHOLE, Scope
 from dbtcollate_tui.sync.self_report import self_reported
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 
@@ -44,13 +45,13 @@ def prepare_direct(
     collate: CollateClient,
     *,
     run_id: int | None = None,
-    only: Collection[str] = (),
+    scope: Scope = WHOLE,
     artifacts: ArtifactStore | None = None,
     cancel: asyncio.Event | None = None,
 ) -> AsyncGenerator[SyncEvent, None]:
     """Everything up to the plan, writing nothing: ends with `PlanReady`, then `RunFinished`.
 
-    ``only`` names models, as unique ids or names; ``run_id`` takes that run in place of the profile's rule.
+    ``scope`` is what is asked for, without it all; ``run_id`` takes that run in place of the profile's rule.
     Setting ``cancel`` ends it with `Cancelled`, then `RunFinished`. No error is raised: one that ends the run
     is a `Failed` event with ``change=None``, before `RunFinished`.
     """
@@ -59,7 +60,7 @@ def prepare_direct(
     async def work(teller: Teller) -> RunFinished:
         with retries_told(teller, dbt_cloud.transport, collate.transport):
             teller(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
-            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, only, artifacts)
+            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(plan.changes), unchanged=sum(plan.unchanged.values())),
@@ -79,7 +80,7 @@ def run_direct(
     plan: Plan | None = None,
     selection: Collection[str] | None = None,
     run_id: int | None = None,
-    only: Collection[str] = (),
+    scope: Scope = WHOLE,
     artifacts: ArtifactStore | None = None,
     state: StateStore | None = None,
     cancel: asyncio.Event | None = None,
@@ -101,7 +102,7 @@ def run_direct(
             teller(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
             chosen = plan
             if chosen is None:
-                chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, only, artifacts)
+                chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts)
             changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
             job = _Work(profile, collate, chosen, changes, stop, present, made_before=plan is not None)
             if not (changes and report_runs):
@@ -121,12 +122,12 @@ async def _prepare(
     dbt_cloud: DbtCloudClient,
     collate: CollateClient,
     run_id: int | None,
-    only: Collection[str],
+    scope: Scope,
     artifacts: ArtifactStore | None,
 ) -> Plan:
     choice = await choose(teller, profile, dbt_cloud, run_id)
     project = await read_artifacts(teller, profile, dbt_cloud, choice, artifacts or ArtifactStore())
-    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, only)
+    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, scope)
     for note in plan.notes:
         teller(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:

@@ -4,8 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rapidfuzz import fuzz, process
-
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
 from dbtcollate_tui.collate.fqn import entity_link, quote_part
 from dbtcollate_tui.collate.models import Column, ColumnLineage, Table
@@ -176,20 +174,3 @@ def claims(project: Project, report: MatchReport, only: Collection[str] | None) 
         if order is not None:
             nodes.sort(key=lambda node: order.index(node.unique_id))
     return found
-
-
-def nearest_names(project: Project, name: str) -> list[str]:
-    """At most three names of nodes that are like the one given, nearest first."""
-    names = list(dict.fromkeys(node.name for node in project.nodes.values()))
-    found = process.extract(name, names, scorer=fuzz.ratio, processor=str.casefold, limit=3, score_cutoff=60)
-    return [choice for choice, _, _ in found]
-
-
-def resolve_only(project: Project, names: Collection[str]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The unique ids that ``names`` (unique ids, names or relation names) mean, and the unknown names."""
-    by_name: dict[str, set[str]] = {}
-    for node in project.nodes.values():
-        for name in (node.unique_id, node.name, node.identifier, f"{node.source_name}.{node.name}"):
-            by_name.setdefault(name, set()).add(node.unique_id)
-    found = frozenset(unique_id for name in names for unique_id in by_name.get(name, ()))
-    return found, tuple(name for name in names if name not in by_name)

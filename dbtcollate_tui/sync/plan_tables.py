@@ -80,28 +80,28 @@ def _descriptions(
             findings.descriptions[claimed.ref.fqn, name] = new
             continue
         edited = old.strip() != last.strip()
-        if not old.strip() or (options.update_descriptions and not (claimed.is_source and edited)):
-            findings.changes.append(
-                DescriptionChange(
-                    unique_id=claimed.first.unique_id,
-                    table=claimed.ref,
-                    column=name,
-                    before=old,
-                    after=new,
-                    changed_by=claimed.table.updatedBy,
-                )
-            )
+        change = DescriptionChange(
+            unique_id=claimed.first.unique_id,
+            table=claimed.ref,
+            column=name,
+            before=old,
+            after=new,
+            changed_by=claimed.table.updatedBy,
+        )
+        if not old.strip() or (options.update_descriptions and not edited):
+            findings.changes.append(change)
             findings.descriptions[claimed.ref.fqn, name] = new
             continue
         by = claimed.table.updatedBy
         person = edited and by and by not in state.own_names and not by.endswith("bot")
         reason = f"edited in Collate by {by}, kept" if person else "another text in Collate, kept"
-        if options.update_descriptions:
-            reason += "; a source's text is replaced only where it came from dbt"
-        else:
-            reason += "; updating descriptions is off"
-        label = f"{claimed.ref.short}.{name}" if name else claimed.ref.short
-        findings.kept.append(Kept("descriptions", claimed.ref.fqn, label, old, new, reason))
+        if not edited:
+            reason = "dbt's earlier text, kept; updating descriptions is off"
+        findings.kept.append(
+            Kept(
+                "descriptions", claimed.ref.fqn, change.label, old, new, reason, by if edited else "", change
+            )
+        )
 
 
 def _owners(
@@ -123,25 +123,33 @@ def _owners(
     owners, left_out = _allowed(tuple(found.values()), dialect)
     there = claimed.table.owners
     names = tuple(owner.displayName or owner.name or owner.id for owner in there)
+    change = OwnersChange(
+        unique_id=first.unique_id,
+        table=claimed.ref,
+        before=names,
+        after=owners,
+        left_out=tuple(owner.name for owner in left_out),
+    )
     if {owner.id for owner in there} == {owner.id for owner in owners}:
         findings.same("owners")
     elif there and first.resource_type == "source":
         reason = "owners of a source are filled, never replaced"
         wanted = ", ".join(owner.name for owner in owners)
         findings.kept.append(
-            Kept("owners", claimed.ref.fqn, claimed.ref.short, ", ".join(names), wanted, reason)
+            Kept(
+                "owners",
+                claimed.ref.fqn,
+                claimed.ref.short,
+                ", ".join(names),
+                wanted,
+                reason,
+                claimed.table.updatedBy,
+                change,
+            )
         )
         return ()
     else:
-        findings.changes.append(
-            OwnersChange(
-                unique_id=first.unique_id,
-                table=claimed.ref,
-                before=names,
-                after=owners,
-                left_out=tuple(owner.name for owner in left_out),
-            )
-        )
+        findings.changes.append(change)
     return owners
 
 

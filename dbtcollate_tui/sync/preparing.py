@@ -1,7 +1,7 @@
 """What both engines read before they can say anything: the run, its artifacts, Collate's tables."""
 
 import asyncio
-from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dbtcollate_tui.artifacts.project import Project
@@ -9,15 +9,16 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.events import LogLine, Phase, PhaseFinished, PhaseStarted
 from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
 from dbtcollate_tui.sync.matching import match
-from dbtcollate_tui.sync.placing import nearest_names, resolve_only
 from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.selection import WHOLE, Scope
+from dbtcollate_tui.sync.selectors import Graph
 from dbtcollate_tui.sync.server_state import read_details, read_tables
 from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.stream import Teller
@@ -81,14 +82,16 @@ async def compare(
     collate: CollateClient,
     choice: RunChoice,
     project: Project,
-    only: Collection[str] = (),
+    scope: Scope = WHOLE,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
-    Raises ``ActionableError`` where no node has a table, and `UsageError` for an unknown name in ``only``.
+    Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
+    there.
     """
-    wanted = _only(project, only)
-    options = profile.options
+    graph = Graph.of(project)
+    selected = scope.nodes(graph)
+    options = scope.options(profile.options)
     teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
     found = await read_tables(
         collate,
@@ -99,6 +102,7 @@ async def compare(
     )
     report = await asyncio.to_thread(match, project, found.inventories, options)
     _check_match(profile, report)
+    wanted = scope.among(report, selected)
     teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
     teller(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
     if options.include_lineage:
@@ -122,7 +126,7 @@ async def compare(
         wanted,
         lambda done, total, unit, text: teller.progress(phase, done, total, unit, text),
     )
-    return await asyncio.to_thread(
+    plan = await asyncio.to_thread(
         lambda: build_plan(
             project,
             state,
@@ -133,21 +137,7 @@ async def compare(
             run=run_facts(choice, dbt_cloud, profile),
         )
     )
-
-
-def _only(project: Project, names: Collection[str]) -> frozenset[str] | None:
-    if not names:
-        return None
-    found, unknown = resolve_only(project, names)
-    if unknown:
-        near = nearest_names(project, unknown[0])
-        cures = [Cure("set_field", f"Use {name}", f"only={name}") for name in near]
-        raise UsageError(
-            f"dbt has no model, seed, snapshot or source named {', '.join(unknown)}",
-            causes=["It is misspelt, ephemeral or disabled, or newer than the run."],
-            cures=cures or [Cure("advice", "Name it as dbt does, or by its unique id.")],
-        )
-    return found
+    return scope.of_plan(replace(plan, graph=graph))
 
 
 def _check_match(profile: Profile, report: MatchReport) -> None:

@@ -53,7 +53,7 @@ class Resource:
 class Graph:
     """What a selector is read against; far smaller than the project it is made of."""
 
-    resources: Mapping[str, Resource]
+    resources: Mapping[str, Resource] = field(default_factory=dict)
     project_name: str = ""
     children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -80,14 +80,14 @@ class Ends:
             )
         ]
 
-    async def plan(self, select: Collection[str] = ()) -> Plan:
+    async def plan(self, select: Collection[str] = (), *, overwrite: bool = False) -> Plan:
         events = [
             event
             async for event in prepare_direct(
                 self.profile,
                 self.dbt_cloud,
                 self.collate,
-                scope=Scope(select=tuple(select)),
+                scope=Scope(select=tuple(select), overwrite=overwrite),
                 artifacts=self.artifacts,
             )
         ]
@@ -276,7 +276,7 @@ async def test_closing_the_stream_ends_its_work(tmp_path: Path) -> None:
 
 async def test_a_text_changed_since_the_plan_is_left_and_told(tmp_path: Path) -> None:
     async with ends(tmp_path, "edited") as both:
-        plan = await both.plan()
+        plan = await both.plan(overwrite=True)
         change = next(
             c for c in plan.changes if isinstance(c, DescriptionChange) and c.before and not c.column
         )
@@ -436,6 +436,32 @@ async def test_tags_and_owners_of_people_stay(tmp_path: Path) -> None:
             table = await both.collate.table(fqn, FIELDS)
             assert table is not None
             assert held <= {tag.tagFQN for tag in table.tags}
+
+
+async def test_what_a_person_wrote_is_kept_until_overwriting_is_chosen(tmp_path: Path) -> None:
+    async with ends(tmp_path, "edited") as both:
+        plan = await both.plan()
+        conflicts = [kept for kept in plan.kept if isinstance(kept.change, DescriptionChange)]
+        assert conflicts
+        assert finished(await both.sync()).outcome == "ok"
+        for kept in conflicts:
+            table = await both.collate.table(kept.target, ("columns",))
+            assert table is not None
+            assert kept.server in (table.description, *(c.description for _, _, c in table.walk_columns()))
+        again = await both.plan()
+        assert again.changes == ()
+        assert [(k.label, k.server) for k in again.kept] == [(k.label, k.server) for k in plan.kept]
+        chosen = conflicts[0].change
+        assert chosen is not None
+        decided = again.take_in([chosen.key])
+        end = finished(await both.sync(plan=decided))
+        assert (end.outcome, end.counts.written) == ("ok", 1)
+        rest = await both.plan(overwrite=True)
+        assert {change.key for change in rest.changes} == {
+            kept.change.key for kept in conflicts[1:] if kept.change is not None
+        }
+        assert finished(await both.sync(plan=rest)).outcome == "ok"
+        assert not [kept for kept in (await both.plan()).kept if kept.group == "descriptions"]
 
 
 async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) -> None:

@@ -3,7 +3,14 @@ from typing import Any
 
 import pytest
 
-from dbtcollate_tui.artifacts.project import Column, DbtTest, FreshnessResult, TestResult, TestStatus
+from dbtcollate_tui.artifacts.project import (
+    Column,
+    DbtTest,
+    FreshnessResult,
+    ResourceType,
+    TestResult,
+    TestStatus,
+)
 from dbtcollate_tui.collate.models import (
     DataModel,
     EntityReference,
@@ -33,15 +40,38 @@ def texts(changes: list[Change]) -> dict[str, tuple[str, str]]:
     return {change.label: (change.old, change.new) for change in changes}
 
 
-def test_a_differing_description_is_replaced_and_shows_old_new_and_who_was_last() -> None:
+def test_dbts_earlier_text_is_replaced_and_shows_old_new_and_who_was_last() -> None:
     dbt = project(node("orders", description="net of refunds", columns=[Column("id", "the key")]))
-    plan = plan_of(dbt, table("orders", column("ID"), description="old", updatedBy="ana"))
+    sent = DataModel(description="old")
+    plan = plan_of(dbt, table("orders", column("ID"), description="old", updatedBy="ana", dataModel=sent))
     changes = of_kind(plan, "description")
     assert texts(changes) == {
         "marts.orders": ("old", "net of refunds"),
         "marts.orders.ID": ("", "the key"),
     }
     assert {c.label: c.note for c in changes}["marts.orders"] == "table last changed by ana"
+
+
+def test_a_text_that_did_not_come_from_dbt_is_a_conflict_that_can_be_decided_for_dbt() -> None:
+    dbt = project(node("orders", description="dbt", columns=[Column("id", "key"), Column("n", "number")]))
+    held = table("orders", column("id", "mine"), column("n"), description="mine too", updatedBy="ana")
+    plan = plan_of(dbt, held)
+    assert texts(of_kind(plan, "description")) == {"marts.orders.n": ("", "number")}
+    assert [(kept.label, kept.server, kept.dbt, kept.by) for kept in plan.kept] == [
+        ("marts.orders", "mine too", "dbt", "ana"),
+        ("marts.orders.id", "mine", "key", "ana"),
+    ]
+    assert ("pg.wh.marts.orders", "id") not in plan.expected.descriptions
+    change = plan.kept[1].change
+    assert change is not None
+    decided = plan.take_in([change.key])
+    assert texts(of_kind(decided, "description")) == {
+        "marts.orders.n": ("", "number"),
+        "marts.orders.id": ("mine", "key"),
+    }
+    assert [kept.label for kept in decided.kept] == ["marts.orders"]
+    assert decided.expected.descriptions["pg.wh.marts.orders", "id"] == "key"
+    assert plan.take_in(["description:nothing"]) is plan
 
 
 def test_an_empty_text_of_dbt_erases_nothing() -> None:
@@ -64,9 +94,12 @@ def test_without_the_option_texts_are_filled_and_others_kept_with_their_author()
     assert "edited in Collate by ana, kept" in kept.reason
 
 
+@pytest.mark.parametrize("kind", ["source", "model"])
 @pytest.mark.parametrize(("last_sent", "replaced"), [("mine", True), ("other", False)])
-def test_a_sources_text_is_replaced_only_where_it_came_from_dbt(last_sent: str, replaced: bool) -> None:
-    dbt = project(node("raw", kind="source", description="new"))
+def test_a_text_is_replaced_only_where_it_came_from_dbt(
+    kind: ResourceType, last_sent: str, replaced: bool
+) -> None:
+    dbt = project(node("raw", kind=kind, description="new"))
     held = table("raw", description="mine", dataModel=DataModel(description=last_sent))
     plan = plan_of(dbt, held)
     assert bool(of_kind(plan, "description")) is replaced
@@ -399,7 +432,8 @@ def test_options_leave_whole_groups_out() -> None:
 
 
 def test_the_plan_as_json_names_every_change_with_old_and_new() -> None:
-    plan = plan_of(project(node("a", description="new")), table("a", description="old"))
+    held = table("a", description="old", dataModel=DataModel(description="old"))
+    plan = plan_of(project(node("a", description="new")), held)
     values = plan.as_dict()
     changes = values["changes"]
     assert isinstance(changes, list)
@@ -409,6 +443,8 @@ def test_the_plan_as_json_names_every_change_with_old_and_new() -> None:
         "group": "descriptions",
         "action": "replace",
         "target": "pg.wh.marts.a",
+        "label": "marts.a",
+        "table": "pg.wh.marts.a",
         "unique_id": "model.shop.a",
         "old": "old",
         "new": "new",
