@@ -59,13 +59,11 @@ class _Counting:
         self._tally = tally
         self._writes = writes
         self._under_way = 0
-        self.began: list[tuple[float, float]] = []
-        self.ended = (0.0, 0.0)
+        self.began = self.ended = self.cpu_before = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        now = (time.monotonic(), time.process_time())
         if not self.began:
-            self.began.append(now)
+            self.began, self.cpu_before = time.monotonic(), time.process_time()
         method, path = scope["method"], scope["raw_path"].decode("ascii")
         writing = self._side == "collate" and method not in ("GET", "HEAD")
         asked: list[bytes] = []
@@ -95,7 +93,7 @@ class _Counting:
             tally.received += len(body)
             kind = f"{method} {'dbt: ' if self._side == 'dbt_cloud' else ''}{pattern_of(path)}"
             tally.calls[kind] = tally.calls.get(kind, 0) + 1
-            self.ended = (time.monotonic(), time.process_time())
+            self.ended = time.monotonic()
             if writing and self._writes is not None:
                 query = scope["query_string"].decode("latin-1")
                 headers = dict(scope["headers"])
@@ -171,13 +169,15 @@ def serve(
 
     try:
         asyncio.run(both())
+        cpu_after = time.process_time()
     finally:
         for app in apps.values():
             app.state.close()
         dbt_state.unlink(missing_ok=True)
-    began = min((item.began[0] for item in counting.values() if item.began), default=(0.0, 0.0))
-    ended = max(item.ended for item in counting.values())
-    tally.seconds, tally.cpu_seconds = ended[0] - began[0], ended[1] - began[1]
+    used = [item for item in counting.values() if item.began]
+    if used:
+        tally.seconds = max(item.ended for item in used) - min(item.began for item in used)
+        tally.cpu_seconds = cpu_after - min(item.cpu_before for item in used)
     return tally
 
 

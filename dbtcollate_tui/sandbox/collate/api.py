@@ -159,8 +159,11 @@ async def dispatch(collate: Collate, router: Router, request: Request) -> Respon
             _authenticate(collate, request)
             _authorize(collate, request.method, path)
         handler, params = router.find(request.method, path)
+        call = Call(collate, request, params, body)
+        if request.method in ("GET", "HEAD"):
+            return handler(call)
         with collate.store.transaction():
-            return handler(Call(collate, request, params, body))
+            return handler(call)
     except ApiError as error:
         return error_answer(error, old=collate.old)
 
