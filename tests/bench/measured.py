@@ -20,6 +20,8 @@ class Cost:
     code: int
     seconds: float
     """Wall time from start to end, interpreter and imports included."""
+    cpu_seconds: float
+    """Processor time of the child and of its own children that it waited for."""
     peak_mb: float
     """The child's largest resident set, or that of it and its children together where that is larger."""
     output: str
@@ -45,7 +47,8 @@ def run(command: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1024 if os.uname().sysname == "Linux" else 1
     peak = max(usage.ru_maxrss * unit, watch.peak)
-    return Cost(process.returncode, seconds, peak / 1e6, log.read_text(encoding="utf-8", errors="replace"))
+    text = log.read_text(encoding="utf-8", errors="replace")
+    return Cost(process.returncode, seconds, usage.ru_utime + usage.ru_stime, peak / 1e6, text)
 
 
 class _Watch:

@@ -8,7 +8,7 @@ from tests.bench.sides import Ended
 
 _LEFT = 4
 HEAD = (
-    *("models", "ms", "sync", "who", "wall s", "wire s", "peak MB", "calls", "writes"),
+    *("models", "ms", "sync", "who", "wall s", "wire s", "cpu s", "peak MB", "calls", "writes"),
     *("sent MB", "got MB", "at once", "server ms/call"),
 )
 
@@ -22,6 +22,7 @@ class Measured:
     row: str
     who: str
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     trouble: str
     failed: bool
@@ -32,7 +33,18 @@ class Measured:
         """What a side cost, with what the server saw of it."""
         cost = ended.cost
         failed = ended.failed or bool(tally.refused)
-        return cls(models, latency_ms, row, who, cost.seconds, cost.peak_mb, ended.trouble, failed, tally)
+        return cls(
+            models,
+            latency_ms,
+            row,
+            who,
+            cost.seconds,
+            cost.cpu_seconds,
+            cost.peak_mb,
+            ended.trouble,
+            failed,
+            tally,
+        )
 
     def cells(self) -> tuple[str, ...]:
         """The line of the table."""
@@ -44,6 +56,7 @@ class Measured:
             self.who,
             f"{self.seconds:.1f}",
             f"{tally.seconds:.1f}",
+            f"{self.cpu_seconds:.1f}",
             f"{self.peak_mb:.0f}",
             f"{tally.total:,}",
             f"{tally.writes:,}",
@@ -72,8 +85,8 @@ def table(found: Sequence[Measured], left_out: Sequence[str]) -> str:
     """Everything: the rows, the calls by kind, the aims, and what was not measured."""
     parts = [_grid(HEAD, [item.cells() for item in found])]
     parts.append(
-        "wall: the whole process with its imports. wire: first request to last answer. peak: resident\n"
-        "memory of the process and its children. sent, got: bodies, as the client sees them. at once: most\n"
+        "wall: the whole process with its imports. wire: first request to last answer. cpu, peak:\n"
+        "processor time and resident memory of the process and its children. sent, got: bodies, as the client sees them. at once: most\n"
         "writes under way at one moment. server: the sandbox's own processor time."
     )
     parts += [f"{title}\n{text}" for title, text in _by_kind(found)]
