@@ -90,6 +90,7 @@ async def fresh(context: CheckContext) -> Finding:
             cures=(
                 Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),
                 *_job_pages(run, client.base_url, context),
+                Cure("go_to_step", "Choose another job", "job"),
             ),
         )
     return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)

@@ -41,6 +41,7 @@ class ChecklistScreen(Screen[None]):
         Binding("d", "app.pipeline", "Pipeline", show=False),
         Binding("r", "again", "Retry"),
         Binding("R", "all_again", "All", key_display="R"),
+        Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
         Binding("y", "copy", "Copy"),
         Binding("escape", "back", "Back"),
@@ -217,6 +218,9 @@ class ChecklistScreen(Screen[None]):
         """Only the keys that work now are shown."""
         if action == "again":
             return self.session.checking_since is None
+        if action == "troubleshoot":
+            row = self.query_one(CheckCard).row if self.is_mounted else None
+            return row is not None and row.state in (CheckState.FAIL, CheckState.WARN)
         if action == "evidence":
             row = self.query_one(CheckCard).row if self.is_mounted else None
             return row is not None and bool(row.evidence or row.exceptions)
@@ -225,6 +229,10 @@ class ChecklistScreen(Screen[None]):
     def action_again(self) -> None:
         """Look anew at the row under the cursor and at what hangs on it."""
         app_of(self).rerun(self.current)
+
+    def action_troubleshoot(self) -> None:
+        """Walk the chain for what the row under the cursor shows."""
+        app_of(self).places.troubleshoot(self.current)
 
     def action_all_again(self) -> None:
         """Look anew at everything."""

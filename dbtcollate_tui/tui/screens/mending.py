@@ -188,6 +188,10 @@ class LetterScreen(ModalScreen[None]):
             yield Static(self._letter.text, markup=False)
         yield Footer(show_command_palette=False)
 
+    def on_mount(self) -> None:
+        """Let the arrows scroll it."""
+        self.query_one(VerticalScroll).focus()
+
     def action_copy(self) -> None:
         """Copy it with its head."""
         copy_text(self, self._letter.as_text(), "the text")

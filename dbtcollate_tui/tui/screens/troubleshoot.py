@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
-from dbtcollate_tui.checks.walk import Outcome, Walk
+from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
 from dbtcollate_tui.checks.walk_report import letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
@@ -30,12 +30,14 @@ from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
-from dbtcollate_tui.tui.widgets.walk_lines import WalkLines
+from dbtcollate_tui.tui.widgets.walk_lines import WalkLines, cut_end
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
-SEEN_WIDTH = 46
+SEEN_WIDTH = 47
+BESIDE_FROM = 110
+"""From so many columns on, symptoms and walk stand side by side."""
 GUIDE, BESIDE = "In Collate's guide", "What else is met"
 OUTCOME_STATES = {
     Outcome.WALKING: CheckState.RUNNING,
@@ -53,23 +55,24 @@ class TroubleshootScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "Look again from here"),
+        Binding("r", "again", "Look again"),
         Binding("e", "evidence", "Evidence"),
         Binding("m", "letter", "Text to send"),
-        Binding("y", "copy", "Copy report"),
-        Binding("w", "save", "Save report"),
+        Binding("y", "copy", "Copy"),
+        Binding("w", "save", "Save"),
         Binding("escape", "back", "Back"),
     ]
     DEFAULT_CSS = """
     TroubleshootScreen #head { height: auto; max-height: 2; padding: 0 1; text-style: bold; }
     TroubleshootScreen #parts { height: 1fr; }
-    TroubleshootScreen #symptoms {
+    TroubleshootScreen #symptoms, TroubleshootScreen #symptoms:focus {
         width: 1fr; height: 1fr; border: none; background: transparent; padding: 0 1;
     }
     TroubleshootScreen #walk { width: 1fr; height: 1fr; display: none; }
     TroubleshootScreen #done { height: auto; max-height: 4; padding: 0 1 0 3; color: $text-muted; }
     TroubleshootScreen #hint { height: auto; padding: 0 1; display: none; }
     TroubleshootScreen CheckCard { height: 1fr; }
+    TroubleshootScreen CheckCard #cures { dock: bottom; background: $background; }
     TroubleshootScreen.-walked #symptoms { display: none; }
     TroubleshootScreen.-walked #walk { display: block; }
     TroubleshootScreen.-wide #symptoms, TroubleshootScreen.-widest #symptoms { display: block; width: 48; }
@@ -108,13 +111,12 @@ class TroubleshootScreen(Screen[None]):
         session = self.session
         self.query_one(TitleBar).subject = session.profile.name if session is not None else ""
         listing = self.query_one("#symptoms", OptionList)
-        listing.add_option(Option(Text(GUIDE, "bold"), disabled=True))
-        guide = [symptom for symptom in SYMPTOMS if symptom.from_guide]
-        listing.add_options(Option(_seen(symptom), id=symptom.id) for symptom in guide)
-        listing.add_option(Option(Text(BESIDE, "bold"), disabled=True))
-        others = [symptom for symptom in SYMPTOMS if not symptom.from_guide]
-        listing.add_options(Option(_seen(symptom), id=symptom.id) for symptom in others)
-        first = self._first or guide[0]
+        width = self.app.size.width
+        for heading, in_guide in ((GUIDE, True), (BESIDE, False)):
+            listing.add_option(Option(Text(heading, "bold dim"), disabled=True))
+            found = [symptom for symptom in SYMPTOMS if symptom.from_guide is in_guide]
+            listing.add_options(Option(_seen(symptom, width), id=symptom.id) for symptom in found)
+        first = self._first or SYMPTOMS[0]
         listing.highlighted = listing.get_option_index(first.id)
         listing.focus()
         if session is not None:
@@ -191,7 +193,7 @@ class TroubleshootScreen(Screen[None]):
         if walk is None or not self.is_mounted:
             return
         self.query_one(ChainBar).view = ChainView(walk.states())
-        self.query_one(WalkLines).show(walk, at=at)
+        self.query_one(WalkLines).show(walk, at=at, compact=self._is_narrow)
         self.query_one("#head", Static).update(self._head(walk))
         done = [entry for entry in walk.record if entry.kind in ("did", "failed")]
         mark = {"did": GLYPHS.states[CheckState.PASS], "failed": GLYPHS.states[CheckState.FAIL]}
@@ -199,6 +201,17 @@ class TroubleshootScreen(Screen[None]):
         self.query_one("#done", Static).update("\n".join(lines))
         self.query_one("#done").display = bool(lines)
         self.refresh_bindings()
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.app.size.width < BESIDE_FROM
+
+    def on_resize(self) -> None:
+        """Cut the lines anew."""
+        self.call_after_refresh(self._draw)
+        listing, width = self.query_one("#symptoms", OptionList), self.app.size.width
+        for symptom in SYMPTOMS:
+            listing.replace_option_prompt(symptom.id, _seen(symptom, width))
 
     def _head(self, walk: Walk) -> Text:
         state = OUTCOME_STATES[walk.outcome]
@@ -247,7 +260,14 @@ class TroubleshootScreen(Screen[None]):
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         event.stop()
         if self.walk is not None and event.link in self.walk.links:
-            self.query_one(WalkLines).show(self.walk, at=event.link.value)
+            row = next(iter(self.walk.of(event.link)), None)
+            at = row.check_id if row is not None and self._is_narrow else event.link.value
+            self.query_one(WalkLines).show(self.walk, at=at, compact=self._is_narrow)
+
+    def action_card(self, by: int) -> None:
+        """Scroll the card by a page."""
+        card = self.query_one(CheckCard)
+        card.scroll_relative(y=by * max(1, card.size.height - 2), animate=False)
 
     @on(CheckCard.CureChosen)
     def _cure(self, event: CheckCard.CureChosen) -> None:
@@ -274,10 +294,10 @@ class TroubleshootScreen(Screen[None]):
         return True
 
     def action_again(self) -> None:
-        """Look again, from the row under the cursor."""
-        row = self.query_one(CheckCard).row
+        """Look again, from the first row that did not pass; where all did, from the first link."""
         if self.walk is not None:
-            self.go_on(row.check_id if row is not None else "")
+            bad = (CheckState.FAIL, CheckState.WARN)
+            self.go_on(earlier(*(row.check_id for row in self.walk.rows.values() if row.state in bad)))
 
     def action_evidence(self) -> None:
         """Show the evidence, or take it away."""
@@ -319,6 +339,7 @@ class TroubleshootScreen(Screen[None]):
         elif self.has_class("-walked") and self._first is None:
             self.workers.cancel_group(self, "walk")
             self.remove_class("-walked")
+            self.query_one("#head", Static).update("What do you see?")
             self.query_one("#symptoms").focus()
         else:
             self._leave()
@@ -339,10 +360,13 @@ class TroubleshootScreen(Screen[None]):
             self.go_on(origin or row.check_id)
 
 
-def _seen(symptom: Symptom) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(symptom.seen.ljust(SEEN_WIDTH))
-    return line.append(symptom.issue, "dim")
+def _seen(symptom: Symptom, width: int) -> Text:
+    line = Text("  ", no_wrap=True, overflow="ellipsis")
+    line.append(symptom.seen)
+    room = width - SEEN_WIDTH - 5
+    if width < BESIDE_FROM:
+        line.append(" " * (SEEN_WIDTH - line.cell_len)).append(cut_end(symptom.issue, room), "dim")
+    return line
 
 
 def _hint(symptom: Symptom) -> Table:

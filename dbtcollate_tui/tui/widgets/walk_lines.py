@@ -1,8 +1,10 @@
 """A walk as lines: each link that it concerns with its state, below it the rows that did not pass."""
 
 import time
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -21,8 +23,17 @@ BAD = (CheckState.FAIL, CheckState.WARN)
 class WalkLines(OptionList):
     """Draws a `Walk` as it goes; ``current`` is the row under the cursor."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "cursor_down", show=False),
+        Binding("up,k", "cursor_up", show=False),
+        Binding("pagedown,ctrl+d", "screen.card(1)", show=False),
+        Binding("pageup,ctrl+u", "screen.card(-1)", show=False),
+    ]
     DEFAULT_CSS = """
-    WalkLines { height: auto; max-height: 50%; border: none; background: transparent; padding: 0 1; }
+    WalkLines, WalkLines:focus {
+        height: auto; max-height: 50%; border: none; background: transparent; padding: 0 1;
+        overflow-x: hidden;
+    }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -30,6 +41,7 @@ class WalkLines(OptionList):
         self._walk: Walk | None = None
         self._ids: list[str] = []
         self._frame = 0
+        self._compact = False
         self._since: tuple[Link | None, float] = (None, 0.0)
 
     @property
@@ -45,13 +57,22 @@ class WalkLines(OptionList):
         rows = walk.of(Link(wanted))
         return rows[0] if rows and rows[0].state not in UNDER_WAY else None
 
-    def show(self, walk: Walk, *, at: str | None = None) -> None:
-        """Draw the walk as it stands; put the cursor on the row ``at``."""
-        self._walk = walk
+    def show(self, walk: Walk, *, at: str | None = None, compact: bool = False) -> None:
+        """Draw the walk as it stands; put the cursor on the row ``at``.
+
+        With ``compact`` a walk that has ended is drawn without its links, by the rows that need a person.
+        """
+        self._walk, self._compact = walk, compact
+        finding = walk.finding
+        told = [row for row in walk.rows.values() if row.state in BAD or row is finding]
+        width = max(40, self.size.width or self.app.size.width)
         lines: list[tuple[str, Text]] = []
-        for link in walk.links:
-            lines.append((link.value, self._link(walk, link)))
-            lines += [(row.check_id, self._row(row)) for row in walk.of(link) if row.state in BAD]
+        if compact and told and not walk.walking:
+            lines = [(row.check_id, self._row(row, width, named=True)) for row in told]
+        else:
+            for link in walk.links:
+                lines.append((link.value, self._link(walk, link)))
+                lines += [(row.check_id, self._row(row, width)) for row in told if row.link is link]
         ids = [name for name, _ in lines]
         wanted = at or (self._ids[self.highlighted] if self.highlighted is not None and self._ids else None)
         if ids != self._ids:
@@ -69,7 +90,7 @@ class WalkLines(OptionList):
         """The next frame of what is under way."""
         self._frame += 1
         if self._walk is not None and self._walk.walking:
-            self.show(self._walk)
+            self.show(self._walk, compact=self._compact)
 
     def _link(self, walk: Walk, link: Link) -> Text:
         state = walk.states()[link].state
@@ -91,15 +112,25 @@ class WalkLines(OptionList):
             return line.append(STATE_WORDS[CheckState.WAITING], "dim")
         return line.append(_counted(rows), "dim")
 
-    def _row(self, row: CheckResult) -> Text:
+    def _row(self, row: CheckResult, width: int, *, named: bool = False) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"  {GLYPHS.states[row.state]} ", self._colour(row.state))
-        line.append(f"{cut_middle(row.title, TITLE_WIDTH)}  ")
-        return line.append(row.summary, "dim")
+        line.append(f"{'' if named else '  '}{GLYPHS.states[row.state]} ", self._colour(row.state))
+        if named:
+            line.append(row.link.value.ljust(LINK_WIDTH), "bold")
+        line.append(cut_middle(row.title, TITLE_WIDTH).ljust(TITLE_WIDTH if named else 0))
+        line.append("  ")
+        return line.append(cut_end(row.summary, width - line.cell_len - 3), "dim")
 
     def _colour(self, state: CheckState) -> str:
         value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
         return value if value.startswith("#") else "dim"
+
+
+def cut_end(text: str, width: int) -> str:
+    """The text in this width, cut at its end."""
+    if len(text) <= width:
+        return text
+    return text[: max(0, width - len(GLYPHS.cut))].rstrip() + GLYPHS.cut
 
 
 def _counted(rows: tuple[CheckResult, ...]) -> str:

@@ -1,0 +1,318 @@
+"""Troubleshooting in the app: the symptom chosen, the chain walked, the cure by its key, the walk gone on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from textual.widgets import OptionList
+
+from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.walk import Outcome, Walk
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.sandbox.scenarios import SCENARIOS
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.cures import changed_profile
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
+from dbtcollate_tui.tui.widgets.check_card import CheckCard
+from dbtcollate_tui.tui.widgets.secret_input import SecretInput
+from tests.support.world import profile_for
+from tests.tui.driving import LARGE, SMALL
+from tests.tui.whole import Whole, keep, play, whole
+
+
+class Case:
+    """The app on its troubleshooting screen."""
+
+    def __init__(self, app: Whole, services: Services, sandbox: Sandbox) -> None:
+        self.app = app
+        self.services = services
+        self.sandbox = sandbox
+
+    @property
+    def screen(self) -> TroubleshootScreen:
+        return next(screen for screen in self.app.app.screen_stack if isinstance(screen, TroubleshootScreen))
+
+    @property
+    def walk(self) -> Walk:
+        walk = self.screen.walk
+        assert walk is not None
+        return walk
+
+    @property
+    def profile(self) -> Profile:
+        return self.services.profiles.load("shop")
+
+    async def choose(self, symptom: str) -> None:
+        """Choose the symptom with the keys, and wait for the walk's end."""
+        listing = self.app.top.query_one("#symptoms", OptionList)
+        listing.focus()
+        listing.highlighted = listing.get_option_index(symptom)
+        await self.app.press("enter")
+        await self.ended()
+
+    async def ended(self, outcome: Outcome | None = None) -> None:
+        await self.app.until(
+            lambda: (
+                self.app.name == "TroubleshootScreen"
+                and self.screen.walk is not None
+                and not self.walk.walking
+                and self.walk.outcome is not Outcome.WALKING
+                and (outcome is None or self.walk.outcome is outcome)
+            ),
+            f"the walk's end {outcome or ''}",
+        )
+
+    async def cure(self, label: str) -> None:
+        """Press the key that the card offers for a cure."""
+        await self.app.until(lambda: label in self.app.drawn(), label)
+        keys = self.screen.query_one(CheckCard)._keys
+        key = next(key for key, cure in keys.items() if label in cure.label)
+        await self.app.press(key)
+
+
+def only_file(folder: Path) -> tuple[int, str]:
+    """Mode and text of the one file in the folder."""
+    (path,) = folder.glob("*.md")
+    return path.stat().st_mode, path.read_text(encoding="utf-8")
+
+
+@asynccontextmanager
+async def troubleshooting(
+    scenario: str = "healthy",
+    *,
+    size: tuple[int, int] = SMALL,
+    tokens: dict[str, SecretStr] | None = None,
+    schedule: str | None = None,
+    exact: bool = False,
+) -> AsyncIterator[Case]:
+    """Home of a profile for the sandbox in a scenario, then ``t``."""
+    services = Services()
+    async with Sandbox(replace(SCENARIOS[scenario], trigger_refusals=0)) as sandbox:
+        made = profile_for(sandbox, schedule=schedule)
+        if exact:
+            made = changed_profile(made, Cure("set_field", "", "options.match_case=exact"))
+        await keep(services, sandbox, made)
+        for side, token in (tokens or {}).items():
+            await services.secrets.keep(
+                "shop", "collate" if side == "collate" else "dbt_cloud", token, "keyring"
+            )
+        async with whole(services, size=size) as app:
+            await app.on("HomeScreen")
+            await app.until(lambda: app.app.session, "the session")
+            await app.press("t")
+            await app.on("TroubleshootScreen")
+            yield Case(app, services, sandbox)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_no_lineage_by_case_is_cured_by_its_key(size: tuple[int, int]) -> None:
+    async with troubleshooting("upper-case", size=size, exact=True) as case:
+        await case.choose("no-lineage")
+        assert case.walk.outcome is Outcome.BROKEN
+        drawn = case.app.drawn()
+        assert "Broken at tables" in drawn
+        assert "differs in case" in drawn
+        await case.cure("Match regardless of case")
+        await case.ended(Outcome.EXPLAINED)
+
+
+async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> None:
+    wrong = SecretStr("dbtc_" + "x" * 35)
+    async with troubleshooting(tokens={"dbt_cloud": wrong}) as case:
+        await case.choose("invalid-token")
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.check_id == "dbt.token"
+        await case.cure("Enter another token")
+        await case.app.on("NewToken")
+        await case.app.until(lambda: isinstance(case.app.app.focused, SecretInput), "the field")
+        await case.app.paste(f"Bearer {wrong.get_secret_value()}\n")
+        await case.app.press("enter")
+        await case.app.until(lambda: "does not know this token" in case.app.drawn(), "the refusal")
+        assert "Nothing was kept." in case.app.drawn()
+        await case.app.press("ctrl+u")
+        token = case.sandbox.dbt_cloud_token.get_secret_value()
+        await case.app.paste(token)
+        assert token not in case.app.app.export_screenshot()
+        await case.app.press("enter")
+        await case.ended(Outcome.GOOD)
+        assert "after 1 cure" in case.app.drawn()
+        kept = await Services().secrets.get("shop", "dbt_cloud")
+        assert kept is not None
+        assert kept.secret.get_secret_value() == token
+        await case.app.press("y")
+        copied = case.app.app.clipboard
+        assert "# dbtcollate troubleshooting: shop" in copied
+        assert "Another dbt Cloud token" in copied
+        assert token not in copied
+        await case.app.press("escape", "escape")
+        await case.app.on("HomeScreen")
+        await case.app.checked()
+
+
+async def test_another_account_is_chosen_from_the_token_s() -> None:
+    async with troubleshooting("wrong-account") as case:
+        before = case.profile.dbt_cloud.account_id
+        await case.choose("wrong-account")
+        await case.cure("Choose among the accounts")
+        await case.app.on("ChooseOne")
+        await case.app.until(
+            lambda: "#" in case.app.drawn() and "1 account" in case.app.drawn(), "the account"
+        )
+        await case.app.press("enter")
+        await case.ended(Outcome.GOOD)
+        assert case.profile.dbt_cloud.account_id != before
+        assert "in place of" in case.walk.done[0]
+
+
+async def test_a_missing_catalog_gives_the_command_the_page_and_the_text_to_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with troubleshooting("missing-catalog") as case:
+        await case.choose("missing-catalog")
+        assert case.walk.outcome is Outcome.EXPLAINED
+        drawn = case.app.drawn()
+        assert "Add dbt docs generate" in drawn
+        assert "o  Open the job's settings" in drawn
+        await case.app.press("m")
+        await case.app.on("LetterScreen")
+        await case.app.until(lambda: "whoever looks after the dbt Cloud job" in case.app.drawn(), "the text")
+        await case.app.press("y")
+        assert f"/jobs/{case.sandbox.job_id}/settings" in case.app.app.clipboard
+        await case.app.press("escape")
+        await case.app.on("TroubleshootScreen")
+        await case.app.press("w")
+        await case.app.until(lambda: list(tmp_path.glob("troubleshooting-shop-*.md")), "the file")
+        mode, text = only_file(tmp_path)
+        assert mode & 0o077 == 0
+        assert "## Found: catalog.json" in text
+        await play(case.sandbox, "healthy")
+        await case.app.press("r")
+        await case.ended(Outcome.GOOD)
+
+
+async def test_a_paused_pipeline_is_deployed_run_and_walked_on_from_by_itself() -> None:
+    async with troubleshooting("stale", schedule="0 7 * * *") as case:
+        await case.choose("stale")
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.check_id == "pipeline.schedule"
+        await case.cure("Deploy it again with its schedule on")
+        await case.app.on("PipelineScreen")
+        await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
+        await case.app.press("d")
+        await case.ended(Outcome.EXPLAINED)
+        assert case.walk.rows["pipeline.schedule"].state is CheckState.PASS
+        assert case.walk.rows["proof.ingestion"].state is CheckState.PASS
+        assert case.walk.finding is not None
+        assert case.walk.finding.check_id == "run.fresh"
+        assert len(case.walk.done) == 1
+
+
+async def test_without_a_runner_the_sync_is_run_from_here() -> None:
+    async with troubleshooting("no-pipeline-service") as case:
+        await case.choose("pipeline")
+        assert "No pipeline service" in case.app.drawn()
+        await case.app.press("m")
+        await case.app.on("LetterScreen")
+        await case.app.until(lambda: "To send to whoever runs Collate" in case.app.drawn(), "the text")
+        await case.app.press("end")
+        await case.app.until(lambda: "No token is in this text" in case.app.drawn(), "its end")
+        await case.app.press("escape")
+        await case.app.on("TroubleshootScreen")
+        await case.cure("Sync from here now")
+        await case.app.planned()
+        await case.app.press("w")
+        await case.ended(Outcome.EXPLAINED)
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended(Outcome.EXPLAINED)
+        assert case.walk.done[0].startswith("Sync from here now: ")
+
+
+async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
+    async with troubleshooting("plan-limit", schedule="0 7 * * *") as case:
+        await case.choose("pipeline")
+        await case.cure("Deploy the pipeline and run it")
+        await case.app.on("PipelineScreen")
+        await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
+        await case.app.press("d")
+        await case.app.synced()
+        await case.app.press("escape")
+        await case.ended(Outcome.BROKEN)
+        assert "Collate's plan does not allow" in case.app.drawn()
+        await play(case.sandbox, "healthy", trigger_refusals=0)
+        await case.cure("Deploy the pipeline and run it")
+        await case.app.on("PipelineScreen")
+        await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
+        await case.app.press("d")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert case.walk.stopped is None
+        assert case.walk.rows["pipeline.status"].state is CheckState.PASS
+
+
+async def test_another_job_another_service_and_a_schedule() -> None:
+    async with troubleshooting(size=LARGE) as case:
+        await case.choose("other-run")
+        await case.cure("Choose another job")
+        await case.app.on("ChooseOne")
+        await case.app.until(lambda: "ci" in case.app.drawn().lower(), "the jobs")
+        await case.app.press(*"hourly", "enter")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert "in place of nightly" in case.walk.done[0]
+        await case.choose("other-run")
+        await case.cure("Choose another job")
+        await case.app.on("ChooseOne")
+        await case.app.until(lambda: "nightly" in case.app.drawn(), "the jobs")
+        await case.app.press(*"nightly", "enter")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert case.profile.dbt_cloud.job_id == case.sandbox.job_id
+        await case.choose("stale")
+        await case.cure("Let Collate run it")
+        await case.app.on("PipelineScreen")
+        await case.app.press("escape")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert "not deployed yet" in case.walk.done[0]
+        assert case.profile.pipeline.schedule is not None
+        assert case.walk.rows["pipeline.exists"].state is CheckState.WARN
+
+
+async def test_the_checklist_s_row_leads_to_its_symptom() -> None:
+    async with troubleshooting("wrong-service") as case:
+        await case.app.press("escape")
+        await case.app.on("HomeScreen")
+        await case.app.checked()
+        case.app.app.show_checklist("tables.matched")
+        await case.app.on("ChecklistScreen")
+        await case.app.press("t")
+        await case.ended(Outcome.BROKEN)
+        assert case.walk.symptom.id == "some-tables"
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.link is Link.TABLES
+        await case.cure("Use the service")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert case.walk.stopped is None
+        assert case.profile.collate.service != "shop_warehouse"
+
+
+async def test_leaving_a_walk_half_way_cancels_it() -> None:
+    async with troubleshooting("slow") as case:
+        await play(case.sandbox, "slow", dbt_delay=0.4, collate_delay=0.4)
+        await case.app.press("end", "enter")
+        await case.app.until(lambda: case.walk.walking, "the walk")
+        assert "walking the chain" in case.app.drawn()
+        walk = case.walk
+        await case.app.press("escape")
+        await case.app.until(lambda: not walk.walking, "the walk's end")
+        assert walk.outcome is Outcome.WALKING
+        await case.app.until(lambda: "What do you see?" in case.app.drawn(), "the symptoms")
+        await case.app.press("escape")
+        await case.app.on("HomeScreen")
