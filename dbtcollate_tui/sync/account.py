@@ -63,7 +63,7 @@ class Account:
         self._cancel = cancel
         self._absent: dict[str, str] = {}
         self._absent_tags: set[str] = set()
-        self._absent_of: dict[str, list[OwnersChange | TagsChange]] = {}
+        self._left_out: dict[str, list[OwnersChange | TagsChange]] = {}
         self._blocked: dict[str, str] = {}
         self._causes: Counter[str] = Counter()
         self._sent: dict[str, Change] = {}
@@ -76,6 +76,8 @@ class Account:
         for change in plan.changes:
             if change.key not in chosen:
                 self._lack(change, "it was left out")
+                if isinstance(change, OwnersChange | TagsChange):
+                    self._left_out.setdefault(change.table.fqn, []).append(change)
 
     def begin(self, stage: str, total: int) -> None:
         """A stage of so many changes begins."""
@@ -120,7 +122,7 @@ class Account:
                 self._sent.pop(change.key, None)
 
     def model_body(self, change: DataModelChange) -> dict[str, object]:
-        """The data model without the tags and owners that were left out or could not be made.
+        """The data model without the tags and owners that were left out, and tags that could not be made.
 
         The server puts a data model's tags and owners on the table by itself.
         """
@@ -128,7 +130,7 @@ class Account:
         fqn = change.table.fqn
         gone = self._absent_tags
         by_place: dict[str, set[str]] = {}
-        for other in self._absent_of.get(fqn, ()):
+        for other in self._left_out.get(fqn, ()):
             if isinstance(other, TagsChange):
                 by_place.setdefault(other.column, set()).update(other.added)
             else:
@@ -147,8 +149,6 @@ class Account:
         self._absent[change.key] = reason
         if isinstance(change, NewTag):
             self._absent_tags.add(change.fqn)
-        elif isinstance(change, OwnersChange | TagsChange):
-            self._absent_of.setdefault(change.table.fqn, []).append(change)
 
     def applied(self, change: Change) -> None:
         """It is written."""

@@ -209,7 +209,7 @@ async def _prove(teller: Teller, work: _Work, tally: Tally) -> Proof:
         collate,
         plan,
         expected,
-        tally.done,
+        [*tally.done, *plan.select(work.present)],
         lambda done, total, text: teller.progress("proof", done, total, "tables", text),
     )
     proof = prove(

@@ -11,6 +11,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.sync.events import Applied, Event, Failed, PlanReady, Skipped, SyncEvent
+from dbtcollate_tui.sync.selection import WHOLE, Scope
 
 
 class Leftover:
@@ -39,15 +40,16 @@ def retry_direct(
     left: Leftover,
     *,
     plan_again: bool = True,
+    scope: Scope = WHOLE,
     artifacts: ArtifactStore | None = None,
     state: StateStore | None = None,
     cancel: asyncio.Event | None = None,
 ) -> AsyncGenerator[SyncEvent, None]:
-    """Write what ``left`` says is not written, and nothing else; events as of `run_direct`.
+    """Write what ``left`` says is not written, or not whole, and nothing else; events as of `run_direct`.
 
-    With ``plan_again`` the same run is compared with what Collate holds now, so that what was changed
-    meanwhile is seen and what arrived after all is left; without it the old plan's changes are sent, each
-    guarded by the tables as they are now. Raises ``ValueError`` where ``left`` has seen no plan.
+    With ``plan_again`` the same run, in the same ``scope``, is compared with what Collate holds now, so that
+    what was changed meanwhile is seen and what arrived after all is left; without it the old plan's changes
+    are sent, each guarded by the tables as they are now. Raises ``ValueError`` where ``left`` saw no plan.
     """
     plan = left.plan
     if plan is None:
@@ -57,8 +59,9 @@ def retry_direct(
         dbt_cloud,
         collate,
         plan=None if plan_again else plan,
-        selection=frozenset(left.failed),
+        selection=frozenset(left.failed | left.written if plan_again else left.failed),
         run_id=plan.run.id if plan.run is not None else None,
+        scope=scope,
         artifacts=artifacts,
         state=state,
         cancel=cancel,

@@ -1,0 +1,194 @@
+"""A Collate whose writes are counted and, where a test says so, broken; and its state as plain values."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from dbtcollate_tui.sandbox.collate.kinds import KINDS
+from dbtcollate_tui.sandbox.collate_app import collate_app
+from dbtcollate_tui.sandbox.scenarios import scenario_named
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
+from tests.support.world import SERVICE
+
+Fault = Literal["500", "503", "dropped before", "dropped after", "hangs"]
+"""Answered 500 or 503 and not done; the connection dropped with nothing done, or with all done; no answer."""
+
+VOLATILE = frozenset(
+    {
+        "id",
+        "href",
+        "version",
+        "updatedAt",
+        "updatedBy",
+        "createdAt",
+        "createdBy",
+        "changeDescription",
+        "incrementalChangeDescription",
+        "generatedAt",
+        "basicEntityReference",
+    }
+)
+
+
+@dataclass
+class FaultyCollate:
+    """The sandbox's Collate on a port of its own; ``on_write`` is asked before each write, by its number."""
+
+    sandbox: Sandbox
+    folder: Path
+    server_version: str = "newest"
+    url: str = ""
+    writes: int = 0
+    on_write: Callable[[int], Fault | None] = lambda number: None
+    after_write: Callable[[int], None] = lambda number: None
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    _app: Starlette | None = None
+    _made: int = 0
+
+    def fresh(self) -> None:
+        """Begin anew: the seeded state, the same ids each time, no write counted, no fault."""
+        template = self.folder / "template.sqlite"
+        if not template.exists():
+            self._open(template).state.close()
+        self.close()
+        self._made += 1
+        self._app = self._open(Path(shutil.copy(template, self.folder / f"state-{self._made}.sqlite")))
+        self.writes = 0
+        self.on_write = lambda number: None
+        self.after_write = lambda number: None
+
+    def break_one(self, number: int, fault: Fault) -> None:
+        """Break the write with this number, and no other."""
+        self.on_write = lambda seen: fault if seen == number else None
+
+    def _open(self, path: Path) -> Starlette:
+        return collate_app(path, scenario_named(""), self.sandbox.collate_token, self.server_version)
+
+    def close(self) -> None:
+        """Give the state's file back."""
+        if self._app is not None:
+            self._app.state.close()
+            self._app = None
+
+    @property
+    def profile(self) -> Profile:
+        """The main job's profile with this Collate."""
+        return Profile(
+            name="shop",
+            dbt_cloud=DbtCloudSettings(
+                base_url=self.sandbox.dbt_cloud_url,
+                account_id=self.sandbox.account_id,
+                project_id=self.sandbox.project_id,
+                job_id=self.sandbox.job_id,
+            ),
+            collate=CollateSettings(base_url=self.url, service=SERVICE),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or break what is asked."""
+        assert self._app is not None
+        if scope["type"] != "http" or scope["method"] == "GET":
+            await self._app(scope, receive, send)
+            return
+        self.writes += 1
+        number = self.writes
+        fault = self.on_write(number)
+        if fault in ("500", "503"):
+            status = int(fault)
+            answer = JSONResponse({"code": status, "message": "Unable to execute the query"}, status)
+            await answer(scope, receive, send)
+        elif fault == "dropped before":
+            await _drop(send)
+        elif fault == "dropped after":
+            await self._app(scope, receive, _ignore)
+            await _drop(send)
+        elif fault == "hangs":
+            await self.released.wait()
+            await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+        self.after_write(number)
+
+    def state(self) -> dict[str, Any]:
+        """All that the server holds, by kind and FQN, without ids and times; edges and results too."""
+        assert self._app is not None
+        store = self._app.state.collate.store
+        names: dict[str, str] = {}
+        held: dict[str, Any] = {}
+        for kind in KINDS:
+            entities = store.every(kind)
+            names |= {entity["id"]: f"{kind} {entity['fullyQualifiedName']}" for entity in entities}
+            held[kind] = {entity["fullyQualifiedName"]: plain(entity) for entity in entities}
+        held["edges"] = {
+            (names[start], names[end]): plain(details)
+            for identifier in names
+            for _, start, _, end, details in store.edges_of(identifier, upstream=True)
+        }
+        held["results"] = {fqn: plain(store.results(fqn, 0, 2**53)) for fqn in held["testCase"]}
+        return held
+
+
+def plain(value: Any) -> Any:
+    """A value without what differs between two servers that hold the same; tags have no order."""
+    if isinstance(value, dict):
+        found = {key: plain(item) for key, item in value.items() if key not in VOLATILE}
+        if isinstance(found.get("tags"), list):
+            found["tags"].sort(key=lambda label: label["tagFQN"])
+        return found
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+async def _ignore(message: Message) -> None:
+    del message
+
+
+async def _drop(send: Send) -> None:
+    """Promise an answer and end: the web server closes the connection."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+    await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@asynccontextmanager
+async def faulty(folder: Path, server_version: str = "newest") -> AsyncIterator[FaultyCollate]:
+    """A dbt Cloud of the sandbox, and beside it a Collate that can be broken."""
+    async with Sandbox() as sandbox:
+        made = FaultyCollate(sandbox, folder, server_version)
+        made.fresh()
+        listening = socket.socket(proto=socket.IPPROTO_TCP)
+        listening.bind(("127.0.0.1", 0))
+        made.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            made, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+        )
+        server = _Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            await server.up.wait()
+            yield made
+        finally:
+            made.released.set()
+            server.should_exit = server.force_exit = True
+            await running
+            listening.close()
+            made.close()

@@ -1,0 +1,266 @@
+"""A sync that is disturbed at any point and run again: the end state of an undisturbed one."""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.settings.store import ProfileStore
+from dbtcollate_tui.sync.changes import Plan
+from dbtcollate_tui.sync.engine_direct import run_direct
+from dbtcollate_tui.sync.events import Applied, Cancelled, Failed, LogLine, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
+from dbtcollate_tui.sync.retry import Leftover, retry_direct
+from dbtcollate_tui.sync.selection import WHOLE, Scope
+from dbtcollate_tui.sync.stream import Teller
+from dbtcollate_tui.transport import RetryPolicy
+from tests.sync.faulty import Fault, FaultyCollate, faulty
+
+OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
+FEW = Scope(select=("fct_orders", "customer_value"))
+KILLS, A_CHAIN = 50, 5
+WITHIN_SECONDS = 60.0
+QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))
+
+
+@dataclass
+class Ends:
+    server: FaultyCollate
+    dbt_cloud: DbtCloudClient
+    collate: CollateClient
+    choice: RunChoice
+    project: Project
+    artifacts: ArtifactStore
+
+    async def plan(self, scope: Scope = WHOLE) -> Plan:
+        """What a sync would write now; the artifacts are read once for all plans."""
+        return await compare(
+            Teller(),
+            "plan",
+            self.server.profile,
+            self.dbt_cloud,
+            self.collate,
+            self.choice,
+            self.project,
+            scope,
+        )
+
+    async def write(self, plan: Plan, cancel: asyncio.Event | None = None) -> list[SyncEvent]:
+        return [event async for event in self.writing(plan, cancel)]
+
+    def writing(self, plan: Plan, cancel: asyncio.Event | None = None) -> AsyncIterator[SyncEvent]:
+        return run_direct(
+            self.server.profile, self.dbt_cloud, self.collate, plan=plan, cancel=cancel, report_runs=False
+        )
+
+
+@asynccontextmanager
+async def ends(folder: Path) -> AsyncIterator[Ends]:
+    async with (
+        faulty(folder) as server,
+        DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
+        CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as collate,
+    ):
+        await collate.connect()
+        artifacts = ArtifactStore(folder / "cache")
+        choice = await choose(Teller(), server.profile, dbt_cloud, None)
+        project = await read_artifacts(Teller(), server.profile, dbt_cloud, choice, artifacts)
+        yield Ends(server, dbt_cloud, collate, choice, project, artifacts)
+
+
+def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
+    """Where two states differ, as lines."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return [
+            line
+            for key in sorted({*found, *wanted}, key=str)
+            for line in differences(found.get(key), wanted.get(key), f"{place}/{key}")
+        ]
+    return [] if found == wanted else [f"{place}: {found!r} in place of {wanted!r}"]
+
+
+def end_of(events: list[SyncEvent]) -> RunFinished:
+    last = events[-1]
+    assert isinstance(last, RunFinished)
+    return last
+
+
+async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan(FEW)
+        assert end_of(await both.write(plan)).outcome == "ok"
+        undisturbed, writes = server.state(), server.writes
+        assert writes > 20
+        for number in range(1, writes + 1):
+            faults: tuple[Fault, ...] = ("500", OTHER_FAULTS[number % len(OTHER_FAULTS)])
+            for fault in faults:
+                server.fresh()
+                server.break_one(number, fault)
+                events = await both.write(plan)
+                assert server.writes >= number
+                server.break_one(0, fault)
+                end = end_of(events)
+                lost = [event.change for event in events if isinstance(event, Failed | Skipped)]
+                assert end.counts.written + len(lost) == len(plan.changes)
+                assert (end.exit_code == ExitCode.OK) == (not lost), (number, fault)
+                if lost:
+                    again = end_of(await both.write(await both.plan(FEW)))
+                    assert again.exit_code == ExitCode.OK, (number, fault, again.text)
+                assert differences(server.state(), undisturbed) == [], (number, fault)
+
+
+async def test_a_refused_table_fails_alone_and_is_written_on_demand(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan()
+        await both.write(plan)
+        undisturbed = server.state()
+        for plan_again in (True, False):
+            server.fresh()
+            server.on_write = lambda number: "500" if number in range(20, 60) else None
+            left = Leftover(plan)
+            async for event in both.writing(plan):
+                left.take(event)
+            assert left.failed
+            assert left.written
+            assert not left.failed & left.written
+            server.on_write = lambda number: None
+            before = server.writes
+            again = [
+                event
+                async for event in retry_direct(
+                    server.profile,
+                    both.dbt_cloud,
+                    both.collate,
+                    left,
+                    plan_again=plan_again,
+                    artifacts=both.artifacts,
+                )
+            ]
+            assert [event for event in again if isinstance(event, Failed | Skipped)] == []
+            assert end_of(again).exit_code == ExitCode.OK
+            assert server.writes - before <= len(left.failed)
+            assert differences(server.state(), undisturbed) == []
+
+
+async def test_nothing_can_be_tried_again_before_there_is_a_plan(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        with pytest.raises(ValueError, match="no plan"):
+            retry_direct(both.server.profile, both.dbt_cloud, both.collate, Leftover())
+
+
+async def test_two_syncs_at_once_end_as_one(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan()
+        await both.write(plan)
+        undisturbed = server.state()
+        server.fresh()
+        async with CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as other:
+            await other.connect()
+            second = run_direct(server.profile, both.dbt_cloud, other, plan=plan, report_runs=False)
+
+            async def all_of_it() -> list[SyncEvent]:
+                return [event async for event in second]
+
+            ended = await asyncio.gather(both.write(plan), all_of_it())
+        assert differences(server.state(), undisturbed) == []
+        assert [end_of(events).counts.failed for events in ended] == [0, 0]
+        assert (await both.plan()).changes == ()
+
+
+async def test_a_cancel_does_not_wait_for_a_write_that_hangs_and_says_so(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan()
+        server.on_write = lambda number: "hangs" if number > 40 else None
+        cancel = asyncio.Event()
+        events: list[SyncEvent] = []
+        async for event in both.writing(plan, cancel):
+            events.append(event)
+            if server.writes > 40:
+                cancel.set()
+        end = end_of(events)
+        written = {event.change.key for event in events if isinstance(event, Applied)}
+        assert (end.outcome, end.exit_code) == ("cancelled", ExitCode.INTERRUPTED)
+        assert end.counts.written == len(written)
+        assert end.counts.unsure > 0
+        counts = end.counts
+        assert counts.written + counts.unsure + counts.cancelled == len(plan.changes)
+        assert f"{counts.unsure} sent without an answer" in end.text
+        (told,) = [event for event in events if isinstance(event, Cancelled)]
+        assert end.text in told.text
+        assert any(isinstance(e, LogLine) and "they may be written" in e.text for e in events)
+        server.on_write = lambda number: None
+        server.released.set()
+        await both.write(await both.plan())
+        assert (await both.plan()).changes == ()
+
+
+def _as_a_program(arguments: list[str], environment: dict[str, str]) -> None:
+    """What a child process does: the program with these arguments, its output nowhere."""
+    os.environ.clear()
+    os.environ.update(environment)
+    silent = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(silent, descriptor)
+    from dbtcollate_tui.cli import run
+
+    sys.exit(run(arguments))
+
+
+async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
+    """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(
+        ["dbtcollate_tui.headless_sync", "dbtcollate_tui.cli", "keyring.core", __name__]
+    )
+    async with faulty(tmp_path) as server:
+        ProfileStore().save(server.profile)
+        environment = {
+            **os.environ,
+            "DBT_CLOUD_TOKEN": server.sandbox.dbt_cloud_token.get_secret_value(),
+            "COLLATE_TOKEN": server.sandbox.collate_token.get_secret_value(),
+        }
+        command = ["sync", "--yes", "--engine", "direct", "--profile", "shop"]
+
+        async def sync(kill_at: int | None = None, after: bool = False) -> int | None:
+            child = forks.Process(target=_as_a_program, args=(command, environment))
+
+            def kill(number: int) -> None:
+                if kill_at is not None and number >= kill_at and child.pid is not None:
+                    child.kill()
+
+            server.on_write = (lambda number: None) if after else kill
+            server.after_write = kill if after else lambda number: None
+            child.start()
+            await asyncio.to_thread(child.join, WITHIN_SECONDS)
+            return child.exitcode
+
+        first = await sync()
+        undisturbed, writes = server.state(), server.writes
+        chance = random.Random(20261125)
+        killed = 0
+        for _ in range(KILLS // A_CHAIN):
+            server.fresh()
+            for moment in sorted(chance.sample(range(1, writes + 1), A_CHAIN)):
+                assert await sync(moment, after=chance.random() < 0.5) == -9, moment
+                killed += 1
+            assert await sync() == first
+            assert differences(server.state(), undisturbed) == []
+        assert killed == KILLS
