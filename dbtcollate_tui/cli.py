@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -146,6 +148,38 @@ def verify(
     context.exit(
         int(_run(common, lambda: headless.verify(common, strict=strict, ids=checks, requests=requests)))
     )
+
+
+@dbtcollate.command(epilog=EXIT_CODES)
+@click.argument("symptom", default="")
+@click.option("--list", "listed", is_flag=True, help="List the symptoms; asks no server.")
+@click.option("--letter", is_flag=True, help="Then the text to send to whoever may mend it.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report into this file."
+)
+@_common
+@click.pass_context
+def troubleshoot(
+    context: click.Context,
+    symptom: str,
+    listed: bool,
+    letter: bool,
+    report: Path | None,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Walk the chain for SYMPTOM up to the first broken link; without one, the whole chain.
+
+    Report and letter hold no secret. Changes nothing.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui import headless_troubleshoot as walking
+
+    if listed:
+        context.exit(int(walking.symptoms(common)))
+    work = partial(walking.troubleshoot, common, symptom, report_to=report, letter=letter)
+    context.exit(int(_run(common, work)))
 
 
 def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,12 +1,12 @@
 """Checks of the ingestion pipeline inside Collate: there, green, running on time."""
 
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from dbtcollate_tui.checks.base import CheckState, Finding, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, span
+from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.models import PipelineStatus
 from dbtcollate_tui.dbt_cloud.schedules import (
     explain_cron,
@@ -213,7 +213,7 @@ def ended(run: PipelineStatus) -> datetime | None:
 def page(context: CheckContext) -> str:
     """The service's page in Collate, at its ingestions."""
     side = context.profile.collate
-    return f"{side.base_url}/service/databaseServices/{quote(side.service, safe='')}/agents"
+    return service_ingestion_page(side.base_url, side.service)
 
 
 CHECKS = (

@@ -234,10 +234,18 @@ def _collate_token(row: CheckResult, profile: Profile) -> Needed:
 
 def _tables(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
+    other = next((cure for cure in row.cures if cure.value.startswith("service=")), None)
+    if other is not None:
+        name = other.value.partition("=")[2]
+        return _INGESTION, (
+            f"A word on whether {name} is the database service that holds the tables of {_job(profile)}: "
+            f"dbtcollate then writes there in place of {side.service}.",
+            f"Place: Settings → Services → Databases, {side.base_url}/settings/services/databases",
+        )
     return _INGESTION, (
         f"The tables named below in the database service {side.service}: its metadata ingestion takes their "
         "databases and schemas in (filters: Databases, Schemas, Tables), and is run once.",
-        f"Place: Settings → Services → Databases → {side.service} → Agents, "
+        f"Place: Settings → Services → Databases → {side.service} → Ingestion (Agents), "
         f"{service_ingestion_page(side.base_url, side.service)}",
     )
 
@@ -266,7 +274,7 @@ def _pipeline(row: CheckResult, profile: Profile) -> Needed:
     when = f"schedule {pipeline.schedule} {pipeline.timezone}" if pipeline.schedule else "a schedule"
     return "an administrator of Collate", (
         f"The dbt pipeline {pipeline.name} of {side.service} deployed, switched on ({when}), and run once.",
-        f"Place: {side.service} → Agents, {service_ingestion_page(side.base_url, side.service)}",
+        f"Place: {side.service} → Ingestion (Agents), {service_ingestion_page(side.base_url, side.service)}",
         "Or, for the bot that dbtcollate uses, the operations Create, Deploy and Trigger on pipelines.",
     )
 

@@ -102,7 +102,7 @@ LIFTED = (
     ),
     Case("collate-html", "not-sure", BROKEN, "collate.reachable", "web site", "another address", "version"),
     Case("collate-down", "not-sure", BROKEN, "collate.reachable", "overloaded", "Try again", "version"),
-    Case("not-ingested", "some-tables", EXPLAINED, "tables.matched", "schema raw", "schema raw", "Agents"),
+    Case("not-ingested", "some-tables", EXPLAINED, "tables.matched", "schema raw", "schema raw", "(Agents)"),
 )
 """What somebody else mends: the text to send says what is needed; the walk then goes on from there."""
 
