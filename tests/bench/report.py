@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tests.bench.serving import Tally
 from tests.bench.sides import Ended
 
-_LEFT = 4
 HEAD = (
     *("models", "ms", "sync", "who", "wall s", "wire s", "cpu s", "peak MB", "calls", "writes"),
     *("sent MB", "got MB", "at once", "server ms/call"),
@@ -106,8 +105,8 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = []
     for row in (head, *rows):
         cells = [
-            text.ljust(width) if not text[:1].isdigit() and at < _LEFT else text.rjust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
+            text.rjust(width) if text[:1].isdigit() and " " not in text else text.ljust(width)
+            for text, width in zip(row, widths, strict=True)
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
@@ -140,7 +139,7 @@ def _aims(found: Sequence[Measured]) -> Iterator[tuple[str, str, str, str]]:
         for text, aim, ours, other, value in _pairs(get, share):
             if ours is not None and other is not None:
                 measured = value(ours) / max(value(other), 1e-9)
-                shown = f"{measured:.2f}" if aim >= 1 else f"1/{1 / measured:.1f}" if measured else "0"
+                shown = f"{measured:.3f}" if aim >= 1 else f"1/{1 / measured:.1f}" if measured else "0"
                 wanted = f"<= {aim:.2f}" if aim >= 1 else f"<= 1/{1 / aim:.0f}"
                 yield f"{where}: {text}", wanted, shown, "met" if measured <= aim else "missed"
         again = get("unchanged", "ours")
