@@ -20,6 +20,10 @@ class LineInput(Input):
         super().__init__(value, **arguments)
         self._empty_keys = frozenset(empty_keys)
 
+    def on_mount(self) -> None:
+        """The cursor blinks only where motion is wanted."""
+        self.cursor_blink = self.app.animation_level != "none"
+
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether the key is typing: every printable one, but for the keys of an empty field."""
         if not self.value and key in self._empty_keys:
