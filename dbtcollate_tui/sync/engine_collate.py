@@ -390,7 +390,14 @@ class _Run:
                 )
             project = await read_artifacts(teller, self.profile, self.dbt_cloud, choice, self.artifacts)
             compared = await compare(
-                teller, "proof", self.profile, self.dbt_cloud, self.collate, choice, project
+                teller,
+                "proof",
+                self.profile,
+                self.dbt_cloud,
+                self.collate,
+                choice,
+                project,
+                artifacts=self.artifacts,
             )
             self.compared = compared
             proof = await prove_now(

@@ -126,8 +126,9 @@ async def _prepare(
     artifacts: ArtifactStore | None,
 ) -> Plan:
     choice = await choose(teller, profile, dbt_cloud, run_id)
-    project = await read_artifacts(teller, profile, dbt_cloud, choice, artifacts or ArtifactStore())
-    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, scope)
+    store = artifacts or ArtifactStore()
+    project = await read_artifacts(teller, profile, dbt_cloud, choice, store)
+    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, scope, artifacts=store)
     for note in plan.notes:
         teller(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:

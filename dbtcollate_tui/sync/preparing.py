@@ -20,6 +20,7 @@ from dbtcollate_tui.sync.plan import build_plan
 from dbtcollate_tui.sync.selection import WHOLE, Scope
 from dbtcollate_tui.sync.selectors import Graph
 from dbtcollate_tui.sync.server_state import read_details, read_tables
+from dbtcollate_tui.sync.sql_cache import SqlCache
 from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.stream import Teller
 
@@ -83,9 +84,12 @@ async def compare(
     choice: RunChoice,
     project: Project,
     scope: Scope = WHOLE,
+    *,
+    artifacts: ArtifactStore | None = None,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
+    What the compiled SQL was found to read is kept beside ``artifacts``, where they are given.
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
@@ -115,6 +119,7 @@ async def compare(
             options,
             lambda ref: collate.table(ref.fqn, ("columns",)),
             only=wanted,
+            cache=_sql_cache(profile, artifacts) if artifacts is not None else None,
             on_done=lambda done: teller.progress(phase, done, None, "queries", "compiled SQL"),
         )
     state = await read_details(
@@ -138,6 +143,12 @@ async def compare(
         )
     )
     return scope.of_plan(replace(plan, graph=graph))
+
+
+def _sql_cache(profile: Profile, artifacts: ArtifactStore) -> SqlCache:
+    side, collate = profile.dbt_cloud, profile.collate
+    names = (side.base_url, side.account_id, side.project_id, side.job_id, collate.base_url, collate.service)
+    return SqlCache(artifacts.folder.parent / "sql", *names)
 
 
 def _check_match(profile: Profile, report: MatchReport) -> None:

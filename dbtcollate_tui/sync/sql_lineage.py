@@ -15,6 +15,7 @@ from dbtcollate_tui.sync.column_lineage import DIALECTS, SqlJob, SqlLineage, Tab
 from dbtcollate_tui.sync.lineage_workers import OnDone, read_queries
 from dbtcollate_tui.sync.matches import MatchReport, SqlRead, TableRef
 from dbtcollate_tui.sync.matching import Inventory
+from dbtcollate_tui.sync.sql_cache import SqlCache
 
 _WORD = re.compile(r"[\w$]+")
 _FETCHED_AT_ONCE = 6
@@ -32,6 +33,7 @@ async def with_sql(
     fetch: Fetch,
     *,
     only: Collection[str] | None = None,
+    cache: SqlCache | None = None,
     on_done: OnDone | None = None,
 ) -> MatchReport:
     """The report with what the nodes' compiled SQL reads; ``only`` are unique ids, ``None`` means all.
@@ -40,15 +42,18 @@ async def with_sql(
     """
     catalog = await asyncio.to_thread(SqlCatalog, report, inventories, tables, options)
     jobs = await asyncio.to_thread(catalog.jobs, project, only)
-    found = await read_queries(jobs, on_done)
+    found = await asyncio.to_thread(cache.read, jobs) if cache is not None else {}
+    new = {name: job for name, job in jobs.items() if name not in found}
+    found |= await read_queries(new, on_done)
+    if new and cache is not None and only is None:
+        await asyncio.to_thread(cache.write, jobs, found)
     absent = catalog.without_columns(found.values())
     if absent:
         fetched = await bounded(absent, fetch, at_once=_FETCHED_AT_ONCE)
         catalog.add(table for table in fetched if table is not None)
         keys = {catalog.key(ref) for ref in absent}
         again = {name for name, answer in found.items() if keys.intersection(answer.reads)}
-        jobs = await asyncio.to_thread(catalog.jobs, project, again)
-        found |= await read_queries(jobs)
+        found |= await read_queries(await asyncio.to_thread(catalog.jobs, project, again))
     return await asyncio.to_thread(catalog.report, found)
 
 

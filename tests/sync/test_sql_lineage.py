@@ -13,11 +13,12 @@ from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import LineageChange, Plan
-from dbtcollate_tui.sync.column_lineage import SqlJob
+from dbtcollate_tui.sync.column_lineage import SqlJob, SqlLineage
 from dbtcollate_tui.sync.lineage_workers import read_queries, worker_environment
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.sql_cache import SqlCache
 from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.state import ServerState
 from tests.sync.builders import NEWEST, column, inventory, node, of_kind, project, table
@@ -83,7 +84,11 @@ def shop(sql: str | None = SQL) -> Project:
 
 
 async def report_of(
-    dbt: Project, tables: Sequence[Table], known: Sequence[Table], fetched: list[str] | None = None
+    dbt: Project,
+    tables: Sequence[Table],
+    known: Sequence[Table],
+    fetched: list[str] | None = None,
+    cache: SqlCache | None = None,
 ) -> MatchReport:
     """The report with SQL; only ``known`` tables come with their columns, the others must be fetched."""
     by_fqn = {item.fullyQualifiedName: item for item in tables}
@@ -95,9 +100,8 @@ async def report_of(
 
     listed = inventory(*tables)
     report = match(dbt, listed, SyncOptions())
-    return await with_sql(
-        dbt, report, [listed], {item.fullyQualifiedName: item for item in known}, SyncOptions(), fetch
-    )
+    held = {item.fullyQualifiedName: item for item in known}
+    return await with_sql(dbt, report, [listed], held, SyncOptions(), fetch, cache=cache)
 
 
 def planned(dbt: Project, report: MatchReport, *edges: LineageEdge) -> Plan:
@@ -201,3 +205,29 @@ async def test_python_models_and_columns_that_differ_in_case_only_are_left_alone
     assert edges_of(planned(shop(), report)) == {
         "marts.orders_clean from raw.orders": {"pg.wh.marts.orders_clean.amount": ["pg.wh.raw.orders.amount"]}
     }
+
+
+async def test_what_was_read_is_kept_for_the_next_sync_and_a_damaged_file_is_none(tmp_path: Path) -> None:
+    jobs = {"q": SqlJob("select a from t", "", "d", "s", {}, [(("d", "s", "t"), ["a"])])}
+    answers = await read_queries(jobs)
+    cache = SqlCache(tmp_path / "sql", "shop", 1)
+    assert cache.read(jobs) == {}
+    cache.write({**jobs, "slow": SqlJob("select 2")}, {**answers, "slow": SqlLineage(error="it took long")})
+    assert SqlCache(tmp_path / "sql", "shop", 1).read(jobs) == answers
+    assert SqlCache(tmp_path / "sql", "other", 1).read(jobs) == {}
+    wider = {"q": SqlJob("select a from t", "", "d", "s", {}, [(("d", "s", "t"), ["a", "b"])])}
+    assert SqlCache(tmp_path / "sql", "shop", 1).read(wider) == {}
+    (file,) = (tmp_path / "sql").iterdir()
+    file.write_bytes(b"\x00 damaged")
+    assert SqlCache(tmp_path / "sql", "shop", 1).read(jobs) == {}
+
+
+async def test_an_unchanged_project_is_not_parsed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await report_of(shop(), [UP, DOWN], [UP, DOWN], cache=SqlCache(tmp_path))
+    monkeypatch.setattr(sys, "executable", os.devnull)
+    again = await report_of(shop(), [UP, DOWN], [UP, DOWN], cache=SqlCache(tmp_path))
+    assert (again.reads, again.unread) == (first.reads, {})
+    changed = shop("select id from raw.orders")
+    assert (await report_of(changed, [UP, DOWN], [UP, DOWN], cache=SqlCache(tmp_path))).unread
