@@ -33,7 +33,8 @@ def reason(text: str, side: str, *patterns: str) -> Reason:
 
 
 LOST_SOURCE = reason(
-    "a source with an identifier: the reference looks for its name, finds no table, and loses all of it",
+    "A source with an `identifier` is found. The reference looks for dbt's name of it, finds no table, and "
+    "loses its texts, owners, tags, tests and edges.",
     f"{OURS}+{BOTH}",
     "raw.raw_customers|column|*",
     "raw.raw_customers|owner|*",
@@ -44,90 +45,130 @@ LOST_SOURCE = reason(
     "*|lineage|raw.raw_customers",
 )
 FRESHNESS = reason(
-    "a source's freshness: the reference never fetches sources.json from dbt Cloud",
+    "The freshness of sources arrives, as a test. The reference never fetches `sources.json` from dbt Cloud.",
     OURS,
     "*_freshness|test|*",
     "*_freshness_table|dataQuality/testDefinitions",
 )
+PERSONS_TEXT = reason(
+    "A text that a person wrote in Collate stays, and is shown as a conflict. The reference writes over it.",
+    BOTH,
+    "marts.dim_products|description",
+    "marts.dim_customers|column|email|description",
+)
+ERASED = reason(
+    "That holds for a column about which dbt's file says nothing, too. The reference erases its text.",
+    BOTH,
+    "marts.dim_customers|column|order_count|description",
+)
+SILENT_COLUMN = reason(
+    "Such a column is not in the data model. The reference puts it there, with nothing to say of it.",
+    THEIRS,
+    "*|dataModel|columns|*",
+)
+PERSONS_PROPERTY = reason(
+    "Custom properties that dbt does not name stay. The reference writes dbt's in place of all of them.",
+    OURS,
+    "*|property|mine",
+)
+SELF_EDGE = reason(
+    "An incremental model has no edge to itself.",
+    THEIRS,
+    "marts.fct_orders|lineage|marts.fct_orders*",
+)
+MORE_COLUMNS = reason(
+    "Column lineage also goes to columns in quotes and past a subquery, where the reference finds none.",
+    OURS,
+    "marts.WeeklyRevenue|lineage|marts.fct_order_items|column|*",
+    "marts.fct_orders|lineage|staging.stg_orders|column|marts.fct_orders.ordered_at",
+)
+CREATE_TABLE = reason(
+    "An edge holds dbt's SQL as it is. The reference puts a `create table` before it, masks its literals, "
+    "and writes both in turn at each sync.",
+    BOTH,
+    "*|lineage|*|sqlQuery",
+)
+MORE_SQL = reason(
+    "Compiled SQL, and so column lineage, comes from the step that compiled. The reference takes the last "
+    "step's manifest, which after `dbt test` holds none.",
+    f"{OURS}+{BOTH}",
+    "*|dataModel|sql",
+    "*|lineage|*|sqlQuery",
+    "*|lineage|*|column|*",
+)
+SEVERITY = reason(
+    "A result's message says whether dbt warned or failed, and the severity; a test that did not run in this "
+    "run gets no result.",
+    BOTH,
+    "*|test|result|result",
+)
+QUOTED = reason(
+    "A test of a quoted column arrives. The reference keeps the quotes in the link, so it is refused.",
+    OURS,
+    "marts.WeeklyRevenue.weekStart.not_null_weekly_revenue__weekStart_|test|*",
+)
+CASE = reason(
+    "A column that dbt's file spells in another case has Collate's spelling. The reference keeps dbt's.",
+    f"{OURS}+{THEIRS}",
+    "staging.stg_customers|dataModel|columns|[eE][mM][aA][iI][lL]|*",
+    "staging.stg_customers.[eE][mM][aA][iI][lL].not_null_stg_customers_EMAIL|test|*",
+)
 SEED_WINS = reason(
-    "a seed that is also a source: the reference's second write wipes the source's part of the data model",
+    "A seed that is also a source keeps what both say. The reference's second write wipes the first.",
     f"{OURS}+{BOTH}",
     "raw.*|dataModel|owners",
     "raw.*|dataModel|tags",
     "raw.orders|dataModel|columns|order_id|*",
 )
 SEED_PATH = reason(
-    "the reference puts the project's folder on dbt Cloud's worker before a seed's path",
+    "A seed's path is the project's. The reference puts the folder on dbt Cloud's worker before it.",
     BOTH,
     "raw.*|dataModel|path",
 )
-QUOTED = reason(
-    "a quoted column: the reference keeps the quotes in the link, and the server refuses it",
-    OURS,
-    "marts.WeeklyRevenue.weekStart.not_null_weekly_revenue__weekStart_|test|*",
-)
-CASE = reason(
-    "a column that dbt's file spells otherwise: Collate's spelling is written, the reference keeps dbt's",
-    f"{OURS}+{THEIRS}",
-    "staging.stg_customers|dataModel|columns|[eE][mM][aA][iI][lL]|*",
-    "staging.stg_customers.[eE][mM][aA][iI][lL].not_null_stg_customers_EMAIL|test|*",
-)
-NO_COLUMN = reason(
-    "a column that the warehouse does not have, only in the data model, where nobody sees it",
-    THEIRS,
-    "marts.dim_customers|dataModel|columns|loyalty_level|*",
-)
-SILENT_COLUMN = reason(
-    "a column about which dbt's file says nothing is not sent",
-    THEIRS,
-    "*|dataModel|columns|*",
-)
 PARAMETERS = reason(
-    "what a relationships test refers to is told, where the reference leaves it empty",
+    "A `relationships` test says what it refers to. The reference leaves its parameter empty.",
     BOTH,
     "*.relationships_*|test|parameters",
 )
-SEVERITY = reason(
-    "the message says that dbt warned or failed, and the severity",
-    BOTH,
-    "*|test|result|result",
-)
-UNUSED_TAG = reason(
-    "a tag of a model without a table is not made",
-    THEIRS,
-    "dbtTags.finance|tags",
-)
-EXPOSURE = reason(
-    "the exposure's edges to a dashboard",
-    THEIRS,
-    "shop_bi.weekly_sales_board|lineage|*",
-)
-SELF_EDGE = reason(
-    "an incremental model has no edge to itself",
-    THEIRS,
-    "marts.fct_orders|lineage|marts.fct_orders*",
-)
-COLUMN_LINEAGE = reason(
-    "column lineage, which the reference finds by parsing the SQL",
-    THEIRS,
-    "*|lineage|*|column|*",
-)
-CREATE_TABLE = reason(
-    "dbt's SQL as it is, where the reference puts a create table before it and masks literals",
-    BOTH,
-    "*|lineage|*|sqlQuery",
-)
-MORE_SQL = reason(
-    "compiled SQL out of the step that compiled, where the reference takes the last step's manifest",
-    f"{OURS}+{BOTH}",
-    "*|dataModel|sql",
-    "*|lineage|*|sqlQuery",
-)
 TYPES = reason(
-    "without a catalog the types are Collate's own, where the reference writes UNKNOWN",
+    "Without a catalog the columns' types are Collate's own. The reference writes `UNKNOWN`.",
     BOTH,
     "*|dataModel|columns|*|dataType",
 )
+NO_COLUMN = reason(
+    "A column that the warehouse does not have is told, not written. The reference puts it into the data "
+    "model, where nobody sees it.",
+    THEIRS,
+    "marts.dim_customers|dataModel|columns|loyalty_level|*",
+)
+UNUSED_TAG = reason(
+    "A tag of a model that has no table is not made.",
+    THEIRS,
+    "dbtTags.finance|tags",
+)
+
+DIFFERENCES = (
+    LOST_SOURCE,
+    FRESHNESS,
+    PERSONS_TEXT,
+    ERASED,
+    SILENT_COLUMN,
+    PERSONS_PROPERTY,
+    SELF_EDGE,
+    MORE_COLUMNS,
+    CREATE_TABLE,
+    MORE_SQL,
+    SEVERITY,
+    QUOTED,
+    CASE,
+    SEED_WINS,
+    SEED_PATH,
+    PARAMETERS,
+    TYPES,
+    NO_COLUMN,
+    UNUSED_TAG,
+)
+"""Every difference, in the README's order and words."""
 
 
 def differences(theirs: Held, ours: Held, reasons: Iterable[Reason]) -> tuple[Counter[Reason], list[str]]:
@@ -167,8 +208,10 @@ def _kind(fact: Fact) -> str:
             return "data model"
         case ("lineage", _):
             return "edge"
-        case ("lineage", *_, what):
+        case ("lineage", _, what, *_):
             return f"edge {what}"
+        case ("property", _):
+            return "custom property"
         case ("test", *what):
             return f"test {' '.join(what)}"
         case (what, *_):

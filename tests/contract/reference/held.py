@@ -13,7 +13,7 @@ Fact = tuple[str, ...]
 Held = dict[Fact, str]
 
 _CASE_FIELDS = "testDefinition,testSuite,testCaseResult"
-_TABLE_FIELDS = "columns,tags,owners,dataModel,testSuite,domains"
+_TABLE_FIELDS = "columns,tags,owners,dataModel,testSuite,domains,extension"
 
 
 def held(sandbox: Sandbox) -> Held:
@@ -51,6 +51,7 @@ def _of_table(table: Mapping[str, Any]) -> list[tuple[Fact, str]]:
     found: list[tuple[Fact, str]] = [((fqn, "description"), table.get("description", ""))]
     found += [((fqn, "owner", owner["name"]), owner["type"]) for owner in table.get("owners", ())]
     found += [((fqn, "domain", domain["name"]), "there") for domain in table.get("domains", ())]
+    found += [((fqn, "property", name), _text(value)) for name, value in table.get("extension", {}).items()]
     found += [((fqn, "tag", label["tagFQN"]), label["source"]) for label in table.get("tags", ())]
     for column in table["columns"]:
         found.append(((fqn, "column", column["name"], "description"), column.get("description", "")))
@@ -109,6 +110,8 @@ def _text(value: Any) -> str:
     """A value as text; references and labels by name alone."""
     if isinstance(value, str):
         return value
+    if isinstance(value, dict) and "fullyQualifiedName" in value:
+        return str(value["fullyQualifiedName"])
     if isinstance(value, list) and value and isinstance(value[0], dict):
         named = [item.get("tagFQN") or item.get("fullyQualifiedName") or item for item in value]
         return json.dumps(sorted(named, key=str), sort_keys=True)

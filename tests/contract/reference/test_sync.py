@@ -1,7 +1,7 @@
 """The reference's own dbt workflow against the sandbox, and what it leaves beside what ours leaves."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.contract.reference.ends import (
     spec_of,
 )
 from tests.contract.reference.held import Held, held
+from tests.contract.reference.meta import EditedSandbox, more_meta, people_were_here
 from tests.contract.reference.recording import RecordingSandbox
 
 NO_TABLE = "Unable to find the table 'shop_warehouse.shop.{}' in OpenMetadata."
@@ -54,7 +55,7 @@ ALWAYS = {
     compare.NO_COLUMN: 5,
     compare.PARAMETERS: 5,
     compare.UNUSED_TAG: 1,
-    compare.EXPOSURE: 4,
+    compare.PERSONS_TEXT: 2,
 }
 GREEN = {
     **ALWAYS,
@@ -63,23 +64,30 @@ GREEN = {
     compare.CASE: 29,
     compare.SILENT_COLUMN: 30,
     compare.SELF_EDGE: 2,
-    compare.COLUMN_LINEAGE: 66,
+    compare.MORE_COLUMNS: 4,
     compare.CREATE_TABLE: 21,
 }
 """How many facts differ after a run that ends in ``dbt docs generate``."""
+WITH_META = {
+    **GREEN,
+    compare.CREATE_TABLE: 22,
+    compare.ERASED: 1,
+    compare.PERSONS_PROPERTY: 1,
+}
+"""How many facts differ where ``meta`` and people say more."""
 WITHOUT_DOCS = {
     **ALWAYS,
     compare.SEED_WINS: 13,
     compare.CASE: 28,
     compare.SILENT_COLUMN: 25,
     compare.SEVERITY: 1,
-    compare.MORE_SQL: 34,
+    compare.MORE_SQL: 97,
     compare.TYPES: 32,
 }
 """How many facts differ after a run that failed at its tests."""
 ALWAYS_ALIKE = {
-    "description": 19,
-    "column description": 34,
+    "description": 18,
+    "column description": 33,
     "owner": 14,
     "tag": 26,
     "column tag": 12,
@@ -95,10 +103,44 @@ ALWAYS_ALIKE = {
     "test result testCaseStatus": 32,
     "test result testResultValue": 32,
 }
-GREEN_ALIKE = {**ALWAYS_ALIKE, "data model": 351, "edge": 22, "edge sqlQuery": 1, "test result result": 32}
+GREEN_ALIKE = {
+    **ALWAYS_ALIKE,
+    "data model": 351,
+    "edge": 24,
+    "edge sqlQuery": 3,
+    "edge column": 66,
+    "test result result": 32,
+}
 """How many facts both write alike after the green run."""
-WITHOUT_DOCS_ALIKE = {**ALWAYS_ALIKE, "data model": 274, "edge": 20, "test result result": 31}
+WITH_META_ALIKE = {**GREEN_ALIKE, "edge": 25, "custom property": 8, "domain": 2}
+"""How many facts both write alike where ``meta`` and people say more."""
+WITHOUT_DOCS_ALIKE = {
+    **ALWAYS_ALIKE,
+    "data model": 274,
+    "edge": 22,
+    "edge sqlQuery": 2,
+    "test result result": 31,
+}
 """How many facts both write alike after the failed run."""
+
+
+def meta_warnings() -> Iterator[str]:
+    """What the reference says of the values in `more_meta` that do not fit."""
+    yield "Skipped invalid values: ['lead']. Allowed values: ['gold', 'silver']"
+    for name in ("fct_orders", "dim_products"):
+        table = f"shop_warehouse.shop.marts.{name}"
+        yield (
+            f"Table {table}: Validation failed for custom property 'rank' (type: integer): "
+            "Expected integer, got str. Provided value: first"
+        )
+        yield (
+            f"Table {table}: Custom property 'nobody' not found in OpenMetadata. "
+            "Please create it in the OpenMetadata UI before ingesting."
+        )
+        yield (
+            f"Custom property validation errors for table {table}:\n"
+            "  • rank: Expected integer, got str\n  • nobody: Property not defined"
+        )
 
 
 def check_green(told: dict[str, Any], *more_warnings: str) -> None:
@@ -163,6 +205,21 @@ async def test_a_failed_run_without_docs(tmp_path: Path) -> None:
     check_comparison(before, left, right, WITHOUT_DOCS, WITHOUT_DOCS_ALIKE)
 
 
+async def test_what_meta_and_persons_say(tmp_path: Path) -> None:
+    """Domain, custom properties, a table read by its name; a person's text and property stay with ours."""
+    async with EditedSandbox(more_meta, run_seconds=0.3) as theirs, Sandbox() as ours:
+        await asyncio.gather(people_were_here(theirs), people_were_here(ours))
+        await new_run(theirs)
+        before = await asyncio.to_thread(held, theirs)
+        assert await asyncio.to_thread(held, ours) == before
+        check_green(await reference_sync(theirs, tmp_path), NO_CATALOG_ENTRY, *meta_warnings())
+        check_answers(theirs)
+        assert (await direct_sync(theirs, ours, tmp_path)).outcome == "ok"
+        assert (await direct_plan(theirs, ours, tmp_path)).changes == ()
+        left, right = await asyncio.gather(asyncio.to_thread(held, theirs), asyncio.to_thread(held, ours))
+    check_comparison(before, left, right, WITH_META, WITH_META_ALIKE)
+
+
 async def test_taking_turns_doubles_and_loses_nothing(tmp_path: Path) -> None:
     async with RecordingSandbox(run_seconds=0.3) as sandbox:
         await new_run(sandbox)
@@ -177,6 +234,6 @@ async def test_taking_turns_doubles_and_loses_nothing(tmp_path: Path) -> None:
         check_green(await reference_sync(sandbox, tmp_path), NO_CATALOG_ENTRY)
         third = await asyncio.to_thread(held, sandbox)
         changed = {fact for fact in second.keys() | third.keys() if second.get(fact) != third.get(fact)}
-        assert {fact[1] for fact in changed} == {"dataModel"}
+        assert {fact[1] for fact in changed} == {"dataModel", "lineage"}
         plan = await direct_plan(sandbox, sandbox, tmp_path)
     assert {change.kind for change in plan.changes} == {"data_model"}
