@@ -152,6 +152,19 @@ class DataModel(Entity):
         return str(value) if isinstance(value, int | float) else value
 
 
+class FieldAuthor(Entity):
+    """Who wrote a field last, of OpenMetadata's change summary."""
+
+    changedBy: str = ""
+    changeSource: str = ""
+
+
+class ChangeDescription(Entity):
+    """What of an entity's change description is used; servers from 1.7 on summarise it by field."""
+
+    changeSummary: Mapping[str, FieldAuthor] = Field(default_factory=dict)
+
+
 class Table(Entity):
     """A table with the fields that were asked for; the others are empty."""
 
@@ -172,6 +185,7 @@ class Table(Entity):
     updatedBy: str = ""
     updatedAt: int | None = None
     deleted: bool = False
+    changeDescription: ChangeDescription | None = None
 
     def as_reference(self) -> EntityReference:
         """The table as an end of a lineage edge."""

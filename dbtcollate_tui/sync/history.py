@@ -27,6 +27,7 @@ from dbtcollate_tui.settings.state import StateStore
 KEPT_DAYS = 90
 PLANS_AND_LOGS_BYTES = 250_000_000
 """Plans and logs of one profile take at most so much; beyond it the oldest go, their records stay."""
+ID_END = 4
 ALIVE_SECONDS = 60.0
 """A sync that runs writes at least so often; a record that says it runs and does not, was interrupted."""
 
@@ -203,12 +204,10 @@ def latest(state: StateStore, profile_name: str, action: RecordAction = "sync") 
 
 
 def find_record(state: StateStore, profile_name: str, record_id: str) -> HistoryRecord | None:
-    """The record of that id, or the only one whose id begins or ends so. Reads the disk."""
+    """The record of that id, or the only one whose id ends so (four characters at least). Reads the disk."""
     ids = [path.name.removesuffix(_RECORD) for path in _record_files(state, profile_name)]
     near = [item for item in ids if item == record_id]
-    near = near or [
-        item for item in ids if record_id and (item.startswith(record_id) or item.endswith(record_id))
-    ]
+    near = near or [item for item in ids if len(record_id) >= ID_END and item.endswith(record_id)]
     return _read(state.history_folder(profile_name) / f"{near[0]}{_RECORD}") if len(near) == 1 else None
 
 

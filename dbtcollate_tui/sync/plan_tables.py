@@ -20,6 +20,9 @@ from dbtcollate_tui.sync.plan_properties import plan_properties
 from dbtcollate_tui.sync.plan_tags import Labels, plan_tags
 from dbtcollate_tui.sync.state import ServerState
 
+FIRST_VERSION = 0.1
+"""Of an entity that was made and never changed, by OpenMetadata's rule."""
+
 
 def plan_table(
     ref: TableRef,
@@ -88,20 +91,36 @@ def _descriptions(
             after=new,
             changed_by=claimed.table.updatedBy,
         )
-        if not old.strip() or (options.update_descriptions and not edited):
+        by, person = _author(claimed.table, name)
+        if not old.strip() or (options.update_descriptions and not (edited and person)):
             findings.changes.append(change)
             findings.descriptions[claimed.ref.fqn, name] = new
             continue
-        by = claimed.table.updatedBy
-        person = edited and by and by not in state.own_names and not by.endswith("bot")
-        reason = f"edited in Collate by {by}, kept" if person else "another text in Collate, kept"
-        if not edited:
-            reason = "dbt's earlier text, kept; updating descriptions is off"
+        if edited and person:
+            reason = f"edited in Collate by {by}, kept" if by else "another text in Collate, kept"
+        else:
+            reason = "not written by a person, kept; updating descriptions is off"
         findings.kept.append(
             Kept(
                 "descriptions", claimed.ref.fqn, change.label, old, new, reason, by if edited else "", change
             )
         )
+
+
+def _author(table: Table, column: str) -> tuple[str, bool]:
+    """Who wrote a description that is not dbt's, where that is known, and whether it may have been a person.
+
+    The server's change summary says so by field. Without it a table that was never changed is as its creator
+    made it, and of any other the text may be a person's, whoever changed the table last.
+    """
+    summary = table.changeDescription.changeSummary if table.changeDescription is not None else {}
+    known = summary.get(f"columns.{column}.description" if column else "description")
+    if known is not None and known.changedBy:
+        return known.changedBy, not known.changedBy.endswith("bot")
+    by_a_bot = table.updatedBy.endswith("bot")
+    if by_a_bot:
+        return "", table.version > FIRST_VERSION
+    return table.updatedBy, True
 
 
 def _owners(

@@ -90,7 +90,7 @@ def test_the_demo_does_the_main_job_without_a_terminal() -> None:
         "Verification before the sync",
         "written",
         "Read back from Collate",
-        "55 of 55 descriptions",
+        "53 of 53 descriptions",
     ):
         assert words in done.stdout
     assert "FAIL" not in done.stdout
@@ -174,10 +174,24 @@ def test_a_second_sync_plans_and_writes_nothing(sandbox: Sandbox, profile: str) 
 def test_plan_names_every_change_with_both_values_and_writes_nothing(sandbox: Sandbox, profile: str) -> None:
     done = run("plan", "--json", "-p", profile, **tokens(sandbox))
     assert done.returncode == ExitCode.OK
-    changes = next(event["plan"]["changes"] for event in events(done) if event["event"] == "plan")
-    edited = [change for change in changes if change["group"] == "descriptions" and change["old"]]
-    assert edited
-    assert all(change["new"] for change in changes)
+    plan = next(event["plan"] for event in events(done) if event["event"] == "plan")
+    assert all(change["new"] for change in plan["changes"])
+    conflicts = [kept for kept in plan["kept"] if kept["group"] == "descriptions"]
+    assert [(kept["label"], kept["by"]) for kept in conflicts] == [
+        ("marts.dim_customers.email", "ana"),
+        ("marts.dim_products", "ana"),
+    ]
+    asked = ("--overwrite", "--kind", "descriptions", "--table", "marts.dim_*")
+    part = run("plan", "--json", *asked, "-p", profile, **tokens(sandbox))
+    plan = next(event["plan"] for event in events(part) if event["event"] == "plan")
+    assert {change["table"].rpartition(".")[2] for change in plan["changes"]} == {
+        "dim_customers",
+        "dim_products",
+    }
+    assert set(plan["counts"]) == {"descriptions"}
+    assert {kept["key"] for kept in conflicts} == {
+        change["key"] for change in plan["changes"] if change["action"] == "replace"
+    }
     assert [seen.method for seen in sandbox.requests if seen.method != "GET"] == []
 
 
@@ -208,7 +222,7 @@ def test_history_tells_what_was_run_and_show_tells_all_of_one(sandbox: Sandbox, 
     assert f"run #{only['run_id']}" in text
     shown = run("history", "show", only["id"][-6:], "-p", profile).stdout
     assert only["text"] in shown
-    assert run("history", "show", "0", "-p", profile).returncode == ExitCode.USAGE
+    assert run("history", "show", "nosuch", "-p", profile).returncode == ExitCode.USAGE
 
 
 def test_each_request_of_verify_works_again_as_a_curl_command(sandbox: Sandbox, profile: str) -> None:

@@ -40,6 +40,11 @@ def texts(changes: list[Change]) -> dict[str, tuple[str, str]]:
     return {change.label: (change.old, change.new) for change in changes}
 
 
+def summary(author: str) -> dict[str, Any]:
+    """The change summary of a server that says who wrote the table's description."""
+    return {"changeDescription": {"changeSummary": {"description": {"changedBy": author}}}}
+
+
 def test_dbts_earlier_text_is_replaced_and_shows_old_new_and_who_was_last() -> None:
     dbt = project(node("orders", description="net of refunds", columns=[Column("id", "the key")]))
     sent = DataModel(description="old")
@@ -72,6 +77,24 @@ def test_a_text_that_did_not_come_from_dbt_is_a_conflict_that_can_be_decided_for
     assert [kept.label for kept in decided.kept] == ["marts.orders"]
     assert decided.expected.descriptions["pg.wh.marts.orders", "id"] == "key"
     assert plan.take_in(["description:nothing"]) is plan
+
+
+@pytest.mark.parametrize(
+    ("facts", "by"),
+    [
+        ({"updatedBy": "ingestion-bot", "version": 0.1}, None),
+        ({"updatedBy": "ingestion-bot", "version": 0.3}, ""),
+        ({"updatedBy": "ana", "version": 0.1}, "ana"),
+        ({"updatedBy": "ingestion-bot", "version": 0.3, **summary("ana")}, "ana"),
+        ({"updatedBy": "ana", "version": 0.3, **summary("ingestion-bot")}, None),
+    ],
+)
+def test_a_text_is_a_persons_unless_the_server_shows_that_it_is_not(
+    facts: dict[str, Any], by: str | None
+) -> None:
+    plan = plan_of(project(node("a", description="dbt")), table("a", description="other", **facts))
+    assert [kept.by for kept in plan.kept] == ([] if by is None else [by])
+    assert bool(of_kind(plan, "description")) is (by is None)
 
 
 def test_an_empty_text_of_dbt_erases_nothing() -> None:
