@@ -87,18 +87,19 @@ class CatalogCalls(ServerCalls):
             doing="show the table",
         )
 
-    async def patch_table(self, table_id: str, ops: Sequence[Mapping[str, Any]]) -> Table:
-        """Apply an RFC 6902 patch (see `collate.patch`); raises `GuardFailedError` where a ``test`` fails."""
-        return await self.patch_entity(
-            Table, f"/tables/{path_segment(table_id)}", ops, doing="change the table"
-        )
+    async def patch_table(self, table_id: str, ops: Sequence[Mapping[str, Any]]) -> None:
+        """Apply an RFC 6902 patch (see `collate.patch`); raises `GuardFailedError` where a ``test`` fails.
 
-    async def put_data_model(self, table_id: str, body: Mapping[str, Any]) -> Table:
+        The answer, a whole table or nothing, is not read.
+        """
+        await self.patch(f"/tables/{path_segment(table_id)}", ops, doing="change the table")
+
+    async def put_data_model(self, table_id: str, body: Mapping[str, Any]) -> None:
         """Set a table's dbt data model; ``body`` in the newest form, sent in the server's."""
-        return await self.put(
-            Table,
+        await self.call(
+            "PUT",
             f"/tables/{path_segment(table_id)}/dataModel",
-            self.dialect.data_model(body),
+            body=self.dialect.data_model(body),
             doing="write the data model",
         )
 

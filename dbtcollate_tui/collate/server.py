@@ -213,8 +213,12 @@ class ServerCalls:
     async def patch_entity(
         self, model: type[M], path: str, ops: Sequence[Mapping[str, Any]], *, doing: str
     ) -> M:
+        """Apply an RFC 6902 patch as `patch` does; gives the entity."""
+        return _model(model, await self.patch(path, ops, doing=doing), doing)
+
+    async def patch(self, path: str, ops: Sequence[Mapping[str, Any]], *, doing: str) -> Answer:
         """Apply an RFC 6902 patch; sent again after a failure only where that cannot apply it twice."""
-        answer = await self.call(
+        return await self.call(
             "PATCH",
             path,
             body=[dict(op) for op in ops],
@@ -222,7 +226,6 @@ class ServerCalls:
             doing=doing,
             repeatable=is_repeatable(ops),
         )
-        return _model(model, answer, doing)
 
     async def pages(
         self,

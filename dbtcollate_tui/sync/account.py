@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from dbtcollate_tui.sync.events import Applied, Event, Failed, Progress, Skipped
 
 Tell = Callable[[Event], object]
 
+PROGRESS_SECONDS = 0.1
+"""Progress is told no oftener; the last of a stage always."""
 SILENT_WRITES = 2
 """After so many writes without an answer, each already tried several times, no other is tried."""
 
@@ -72,6 +75,7 @@ class Account:
         self._stage = ""
         self._stage_total = 0
         self._stage_done = 0
+        self._last_progress = 0.0
         chosen = {change.key for change in changes}.union(present)
         for change in plan.changes:
             if change.key not in chosen:
@@ -188,6 +192,11 @@ class Account:
 
     def _progress(self) -> None:
         self._stage_done += 1
+        now = time.monotonic()
+        last = self._stage_done == self._stage_total or self.tally.settled == self.tally.planned
+        if not last and now - self._last_progress < PROGRESS_SECONDS:
+            return
+        self._last_progress = now
         self._tell(
             Progress(
                 phase="write",

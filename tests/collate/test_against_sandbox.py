@@ -48,7 +48,9 @@ async def test_a_table_is_changed_once(client: CollateClient) -> None:
     await client.put_classification("dbtTags")
     await client.put_tag("dbtTags", "mart")
     ops = TablePatch(stale, client.dialect).set_description("first words").ops()
-    fresh = await client.patch_table(stale.id, ops)
+    await client.patch_table(stale.id, ops)
+    fresh = await client.table(stale.fullyQualifiedName)
+    assert fresh is not None
     label = TagLabel(tagFQN="dbtTags.mart", labelType="Automated")
     patch = TablePatch(fresh, client.dialect).set_description("second words")
     patch.set_column_description(fresh.columns[0].name, "a column").set_tags([label])

@@ -68,7 +68,7 @@ async def test_a_patch_is_sent_as_json_patch() -> None:
     fake = FakeCollate(answers={"PATCH /tables/t1": say(TABLE)})
     ops = [{"op": "add", "path": "/description", "value": "x"}]
     async with connected(fake) as client:
-        assert (await client.patch_table("t1", ops)).id == "t1"
+        await client.patch_table("t1", ops)
     assert fake.asked[0].headers["content-type"] == "application/json-patch+json"
     assert fake.asked[0].body == ops
 
