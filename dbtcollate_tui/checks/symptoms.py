@@ -100,7 +100,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "No lineage appears",
         "Wrong Database Service",
         (*_TABLES, "proof.ingestion", "proof.lineage"),
-        ("proof.lineage", "collate.token", "proof.ingestion", "tables.matched"),
+        ("collate.token", "proof.ingestion", "tables.matched", "proof.lineage"),
         "Service name mismatch",
         "Ensure Collate service name matches dbt target",
     ),
@@ -139,14 +139,14 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Descriptions did not arrive, or came back",
         "Not synced, or edited in Collate",
         (*_TABLES, "proof.ingestion", "proof.descriptions"),
-        ("proof.descriptions", "collate.token", "proof.ingestion", "tables.matched"),
+        ("collate.token", "proof.ingestion", "tables.matched", "proof.descriptions"),
     ),
     Symptom(
         "no-tests",
         "Test results are missing",
         "Not run, or not sent",
         (*_TABLES, "dbt.commands", "artifacts.results", "proof.ingestion", "proof.tests"),
-        ("proof.tests", "artifacts.results", "proof.ingestion", "tables.matched"),
+        ("artifacts.results", "proof.ingestion", "tables.matched", "proof.tests"),
     ),
     Symptom(
         "pipeline",
@@ -172,6 +172,32 @@ SYMPTOMS: tuple[Symptom, ...] = (
 """The guide's six rows in its words, what users report beside them, and the whole chain."""
 
 WHOLE_CHAIN = SYMPTOMS[-1]
+_OF = {
+    "dbt.reachable": "other-host",
+    "dbt.token": "invalid-token",
+    "dbt.account": "wrong-account",
+    "dbt.permissions": "wrong-account",
+    "dbt.commands": "missing-catalog",
+    "run.exists": "no-runs",
+    "run.fresh": "no-runs",
+    "run.kind": "other-run",
+    "artifacts.catalog": "missing-catalog",
+    "artifacts.results": "no-tests",
+    "collate.reachable": "collate-refuses",
+    "collate.token": "collate-refuses",
+    "collate.service": "no-lineage",
+    "tables.matched": "some-tables",
+    "pipeline.service": "pipeline",
+    "pipeline.exists": "pipeline",
+    "pipeline.status": "pipeline",
+    "pipeline.schedule": "stale",
+    "collate.network": "pipeline",
+    "proof.ingestion": "stale",
+    "proof.lineage": "no-lineage",
+    "proof.descriptions": "no-descriptions",
+    "proof.tests": "no-tests",
+}
+"""The symptom that a check which did not pass is mostly seen by."""
 
 
 def symptom_named(name: str) -> Symptom:
@@ -197,6 +223,5 @@ def symptom_named(name: str) -> Symptom:
 
 def symptom_of(check_id: str) -> Symptom:
     """The symptom to begin with for a check that did not pass; the whole chain where none is its own."""
-    own = [symptom for symptom in SYMPTOMS if symptom.explains[:1] == (check_id,)]
-    own += [symptom for symptom in SYMPTOMS if check_id in symptom.explains]
-    return own[0] if own else WHOLE_CHAIN
+    wanted = _OF.get(check_id, "")
+    return next((symptom for symptom in SYMPTOMS if symptom.id == wanted), WHOLE_CHAIN)

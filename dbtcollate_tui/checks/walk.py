@@ -121,7 +121,7 @@ class Walk:
             case Outcome.BROKEN if row is not None:
                 return f"Broken at {row.link.value}: {row.summary}"
             case Outcome.EXPLAINED if row is not None:
-                return f"Nothing is broken. Likely the reason, at {row.link.value}: {row.summary}"
+                return f"Nothing is broken{after}. Likely the reason, at {row.link.value}: {row.summary}"
             case Outcome.WARNED:
                 many = len(self.warnings)
                 things = "1 thing" if many == 1 else f"{many} things"

@@ -46,6 +46,8 @@ class WalkCures:
                 app.open_url(cure.value)
             case "copy":
                 copy_text(screen, cure.value, cure.label)
+            case "rerun_check" if cure.value != row.check_id and screen.shows(cure.value):
+                pass
             case "retry" | "rerun_check":
                 screen.go_on(cure.value or row.check_id)
             case "set_field":

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, symptom_named, symptom_of
 from dbtcollate_tui.checks.walk import Outcome, Walk, earlier, first_affected
 from dbtcollate_tui.checks.walk_report import letter_of, report
@@ -434,6 +435,7 @@ def test_symptoms_are_found_by_id_words_and_check() -> None:
     assert symptom_of("collate.token").id == "collate-refuses"
     assert symptom_of("proof.lineage").id == "no-lineage"
     assert symptom_of("dbt.job").id == "not-sure"
+    assert all(check.id in symptom_of(check.id).checks for check in ALL_CHECKS)
 
 
 async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:

@@ -244,35 +244,13 @@ async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
         await case.app.press("escape")
         await case.ended(Outcome.BROKEN)
         assert "Collate's plan does not allow" in case.app.drawn()
-        await play(case.sandbox, "healthy", trigger_refusals=0)
-        await case.cure("Deploy the pipeline and run it")
-        await case.app.on("PipelineScreen")
-        await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
-        await case.app.press("d")
-        await case.app.until(lambda: case.walk.done, "what was done")
-        await case.ended()
-        assert case.walk.stopped is None
-        assert case.walk.rows["pipeline.status"].state is CheckState.PASS
+        await case.app.press("m")
+        await case.app.on("LetterScreen")
+        await case.app.until(lambda: "To send to an administrator of Collate" in case.app.drawn(), "the text")
 
 
-async def test_another_job_another_service_and_a_schedule() -> None:
+async def test_a_schedule_and_another_job() -> None:
     async with troubleshooting(size=LARGE) as case:
-        await case.choose("other-run")
-        await case.cure("Choose another job")
-        await case.app.on("ChooseOne")
-        await case.app.until(lambda: "ci" in case.app.drawn().lower(), "the jobs")
-        await case.app.press(*"hourly", "enter")
-        await case.app.until(lambda: case.walk.done, "what was done")
-        await case.ended()
-        assert "in place of nightly" in case.walk.done[0]
-        await case.choose("other-run")
-        await case.cure("Choose another job")
-        await case.app.on("ChooseOne")
-        await case.app.until(lambda: "nightly" in case.app.drawn(), "the jobs")
-        await case.app.press(*"nightly", "enter")
-        await case.app.until(lambda: case.walk.done, "what was done")
-        await case.ended()
-        assert case.profile.dbt_cloud.job_id == case.sandbox.job_id
         await case.choose("stale")
         await case.cure("Let Collate run it")
         await case.app.on("PipelineScreen")
@@ -282,6 +260,15 @@ async def test_another_job_another_service_and_a_schedule() -> None:
         assert "not deployed yet" in case.walk.done[0]
         assert case.profile.pipeline.schedule is not None
         assert case.walk.rows["pipeline.exists"].state is CheckState.WARN
+        await case.choose("other-run")
+        await case.cure("Choose another job")
+        await case.app.on("ChooseOne")
+        await case.app.until(lambda: "hourly" in case.app.drawn(), "the jobs")
+        await case.app.press(*"hourly", "enter")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert "in place of nightly" in case.walk.done[0]
+        assert "hourly" in case.profile.dbt_cloud.job_name
 
 
 async def test_the_checklist_s_row_leads_to_its_symptom() -> None:

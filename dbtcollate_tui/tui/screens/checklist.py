@@ -37,7 +37,7 @@ class ChecklistScreen(Screen[None]):
     """Shows the open profile's checks; ``at`` is the row to begin at."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "app.sync", "Plan sync"),
+        Binding("s", "app.sync", "Sync"),
         Binding("d", "app.pipeline", "Pipeline", show=False),
         Binding("r", "again", "Retry"),
         Binding("R", "all_again", "All", key_display="R"),

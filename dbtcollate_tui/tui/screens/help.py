@@ -38,6 +38,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Every check of the chain. The row under the cursor is shown in full; its cures have keys. r looks "
         "anew at the row and at what hangs on it. Failing rows rise once all are done.",
     ),
+    "TroubleshootScreen": (
+        "Troubleshooting",
+        "Choose what you see; the chain is walked for it and stops at the first broken link. Cures have keys; "
+        "after one the walk goes on from there by itself. m is a text to send to whoever may mend what you "
+        "may not, y copies the report, w writes it into the current folder; neither holds a token. pgup and "
+        "pgdn scroll the card.",
+    ),
     "PlanScreen": (
         "Plan",
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! is "

@@ -30,12 +30,14 @@ from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
-from dbtcollate_tui.tui.widgets.walk_lines import WalkLines, cut_end
+from dbtcollate_tui.tui.widgets.walk_lines import BAD, WalkLines, cut_end
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
 SEEN_WIDTH = 47
+DONE_SHOWN = 3
+"""So many of the last cures are named; the report has all."""
 BESIDE_FROM = 110
 """From so many columns on, symptoms and walk stand side by side."""
 GUIDE, BESIDE = "In Collate's guide", "What else is met"
@@ -168,6 +170,7 @@ class TroubleshootScreen(Screen[None]):
         if walk is None or context is None:
             return
         self.app.workers.cancel_group(self.app, "checks")
+        await self.query_one(CheckCard).show(None)
         self._draw()
         try:
             async with aclosing(walk.go(context, origin)) as rows:
@@ -197,7 +200,8 @@ class TroubleshootScreen(Screen[None]):
         self.query_one("#head", Static).update(self._head(walk))
         done = [entry for entry in walk.record if entry.kind in ("did", "failed")]
         mark = {"did": GLYPHS.states[CheckState.PASS], "failed": GLYPHS.states[CheckState.FAIL]}
-        lines = [f"{mark[entry.kind]} {entry.text}" for entry in done[-2:]]
+        width = max(20, self.query_one("#walk").size.width - 6)
+        lines = [f"{mark[entry.kind]} {cut_end(entry.text, width)}" for entry in done[-DONE_SHOWN:]]
         self.query_one("#done", Static).update("\n".join(lines))
         self.query_one("#done").display = bool(lines)
         self.refresh_bindings()
@@ -296,8 +300,7 @@ class TroubleshootScreen(Screen[None]):
     def action_again(self) -> None:
         """Look again, from the first row that did not pass; where all did, from the first link."""
         if self.walk is not None:
-            bad = (CheckState.FAIL, CheckState.WARN)
-            self.go_on(earlier(*(row.check_id for row in self.walk.rows.values() if row.state in bad)))
+            self.go_on(earlier(*(row.check_id for row in self.walk.rows.values() if row.state in BAD)))
 
     def action_evidence(self) -> None:
         """Show the evidence, or take it away."""
@@ -352,6 +355,14 @@ class TroubleshootScreen(Screen[None]):
         self.dismiss(None)
         if self.walk is not None:
             app.start_checks()
+
+    def shows(self, check_id: str) -> bool:
+        """Put the cursor on a row of the walk that needs a person; false where it is none."""
+        row = self.walk.rows.get(check_id) if self.walk is not None else None
+        if row is None or row.state not in BAD:
+            return False
+        self._draw(at=check_id)
+        return True
 
     def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
         """Note what was done about a row, and walk on from there."""
