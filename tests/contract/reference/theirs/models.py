@@ -75,6 +75,12 @@ SPECIAL: tuple[Line, ...] = (
     ("GET", "lineage/getLineageEdge/.+", NOTHING, "edge type.entityLineage:LineageDetails"),
     ("GET", "lineage/.+", NOTHING, "type.entityLineage:EntityLineage"),
     ("PATCH", "lineage/.+", "patch", NOTHING),
+    (
+        "POST",
+        "dataQuality/testCases/createMany",
+        "each api.tests.createTestCase:CreateTestCaseRequest",
+        "each tests.testCase:TestCase",
+    ),
     ("POST", f"{RESULTS}/[^/]+", "api.tests.createTestCaseResult:CreateTestCaseResult", RESULT),
     ("GET", f"{RESULTS}/search/latest", NOTHING, RESULT),
     ("GET", f"{RESULTS}/.+", NOTHING, f"data {RESULT}"),
@@ -128,6 +134,8 @@ def _documents(shape: str, body: str) -> list[Any]:
     match shape:
         case "data":
             return list(json.loads(body)["data"])
+        case "each":
+            return list(json.loads(body))
         case "edge":
             found = json.loads(body)
             return [found.get("edge", found)]
@@ -185,7 +193,9 @@ class Checker:
             for name, value in _patch_values(exchange["request"]):
                 self.fit(f"{where} patch", name, value)
         elif asked:
-            self.fit(f"{where} request", asked, json.loads(exchange["request"]))
+            shape, _, name = asked.rpartition(" ")
+            for document in _documents(shape, exchange["request"]):
+                self.fit(f"{where} request", name, document)
         if answered and exchange["answer"]:
             shape, _, name = answered.rpartition(" ")
             for document in _documents(shape, exchange["answer"]):
