@@ -40,7 +40,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "TroubleshootScreen": (
         "Troubleshooting",
-        "Choose what you see; the chain is walked for it and stops at the first broken link. Cures have keys; "
+        "Choose what you see; the chain is walked for it up to the first broken link. Cures have keys; "
         "after one the walk goes on from there by itself. m is a text to send to whoever may mend what you "
         "may not, y copies the report, w writes it into the current folder; neither holds a token. pgup and "
         "pgdn scroll the card.",
