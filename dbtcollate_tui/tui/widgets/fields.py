@@ -22,7 +22,7 @@ class LineInput(Input):
 
     def on_mount(self) -> None:
         """The cursor blinks only where motion is wanted."""
-        self.cursor_blink = self.app.animation_level != "none"
+        self.set_reactive(LineInput.cursor_blink, self.app.animation_level != "none")
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether the key is typing: every printable one, but for the keys of an empty field."""
