@@ -126,8 +126,15 @@ def keys_selected(plan: Plan, selector: str) -> frozenset[str]:
     nodes = select_nodes(plan.graph, [selector])
     if nodes is None:
         return frozenset(change.key for change in plan.changes)
-    found = [change for change in plan.changes if change.unique_id in nodes]
-    return frozenset(change.key for change in found) | {key for change in found for key in change.requires}
+    by_key = {change.key: change for change in plan.changes}
+    found: set[str] = set()
+    wanted = [change.key for change in plan.changes if change.unique_id in nodes]
+    while wanted:
+        key = wanted.pop()
+        if key in by_key and key not in found:
+            found.add(key)
+            wanted.extend(by_key[key].requires)
+    return frozenset(found)
 
 
 def _schema_names(ref: TableRef) -> tuple[str, ...]:
