@@ -17,6 +17,7 @@ SCHEMAS = {
     "team": "entity/teams/team.json",
     "classification": "entity/classification/classification.json",
     "tag": "entity/classification/tag.json",
+    "glossary": "entity/data/glossary.json",
     "glossaryTerm": "entity/data/glossaryTerm.json",
     "domain": "entity/domains/domain.json",
     "dashboard": "entity/data/dashboard.json",
@@ -30,7 +31,7 @@ SCHEMAS = {
     "workflow": "entity/automations/workflow.json",
 }
 """The schema of each kind, by its path among OpenMetadata's."""
-EMPTY = {"glossaryTerm", "metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow"}
+EMPTY = {"metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow"}
 """Kinds of which the server below has none, or no list."""
 
 
@@ -43,11 +44,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
 
 
 def send(caller: Caller) -> None:
-    """A domain, a data model, an edge, a test case with a result, as a dbt sync writes them."""
+    """A domain, a term, a data model, an edge, a test case with a result, as a dbt sync writes them."""
     table = caller.table(DIM_CUSTOMERS)
     domain = {"name": "Sales", "description": "d", "domainType": "Aggregate"}
     made = caller.send("PUT", "domains", domain, status=201)
     reference = {"id": made["id"], "type": "domain"}
+    caller.send("PUT", "glossaries", {"name": "Business", "description": "d"}, status=201)
+    term = {"glossary": "Business", "name": "Order", "description": "d"}
+    caller.send("PUT", "glossaryTerms", term, status=201)
     caller.patch(f"tables/{table['id']}", {"op": "add", "path": "/domains", "value": [reference]})
     caller.make_tag("dbtTags", "mart")
     label = {

@@ -212,6 +212,17 @@ CREATE: dict[str, Obj] = {
         "domains owners reviewers recognizers autoClassificationEnabled autoClassificationPriority",
         "name description",
     ),
+    "glossary": _obj(
+        "api.data.CreateGlossary",
+        "name displayName description reviewers owners tags provider mutuallyExclusive domains extension",
+        "name description",
+    ),
+    "glossaryTerm": _obj(
+        "api.data.CreateGlossaryTerm",
+        "glossary parent name displayName description style synonyms relatedTerms references conceptMappings "
+        "reviewers owners tags provider mutuallyExclusive extension",
+        "glossary name description",
+    ),
     "domain": _obj(
         "api.domains.CreateDomain",
         "domainType name displayName fullyQualifiedName description style parent owners experts tags "

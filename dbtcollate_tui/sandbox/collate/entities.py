@@ -313,10 +313,28 @@ def build_tag(call: Call, body: Entity) -> Placed:
     return entity, classification["fullyQualifiedName"], ""
 
 
+def build_term(call: Call, body: Entity) -> Placed:
+    """A term, in a glossary or below another term."""
+    glossary = checked_entity(call, "glossary", fqn=body["glossary"])
+    above: Entity = {"glossary": reference("glossary", glossary)}
+    parent = glossary
+    if "parent" in body:
+        parent = checked_entity(call, "glossaryTerm", fqn=body["parent"])
+        above["parent"] = reference("glossaryTerm", parent)
+    left_out = ("glossary", "parent", "relatedTerms", "references", "conceptMappings", "reviewers")
+    entity = {key: value for key, value in body.items() if key not in left_out}
+    entity |= above | {"fullyQualifiedName": f"{parent['fullyQualifiedName']}.{quote_name(body['name'])}"}
+    return entity, glossary["fullyQualifiedName"], ""
+
+
 def build_plain(call: Call, body: Entity) -> Placed:
-    """A domain or a metric: its name is its FQN."""
+    """A domain, a glossary or a metric: its name is its FQN."""
     del call
-    body = {key: value for key, value in body.items() if key not in ("parent", "experts", "relatedMetrics")}
+    body = {
+        key: value
+        for key, value in body.items()
+        if key not in ("parent", "experts", "relatedMetrics", "reviewers")
+    }
     return body | {"fullyQualifiedName": join_fqn(body["name"])}, "", ""
 
 
@@ -329,6 +347,8 @@ def add_routes(router: Router) -> None:
         "table": build_table,
         "classification": build_classification,
         "tag": build_tag,
+        "glossary": build_plain,
+        "glossaryTerm": build_term,
         "domain": build_plain,
         "metric": build_plain,
     }
@@ -336,5 +356,5 @@ def add_routes(router: Router) -> None:
         add_read_routes(router, KINDS[name])
         add_change_routes(router, KINDS[name])
         add_create_routes(router, KINDS[name], build)
-    for name in ("glossaryTerm", "dashboard", "mlmodel", "apiEndpoint", "user", "team"):
+    for name in ("dashboard", "mlmodel", "apiEndpoint", "user", "team"):
         add_read_routes(router, KINDS[name])

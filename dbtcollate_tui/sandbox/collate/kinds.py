@@ -106,6 +106,13 @@ _ALL = (
         "children usageCount owners domains reviewers dataProducts",
     ),
     _kind(
+        "glossary",
+        "glossaries",
+        "reviewers owners usageCount tags termCount deleted provider disabled mutuallyExclusive domains "
+        "dataProducts dataContract votes extension entityStatus",
+        "reviewers owners tags usageCount termCount domains dataProducts votes extension",
+    ),
+    _kind(
         "glossaryTerm",
         "glossaryTerms",
         "style glossary parent children relatedTerms references synonyms reviewers owners tags usageCount "

@@ -53,7 +53,7 @@ from "shop"."raw"."country_codes" as c cross join shop.raw.products as p group b
 
 
 def more_meta(manifest: dict[str, Any]) -> None:
-    """A domain, custom properties (one unfit, one unknown), and a table that is read by its name."""
+    """Domain, tier, terms, tags, custom properties (one unfit, one unknown), a table read by its name."""
     told = {
         "domain": "Sales",
         "customProperties": {
@@ -70,6 +70,12 @@ def more_meta(manifest: dict[str, Any]) -> None:
         for place in (node, node["config"]):
             meta = place.setdefault("meta", {})
             meta["openmetadata"] = {**meta.get("openmetadata", {}), **told}
+            meta["openmetadata"] |= {"glossary": ["Business.Order"], "tier": "Tier.Tier1"}
+        for column in node["columns"].values():
+            for place in (column, column.setdefault("config", {})):
+                meta = place.setdefault("meta", {})
+                terms = {"glossary": ["Business.Order"], "tags": ["PII.NonSensitive"]}
+                meta["openmetadata"] = {**meta.get("openmetadata", {}), **terms}
     node = manifest["nodes"]["model.shop.stg_countries"]
     if node.get("compiled_code"):
         node["compiled_code"] = SQL_BY_NAME
@@ -86,13 +92,17 @@ PROPERTIES: dict[str, tuple[str, object]] = {
 
 
 async def people_were_here(sandbox: Sandbox) -> None:
-    """A domain, custom properties of tables, a value of one, a text on a column of which dbt is silent."""
+    """A domain, a term, custom properties, a value of one, a text on a column of which dbt is silent."""
     async with httpx.AsyncClient(
         base_url=f"{sandbox.collate_url}/api/v1",
         headers={"Authorization": f"Bearer {sandbox.collate_token.get_secret_value()}"},
     ) as client:
         domain = {"name": "Sales", "description": "What is sold.", "domainType": "Aggregate"}
         (await client.put("/domains", json=domain)).raise_for_status()
+        glossary = {"name": "Business", "description": "The business's words."}
+        (await client.put("/glossaries", json=glossary)).raise_for_status()
+        term = {"glossary": "Business", "name": "Order", "description": "What a customer asked for."}
+        (await client.put("/glossaryTerms", json=term)).raise_for_status()
         kind = (await client.get("/metadata/types/name/table")).json()["id"]
         for name, (of, limits) in PROPERTIES.items():
             field = (await client.get(f"/metadata/types/name/{of}")).json()["id"]

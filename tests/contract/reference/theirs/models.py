@@ -27,6 +27,7 @@ ENTITIES = {
     "teams": "entity.teams.team:Team",
     "classifications": "entity.classification.classification:Classification",
     "tags": "entity.classification.tag:Tag",
+    "glossaries": "entity.data.glossary:Glossary",
     "glossaryTerms": "entity.data.glossaryTerm:GlossaryTerm",
     "domains": "entity.domains.domain:Domain",
     "dashboards": "entity.data.dashboard:Dashboard",
