@@ -14,11 +14,11 @@ from dbtcollate_tui.collate.errors import (
     NotSpokenError,
     ServerFailedError,
 )
-from dbtcollate_tui.collate.models import EntityReference, Table, TestCase
+from dbtcollate_tui.collate.models import EntityReference, Table, TagLabel, TestCase
 from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.sync.account import Account, Tally, Tell, is_silence
-from dbtcollate_tui.sync.bodies import edge_of, exposure_edge, new_case, result_body
+from dbtcollate_tui.sync.bodies import edge_of, exposure_edge, new_case, result_body, with_tags
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.changes import (
@@ -35,6 +35,9 @@ from dbtcollate_tui.sync.changes import (
     NewTestSuite,
     OwnersChange,
     Plan,
+    RemoveEdge,
+    RemoveOwners,
+    RemoveTags,
     TableChange,
     TagsChange,
     TestCaseChange,
@@ -42,7 +45,6 @@ from dbtcollate_tui.sync.changes import (
 )
 from dbtcollate_tui.sync.events import LogLine
 from dbtcollate_tui.sync.pace import Pace
-from dbtcollate_tui.sync.plan_tags import tag_label
 from dbtcollate_tui.sync.server_state import TABLE_FIELDS
 from dbtcollate_tui.sync.standing import model_moved, moved, standing
 from dbtcollate_tui.sync.state import case_key
@@ -51,9 +53,20 @@ from dbtcollate_tui.transport import Retrying
 STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("classification", (NewClassification,)),
     ("tags", (NewTag,)),
-    ("tables", (DescriptionChange, OwnersChange, TagsChange, DomainChange, CustomPropertyChange)),
+    (
+        "tables",
+        (
+            DescriptionChange,
+            OwnersChange,
+            RemoveOwners,
+            TagsChange,
+            RemoveTags,
+            DomainChange,
+            CustomPropertyChange,
+        ),
+    ),
     ("data models", (DataModelChange,)),
-    ("lineage", (LineageChange, ExposureChange)),
+    ("lineage", (LineageChange, ExposureChange, RemoveEdge)),
     ("test definitions", (NewTestDefinition,)),
     ("test suites", (NewTestSuite,)),
     ("test cases", (TestCaseChange,)),
@@ -185,7 +198,7 @@ class Writer:
 
     async def _batches_turn(self, batches: tuple[Batch, ...]) -> None:
         for batch in batches:
-            async with self._pace.turn():
+            async with self._pace.turn(len(batch)):
                 await self._make_cases(batch)
 
     async def _make_cases(self, batch: Batch) -> None:
@@ -295,6 +308,7 @@ class Writer:
     def _ops(self, table: Table, changes: Sequence[Change]) -> list[dict[str, object]]:
         patch = TablePatch(table, self._collate.dialect)
         columns = {name: column for _, name, column in table.walk_columns()}
+        tags: dict[str, list[TagLabel]] = {}
         for change in changes:
             match change:
                 case DescriptionChange(column=""):
@@ -303,30 +317,31 @@ class Writer:
                     patch.set_column_description(change.column, change.after)
                 case OwnersChange():
                     patch.set_owners([EntityReference(id=o.id, type=o.type) for o in change.after])
-                case TagsChange():
+                case RemoveOwners():
+                    patch.set_owners([owner for owner in table.owners if owner.id not in change.removed])
+                case TagsChange() | RemoveTags():
                     there = columns[change.column].tags if change.column else table.tags
-                    known = {label.tagFQN for label in there}
-                    labels = [label for label in there if label.tagFQN not in change.replaced]
-                    labels += [
-                        tag_label(fqn, "Glossary" if fqn in change.glossary else "Classification")
-                        for fqn in change.added
-                        if fqn not in known
-                    ]
-                    if change.column:
-                        patch.set_column_tags(change.column, labels)
-                    else:
-                        patch.set_tags(labels)
+                    tags[change.column] = with_tags(tags.get(change.column, there), change)
                 case DomainChange():
                     patch.set_domain(change.after)
                 case CustomPropertyChange():
                     patch.set_property(change.name, change.after)
                 case _:
                     raise TypeError(f"{change.kind} is no change of a table's own fields")
+        for column, labels in tags.items():
+            if column:
+                patch.set_column_tags(column, labels)
+            else:
+                patch.set_tags(labels)
         return patch.ops()
 
     async def _write(self, change: Change) -> None:
         collate = self._collate
         match change:
+            case RemoveEdge():
+                edge = await collate.edge(change.upstream.id, change.downstream.id)
+                if edge is not None and edge.source == change.edge.source:
+                    await collate.delete_lineage(edge)
             case NewClassification():
                 await collate.put_classification(change.name, change.description)
             case NewTag():

@@ -47,8 +47,8 @@ class Pace:
         self._since_change = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and measure what is done in it."""
+    async def turn(self, parts: int = 1) -> AsyncIterator[None]:
+        """Wait for a turn, and measure what is done in it; a request may be ``parts`` writes long."""
         async with self._free:
             await self._free.wait_for(lambda: self._running < self.limit)
             self._running += 1
@@ -58,7 +58,7 @@ class Pace:
         finally:
             self._running -= 1
             if refusals == self._refusals:
-                self.record(time.monotonic() - started)
+                self.record((time.monotonic() - started) / parts)
             async with self._free:
                 self._free.notify_all()
 

@@ -134,10 +134,13 @@ async def stream(work: Work, cancel: asyncio.Event, title: str) -> AsyncGenerato
     try:
         while True:
             try:
-                event = await asyncio.wait_for(teller.queue.get(), SILENCE_SECONDS)
-            except TimeoutError:
-                yield teller.waiting(time.monotonic() - silent_since)
-                continue
+                event = teller.queue.get_nowait()
+            except asyncio.QueueEmpty:
+                try:
+                    event = await asyncio.wait_for(teller.queue.get(), SILENCE_SECONDS)
+                except TimeoutError:
+                    yield teller.waiting(time.monotonic() - silent_since)
+                    continue
             if event is None:
                 return
             silent_since = time.monotonic()
