@@ -7,12 +7,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pydantic import JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.checks.standing import PARTS, Standing, read_standing
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
@@ -27,14 +29,13 @@ from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
 from dbtcollate_tui.sync.history import HistoryRecord, list_records
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.sync.recording import keep_verification
+from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
-SEEN = "last_seen"
 SYNCS_KNOWN = 20
 UNDER_WAY = frozenset({CheckState.WAITING, CheckState.RUNNING})
 Start = Callable[[DbtCloudClient, CollateClient], AsyncGenerator[SyncEvent, None]]
-
-_ROWS: TypeAdapter[list[CheckResult]] = TypeAdapter(list[CheckResult])
 
 
 class ProfileSession:
@@ -42,7 +43,7 @@ class ProfileSession:
 
     ``rows`` is the newest result of each check; ``looked`` names those of this session, the others are what
     the last visit knew at ``seen_at``. ``active`` are the checks under way, with the time they began
-    (monotonic seconds).
+    (monotonic seconds). ``standing`` is what the last visit knew, part by part replaced by what is read now.
     """
 
     def __init__(self, services: Services, profile: Profile, ask: Ask | None = None) -> None:
@@ -52,6 +53,7 @@ class ProfileSession:
         self.context = CheckContext(profile, self.connections, services)
         self.rows: dict[str, CheckResult] = {}
         self.looked: set[str] = set()
+        self.standing = Standing()
         self.active: dict[str, tuple[CheckState, float]] = {}
         self.seen_at: datetime | None = None
         self.checking_since: float | None = None
@@ -64,7 +66,9 @@ class ProfileSession:
         """Read the profile and what the last visit knew; asks no server. Raises `UsageError`."""
         session = cls(services, services.profiles.load(name), ask)
         services.profiles.mark_used(name)
-        session._recall(services.state.load(name, SEEN))
+        seen = load_last_seen(services.state, name)
+        if seen is not None:
+            session.seen_at, session.rows, session.standing = seen.at, seen.rows, seen.standing
         session.syncs = session._read_syncs()
         return session
 
@@ -93,33 +97,39 @@ class ProfileSession:
             return CheckResult(check_id, check.title, check.link, state)
         return replace(known, state=state) if state is CheckState.RUNNING else known
 
-    async def check(self, ids: Collection[str] | None = None) -> AsyncGenerator[CheckResult, None]:
+    async def check(
+        self, ids: Collection[str] | None = None, *, asked: bool = False
+    ) -> AsyncGenerator[CheckResult, None]:
         """Look anew at these checks, or at all; gives each row as it changes.
 
-        One look at a time: this one begins when the one before, cancelled or not, has ended.
+        One look at a time: this one begins when the one before, cancelled or not, has ended. A look at all
+        that was ``asked`` for leaves a record in the history.
         """
         async with self._looking:
             began = self.checking_since = time.monotonic()
+            started = datetime.now(UTC)
             try:
                 await self.context.refresh()
                 async with aclosing(run_checks(self.context, ids)) as rows:
                     async for row in rows:
-                        self._take(row)
+                        await self._take(row)
                         yield row
             finally:
                 self.active.clear()
                 self.checking_took = time.monotonic() - began
                 self.checking_since = None
             self.seen_at = datetime.now(UTC)
-            await asyncio.to_thread(self._remember)
+            await asyncio.to_thread(self._remember, started if asked and ids is None else None)
 
-    def _take(self, row: CheckResult) -> None:
+    async def _take(self, row: CheckResult) -> None:
         if row.state in UNDER_WAY:
             self.active[row.check_id] = (row.state, time.monotonic())
         else:
             self.active.pop(row.check_id, None)
             self.rows[row.check_id] = row
             self.looked.add(row.check_id)
+            if row.check_id in PARTS and not row.blocked_by:
+                self.standing = await read_standing(self.context, row.check_id, self.standing)
 
     async def choose_run(self) -> RunChoice:
         """The run that the profile's rule takes now, and the others; raises what dbt Cloud says."""
@@ -151,6 +161,21 @@ class ProfileSession:
                 collate,
                 plan=plan,
                 selection=selection,
+                artifacts=self.services.artifacts,
+                state=self.services.state,
+                cancel=cancel,
+            )
+        )
+
+    def retry(self, left: Leftover, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
+        """The events of writing what a sync left unwritten, guarded by the tables as they are now."""
+        return self._engine(
+            lambda dbt_cloud, collate: retry_direct(
+                self.profile,
+                dbt_cloud,
+                collate,
+                left,
+                plan_again=False,
                 artifacts=self.services.artifacts,
                 state=self.services.state,
                 cancel=cancel,
@@ -226,20 +251,11 @@ class ProfileSession:
             async for event in events:
                 yield event
 
-    def _remember(self) -> None:
-        at = self.seen_at
+    def _remember(self, started: datetime | None) -> None:
+        at, state, name = self.seen_at, self.services.state, self.profile.name
         if at is None:
             return
-        rows: JsonValue = _ROWS.dump_python(list(self.rows.values()), mode="json")
-        self.services.state.save(self.profile.name, SEEN, {"at": at.isoformat(), "rows": rows})
-
-    def _recall(self, held: JsonValue) -> None:
-        if not isinstance(held, dict) or not isinstance(held.get("at"), str):
-            return
-        known = {check.id for check in ALL_CHECKS}
-        try:
-            rows = _ROWS.validate_python(held.get("rows"))
-            self.seen_at = datetime.fromisoformat(str(held["at"]))
-        except (ValidationError, ValueError):
-            return
-        self.rows = {row.check_id: row for row in rows if row.check_id in known}
+        save_last_seen(state, name, LastSeen(at, self.rows, self.standing))
+        if started is not None:
+            rows = [row for check in ALL_CHECKS if (row := self.rows.get(check.id)) is not None]
+            keep_verification(state, self.profile, rows, started, self.checking_took)

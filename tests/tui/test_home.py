@@ -2,16 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
-from textual.widgets import OptionList
+import pytest
+from textual.widgets import Button, OptionList
 
+from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.last_seen import KEY as SEEN
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.draft import SetupDraft, Step
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.session import SEEN
-from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.messages import RowsChanged
+from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
+from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from tests.support.world import profile_for
-from tests.tui.whole import keep, play, whole
+from tests.tui.driving import SMALL
+from tests.tui.records import leave
+from tests.tui.whole import Whole, keep, play, whole
+
+
+def needs_of(app: Whole) -> list[str]:
+    """The checks under "Needs you", in their order."""
+    needs = app.top.query_one("#needs", OptionList)
+    return [str(needs.get_option_at_index(at).id) for at in range(needs.option_count)]
 
 
 async def test_without_a_profile_the_welcome_offers_no_sample_data() -> None:
@@ -56,23 +68,124 @@ async def test_home_shows_what_the_last_visit_knew_before_any_server_answers() -
         assert "looking anew" not in app.drawn()
 
 
-async def test_what_needs_a_person_opens_the_checklist_at_its_row() -> None:
+async def test_what_needs_a_person_opens_where_it_stands_with_its_cures() -> None:
     services = Services()
     async with Sandbox("missing-catalog") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
         async with whole(services) as app:
             await app.checked()
             needs = app.top.query_one("#needs", OptionList)
-            ids = [needs.get_option_at_index(at).id for at in range(needs.option_count)]
+            ids = needs_of(app)
             assert "artifacts.catalog" in ids
             needs.highlighted = ids.index("artifacts.catalog")
+            card = app.top.query_one(CheckCard)
+            assert not card.display
+            assert app.footer()["e"] == "Edit setup"
+            await app.press("enter")
+            await app.until(lambda: card.display and isinstance(app.app.focused, Button), "the card")
+            assert app.name == "HomeScreen"
+            assert card.row is not None
+            assert card.row.check_id == "artifacts.catalog"
+            assert "dbt docs generate" in app.drawn()
+            assert app.footer()["e"] == "Evidence"
+            await app.press("e")
+            assert card.evidence
+            await app.press("escape", "escape")
+            await app.until(lambda: not card.display, "the list")
+            assert needs.has_focus
+            assert app.footer()["e"] == "Edit setup"
+
+
+async def test_needs_come_worst_first_and_are_none_where_nothing_is_wrong() -> None:
+    services = Services()
+    async with Sandbox("stale") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            severities = [session.rows[check_id].state.severity for check_id in needs_of(app)]
+            assert severities == sorted(severities, reverse=True)
+            assert severities[0] == CheckState.FAIL.severity
+            assert "stale: run #" in app.drawn()
+            assert "is paused in Collate" in app.drawn()
+            session.rows = {
+                check_id: row for check_id, row in session.rows.items() if row.state is CheckState.PASS
+            }
+            app.top.post_message(RowsChanged())
+            await app.until(lambda: not app.top.query_one("#needing").display, "nothing needed")
+            assert "Needs you" not in app.drawn()
+
+
+async def test_a_link_of_the_chain_opens_its_checks() -> None:
+    services = Services()
+    async with Sandbox("stale") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.checked()
+            session = app.app.session
+            assert session is not None
+            await app.press("left")
+            chain = app.top.query_one(ChainBar)
+            assert chain.has_focus
+            assert chain.view.of(LINKS[chain.cursor]).state is CheckState.FAIL
+            await app.press(*["left"] * len(LINKS), "right")
+            assert LINKS[chain.cursor] is Link.RUN
             await app.press("enter")
             await app.on("ChecklistScreen")
-            await app.until(lambda: "Catalog" in app.drawn() or "catalog.json" in app.drawn(), "the row")
             rows = app.top.query_one("#rows", OptionList)
             assert rows.highlighted is not None
-            assert rows.get_option_at_index(rows.highlighted).id == "artifacts.catalog"
-            assert "dbt docs generate" in app.drawn()
+            assert rows.get_option_at_index(rows.highlighted).id == "run.fresh"
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(SMALL, set()), ((110, 30), {"card"}), ((200, 60), {"card", "beside"})]
+)
+async def test_each_size_is_composed(size: tuple[int, int], shown: set[str]) -> None:
+    services = Services()
+    async with Sandbox("stale") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=size) as app:
+            await app.checked()
+            await app.pilot.pause()
+            facts, needs = app.top.query_one("#facts").region, app.top.query_one("#needs").region
+            card = app.top.query_one(CheckCard)
+            assert card.display is ("card" in shown)
+            assert (needs.x >= facts.right) is ("beside" in shown)
+            if card.display:
+                assert card.region.x >= needs.right
+                assert card.row is not None
+                assert card.row.check_id == needs_of(app)[0]
+            assert len(app.footer()) <= 7
+
+
+async def test_the_last_syncs_are_a_chart_that_tells_a_failure_without_colour() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        profile = profile_for(sandbox)
+        await keep(services, sandbox, profile)
+        leave(services, profile, [("ok", 48.0), ("failed", 2.0), ("ok", 24.0)])
+        async with whole(services) as app:
+            await app.until(lambda: "3, one failed, usually 36 s" in app.drawn(), "the chart")
+            assert "█✗▄" in app.drawn()
+
+
+async def test_what_is_in_collate_after_a_sync_and_when_the_next_one_comes() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.checked()
+            assert "nothing of this profile yet" in app.drawn()
+            await app.press("s")
+            await app.planned()
+            await app.press("w")
+            await app.synced()
+            await app.press("escape")
+            await app.on("HomeScreen")
+            await app.until(lambda: "after it ended" in app.drawn(), "what is in Collate")
+            assert "by a sync from here" in app.drawn()
+            assert "the newest run" in app.drawn()
 
 
 async def test_a_profile_that_cannot_be_read_is_a_card_on_home() -> None:

@@ -43,7 +43,7 @@ class ChecklistScreen(Screen[None]):
         Binding("R", "all_again", "All", key_display="R"),
         Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
-        Binding("y", "copy", "Copy"),
+        Binding("y", "copy", "Copy", show=False),
         Binding("escape", "back", "Back"),
     ]
     DEFAULT_CSS = """

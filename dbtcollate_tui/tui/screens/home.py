@@ -1,36 +1,41 @@
 """The chain at rest: what is in Collate now, what is next, how the last syncs went, what needs a person."""
 
 from datetime import UTC, datetime
-from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.table import Table
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.chain import ChainBar, colour_of
+from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.sync.history import HistoryRecord
+    from dbtcollate_tui.checks.standing import Said
     from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.session import ProfileSession
 
-BARS = "▁▂▃▄▅▆▇█"
 SYNCS_SHOWN = 20
+LIST_SHOWN = 8
+"""Syncs that are named beside the chart where there is room."""
+LABEL_WIDTH = 15
+WAYS = {"sync": "s syncs now", "pipeline": "d sets it up in Collate"}
+"""The key of each way on, for a line without a row of its own under "Needs you"."""
 
 
 class HomeScreen(CardKeys, Screen[None]):
@@ -39,17 +44,44 @@ class HomeScreen(CardKeys, Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sync", "Sync"),
         Binding("v", "app.verify", "Verify"),
-        Binding("r", "again", "Look anew"),
+        Binding("t", "app.troubleshoot", "Troubleshoot"),
+        Binding("h", "app.history", "History"),
+        Binding("e", "evidence", "Evidence"),
         Binding("e", "app.edit_setup", "Edit setup"),
         Binding("p", "app.profiles", "Profiles"),
-        Binding("d", "app.pipeline", "In Collate"),
+        Binding("d", "app.pipeline", "Pipeline in Collate", show=False),
+        Binding("r", "again", "Look anew", show=False),
+        Binding("left,right", "chain", show=False),
+        Binding("down,up", "needs", show=False),
+        Binding("escape", "close", show=False),
         Binding("q", "app.quit_asking", "Quit", show=False),
     ]
     DEFAULT_CSS = """
-    HomeScreen #facts { height: auto; padding: 0 2; }
-    HomeScreen #needs-title { height: auto; padding: 1 2 0 2; text-style: bold; display: none; }
-    HomeScreen #needs { height: 1fr; padding: 0 1; border: none; background: transparent; display: none; }
-    HomeScreen.-needy #needs, HomeScreen.-needy #needs-title { display: block; }
+    HomeScreen #parts { height: 1fr; layout: vertical; }
+    HomeScreen #left { height: 1fr; layout: vertical; }
+    HomeScreen #rest { height: auto; padding: 0 2; }
+    HomeScreen #rest Static { height: auto; }
+    HomeScreen #needing { height: 1fr; display: none; }
+    HomeScreen #needs-title { height: auto; padding: 1 2 0 2; text-style: bold; }
+    HomeScreen #needs { height: auto; max-height: 1fr; padding: 0 1; border: none; background: transparent; }
+    HomeScreen CheckCard { height: 1fr; display: none; }
+    HomeScreen.-needy #needing { display: block; }
+    HomeScreen.-opened #rest { display: none; }
+    HomeScreen.-opened #left { height: auto; max-height: 40%; }
+    HomeScreen.-opened #needing { height: auto; }
+    HomeScreen.-opened CheckCard { display: block; }
+    HomeScreen.-wide #parts, HomeScreen.-widest #parts { layout: horizontal; }
+    HomeScreen.-wide.-opened #rest, HomeScreen.-widest.-opened #rest { display: block; }
+    HomeScreen.-wide #left { width: 3fr; height: 1fr; max-height: 100%; }
+    HomeScreen.-widest #left { width: 2fr; height: 1fr; max-height: 100%; layout: horizontal; }
+    HomeScreen.-widest #rest { width: 1fr; }
+    HomeScreen.-widest #needing { width: 1fr; height: 1fr; }
+    HomeScreen.-widest #needs-title { padding: 0 2; }
+    HomeScreen.-wide CheckCard, HomeScreen.-widest CheckCard {
+        width: 2fr; border-top: none; border-left: solid $border-blurred;
+    }
+    HomeScreen.-widest CheckCard { width: 1fr; }
+    HomeScreen.-wide.-needy CheckCard, HomeScreen.-widest.-needy CheckCard { display: block; }
     """
 
     def __init__(self, name: str) -> None:
@@ -59,13 +91,19 @@ class HomeScreen(CardKeys, Screen[None]):
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Title, chain, facts, what needs a person."""
-        yield TitleBar(self.name_of_profile, clock=True)
-        yield ChainBar()
+        """Title, chain, what is, what needs a person, and one of that in full."""
+        yield TitleBar(self.name_of_profile, clock=True, switch=True)
+        yield ChainBar(links_open=True)
         yield ErrorCard()
-        yield Static(id="facts")
-        yield Static("Needs you", id="needs-title")
-        yield OptionList(id="needs")
+        with Horizontal(id="parts"):
+            with Vertical(id="left"):
+                with Vertical(id="rest"):
+                    yield Static(id="facts", markup=False)
+                    yield Static(id="syncs", markup=False)
+                with Vertical(id="needing"):
+                    yield Static("Needs you", id="needs-title", markup=False)
+                    yield OptionList(id="needs")
+            yield CheckCard(taken="svthedprqy", evidence_keys="enter, then e")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -86,17 +124,13 @@ class HomeScreen(CardKeys, Screen[None]):
                 await self.query_one(ErrorCard).show(error)
                 return
         self._session = session
+        if self.focused is None:
+            self.query_one(ChainBar).focus()
         self._draw()
         if session.checking_since is None:
             app.start_checks()
 
-    def action_again(self) -> None:
-        """Look anew at the whole chain; at the profile's file where that could not be read."""
-        if self._session is None:
-            self.query_one(ErrorCard).clear()
-            self._begin()
-        else:
-            app_of(self).start_checks()
+    # ------------------------------------------------------------------ what changes it
 
     def on_rows_changed(self, _: RowsChanged) -> None:
         """A check has begun or ended."""
@@ -110,64 +144,93 @@ class HomeScreen(CardKeys, Screen[None]):
         """Things may have changed meanwhile."""
         self._draw()
 
+    def on_resize(self) -> None:
+        """Lay the lines out anew."""
+        self.call_after_refresh(self._draw)
+
+    # ------------------------------------------------------------------ drawing
+
     def _draw(self) -> None:
         session = self._session
         if session is None:
             return
         self.query_one(ChainBar).view = session.chain
         self.query_one("#facts", Static).update(self._facts(session))
+        syncs = self.query_one("#syncs", Static)
+        syncs.display = bool(session.syncs)
+        syncs.update(self._syncs(session))
         self._list_needs(session)
 
     def _facts(self, session: "ProfileSession") -> Table:
-        now = datetime.now(UTC)
-        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        table.add_column(no_wrap=True, style="dim", width=15)
-        table.add_column(ratio=1)
+        from dbtcollate_tui.checks.standing import in_collate, next_sync
+
+        now, looked = datetime.now(UTC), session.looked
+        table = _grid()
         run = app_of(self).sync_run
         if run is not None and app_of(self).is_syncing:
             table.add_row("Syncing now", Text(f"{_progress(run)}   s shows it"))
-        table.add_row("In Collate now", Text(_in_collate(session, now)))
-        newest = session.rows.get("run.exists")
-        if newest is not None and newest.state is not CheckState.SKIPPED:
-            table.add_row("Newest run", Text(newest.summary))
-        schedule = session.rows.get("pipeline.schedule")
-        if schedule is not None and schedule.state in (CheckState.PASS, CheckState.WARN, CheckState.FAIL):
-            table.add_row("Next", Text(schedule.summary))
-        if session.syncs:
-            table.add_row("", "")
-            table.add_row("Syncs", self._syncs(session.syncs))
-        if session.checking_since is not None and session.chain.stale:
-            table.add_row("", "")
+        said = in_collate(session.standing, now)
+        self._say(table, "In Collate now", said, stale="proof.ingestion" not in looked)
+        self._say(
+            table, "Next", next_sync(session.standing, now), stale="pipeline.exists" not in looked, way=True
+        )
+        if session.checking_since is not None and session.chain.stale and session.seen_at is not None:
             table.add_row("Known", Text(f"{ago(session.seen_at, now)}; looking anew", "dim"))
         return table
 
-    def _syncs(self, syncs: "tuple[HistoryRecord, ...]") -> Text:
-        shown = syncs[-SYNCS_SHOWN:]
-        longest = max((sync.seconds for sync in shown), default=0.0) or 1.0
-        text = Text()
-        for sync in shown:
-            if sync.outcome == "ok":
-                height = min(len(BARS) - 1, round(sync.seconds / longest * (len(BARS) - 1)))
-                text.append(BARS[height], self._colour(CheckState.PASS))
-            else:
-                state = CheckState.FAIL if sync.outcome == "failed" else CheckState.WARN
-                text.append(GLYPHS.states[state], self._colour(state))
-        failed = sum(sync.outcome == "failed" for sync in shown)
-        partial = sum(sync.outcome in ("partial", "cancelled") for sync in shown)
-        words = [f"{len(shown)}"]
-        if failed:
-            words.append(f"{failed} failed")
-        if partial:
-            words.append(f"{partial} not whole")
-        words.append(f"usually {span(median(sync.seconds for sync in shown))}")
-        return text.append(f"   {', '.join(words)}")
+    def _say(self, table: Table, label: str, said: "Said | None", *, stale: bool, way: bool = False) -> None:
+        if said is None:
+            table.add_row(label, Text("not looked at yet", "dim"))
+            return
+        marked = said.state in (CheckState.WARN, CheckState.FAIL)
+        line = Text(style="dim" if stale else "")
+        mark = Text(f"{GLYPHS.states[said.state]} ", "dim" if stale else self._colour(said.state))
+        if marked and not said.more:
+            line.append_text(mark)
+        line.append(said.text)
+        if way and said.way and said.state is not CheckState.PASS:
+            line.append(f"   {WAYS[said.way]}", "dim")
+        if said.more:
+            line.append("\n")
+            if marked:
+                line.append_text(mark)
+            line.append(said.more, "" if marked else "dim")
+        table.add_row(label, line)
+
+    def _syncs(self, session: "ProfileSession") -> Table:
+        from dbtcollate_tui.tui.widgets.durations import chart, in_words
+
+        shown = session.syncs[-SYNCS_SHOWN:]
+        roomy = self.has_class("-wide") or self.has_class("-widest")
+        table = _grid()
+        table.add_row("", "")
+        drawn = chart(self.app, shown, 3 if roomy and self.size.height >= 30 else 1)
+        drawn.append(f"{chr(10) if roomy else '   '}{in_words(shown)}", "" if not roomy else "dim")
+        table.add_row("Syncs", drawn)
+        if roomy:
+            table.add_row("", "")
+            self._name_syncs(table, session)
+        return table
+
+    def _name_syncs(self, table: Table, session: "ProfileSession") -> None:
+        """The newest syncs by name, as many as there is height for."""
+        from dbtcollate_tui.tui.widgets.durations import outcome_mark
+
+        now = datetime.now(UTC)
+        most = min(LIST_SHOWN, max(0, self.size.height - 24))
+        for record in session.syncs[: -most - 1 : -1] if most else ():
+            line = outcome_mark(self.app, record).append(f" {span(record.seconds):>6}   ", "default")
+            where = "in Collate" if record.engine == "collate" else "from here"
+            line.append(f"{where}, {record.counts}", "default")
+            table.add_row(ago(datetime.fromisoformat(record.at), now), line)
 
     def _list_needs(self, session: "ProfileSession") -> None:
         rows = sorted(
             (row for row in session.rows.values() if row.state in (CheckState.FAIL, CheckState.WARN)),
             key=lambda row: -row.state.severity,
         )
-        width = self.size.width - 6
+        needs = self.query_one("#needs", OptionList)
+        width = (needs.size.width or self.size.width) - 4
         shown = (
             width,
             tuple((row.check_id, row.state, row.summary, row.check_id in session.looked) for row in rows),
@@ -176,62 +239,147 @@ class HomeScreen(CardKeys, Screen[None]):
             return
         self._shown = shown
         self.set_class(bool(rows), "-needy")
-        needs = self.query_one("#needs", OptionList)
-        at = needs.highlighted
+        if not rows:
+            self.remove_class("-opened")
+        at = self.current_need if needs.highlighted else None
+        known = needs.option_count
         needs.clear_options()
         needs.add_options(
             Option(self._need(row, width, stale=row.check_id not in session.looked), id=row.check_id)
             for row in rows
         )
+        ids = [row.check_id for row in rows]
         if rows:
-            needs.highlighted = min(at or 0, len(rows) - 1)
-            if self.focused is None:
+            needs.highlighted = ids.index(at) if at in ids else 0
+            if self.focused is None or (isinstance(self.focused, ChainBar) and not known):
                 needs.focus()
+        elif self.focused is None:
+            self.query_one(ChainBar).focus()
+        self.call_after_refresh(self._show_card)
 
     def _need(self, row: CheckResult, width: int, *, stale: bool) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{GLYPHS.states[row.state]} ", "dim" if stale else self._colour(row.state))
         room = width - 2
-        cause = row.causes[0] if row.causes and row.causes[0].rstrip(".") != row.summary else ""
-        first = room * 3 // 5 if cause else room
-        line.append(cut_middle(row.summary, first).ljust(first), "dim" if stale else "")
-        if cause:
-            line.append(f"  {_cut_end(cause, room - first - 2)}", "dim")
-        return line
+        cure = next((cure.label for cure in row.cures if cure.kind != "retry"), "")
+        wide = self.has_class("-wide") or self.has_class("-widest")
+        if wide or not cure or len(row.summary) > room - 12:
+            return line.append(_cut_end(row.summary, room), "dim" if stale else "")
+        line.append(row.summary, "dim" if stale else "")
+        return line.append(f"   {_cut_end(cure, room - len(row.summary) - 3)}", "dim")
 
     def _colour(self, state: CheckState) -> str:
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return value if value.startswith("#") else "dim"
+        return colour_of(self.app, STATE_COLOURS[state])
+
+    async def _show_card(self) -> None:
+        session, need = self._session, self.current_need
+        if session is not None:
+            await self.query_one(CheckCard).show(session.rows.get(need) if need is not None else None)
+        self.refresh_bindings()
+
+    # ------------------------------------------------------------------ keys and mouse
+
+    @property
+    def current_need(self) -> str | None:
+        """The id of the check under the cursor of "Needs you"."""
+        needs = self.query_one("#needs", OptionList)
+        at = needs.highlighted
+        return needs.get_option_at_index(at).id if at is not None and at < needs.option_count else None
+
+    @property
+    def _on_card(self) -> bool:
+        focused = self.focused
+        return focused is not None and self.query_one(CheckCard) in focused.ancestors
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown: the evidence while one is at a card, else the setup."""
+        if action == "evidence":
+            card = self.query_one(CheckCard) if self.is_mounted else None
+            opened = self.has_class("-opened") or (self.is_mounted and self._on_card)
+            return opened and card is not None and card.row is not None and card.has_evidence
+        if action == "close":
+            return self.has_class("-opened") or self._on_card
+        if action == "needs":
+            return self.has_class("-needy") and not isinstance(self.focused, OptionList)
+        return True
+
+    def action_again(self) -> None:
+        """Look anew at the whole chain; at the profile's file where that could not be read."""
+        if self._session is None:
+            self.query_one(ErrorCard).clear()
+            self._begin()
+        else:
+            app_of(self).start_checks()
+
+    def action_chain(self) -> None:
+        """Go to the chain's links."""
+        self.query_one(ChainBar).focus()
+
+    def action_needs(self) -> None:
+        """Go to what needs a person."""
+        self.query_one("#needs", OptionList).focus()
+
+    def action_evidence(self) -> None:
+        """Show the card's evidence, or take it away."""
+        self.query_one(CheckCard).toggle_evidence()
+
+    def action_close(self) -> None:
+        """From the card back to the list, then back to what is."""
+        if self._on_card:
+            self.query_one("#needs", OptionList).focus()
+        if not self._on_card or not (self.has_class("-wide") or self.has_class("-widest")):
+            self.remove_class("-opened")
+        self.refresh_bindings()
+
+    @on(OptionList.OptionHighlighted, "#needs")
+    async def _need_reached(self) -> None:
+        await self._show_card()
 
     @on(OptionList.OptionSelected, "#needs")
-    def _need_chosen(self, event: OptionList.OptionSelected) -> None:
+    async def _need_chosen(self, event: OptionList.OptionSelected) -> None:
+        """Open it where it stands: its cause, evidence and cures; the first cure has the focus."""
         event.stop()
-        app_of(self).show_checklist(event.option_id)
+        self.add_class("-opened")
+        await self._show_card()
+        self.query_one(CheckCard).focus_cures()
+        self.refresh_bindings()
+
+    @on(CheckCard.CureChosen)
+    def _cure(self, event: CheckCard.CureChosen) -> None:
+        event.stop()
+        app_of(self).carry_out(event.cure)
 
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
-        session = self._session
-        if session is not None:
-            first = next((row.check_id for row in session.rows.values() if row.link is event.link), None)
-            app_of(self).show_checklist(first)
+        if self._session is not None:
+            app_of(self).show_checklist(_worst_of(self._session, event.link))
+
+    @on(TitleBar.SwitchChosen)
+    async def _switch(self) -> None:
+        await self.run_action("app.profiles")
+
+    def on_key(self, event: events.Key) -> None:
+        """The cures of the card in sight, by their keys."""
+        super().on_key(event)
+        card = self.query_one(CheckCard)
+        if card.display and event.key not in self.active_bindings and card.press(event.key):
+            event.stop()
+
+
+def _worst_of(session: "ProfileSession", link: Link) -> str | None:
+    rows = [row for row in session.rows.values() if row.link is link]
+    return max(rows, key=lambda row: row.state.severity).check_id if rows else None
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(no_wrap=True, style="dim", width=LABEL_WIDTH)
+    table.add_column(ratio=1)
+    return table
 
 
 def _cut_end(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - len(GLYPHS.cut)].rstrip() + GLYPHS.cut
-
-
-def _in_collate(session: "ProfileSession", now: datetime) -> str:
-    last = session.syncs[-1] if session.syncs else None
-    if last is None:
-        return "nothing was synced from here yet"
-    at = datetime.fromisoformat(last.at)
-    words = f"run #{last.run_id}" if last.run_id is not None else "no run"
-    if last.job_name:
-        words += f' of "{last.job_name}"'
-    words += f", synced {ago(at, now)}"
-    if last.outcome != "ok":
-        words += f" ({last.outcome}: {last.written} of {last.planned} changes written)"
-    return words
 
 
 def _progress(run: "SyncRun") -> str:

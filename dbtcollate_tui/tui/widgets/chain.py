@@ -1,10 +1,13 @@
 """The chain from dbt Cloud to the proof: the same on every screen, its links lit by their states."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -14,7 +17,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
 
 LINKS = tuple(Link)
-LAST_WIDTH = 9
+LAST_WIDTH = 10
 """Cells for the last link, whose captions are short."""
 LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
@@ -32,8 +35,16 @@ class ChainView:
 
 
 class ChainBar(Widget, can_focus=False):
-    """Draws a `ChainView`; a click on a link posts `ChainBar.LinkChosen`."""
+    """Draws a `ChainView`; a click on a link, or enter on the one under the cursor, posts `LinkChosen`.
 
+    It takes the focus where ``links_open`` something; left and right then move between the links.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", show=False),
+        Binding("right", "move(1)", show=False),
+        Binding("enter", "choose", "Its checks"),
+    ]
     DEFAULT_CSS = """
     ChainBar { height: 4; padding: 0 2; width: 1fr; }
     ChainBar.-plain { height: 3; }
@@ -41,9 +52,14 @@ class ChainBar(Widget, can_focus=False):
 
     view: reactive[ChainView] = reactive(ChainView())
     frame: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0)
+
+    def __init__(self, *, links_open: bool = False, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.can_focus = links_open
 
     class LinkChosen(Message):
-        """A link was clicked."""
+        """A link was clicked, or entered."""
 
         def __init__(self, link: Link) -> None:
             super().__init__()
@@ -57,6 +73,26 @@ class ChainBar(Widget, can_focus=False):
     def _turn(self) -> None:
         if any(self.view.of(link).state is CheckState.RUNNING for link in LINKS):
             self.frame += 1
+
+    def on_focus(self) -> None:
+        """Begin at the link that most needs a person, the first among equals."""
+        self.cursor = max(range(len(LINKS)), key=lambda at: (self._severity(at), -at))
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor is shown only with the focus."""
+        self.refresh()
+
+    def _severity(self, at: int) -> int:
+        return self.view.of(LINKS[at]).state.severity
+
+    def action_move(self, by: int) -> None:
+        """To the next link or the one before."""
+        self.cursor = max(0, min(self.cursor + by, len(LINKS) - 1))
+
+    def action_choose(self) -> None:
+        """Open the checks of the link under the cursor."""
+        self.post_message(self.LinkChosen(LINKS[self.cursor]))
 
     def watch_view(self, view: ChainView) -> None:
         """One caption line is enough where no link has a second."""
@@ -88,7 +124,9 @@ class ChainBar(Widget, can_focus=False):
             view = self.view.of(link)
             reached = view.state in LIT
             warm = CHAIN_GRADIENT.get_color(starts[number] / width).hex
-            line.append(link.value, f"bold {warm}" if view.state is not CheckState.WAITING else muted)
+            style = f"bold {warm}" if view.state is not CheckState.WAITING else muted
+            under_cursor = self.has_focus and number == self.cursor
+            line.append(link.value, f"{style} reverse" if under_cursor else style)
             if number == len(LINKS) - 1:
                 break
             space = ends[number] - starts[number] - len(link.value)
@@ -117,15 +155,12 @@ class ChainBar(Widget, can_focus=False):
                 line.append(f"{glyph} ", muted if stale else self._colour(STATE_COLOURS[view.state]))
             else:
                 line.append("  ")
-            shown = cut_middle(text, room if link is LINKS[-1] else room - 1)
+            shown = _cut_words(text, room if link is LINKS[-1] else room - 1)
             line.append(shown.ljust(room), muted if stale or row else "")
         return line
 
     def _colour(self, variable: str) -> str:
-        value = self.app.theme_variables.get(variable.removeprefix("$"), "")
-        if value.startswith("#"):
-            return value
-        return "dim" if "muted" in variable else "default"
+        return colour_of(self.app, variable, "dim" if "muted" in variable else "default")
 
     async def _on_click(self, event: events.Click) -> None:
         width = max(self.content_size.width, 60)
@@ -134,4 +169,28 @@ class ChainBar(Widget, can_focus=False):
         for start, link in zip(self._starts(width), LINKS, strict=True):
             if at >= start:
                 chosen = link
+        self.cursor = LINKS.index(chosen)
         self.post_message(self.LinkChosen(chosen))
+
+
+def _cut_words(text: str, width: int) -> str:
+    """The text in this width: its first words where one of them fits, else cut in the middle."""
+    if len(text) <= width or " " not in text[: width + 1]:
+        return cut_middle(text, width)
+    return text[: width + 1].rpartition(" ")[0].rstrip(" ,;:")
+
+
+def colour_of(app: App[object], variable: str, otherwise: str = "dim") -> str:
+    """The theme's colour as rich has it, or ``otherwise`` where the theme leaves it to the terminal."""
+    value = app.theme_variables.get(variable.removeprefix("$"), "")
+    return value if value.startswith("#") else otherwise
+
+
+def small_chain(app: App[object], states: Iterable[CheckState], *, stale: bool = False) -> Text:
+    """The links' states as glyphs alone, for a list of chains."""
+    text, muted = Text(no_wrap=True), colour_of(app, "$text-muted")
+    for number, state in enumerate(states):
+        if number:
+            text.append(GLYPHS.lit if state in LIT else GLYPHS.unlit, muted)
+        text.append(GLYPHS.states[state], muted if stale else colour_of(app, STATE_COLOURS[state]))
+    return text

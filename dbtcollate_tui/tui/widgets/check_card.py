@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
@@ -12,20 +12,23 @@ from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS, STATE_WORDS
 from dbtcollate_tui.tui.widgets.error_card import cure_keys
 
-TAKEN = "rReysqp"
-"""Keys that mean something else beside a card: they are no cure's."""
+TAKEN = "rReysqpt"
+"""Keys that mean something else beside a card on the checklist: they are no cure's."""
 EXCEPTIONS_SHOWN = 200
 
 
 class CheckCard(VerticalScroll):
-    """Shows the row under the cursor; `toggle_evidence` shows requests and exceptions too."""
+    """Shows the row under the cursor; `toggle_evidence` shows requests and exceptions too.
+
+    ``taken`` are the keys of the screen's own, ``evidence_keys`` those that toggle the evidence there.
+    """
 
     DEFAULT_CSS = """
     CheckCard { height: auto; padding: 0 1; border-top: solid $border-blurred;
         scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckCard Static { height: auto; width: 1fr; }
-    CheckCard #cures { height: auto; }
-    CheckCard Button { min-width: 8; margin: 0 2 0 0; }
+    CheckCard #cures { height: auto; width: 1fr; }
+    CheckCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; }
     """
 
     class CureChosen(Message):
@@ -36,17 +39,20 @@ class CheckCard(VerticalScroll):
             self.row = row
             self.cure = cure
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, taken: str = TAKEN, evidence_keys: str = "e", id: str | None = None) -> None:
         super().__init__(id=id, can_focus=False)
+        self._taken = taken
+        self._evidence_keys = evidence_keys
         self.row: CheckResult | None = None
         self.evidence = False
         self._keys: dict[str, Cure] = {}
 
     def compose(self) -> ComposeResult:
-        """The title, the card's lines, the cures."""
+        """The title, the card's lines, the cures, the evidence."""
         yield Static(id="card-title", markup=False)
         yield Static(id="card-body", markup=False)
-        yield Horizontal(id="cures")
+        yield Vertical(id="cures")
+        yield Static(id="card-evidence", markup=False)
 
     async def show(self, row: CheckResult | None) -> None:
         """Show a row in place of the former one."""
@@ -54,18 +60,24 @@ class CheckCard(VerticalScroll):
             return
         moved = row is None or self.row is None or row.check_id != self.row.check_id
         self.row = row
-        self._keys = _keys(row)
+        before, self._keys = self._keys, _keys(row, self._taken)
         self._draw()
-        cures = self.query_one("#cures")
-        await cures.remove_children()
-        await cures.mount(
-            *(
-                Button(Text(f"{key}  {cure.label}"), compact=True, name=key)
-                for key, cure in self._keys.items()
+        if before != self._keys:
+            cures = self.query_one("#cures")
+            await cures.remove_children()
+            await cures.mount(
+                *(
+                    Button(Text(f"{key}  {cure.label}"), compact=True, name=key)
+                    for key, cure in self._keys.items()
+                )
             )
-        )
         if moved:
             self.scroll_home(animate=False)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether there is any to show."""
+        return self.row is not None and bool(self.row.evidence or self.row.exceptions)
 
     def toggle_evidence(self) -> None:
         """Show the evidence, or take it away."""
@@ -103,11 +115,10 @@ class CheckCard(VerticalScroll):
                 title.append(f"  {row.seconds:.1f} s", "dim")
         self.query_one("#card-title", Static).update(title)
         self.query_one("#card-body", Static).update(self._body(row) if row is not None else "")
+        self.query_one("#card-evidence", Static).update(self._evidence(row) if row is not None else "")
 
     def _body(self, row: CheckResult) -> Table:
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=11, no_wrap=True, style="dim")
-        table.add_column(ratio=1)
+        table = _grid()
         if row.summary:
             table.add_row("Broken" if row.state is CheckState.FAIL else "Found", Text(row.summary))
         if row.detail:
@@ -120,6 +131,10 @@ class CheckCard(VerticalScroll):
                 table.add_row("Cure", Text(cure.label))
             elif cure.kind == "open_url":
                 table.add_row("Page", Text(cure.value, overflow="fold"))
+        return table
+
+    def _evidence(self, row: CheckResult) -> Table:
+        table = _grid()
         if not self.evidence:
             parts = []
             if row.evidence:
@@ -127,7 +142,7 @@ class CheckCard(VerticalScroll):
             if row.exceptions:
                 parts.append(f"{len(row.exceptions)} named")
             if parts:
-                table.add_row("Evidence", Text(f"{', '.join(parts)}   e shows it", "dim"))
+                table.add_row("Evidence", Text(f"{', '.join(parts)}   {self._evidence_keys} shows it", "dim"))
             return table
         for number, item in enumerate(row.evidence):
             table.add_row("Evidence" if number == 0 else "", Text(item, "dim", overflow="fold"))
@@ -139,18 +154,25 @@ class CheckCard(VerticalScroll):
         return table
 
 
-def _keys(row: CheckResult | None) -> dict[str, Cure]:
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=11, no_wrap=True, style="dim")
+    table.add_column(ratio=1)
+    return table
+
+
+def _keys(row: CheckResult | None, taken: str) -> dict[str, Cure]:
     """The cures' keys: what `r` does already is none, and no key of the screen's own is taken."""
     if row is None:
         return {}
-    cures = [cure for cure in row.cures if cure.kind != "retry"]
+    wanted = cure_keys([cure for cure in row.cures if cure.kind != "retry"])
+    kept = {key for key in wanted if key not in taken}
     keys: dict[str, Cure] = {}
-    for key, cure in cure_keys(cures).items():
-        free = key if key not in TAKEN else _free(cure, keys)
-        keys[free] = cure
+    for key, cure in wanted.items():
+        keys[key if key in kept else _free(cure, {*keys, *kept}, taken)] = cure
     return keys
 
 
-def _free(cure: Cure, keys: dict[str, Cure]) -> str:
-    wishes = f"{cure.label.lower()}bcdfghijklmtuvwxz"
-    return next(key for key in wishes if key.isalpha() and key not in TAKEN and key not in keys)
+def _free(cure: Cure, keys: set[str], taken: str) -> str:
+    wishes = f"{cure.label.lower()}bcfilmnouwxyzadeghjkpqrstv"
+    return next(key for key in wishes if key.isalpha() and key not in taken and key not in keys)

@@ -3,15 +3,22 @@
 from datetime import datetime
 
 from rich.text import Text
+from textual import events
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from dbtcollate_tui.tui.glyphs import cut_middle
 from dbtcollate_tui.tui.theme import COLLATE_VIOLET, DBT_ORANGE
 
+SWITCH = "▾"
+
 
 class TitleBar(Widget):
-    """``dbtcollate    subject        where``, over a rule."""
+    """``dbtcollate    subject        where``, over a rule.
+
+    With ``switch`` the subject has a ▾, and a click on it posts `SwitchChosen`.
+    """
 
     DEFAULT_CSS = """
     TitleBar { height: 2; border-bottom: solid $border-blurred; padding: 0 1; }
@@ -21,8 +28,14 @@ class TitleBar(Widget):
     where: reactive[str] = reactive("")
     clock: reactive[bool] = reactive(False)
 
-    def __init__(self, subject: str = "", where: str = "", *, clock: bool = False) -> None:
+    class SwitchChosen(Message):
+        """The subject was clicked, to take another."""
+
+    def __init__(
+        self, subject: str = "", where: str = "", *, clock: bool = False, switch: bool = False
+    ) -> None:
         super().__init__()
+        self._switch = switch
         self.set_reactive(TitleBar.subject, subject)
         self.set_reactive(TitleBar.where, where)
         self.set_reactive(TitleBar.clock, clock)
@@ -42,7 +55,15 @@ class TitleBar(Widget):
         line.append("dbt", f"bold {DBT_ORANGE}").append("collate", f"bold {COLLATE_VIOLET}")
         line.append("   ")
         room = max(4, width - len("dbtcollate") - 3 - len(right) - 2)
-        line.append(cut_middle(self.subject, room))
+        if self._switch:
+            line.append(cut_middle(self.subject, room - 2)).append(f" {SWITCH}", "dim")
+        else:
+            line.append(cut_middle(self.subject, room))
         line.append(" " * max(1, width - len(line.plain) - len(right)))
         line.append(right, "dim")
         return line
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the subject."""
+        if self._switch and event.y == 0 and len("dbtcollate") < event.x < self.size.width // 2:
+            self.post_message(self.SwitchChosen())

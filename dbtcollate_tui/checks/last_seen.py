@@ -1,0 +1,53 @@
+"""What the last visit to a profile knew: its rows and how the chain stood, with the time of the look."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from dbtcollate_tui.checks.base import CheckResult, Link, LinkState
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.checks.runner import link_states
+from dbtcollate_tui.checks.standing import Standing
+from dbtcollate_tui.settings.state import StateStore
+
+KEY = "last_seen"
+
+_ROWS: TypeAdapter[list[CheckResult]] = TypeAdapter(list[CheckResult])
+_STANDING: TypeAdapter[Standing] = TypeAdapter(Standing)
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """The rows of the checks that still exist, and the standing, as they were at ``at`` (UTC)."""
+
+    at: datetime
+    rows: dict[str, CheckResult] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def links(self) -> dict[Link, LinkState]:
+        """Each link's state as it was."""
+        return link_states(self.rows.values())
+
+
+def load_last_seen(state: StateStore, profile_name: str) -> LastSeen | None:
+    """What the last visit knew; ``None`` for a profile that was not looked at yet. Reads the disk."""
+    held = state.load(profile_name, KEY)
+    if not isinstance(held, dict) or not isinstance(held.get("at"), str):
+        return None
+    known = {check.id for check in ALL_CHECKS}
+    try:
+        at = datetime.fromisoformat(str(held["at"]))
+        rows = _ROWS.validate_python(held.get("rows"))
+        standing = _STANDING.validate_python(held.get("standing") or {})
+    except (ValidationError, ValueError):
+        return None
+    return LastSeen(at, {row.check_id: row for row in rows if row.check_id in known}, standing)
+
+
+def save_last_seen(state: StateStore, profile_name: str, seen: LastSeen) -> None:
+    """Remember it for the next visit. Writes to the disk."""
+    rows: JsonValue = _ROWS.dump_python(list(seen.rows.values()), mode="json")
+    standing: JsonValue = _STANDING.dump_python(seen.standing, mode="json")
+    state.save(profile_name, KEY, {"at": seen.at.isoformat(), "rows": rows, "standing": standing})

@@ -1,0 +1,71 @@
+"""A small chart of how long the last syncs took and how they ended."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from rich.text import Text
+from textual.app import App
+
+from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.words import span
+from dbtcollate_tui.sync.history import HistoryRecord
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.widgets.chain import colour_of
+
+EIGHTHS = "▁▂▃▄▅▆▇█"
+OUTCOMES = {
+    "ok": CheckState.PASS,
+    "warn": CheckState.WARN,
+    "partial": CheckState.WARN,
+    "failed": CheckState.FAIL,
+    "cancelled": CheckState.SKIPPED,
+    "interrupted": CheckState.FAIL,
+    "running": CheckState.RUNNING,
+}
+"""An outcome's state: its glyph and its colour."""
+WHOLE = frozenset({"ok", "warn"})
+
+
+def outcome_mark(app: App[object], record: HistoryRecord) -> Text:
+    """The outcome's glyph in its colour."""
+    state = OUTCOMES[record.outcome]
+    return Text(GLYPHS.states[state], colour_of(app, STATE_COLOURS[state]))
+
+
+def chart(app: App[object], records: Sequence[HistoryRecord], height: int = 1) -> Text:
+    """One column a record, oldest left: a bar as high as it took long, in its outcome's colour.
+
+    One that did not end well has its outcome's glyph on the lowest line, so that nothing hangs on colour.
+    """
+    longest = max((record.seconds for record in records), default=0.0) or 1.0
+    steps = len(EIGHTHS)
+    lines = []
+    for level in reversed(range(height)):
+        line = Text(no_wrap=True)
+        for record in records:
+            state = OUTCOMES[record.outcome]
+            colour = colour_of(app, STATE_COLOURS[state])
+            if level == 0 and record.outcome not in WHOLE:
+                line.append(GLYPHS.states[state], f"bold {colour}")
+                continue
+            eighths = max(1, round(record.seconds / longest * steps * height)) - level * steps
+            line.append(EIGHTHS[min(eighths, steps) - 1] if eighths > 0 else " ", colour)
+        lines.append(line)
+    return Text("\n").join(lines)
+
+
+def in_words(records: Sequence[HistoryRecord]) -> str:
+    """How many, how many of them did not end well, and how long one usually takes."""
+    words = [f"{len(records)}"]
+    for outcomes, word in (
+        (("failed", "interrupted"), "failed"),
+        (("partial", "warn"), "not whole"),
+        (("cancelled",), "cancelled"),
+    ):
+        found = sum(record.outcome in outcomes for record in records)
+        if found:
+            words.append(f"{'one' if found == 1 else found} {word}")
+    took = [record.seconds for record in records if record.outcome in WHOLE]
+    if took:
+        words.append(f"usually {span(median(took))}")
+    return ", ".join(words)
