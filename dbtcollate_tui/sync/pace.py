@@ -60,7 +60,7 @@ class Pace:
             if refusals == self._refusals:
                 self.record((time.monotonic() - started) / parts)
             async with self._free:
-                self._free.notify_all()
+                self._free.notify(max(1, self.limit - self._running))
 
     def refused(self, reason: str) -> None:
         """The server asked for a pause or dropped a write; counts once in so many writes as go at once."""
