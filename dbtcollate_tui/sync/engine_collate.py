@@ -51,6 +51,8 @@ from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 from dbtcollate_tui.sync.worker_lines import RunMemory
 
 Deploy = Literal["needed", "always", "never"]
+STOP_SECONDS = 10.0
+"""How long a cancel lets Collate take to stop the run there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def run_collate(
             teller(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
             return await engine.work(teller, trigger=trigger)
 
-    events = stream(work, stop, "The sync")
+    events = stream(work, stop, "The sync", settle_seconds=STOP_SECONDS)
     if state is None:
         return events
 

@@ -30,8 +30,8 @@ from dbtcollate_tui.transport import Transport
 
 SILENCE_SECONDS = 2.0
 """After so long without an event the stream says what is waited for."""
-LAST_WRITES_SECONDS = 0.9
-"""How long after a cancel the work may take to settle its account; then it is cut off."""
+SETTLE_SECONDS = 0.9
+"""How long after a cancel work that writes may take to settle its account; then it is cut off."""
 PROGRESS_SECONDS = 0.1
 
 
@@ -121,15 +121,17 @@ def retries_told(teller: Teller, *transports: Transport) -> Iterator[None]:
             transport.on_retry = former
 
 
-async def stream(work: Work, cancel: asyncio.Event, title: str) -> AsyncGenerator[SyncEvent, None]:
+async def stream(
+    work: Work, cancel: asyncio.Event, title: str, *, settle_seconds: float = SETTLE_SECONDS
+) -> AsyncGenerator[SyncEvent, None]:
     """Run ``work`` and give its events; the last one is `RunFinished`, whatever happens.
 
-    ``cancel`` ends the work within a second: at once, or where it writes, with a last moment for its account.
+    ``cancel`` ends the work: at once, or where it writes, after ``settle_seconds`` for its account.
     Closing the stream ends the work without a word.
     """
     teller = Teller()
     task = asyncio.create_task(_guarded(work, teller, cancel, title))
-    stopper = asyncio.create_task(_stop_on(cancel, teller, task))
+    stopper = asyncio.create_task(_stop_on(cancel, teller, task, settle_seconds))
     silent_since = time.monotonic()
     try:
         while True:
@@ -151,10 +153,12 @@ async def stream(work: Work, cancel: asyncio.Event, title: str) -> AsyncGenerato
         await asyncio.gather(task, stopper, return_exceptions=True)
 
 
-async def _stop_on(cancel: asyncio.Event, teller: Teller, task: "asyncio.Task[None]") -> None:
+async def _stop_on(
+    cancel: asyncio.Event, teller: Teller, task: "asyncio.Task[None]", settle_seconds: float
+) -> None:
     await cancel.wait()
     if teller.phase == "write" and teller.open_phase is not None:
-        await asyncio.sleep(LAST_WRITES_SECONDS)
+        await asyncio.sleep(settle_seconds)
     task.cancel()
 
 
