@@ -119,17 +119,16 @@ class SqlCatalog:
         return found
 
     def _mentioned(self, sql: str, schema: str) -> list[TableKey]:
-        """The tables whose name and schema stand somewhere in the SQL."""
+        """The tables whose name and schema stand somewhere in the SQL, always in the same order."""
         text = sql.lower()
         words = {*_WORD.findall(text), schema}
-        names = [*(word for word in words if word in self._by_name)]
-        names += [name for name in self._odd_names if name in text]
-        return [
+        names = words & self._by_name.keys() | {name for name in self._odd_names if name in text}
+        return sorted(
             key
-            for name in dict.fromkeys(names)
+            for name in names
             for key in self._by_name[name]
             if key[1] in words or (not _WORD.fullmatch(key[1]) and key[1] in text)
-        ]
+        )
 
     def without_columns(self, answers: Iterable[SqlLineage]) -> list[TableRef]:
         """The server's tables that were read and whose columns are not known."""

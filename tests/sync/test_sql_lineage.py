@@ -19,7 +19,7 @@ from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.plan import build_plan
 from dbtcollate_tui.sync.sql_cache import SqlCache
-from dbtcollate_tui.sync.sql_lineage import with_sql
+from dbtcollate_tui.sync.sql_lineage import SqlCatalog, with_sql
 from dbtcollate_tui.sync.state import ServerState
 from tests.sync.builders import NEWEST, column, inventory, node, of_kind, project, table
 
@@ -231,3 +231,14 @@ async def test_an_unchanged_project_is_not_parsed_again(
     assert (again.reads, again.unread) == (first.reads, {})
     changed = shop("select id from raw.orders")
     assert (await report_of(changed, [UP, DOWN], [UP, DOWN], cache=SqlCache(tmp_path))).unread
+
+
+def test_a_job_names_its_tables_in_one_order_in_every_process() -> None:
+    names = [f"t{number}" for number in range(40)]
+    tables = [table(name, column("id"), schema="raw") for name in names]
+    dbt = project(node("orders_clean", compiled_code=f"select * from raw.{', raw.'.join(names)}"))
+    listed = inventory(DOWN, *tables)
+    report = match(dbt, listed, SyncOptions())
+    catalog = SqlCatalog(report, [listed], {item.fullyQualifiedName: item for item in tables}, SyncOptions())
+    (job,) = catalog.jobs(dbt, None).values()
+    assert [key[2] for key, _ in job.tables] == sorted(names)
