@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import random
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,13 @@ import pytest
 
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.store import ProfileStore
-from dbtcollate_tui.sync.changes import Plan
+from dbtcollate_tui.sync.changes import DataModelChange, DescriptionChange, LineageChange, Plan
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.sync.events import Applied, Cancelled, Failed, LogLine, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
@@ -59,12 +60,23 @@ class Ends:
             scope,
         )
 
-    async def write(self, plan: Plan, cancel: asyncio.Event | None = None) -> list[SyncEvent]:
-        return [event async for event in self.writing(plan, cancel)]
+    async def write(self, plan: Plan, selection: Collection[str] | None = None) -> list[SyncEvent]:
+        return [event async for event in self.writing(plan, selection=selection)]
 
-    def writing(self, plan: Plan, cancel: asyncio.Event | None = None) -> AsyncIterator[SyncEvent]:
+    def writing(
+        self,
+        plan: Plan,
+        cancel: asyncio.Event | None = None,
+        selection: Collection[str] | None = None,
+    ) -> AsyncIterator[SyncEvent]:
         return run_direct(
-            self.server.profile, self.dbt_cloud, self.collate, plan=plan, cancel=cancel, report_runs=False
+            self.server.profile,
+            self.dbt_cloud,
+            self.collate,
+            plan=plan,
+            selection=selection,
+            cancel=cancel,
+            report_runs=False,
         )
 
 
@@ -264,3 +276,71 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
             assert await sync() == first
             assert differences(server.state(), undisturbed) == []
         assert killed == KILLS
+
+
+async def test_a_data_model_that_another_sync_wrote_meanwhile_is_left(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        await both.write(await both.plan(FEW))
+        table = await both.collate.table("shop_warehouse.shop.marts.fct_orders")
+        assert table is not None
+        assert table.dataModel is not None
+        ours = table.dataModel.sql
+
+        async def another_writes(sql: str) -> None:
+            await both.collate.put_data_model(
+                table.id, {"modelType": "DBT", "resourceType": "model", "sql": sql}
+            )
+
+        await another_writes("select 'an older run'")
+        plan = await both.plan(FEW)
+        (change,) = [item for item in plan.changes if isinstance(item, DataModelChange)]
+        await another_writes("select 'a newer run'")
+        events = await both.write(plan, selection=[change.key])
+        (failed,) = [event for event in events if isinstance(event, Failed)]
+        assert failed.change == change
+        assert "changed in Collate since" in failed.error.title
+        end = end_of(await both.write(await both.plan(FEW)))
+        assert end.counts.failed == 0
+        now = await both.collate.table(table.fullyQualifiedName)
+        assert now is not None
+        assert now.dataModel is not None
+        assert now.dataModel.sql == ours
+
+
+async def test_what_a_person_adds_to_an_edge_after_the_plan_stays(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        first = await both.plan(FEW)
+        await both.write(first)
+        change = next(item for item in first.changes if isinstance(item, LineageChange))
+        edge = await both.collate.edge(change.upstream.id, change.downstream.id)
+        assert edge is not None
+        await both.collate.put_lineage(edge.model_copy(update={"sqlQuery": "select 'an older run'"}))
+        plan = await both.plan(FEW)
+        assert [item.key for item in plan.changes] == [change.key]
+        await both.collate.put_lineage(edge.model_copy(update={"sqlQuery": "", "description": "by ana"}))
+        assert end_of(await both.write(plan)).counts.written == 1
+        now = await both.collate.edge(change.upstream.id, change.downstream.id)
+        assert now is not None
+        assert (now.sqlQuery, now.description) == (edge.sqlQuery, "by ana")
+
+
+async def test_a_text_that_arrived_after_the_plan_is_not_written_over(tmp_path: Path) -> None:
+    """An empty place has no old text to guard it, so the tables of an older plan are read again."""
+    async with ends(tmp_path) as both:
+        plan = await both.plan(FEW)
+        change = next(
+            item for item in plan.changes if isinstance(item, DescriptionChange) and not item.before
+        )
+        table = plan.tables[change.table.fqn]
+        patch = TablePatch(table, both.collate.dialect)
+        if change.column:
+            patch.set_column_description(change.column, "by ana")
+        else:
+            patch.set_description("by ana")
+        await both.collate.patch_table(table.id, patch.ops())
+        events = await both.write(plan)
+        assert [event.change for event in events if isinstance(event, Failed)] == [change]
+        now = await both.collate.table(change.table.fqn)
+        assert now is not None
+        columns = {name: column.description for _, name, column in now.walk_columns()}
+        assert (columns[change.column] if change.column else now.description) == "by ana"
