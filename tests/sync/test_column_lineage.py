@@ -102,6 +102,63 @@ def test_the_warehouses_own_words_are_read(adapter: str, sql: str) -> None:
     assert sources(sql, DIALECTS[adapter]) == {"name": {"customers.first_name"}}
 
 
+EVENTS = [
+    (("wh", "raw", "events"), ["id", "payload", "ts", "user_id", "items", "amount", "kind"]),
+    (("wh", "raw", "users"), ["id", "name"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "sql", "found"),
+    [
+        (
+            "snowflake",
+            "select e.payload:user.id::int as uid, f.value:sku::string as sku "
+            "from wh.raw.events e, lateral flatten(input => e.items) f",
+            {"uid": {"payload"}, "sku": {"items"}},
+        ),
+        (
+            "bigquery",
+            "select id, item.sku, payload.user.id as uid from `wh.raw.events`, unnest(items) as item",
+            {"id": {"id"}, "sku": {"items"}, "uid": {"payload"}},
+        ),
+        (
+            "spark",
+            "select id, i from wh.raw.events lateral view explode(items) t as i",
+            {"id": {"id"}, "i": {"items"}},
+        ),
+        (
+            "snowflake",
+            "select id, row_number() over (partition by user_id order by ts) as rn "
+            "from raw.events qualify rn = 1",
+            {"id": {"id"}, "rn": {"user_id", "ts"}},
+        ),
+        (
+            "duckdb",
+            "with a as (select * exclude (payload, ts, items, kind, user_id) from raw.events) "
+            "select *, amount * 2 as double from a",
+            {"id": {"id"}, "amount": {"amount"}, "double": {"amount"}},
+        ),
+        (
+            "postgres",
+            "select e.id, (select name from raw.users u where u.id = e.user_id) as name, "
+            "sum(amount) filter (where kind = 'a') as s from raw.events e group by 1, 2",
+            {"id": {"id"}, "name": {"name"}, "s": {"amount", "kind"}},
+        ),
+        ("postgres", "select v.* from (values (1, 2)) as v(x, y)", {"x": set(), "y": set()}),
+        (
+            "sqlserver",
+            "select top 10 id, name as [The Name] from raw.users with (nolock)",
+            {"id": {"id"}, "the name": {"name"}},
+        ),
+    ],
+)
+def test_what_warehouses_add_to_sql_is_followed(adapter: str, sql: str, found: dict[str, set[str]]) -> None:
+    answer = lineage_of(SqlJob(sql, DIALECTS[adapter], "wh", "raw", {}, EVENTS))
+    assert answer.error == ""
+    assert {name: {column for _, column in of} for name, of in answer.columns.items()} == found
+
+
 def test_every_dialect_is_one_that_the_parser_has() -> None:
     for dialect in set(DIALECTS.values()):
         assert sources("select email from raw.customers", dialect) == {"email": {"customers.email"}}
