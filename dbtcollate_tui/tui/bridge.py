@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.events import Applied, LogLine, Progress, RunFinished, SyncEvent, Waiting
+from dbtcollate_tui.sync.events import (
+    Applied,
+    LogLine,
+    PhaseStarted,
+    PlanReady,
+    Progress,
+    RunFinished,
+    SyncEvent,
+    Waiting,
+)
+from dbtcollate_tui.sync.retry import Leftover
 
 BATCH_SECONDS = 0.05
 WAITING_AT_MOST = 1_000
@@ -17,7 +27,8 @@ class SyncRun:
     """Drains one engine's events; keeps the newest of them for a screen that comes later.
 
     ``plan`` is what it writes; ``in_collate`` says that Collate's workers do the writing; ``ended`` is set
-    once its last event was handed over.
+    once its last event was handed over. ``left`` is what it could not write; ``amount`` says in words how far
+    it is.
 
     ``deliver`` gets a batch at most twenty times a second. `cancel` asks the engine to stop between two
     writes; its last events still arrive.
@@ -36,12 +47,19 @@ class SyncRun:
         self.plan = plan
         self.history: list[SyncEvent] = []
         self.finished: RunFinished | None = None
+        self.left = Leftover(plan)
+        self.amount = ""
         self.ended = asyncio.Event()
         self._start = start
         self._deliver = deliver
         self._cancel = asyncio.Event()
         self.in_collate = in_collate
         self.stop_in_collate = False
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether it has ended and left something unwritten that can be written from here."""
+        return self.finished is not None and self.left.plan is not None and bool(self.left.failed)
 
     @property
     def cancelling(self) -> bool:
@@ -77,6 +95,14 @@ class SyncRun:
         if not batch:
             return
         self.history.extend(batch)
+        for event in batch:
+            self.left.take(event)
+            if isinstance(event, PlanReady):
+                self.plan = event.plan
+            elif isinstance(event, Progress) and event.total:
+                self.amount = f"{event.phase} {event.done:,} of {event.total:,}"
+            elif isinstance(event, PhaseStarted):
+                self.amount = event.phase
         if len(self.history) > KEPT_AT_MOST:
             recent = len(self.history) - KEPT_AT_MOST // 2
             old = [event for event in self.history[:recent] if not isinstance(event, BULK)]

@@ -59,6 +59,13 @@ class Running:
         )
         return self._own(run)
 
+    def retry(self, run: "SyncRun") -> "SyncRun | None":
+        """Write what an ended direct run did not write; ``None`` where there is nothing."""
+        session = self._app.session
+        if session is None or not run.can_retry or self.is_running:
+            return None
+        return self.start(run.title, lambda cancel: session.retry(run.left, cancel), run.plan)
+
     def _own(self, run: "SyncRun") -> "SyncRun":
         self.run = run
         self._app.run_worker(run.drain(), group="sync", exclusive=True, exit_on_error=False)

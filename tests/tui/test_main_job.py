@@ -12,6 +12,7 @@ from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.support.world import SERVICE, profile_for
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of
+from tests.tui.test_plan import screen_of
 from tests.tui.whole import keep, play, whole
 
 
@@ -52,14 +53,14 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         await app.synced()
         drawn = app.drawn()
         assert f"{count} of {count} changes written" in drawn
-        assert "55 of 55 descriptions equal" in drawn
+        assert "descriptions equal" in drawn
         assert "Not changed, and why" in drawn
         await app.press("enter")
         await app.on("ChecklistScreen")
         await app.press("escape")
         await app.on("HomeScreen")
         await app.checked()
-        assert "synced" in app.drawn()
+        assert "In Collate now" in app.drawn()
         written = table(sandbox, f"{SERVICE}.shop.marts.fct_orders", "owners,tags")
         assert written["description"]
         assert written["tags"]
@@ -96,7 +97,9 @@ async def test_what_is_left_out_of_the_plan_is_not_written() -> None:
             await app.planned()
             await app.press("space")
             count = app.changes
-            assert app.footer()["w"] == f"Write {count - 55} changes"
+            descriptions = screen_of(app).changes.current
+            assert descriptions is not None
+            assert app.footer()["w"] == f"Write {count - len(descriptions.keys)} changes"
             await app.press("space")
             assert app.footer()["w"] == f"Write {count} changes"
             await app.press("slash", *"fct_orders", "enter", "down", "down", "space")
@@ -158,7 +161,7 @@ async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_it
             assert "cure" in drawn
             await app.press("escape")
             await app.on("HomeScreen")
-            await app.until(lambda: "1 failed" in app.drawn(), "the failed sync on home")
+            await app.until(lambda: "one failed" in app.drawn(), "the failed sync on home")
 
 
 async def test_what_somebody_wrote_in_collate_stands_beside_what_would_replace_it() -> None:
@@ -172,6 +175,7 @@ async def test_what_somebody_wrote_in_collate_stands_beside_what_would_replace_i
             await app.press("slash", *"board", "enter", "down")
             await app.until(lambda: "! marts.fct_orders" in app.drawn(), "the conflict")
             drawn = app.drawn()
+            assert "in Collate" in drawn
             assert "edited in Collate by ana, kept" in drawn
             assert "Orders as the board sees them. " in drawn
             assert "One row per order" in drawn
@@ -186,7 +190,7 @@ async def test_another_run_can_be_taken_once(size: tuple[int, int]) -> None:
             await app.press("s")
             await app.planned()
             taken = app.drawn().split("run #")[1].split()[0]
-            assert app.footer()["a"] == "Runs"
+            assert "a takes another" in app.drawn()
             assert app.drawn().splitlines()[-1].rstrip().endswith("Help"), app.drawn()
             await app.press("a")
             await app.on("RunsScreen")

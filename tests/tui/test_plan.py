@@ -9,6 +9,7 @@ from rich.text import Text
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.changes import DescriptionChange, Kept, Plan
+from dbtcollate_tui.sync.events import Applied
 from dbtcollate_tui.sync.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.plan_text import plan_text
 from dbtcollate_tui.tui.screens.plan import PlanScreen
@@ -137,7 +138,7 @@ async def test_what_fits_the_filter_is_left_out_at_one_key_and_taken_in_again(si
             shown = len({leaf.key for leaf in outline.shown if leaf.key})
             assert 0 < shown < everything
             await app.press("enter", "minus")
-            assert app.footer()["minus"] == f"Take in {shown} shown"
+            assert app.footer()["minus"] == f"Take in {shown}"
             assert app.footer()["w"] == f"Write {everything - shown} changes"
             assert f"{shown} left out" in app.drawn()
             await app.press("escape")
@@ -220,3 +221,33 @@ async def test_of_thousands_of_changes_a_screenful_is_drawn_and_no_more() -> Non
         await app.pilot.pause()
         assert len(listing.rows) == 101
         assert 0 < listing.drawn <= 2 * app.app.size.height
+
+
+async def test_a_conflict_is_kept_until_one_key_decides_it_for_dbt() -> None:
+    services = Services()
+    async with Sandbox("edited") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.press("s")
+            await app.planned()
+            screen = screen_of(app)
+            assert screen.plan is not None
+            before = len(screen.plan.changes)
+            assert "conflicts kept" in app.drawn()
+            await app.press("slash", *"board", "enter", "down")
+            assert app.footer()["u"] == "Use dbt's"
+            await app.press("u")
+            assert app.changes == before + 1
+            assert app.footer()["u"] == "Keep Collate's"
+            assert app.footer()["w"] == f"Write {before + 1} changes"
+            assert "Written over what ana edited in Collate" in app.drawn()
+            await app.press("u")
+            assert app.changes == before
+            await app.press("u", "escape", "w")
+            await app.synced()
+            run = app.app.sync_run
+            assert run is not None
+            assert run.finished is not None
+            assert run.finished.counts.planned == before + 1
+            written = [e.change for e in run.history if isinstance(e, Applied)]
+            assert any(c.label == "marts.fct_orders" and "board" in c.old for c in written)

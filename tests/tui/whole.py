@@ -16,6 +16,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.offer import DemoOffer
 from tests.tui.driving import LARGE, SMALL
@@ -78,6 +79,13 @@ class Whole:
         """Wait for the plan."""
         await self.on("PlanScreen")
         await self.until(lambda: self.top.has_class("-planned"), "the plan")
+
+    @property
+    def changes(self) -> int:
+        """How many changes the plan on the screen has."""
+        plan = getattr(self.top, "plan", None)
+        assert isinstance(plan, Plan)
+        return len(plan.changes)
 
     async def synced(self) -> None:
         """Wait for the end of the sync, on its screen."""

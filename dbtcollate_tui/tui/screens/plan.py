@@ -16,10 +16,12 @@ from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PlanReady, SyncEvent
 from dbtcollate_tui.sync.plan_text import plan_text
+from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
-from dbtcollate_tui.tui.widgets.change_list import ChangeDetail, ChangeList
+from dbtcollate_tui.tui.widgets.change_list import ChangeDetail, ChangeList, over_words
+from dbtcollate_tui.tui.widgets.change_rows import LeafRow
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
@@ -27,6 +29,8 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 Prepare = Callable[[asyncio.Event, int | None], AsyncIterator[SyncEvent]]
 """Makes the plan; the number is the run that was chosen in place of the rule's."""
+ROOMY_FROM = 100
+"""All keys have room on the footer from this width."""
 BESIDE_FROM = 110
 """List and values, and old and new, stand side by side from this width."""
 
@@ -34,7 +38,7 @@ BESIDE_FROM = 110
 class PlanScreen(PreparingScreen[frozenset[str] | None]):
     """Makes the plan while one watches, shows it, and gives the keys of the changes to write, or ``None``.
 
-    ``plan`` holds the plan itself once it is ready.
+    ``plan`` holds the plan itself once it is ready, with the conflicts that were decided for dbt.
     """
 
     DOING = "Comparing dbt's run with what Collate holds. Nothing is written."
@@ -43,10 +47,11 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         Binding("w", "write", "Write"),
         Binding("space", "leave_out", "Leave out"),
         Binding("minus", "leave_out_shown", "Leave out all shown", key_display="-"),
+        Binding("u", "overwrite", "Use dbt's"),
         Binding("slash", "filter", "Filter"),
         Binding("x", "export", "Export", show=False),
         Binding("t", "arrange", "By table", show=False),
-        Binding("a", "runs", "Runs"),
+        Binding("a", "runs", "Runs", show=False),
         Binding("r", "again", "Try again"),
         Binding("escape", "back", "Back"),
     ]
@@ -72,6 +77,8 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         self._prepare = prepare
         self._choose = choose
         self._run_id: int | None = None
+        self._made: Plan | None = None
+        self._overwritten: set[str] = set()
 
     def compose(self) -> ComposeResult:
         """Title, chain, progress while it is made, then the changes and the chosen one's values."""
@@ -94,12 +101,23 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     def take(self, event: SyncEvent) -> None:
         """Show the plan."""
         if isinstance(event, PlanReady):
-            self.plan = event.plan
+            self._made = event.plan
             self.add_class("-planned")
-            self.changes.left_out &= {change.key for change in event.plan.changes}
-            self.changes.show(event.plan)
+            self._decide()
             self.changes.focus()
-            self._say_head()
+
+    def _decide(self) -> None:
+        """Show the plan with the conflicts as they are decided."""
+        made = self._made
+        if made is None:
+            return
+        conflicts = {item.change.key: item for item in made.kept if item.change is not None}
+        self._overwritten &= conflicts.keys()
+        self.plan = made.take_in(self._overwritten)
+        self.changes.left_out &= {change.key for change in self.plan.changes}
+        self.changes.overwritten = {key: conflicts[key] for key in self._overwritten}
+        self.changes.show(self.plan)
+        self._say_head()
 
     @property
     def changes(self) -> ChangeList:
@@ -117,21 +135,28 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         if self._query:
             text += f"; {self._count_shown()} shown"
         self.query_one("#head", Static).update(text)
-        rule = f"The {plan.run.reason}." if plan.run is not None and plan.run.reason else ""
-        self.query_one("#rule", Static).update(rule)
+        said = []
+        if plan.run is not None and plan.run.reason:
+            said.append(f"The {plan.run.reason}; a takes another.")
+        if conflicts := sum(item.change is not None for item in plan.kept):
+            said.append(f"{conflicts} conflict{'' if conflicts == 1 else 's'} kept.")
+        self.query_one("#rule", Static).update(" ".join(said))
         self._name_keys()
 
     def _name_keys(self) -> None:
         count = len(self._chosen())
         shown = self._keys_shown()
         out = bool(shown) and shown <= self.changes.left_out
-        names = {
-            "w": ("write", f"Write {count} change{'' if count == 1 else 's'}"),
-            "minus": ("leave_out_shown", f"{'Take in' if out else 'Leave out'} {len(shown)} shown"),
-        }
-        for key, (action, words) in names.items():
-            display = "-" if key == "minus" else None
-            self._bindings.key_to_bindings[key] = [Binding(key, action, words, key_display=display)]
+        relabel(self, "write", f"Write {count} change{'' if count == 1 else 's'}")
+        row = self.changes.current
+        conflicts = row.conflicts if row is not None else frozenset()
+        decided = bool(conflicts) and conflicts <= self._overwritten
+        roomy = self.size.width >= ROOMY_FROM or not conflicts
+        relabel(
+            self, "leave_out_shown", f"Take in {len(shown)}" if out else f"All {len(shown)} shown", show=roomy
+        )
+        relabel(self, "overwrite", "Keep Collate's" if decided else "Use dbt's")
+        relabel(self, "filter", "Filter", show=not self._query)
         self.refresh_bindings()
 
     @property
@@ -153,8 +178,11 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         row = self.changes.current
         keys = row.keys if row is not None else frozenset()
         left_out = bool(keys) and keys <= self.changes.left_out
-        self.query_one(ChangeDetail).show(row, left_out=left_out)
-        self.refresh_bindings()
+        key = row.leaf.key if isinstance(row, LeafRow) else ""
+        over = self.changes.overwritten.get(key)
+        said = f"Written {over_words(over)}; u keeps that." if over is not None else ""
+        self.query_one(ChangeDetail).show(row, left_out=left_out, over=said)
+        self._name_keys()
 
     def on_resize(self, event: events.Resize) -> None:
         """Old and new side by side where there is room."""
@@ -167,6 +195,9 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             return planned and bool(self._chosen())
         if action == "leave_out":
             return planned and bool(self._keys_under_cursor())
+        if action == "overwrite":
+            row = self.changes.current
+            return planned and row is not None and bool(row.conflicts)
         if action == "leave_out_shown":
             return planned and bool(self._query) and bool(self._keys_shown())
         if action in ("filter", "export", "arrange"):
@@ -204,8 +235,8 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         async def answered(run_id: int | None) -> None:
             if run_id is not None and run_id != current:
                 self._run_id = run_id
-                self.changes.left_out = set()
-                self.plan = None
+                self.changes.left_out, self._overwritten = set(), set()
+                self.plan = self._made = None
                 await self.action_again()
 
         self.app.push_screen(RunsScreen(self._title, self._choose, current), answered)
@@ -223,6 +254,17 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             self.changes.leave_out(keys)
             self._say_head()
             self.on_row_list_moved()
+
+    def action_overwrite(self) -> None:
+        """Write dbt's value over one that was edited in Collate, or keep that after all."""
+        row = self.changes.current
+        conflicts = row.conflicts if row is not None else frozenset()
+        if conflicts:
+            if conflicts <= self._overwritten:
+                self._overwritten -= conflicts
+            else:
+                self._overwritten |= conflicts
+            self._decide()
 
     def action_arrange(self) -> None:
         """By kind, or by table."""

@@ -1,13 +1,14 @@
 """The sync as it runs, and its end: what was written, what was not and why, what was read back."""
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import Footer, Input, OptionList, Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
@@ -16,6 +17,7 @@ from dbtcollate_tui.sync.events import Failed, RunFinished, SyncEvent
 from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
@@ -23,6 +25,7 @@ from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
+from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.sync_end import SyncEnd, end_lines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -39,13 +42,15 @@ class SyncScreen(CardKeys, Screen[None]):
     """Shows a `SyncRun` that the app owns: leaving the screen does not stop it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back"),
         Binding("c", "cancel", "Cancel"),
-        Binding("f", "follow", "Follow"),
-        Binding("l", "failures", "Failures only"),
-        Binding("l", "log", "Log"),
+        Binding("r", "retry_failed", "Retry what failed"),
         Binding("o", "open", "Open in Collate"),
-        Binding("y", "copy", "Copy"),
+        Binding("y", "copy", "Copy log"),
+        Binding("tab", "log", "Log", priority=True),
+        Binding("l", "failures", "Failures only"),
+        Binding("f", "follow", "Follow"),
+        Binding("slash", "filter", "Filter"),
+        Binding("escape", "leave", "Back"),
     ]
     DEFAULT_CSS = """
     SyncScreen EventLog { height: 1fr; min-height: 3; border-top: solid $border-blurred; padding: 0 1; }
@@ -56,6 +61,8 @@ class SyncScreen(CardKeys, Screen[None]):
     SyncScreen.-ended #outcome, SyncScreen.-ended #groups, SyncScreen.-ended SyncEnd,
     SyncScreen.-ended #whole { display: block; }
     SyncScreen.-ended SyncBoard, SyncScreen.-ended EventLog { display: none; }
+    SyncScreen.-ended #search { display: none; }
+    SyncScreen.-ended.-log #search.-shown { display: block; }
     SyncScreen.-ended.-log SyncEnd, SyncScreen.-ended.-log #whole { display: none; }
     SyncScreen.-ended.-log EventLog { display: block; }
     """
@@ -67,7 +74,7 @@ class SyncScreen(CardKeys, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, chain, board, log; at the end the outcome and its lines in their place."""
-        yield TitleBar(self.run.title, "sync")
+        yield TitleBar(self.run.title, "sync", of_sync=True)
         yield ChainBar()
         yield SyncBoard(self.run.plan)
         yield ErrorCard()
@@ -75,12 +82,15 @@ class SyncScreen(CardKeys, Screen[None]):
         yield Static(id="groups", classes="muted", markup=False)
         yield SyncEnd()
         yield Static(id="whole", markup=False)
-        yield EventLog()
+        yield EventLog(id="log")
+        yield FilterLine("filter by table, kind, text or outcome", "#log", id="search")
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
         """Show what happened before the screen stood."""
         self.query_one(EventLog).focus()
+        if self.run.cancelling:
+            self.query_one(SyncBoard).cancelling()
         await self._take(list(self.run.history))
 
     async def on_events_arrived(self, message: EventsArrived) -> None:
@@ -98,7 +108,7 @@ class SyncScreen(CardKeys, Screen[None]):
                 await self.query_one(ErrorCard).show(event.error)
             elif isinstance(event, RunFinished):
                 self._show_end(event)
-        self.refresh_bindings()
+        self._name_keys()
 
     def _show_end(self, event: RunFinished) -> None:
         self.add_class("-ended")
@@ -138,13 +148,34 @@ class SyncScreen(CardKeys, Screen[None]):
         ended = self.run.finished is not None
         if action == "cancel":
             return not ended and not self.run.cancelling
-        if action in ("failures", "follow"):
-            return not ended
+        log_in_sight = not ended or self.has_class("-log")
+        if action in ("failures", "follow", "filter"):
+            return log_in_sight
         if action == "log":
             return ended
         if action == "open":
-            return ended and bool(self._url())
+            return ended and not log_in_sight and bool(self._url())
+        if action == "retry_failed":
+            return self.run.can_retry
         return True
+
+    def _name_keys(self) -> None:
+        """Say what the keys do just now."""
+        log = self.query_one(EventLog)
+        relabel(self, "failures", "Every line" if log.failures_only else "Failures only")
+        relabel(self, "follow", "Stand still" if log.follow else "Follow")
+        in_log = self.run.finished is None or self.has_class("-log")
+        relabel(self, "log", "Result" if in_log else "Log")
+        line = self.query_one(SyncEnd).current
+        link = not in_log and line is not None and bool(line.url)
+        elsewhere = (
+            link and line is not None and urlsplit(line.url).netloc != urlsplit(self._tables_url).netloc
+        )
+        relabel(self, "open", "Open in dbt Cloud" if elsewhere else "Open in Collate")
+        relabel(self, "copy", "Copy link" if link else "Copy log" if in_log else "Copy result")
+        count = len(self.run.left.failed)
+        relabel(self, "retry_failed", f"Retry {count} not written")
+        self.refresh_bindings()
 
     def _url(self) -> str:
         line = self.query_one(SyncEnd).current
@@ -158,20 +189,31 @@ class SyncScreen(CardKeys, Screen[None]):
             whole.append(f"{line.title}  ", "bold").append(line.text)
             whole.append(f"\n{line.url}", "dim")
         self.query_one("#whole", Static).update(whole)
-        self.refresh_bindings()
+        self._name_keys()
+
+    @on(EventLog.Stood)
+    def _stood(self) -> None:
+        self._name_keys()
+
+    @on(Input.Changed, "#search")
+    def _filtered(self, event: Input.Changed) -> None:
+        self.query_one(EventLog).filter(event.value)
 
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:
         self.dismiss(None)
 
     def action_leave(self) -> None:
-        """Back; a running sync goes on in the background."""
-        if self.has_class("-log"):
+        """Back, from the filter, from the log, from the screen; a running sync goes on in the background."""
+        search = self.query_one(FilterLine)
+        if search.is_shown and (self.run.finished is None or self.has_class("-log")):
+            search.close()
+        elif self.has_class("-log"):
             self.action_log()
-            return
-        if self.run.finished is None:
-            self.notify("The sync goes on. Home shows how far it is.", timeout=4)
-        self.dismiss(None)
+        else:
+            if self.run.finished is None:
+                self.notify("The sync goes on; s shows it again.", timeout=4)
+            self.dismiss(None)
 
     def action_cancel(self) -> None:
         """Ask, then stop between two writes; a run inside Collate goes on there, or is stopped there too."""
@@ -181,8 +223,7 @@ class SyncScreen(CardKeys, Screen[None]):
 
         def answered(stop: bool | None) -> None:
             if stop:
-                self.run.cancel()
-                self.refresh_bindings()
+                self._cancel()
 
         self.app.push_screen(
             Confirm(
@@ -194,10 +235,15 @@ class SyncScreen(CardKeys, Screen[None]):
             answered,
         )
 
+    def _cancel(self, *, in_collate: bool = False) -> None:
+        if self.run.finished is None:
+            self.run.cancel(in_collate=in_collate)
+            self.query_one(SyncBoard).cancelling()
+            self.refresh_bindings()
+
     def _ask_twice(self) -> None:
         def there(stop: bool | None) -> None:
-            self.run.cancel(in_collate=bool(stop))
-            self.refresh_bindings()
+            self._cancel(in_collate=bool(stop))
 
         def here(stop: bool | None) -> None:
             if stop:
@@ -211,29 +257,43 @@ class SyncScreen(CardKeys, Screen[None]):
         """Failures alone, or every line."""
         log = self.query_one(EventLog)
         log.show_failures_only(not log.failures_only)
+        self._name_keys()
 
     def action_log(self) -> None:
         """The log in place of the end, or the end again."""
         self.toggle_class("-log")
-        log = self.query_one(EventLog)
         if self.has_class("-log"):
-            log.focus()
+            self.query_one(EventLog).focus()
         else:
             self.query_one(SyncEnd).focus()
+        self._name_keys()
 
     def action_follow(self) -> None:
         """Follow the newest line, or stand still."""
         log = self.query_one(EventLog)
-        log.auto_scroll = not log.auto_scroll
-        self.notify("Following the newest line." if log.auto_scroll else "Standing still.", timeout=2)
-        if log.auto_scroll:
-            log.scroll_end(animate=False)
+        log.set_follow(not log.follow)
+        self._name_keys()
+
+    def action_filter(self) -> None:
+        """Open the log's filter."""
+        self.query_one(FilterLine).open()
 
     def action_copy(self) -> None:
-        """Copy the end, where there is one, and every kept line of the log."""
-        finished = self.run.finished
-        parts = [] if finished is None else [finished.text, self.query_one(SyncEnd).as_text()]
-        copy_text(self, "\n".join([*parts, self.query_one(EventLog).as_text()]), "the sync's log")
+        """Copy the chosen line's address; or the end and every kept line of the log."""
+        finished, end = self.run.finished, self.query_one(SyncEnd)
+        log = self.query_one(EventLog).as_text()
+        if finished is None or self.has_class("-log"):
+            copy_text(self, log, "the sync's log")
+        elif end.current is not None and end.current.url:
+            copy_text(self, end.current.url, "the page's address")
+        else:
+            copy_text(self, f"{finished.text}\n{end.as_text()}", "how the sync ended")
+
+    def action_retry_failed(self) -> None:
+        """Write again what was not written; the new run takes this one's place on the screen."""
+        run = app_of(self).running.retry(self.run)
+        if run is not None:
+            self.app.switch_screen(SyncScreen(run))
 
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
         """Trying again is a new plan; every other cure is the app's."""

@@ -31,7 +31,10 @@ NOTE_FROM = 60
 
 
 class ChangeList(RowList[OutlineRow]):
-    """The rows of a `PlanOutline`; ``left_out`` are the keys of changes that are not to be written."""
+    """The rows of a `PlanOutline`; ``left_out`` are the keys of changes that are not to be written.
+
+    ``overwritten`` are conflicts by their change's key that are decided for dbt.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "fold(False)", "Close", show=False),
@@ -43,11 +46,12 @@ class ChangeList(RowList[OutlineRow]):
         super().__init__(id=id)
         self.outline: PlanOutline | None = None
         self.left_out: set[str] = set()
+        self.overwritten: dict[str, Kept] = {}
 
     def show(self, plan: Plan) -> None:
         """Show this plan, arranged, folded and filtered as before."""
         before = self.outline
-        self.outline = PlanOutline(plan)
+        self.outline = PlanOutline(plan, self.overwritten)
         if before is not None:
             self.outline.take_over(before)
         self._fill()
@@ -136,8 +140,10 @@ class ChangeList(RowList[OutlineRow]):
                 sign, note = GLYPHS.states[CheckState.SKIPPED], "left out"
                 text.append(f"{sign} {row.label}", "dim strike")
             else:
-                text.append(f"{_sign(entry)} ", "bold").append(row.label)
-                note = entry.note
+                over = self.overwritten.get(row.leaf.key)
+                colour = self.colour(STATE_COLOURS[CheckState.WARN]) if over is not None else ""
+                text.append(f"{_sign(entry)} ", f"bold {colour}").append(row.label)
+                note = over_words(over) if over is not None else entry.note
         elif isinstance(entry, Kept):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
             note = entry.reason if "kept" in entry.reason else f"{entry.reason}, kept"
@@ -150,6 +156,11 @@ class ChangeList(RowList[OutlineRow]):
         if note and width >= NOTE_FROM and room > 12:
             text.append(f"  {cut_middle(note, room)}", "dim")
         return text
+
+
+def over_words(kept: Kept) -> str:
+    """What a decided conflict does."""
+    return f"over what {kept.by} edited in Collate" if kept.by else "over another text in Collate"
 
 
 def _sign(change: Change) -> str:
@@ -174,17 +185,18 @@ class ChangeDetail(VerticalScroll):
         super().__init__(id=id)
         self._row: OutlineRow | None = None
         self._left_out = False
+        self._over = ""
         self.beside = False
 
     def compose(self) -> ComposeResult:
         """The text."""
         yield Static(id="values")
 
-    def show(self, row: OutlineRow | None, *, left_out: bool = False) -> None:
-        """Show this row's values."""
+    def show(self, row: OutlineRow | None, *, left_out: bool = False, over: str = "") -> None:
+        """Show this row's values; ``over`` says what a decided conflict overwrites."""
         if row is not self._row:
             self.scroll_home(animate=False)
-        self._row, self._left_out = row, left_out
+        self._row, self._left_out, self._over = row, left_out, over
         self._draw()
 
     def lay(self, *, beside: bool) -> None:
@@ -210,9 +222,11 @@ class ChangeDetail(VerticalScroll):
         entry = leaf.entry
         if isinstance(entry, Change):
             left = "Left out: it is not written." if self._left_out else ""
-            return self._values(entry.target, (entry.unique_id, entry.note, left), entry.old, entry.new)
+            note = self._over or entry.note
+            return self._values(entry.target, (entry.unique_id, note, left), entry.old, entry.new)
         if isinstance(entry, Kept):
-            return self._values(entry.target, (entry.reason,), entry.server, entry.dbt)
+            key = "u writes dbt's over it." if entry.change is not None else ""
+            return self._values(entry.target, (entry.reason, key), entry.server, entry.dbt)
         if isinstance(entry, Unmatched):
             text = Text()
             text.append(f"{entry.unique_id}\n", "bold").append(f"looked for  {entry.fqn}\n", "dim")
@@ -244,7 +258,7 @@ def _branch_words(row: BranchRow) -> str:
             f"{count} change{'' if count == 1 else 's'}. space leaves all of it out, or takes it in again."
         )
     if kept:
-        parts.append(f"{kept} kept as in Collate.")
+        parts.append(f"{kept} kept as in Collate{'; u writes dbt over them' if row.conflicts else ''}.")
     if not parts:
         parts.append(f"{len(row.leaves)} that stay as they are.")
     return " ".join(parts)

@@ -1,6 +1,6 @@
 """A plan as an outline: by kind or by table, filtered and folded; knows no widget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,7 +20,8 @@ NO_TABLE, NO_OWNER, NOTES = "no table in Collate", "owners not found", "notes"
 class Leaf:
     """One entry: ``section`` is its kind, ``table`` its ``schema.table`` (may be empty), ``label`` its name.
 
-    ``key`` is the change's; empty for what is not written.
+    ``key`` is the change's; empty for what is not written. ``conflict`` is the key of the change that would
+    write dbt's value over one that was edited in Collate, or that does so now.
     """
 
     entry: Entry
@@ -28,6 +29,7 @@ class Leaf:
     table: str
     label: str
     key: str = ""
+    conflict: str = ""
     words: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +55,11 @@ class BranchRow:
         """The keys of the changes below it."""
         return frozenset(leaf.key for leaf in self.leaves if leaf.key)
 
+    @property
+    def conflicts(self) -> frozenset[str]:
+        """The keys of the conflicts below it, decided for dbt or not."""
+        return frozenset(leaf.conflict for leaf in self.leaves if leaf.conflict)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeafRow:
@@ -67,6 +74,11 @@ class LeafRow:
         """The change's key."""
         return frozenset({self.leaf.key}) if self.leaf.key else frozenset()
 
+    @property
+    def conflicts(self) -> frozenset[str]:
+        """The conflict's key."""
+        return frozenset({self.leaf.conflict}) if self.leaf.conflict else frozenset()
+
 
 OutlineRow = BranchRow | LeafRow
 
@@ -74,9 +86,9 @@ OutlineRow = BranchRow | LeafRow
 class PlanOutline:
     """The rows of a plan. A branch stays as it was folded; else it is open where it is small or filtered."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, overwritten: Collection[str] = ()) -> None:
         self.arrangement: Arrangement = "kind"
-        self.leaves = _leaves(plan)
+        self.leaves = _leaves(plan, overwritten)
         self._folds: dict[str, bool] = {}
         self._query = ""
         self._shown = self.leaves
@@ -155,19 +167,27 @@ def _below(leaf: Leaf) -> str:
     return leaf.label.removeprefix(leaf.table).lstrip(".: ") or "the table itself"
 
 
-def _leaves(plan: Plan) -> list[Leaf]:
+def _leaves(plan: Plan, overwritten: Collection[str]) -> list[Leaf]:
     short_of = {ref.fqn: ref.short for ref in plan.match.matched.values()}
     by_section: dict[str, list[Leaf]] = {group: [] for group in GROUPS}
     for kept in plan.kept:
         table = short_of.get(kept.target) or (
             kept.label.partition(": ")[0] if kept.label.startswith(tuple(short_of.values())) else ""
         )
-        by_section[kept.group].append(Leaf(kept, kept.group, table, kept.label))
+        conflict = kept.change.key if kept.change is not None else ""
+        if kept.change is not None:
+            table = _table(kept.change)
+        by_section[kept.group].append(Leaf(kept, kept.group, table, kept.label, conflict=conflict))
     for change in plan.changes:
+        conflict = change.key if change.key in overwritten else ""
         by_section[change.group].append(
-            Leaf(change, change.group, _table(change), change.label, key=change.key)
+            Leaf(change, change.group, _table(change), change.label, change.key, conflict)
         )
-    leaves = [leaf for group in GROUPS for leaf in by_section[group]]
+    leaves = [
+        leaf
+        for group in GROUPS
+        for leaf in sorted(by_section[group], key=lambda leaf: (leaf.table.lower(), leaf.label.lower()))
+    ]
     leaves += [Leaf(item, NO_TABLE, "", item.unique_id) for item in plan.match.missing]
     for owner in plan.unmapped_owners:
         text = f"{owner.owner}: no such user or team in Collate; owner of {', '.join(owner.unique_ids)}"

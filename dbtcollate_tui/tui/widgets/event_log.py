@@ -1,97 +1,215 @@
-"""The lines of a running sync: bounded, written in batches, filtered to failures at a key."""
+"""What a running sync writes and says, line by line: bounded, filtered, followed."""
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
-from textual.widgets import RichLog
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.changes import Change, LineageChange, TableChange
 from dbtcollate_tui.sync.events import SyncEvent
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.widgets.row_list import RowList
 
-LINES_AT_MOST = 2_000
+LINES_AT_MOST = 20_000
+TABLE_SHARE, TABLE_LEAST, TABLE_MOST = 0.34, 18, 48
+"""The table's column: its share of the width, and its bounds in cells."""
+LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
+LOG_STATES = {"warn": CheckState.WARN, "error": CheckState.FAIL}
 
 
-class EventLog(RichLog):
-    """Shows each change as it is written, failed or skipped, and every line that an engine says."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LogRow:
+    """One line: time, table, what, outcome. A line that is of no change has no ``table``.
 
-    DEFAULT_CSS = """
-    EventLog { overflow-x: hidden; scrollbar-size-vertical: 1; }
+    ``failure`` is what "failures only" keeps: failures, warnings, skipped changes, repeated requests.
     """
 
+    clock: str
+    table: str
+    what: str
+    state: CheckState | None
+    outcome: str = ""
+    failure: bool = False
+
+    @property
+    def text(self) -> str:
+        """The line for copying."""
+        return "  ".join(part for part in (self.clock, self.table, self.what, self.outcome) if part)
+
+
+class EventLog(RowList[LogRow]):
+    """Shows each change as it is written, failed or skipped, and every line that an engine says.
+
+    While ``follow`` holds the newest line stays in sight; moving up lets it stand still.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("end,G", "follow_on", show=False)]
+    DEFAULT_CSS = """
+    EventLog { border-title-color: $text-muted; border-title-style: none; }
+    """
+
+    class Stood(Message):
+        """Following began or ended by a move."""
+
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(max_lines=LINES_AT_MOST, wrap=False, markup=False, id=id)
-        self._lines: deque[tuple[bool, Text]] = deque(maxlen=LINES_AT_MOST)
+        super().__init__(id=id)
+        self._all: deque[LogRow] = deque(maxlen=LINES_AT_MOST)
+        self._words: list[str] = []
         self.failures_only = False
-        self.can_focus = True
+        self.follow = True
 
     def feed(self, batch: Iterable[SyncEvent]) -> None:
         """Append the lines of these events."""
-        fresh = [line for event in batch if (line := self._line(event)) is not None]
-        self._lines.extend(fresh)
-        self._write_all(fresh)
+        fresh = [row for event in batch if (row := log_row(event)) is not None]
+        if not fresh:
+            return
+        self._all.extend(fresh)
+        self.append_rows([row for row in fresh if self._fits(row)], LINES_AT_MOST)
+        if self.follow:
+            self._to_end()
+        self._say()
 
     def show_failures_only(self, only: bool) -> None:
         """Keep failures and warnings alone in sight, or everything again."""
         self.failures_only = only
-        self.clear()
-        self._write_all(self._lines)
+        self._anew()
+
+    def filter(self, words: str) -> None:
+        """Keep the lines that hold each of these words."""
+        self._words = words.lower().split()
+        self._anew()
+
+    def set_follow(self, follow: bool) -> None:
+        """Keep the newest line in sight, or stand still."""
+        self.follow = follow
+        if follow:
+            self._to_end()
+        self._say()
+
+    def action_follow_on(self) -> None:
+        """To the newest line, and follow it."""
+        self.set_follow(True)
+        self.post_message(self.Stood())
+
+    def action_move(self, by: int) -> None:
+        """Move; up stands still."""
+        self._stand(by)
+        super().action_move(by)
+
+    def action_page(self, by: int) -> None:
+        """Move by what is in sight; up stands still."""
+        self._stand(by)
+        super().action_page(by)
+
+    def action_first(self) -> None:
+        """To the oldest line, and stand still."""
+        self._stand(-1)
+        super().action_first()
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scrolling up stands still."""
+        self._stand(-1)
+
+    def _stand(self, by: int) -> None:
+        if by < 0 and self.follow:
+            self.follow = False
+            self._say()
+            self.post_message(self.Stood())
 
     def as_text(self) -> str:
         """Every kept line, for copying."""
-        return "\n".join(line.plain for _, line in self._lines)
+        return "\n".join(row.text for row in self._all)
 
-    def _write_all(self, lines: Iterable[tuple[bool, Text]]) -> None:
-        shown = [line for failure, line in lines if failure or not self.failures_only]
-        if shown:
-            self.write(Text("\n").join(shown))
+    def _fits(self, row: LogRow) -> bool:
+        if self.failures_only and not row.failure:
+            return False
+        text = row.text.lower() if self._words else ""
+        return all(word in text for word in self._words)
 
-    def _line(self, event: SyncEvent) -> tuple[bool, Text] | None:
-        clock = f"{event.at.astimezone():%H:%M:%S}  "
-        match event:
-            case events.Applied():
-                return False, self._change(clock, event.change.label, event.change.group, CheckState.PASS, "")
-            case events.Skipped():
-                label, group = event.change.label, event.change.group
-                return True, self._change(clock, label, group, CheckState.SKIPPED, event.reason)
-            case events.Failed() if event.change is not None:
-                title = event.error.title
-                return True, self._change(
-                    clock, event.change.label, event.change.group, CheckState.FAIL, title
-                )
-            case events.Failed():
-                return True, Text(clock + event.error.title, self._colour(CheckState.FAIL))
-            case events.LogLine() if event.level != "debug":
-                warn = event.level in ("warn", "error")
-                state = {"warn": CheckState.WARN, "error": CheckState.FAIL}.get(event.level)
-                return warn, Text(f"{clock}{event.text}", self._colour(state) if state else "dim")
-            case events.Retrying():
-                text = f"{clock}{event.what}: {event.reason}; attempt {event.attempt}"
-                return True, Text(f"{text} in {event.wait_seconds:.1f} s", self._colour(CheckState.WARN))
-            case events.Cancelled():
-                return True, Text(clock + event.text, self._colour(CheckState.WARN))
-            case events.PhaseFinished():
-                state = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}[
-                    event.level
-                ]
-                line = Text(clock, "dim")
-                line.append(f"{GLYPHS.states[state]} ", self._colour(state)).append(
-                    f"{event.phase}  ", "bold"
-                )
-                return event.level != "ok", line.append(event.text)
-            case _:
-                return None
+    def _anew(self) -> None:
+        rows = [row for row in self._all if self._fits(row)]
+        current = self.current
+        at = len(rows) - 1 if self.follow else 0
+        if not self.follow and current is not None and current in rows:
+            at = rows.index(current)
+        self.set_rows(rows, at)
+        self._say()
 
-    def _change(self, clock: str, label: str, group: str, state: CheckState, note: str) -> Text:
-        line = Text(clock, "dim", no_wrap=True)
-        line.append(f"{GLYPHS.states[state]} ", self._colour(state))
-        line.append(f"{group:13} ", "dim").append(label, "")
-        if note:
-            line.append(f"  {note}", self._colour(state))
-        return line
+    def _to_end(self) -> None:
+        self.go_to(len(self.rows) - 1)
 
-    def _colour(self, state: CheckState) -> str:
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return value if value.startswith("#") else "dim"
+    def _say(self) -> None:
+        """Say in the border what is in sight."""
+        shown, whole = len(self.rows), len(self._all)
+        words = f"{whole:,} lines" if shown == whole else f"{shown:,} of {whole:,} lines"
+        if self.failures_only:
+            words += ", failures only"
+        if not self.follow:
+            words += ", standing still"
+        self.border_title = words
+
+    def line(self, row: LogRow, width: int) -> Text:
+        """Time, table, what, outcome; a line without a table goes across."""
+        text = Text(f"{row.clock}  ", "dim")
+        colour = self.colour(STATE_COLOURS[row.state]) if row.state is not None else "dim"
+        outcome = Text()
+        if row.outcome and row.state is not None:
+            outcome.append(f"{GLYPHS.states[row.state]} ", colour).append(row.outcome, colour)
+        if not row.table:
+            room = width - text.cell_len
+            if row.state is not None and not row.outcome:
+                text.append(f"{GLYPHS.states[row.state]} ", colour)
+            plain = " ".join(row.what.split())
+            return text.append(cut_middle(plain, max(4, room)), "" if row.state is not None else "dim")
+        column = max(TABLE_LEAST, min(TABLE_MOST, int(width * TABLE_SHARE)))
+        text.append(cut_middle(row.table, column).ljust(column) + "  ")
+        room = width - text.cell_len
+        shown = min(outcome.cell_len, max(10, room // 2 if row.failure else room))
+        what = max(4, room - shown - 2)
+        text.append(cut_middle(row.what, what).ljust(what) + "  ", "dim")
+        outcome.truncate(max(2, width - text.cell_len), overflow="ellipsis")
+        return text.append_text(outcome)
+
+
+def log_row(event: SyncEvent) -> LogRow | None:
+    """The line that an event makes; ``None`` for one that makes none."""
+    clock = f"{event.at.astimezone():%H:%M:%S}"
+    match event:
+        case events.Applied():
+            return _change(clock, event.change, CheckState.PASS, "written")
+        case events.Skipped():
+            return _change(clock, event.change, CheckState.SKIPPED, f"skipped: {event.reason}", failure=True)
+        case events.Failed() if event.change is not None:
+            return _change(clock, event.change, CheckState.FAIL, event.error.title, failure=True)
+        case events.Failed():
+            return LogRow(clock, "", event.error.title, CheckState.FAIL, failure=True)
+        case events.LogLine() if event.level != "debug":
+            source = "" if event.source in ("", "sync") else f"{event.source}: "
+            state = LOG_STATES.get(event.level)
+            return LogRow(clock, "", f"{source}{event.text}", state, failure=state is not None)
+        case events.Retrying():
+            again = f"attempt {event.attempt} in {event.wait_seconds:.1f} s"
+            return LogRow(clock, "", f"{event.what}: {event.reason}; {again}", CheckState.WARN, failure=True)
+        case events.Cancelled():
+            return LogRow(clock, "", event.text, CheckState.WARN, failure=True)
+        case events.PhaseFinished():
+            state = LEVELS[event.level]
+            return LogRow(clock, "", f"{event.phase}  {event.text}", state, failure=event.level != "ok")
+        case _:
+            return None
+
+
+def _change(clock: str, change: Change, state: CheckState, outcome: str, *, failure: bool = False) -> LogRow:
+    table, what = "", change.label
+    if isinstance(change, TableChange):
+        table = change.table.short
+        what = change.label.removeprefix(table).lstrip(".: ")
+    elif isinstance(change, LineageChange):
+        table, what = change.downstream.short, f"from {change.upstream.short}"
+    return LogRow(clock, table or change.target, f"{change.group}  {what}".strip(), state, outcome, failure)

@@ -111,6 +111,8 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         if number >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         text = self.line(self._rows[number], width)
+        if "\n" in text.plain:
+            text = Text(" ").join(text.split("\n"))
         text.no_wrap, text.end = True, ""
         style = self.rich_style
         strip = Strip(Segment.apply_style(text.render(self.app.console), style))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from dbtcollate_tui.checks.base import CheckState, Link, LinkState
+from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
@@ -48,10 +50,14 @@ class SyncBoard(Widget):
         self._done = 0
         self._total: int | None = None
         self._unit = ""
+        self._rate: float | None = None
+        self._left: float | None = None
         self._current: Phase = "run"
         self._waiting = ""
         self._began = time.monotonic()
         self._heard = time.monotonic()
+        self._heard_at = datetime.now().astimezone()
+        self._cancelling = False
         self._took: float | None = None
         self._whole = False
         self._dbt_cloud = CheckState.WAITING
@@ -79,10 +85,16 @@ class SyncBoard(Widget):
 
     def feed(self, batch: Iterable[SyncEvent]) -> None:
         """Take the next events in."""
-        self._heard = time.monotonic()
-        self._waiting = ""
         for event in batch:
+            if not isinstance(event, events.Waiting):
+                self._heard, self._heard_at = time.monotonic(), datetime.now().astimezone()
+                self._waiting = ""
             self._take(event)
+        self.refresh()
+
+    def cancelling(self) -> None:
+        """Say that a cancel was asked for."""
+        self._cancelling = True
         self.refresh()
 
     def _take(self, event: SyncEvent) -> None:
@@ -101,8 +113,8 @@ class SyncBoard(Widget):
             case events.Progress():
                 self._current = event.phase
                 self._done, self._total, self._unit = event.done, event.total, event.unit
-                amount = f"{event.done} of {event.total}" if event.total else f"{event.done} {event.unit}"
-                self.texts[event.phase] = f"{event.text} {amount}".strip()
+                self._rate, self._left = event.rate, event.seconds_left
+                self.texts[event.phase] = _progress_words(event)
             case events.Waiting():
                 self._waiting = f"{event.what}, {event.seconds:.0f} s"
             case events.Retrying():
@@ -117,6 +129,7 @@ class SyncBoard(Widget):
         self.states[phase] = CheckState.RUNNING
         self.texts[phase] = text
         self._done, self._total = 0, None
+        self._rate = self._left = None
 
     def _end(self, event: events.RunFinished) -> None:
         self._took = event.seconds or time.monotonic() - self._began
@@ -166,9 +179,7 @@ class SyncBoard(Widget):
     def _bar(self, width: int) -> Text:
         seconds = self._took if self._took is not None else time.monotonic() - self._began
         clock = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-        amount = f"{self._done} of {self._total} {self._unit}" if self._total else ""
-        if self._took is not None:
-            amount = ""
+        amount = self._amount() if self._took is None else ""
         head = f"{self._engine or 'direct'} "
         room = max(8, width - len(head) - len(amount) - len(clock) - 4)
         share = 1.0 if self._whole else (self._done / self._total if self._total else 0.0)
@@ -183,6 +194,20 @@ class SyncBoard(Widget):
         line.append(f"  {amount}  {clock}")
         return line
 
+    def _amount(self) -> str:
+        """How much is done, how fast, and how long it takes yet."""
+        if not self._total:
+            return ""
+        if self._unit == "bytes":
+            parts = [f"{self._done / 1e6:.1f} of {self._total / 1e6:.1f} MB"]
+            parts += [f"{self._rate / 1e6:.1f} MB a second"] if self._rate else []
+        else:
+            parts = [f"{self._done:,} of {self._total:,} {self._unit}"]
+            parts += [f"{self._rate:.0f} a second"] if self._rate and self._rate >= 1 else []
+        if self._left is not None and self._done < self._total:
+            parts.append(f"{span(max(1.0, round(self._left)))} left")
+        return ", ".join(parts)
+
     def _phase(self, phase: Phase, width: int) -> Text:
         state = self.states[phase]
         line = Text(no_wrap=True)
@@ -196,9 +221,22 @@ class SyncBoard(Widget):
         if self._took is not None:
             return Text("")
         silent = time.monotonic() - self._heard
+        if self._cancelling:
+            return Text("cancelling: the writes under way end first", "bold")
+        since = f"since {self._heard_at:%H:%M:%S}"
         if self._waiting:
-            return Text(f"waiting: {self._waiting}", "dim")
+            return Text(f"waiting {since}: {self._waiting}", "dim")
         if silent >= SILENCE_SECONDS:
             doing = self.texts[self._current] or self._current
-            return Text(f"waiting: {doing}, nothing heard for {silent:.0f} s", "dim")
+            return Text(f"waiting {since}: {doing}, nothing heard for {silent:.0f} s", "dim")
         return Text("")
+
+
+def _progress_words(event: events.Progress) -> str:
+    """What a phase does: the text says how far it is where it counts itself, as the writer's does."""
+    if event.unit == "bytes":
+        return event.text
+    if any(letter.isdigit() for letter in event.text):
+        return event.text
+    amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,} {event.unit}"
+    return f"{event.text} {amount}".strip()

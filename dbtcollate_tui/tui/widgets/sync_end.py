@@ -125,7 +125,11 @@ class SyncEnd(OptionList):
     SyncEnd > .option-list--option-disabled { color: $foreground; text-style: bold; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Home", key_display="enter")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Home", key_display="enter"),
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

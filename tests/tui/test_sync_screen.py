@@ -1,0 +1,229 @@
+"""The sync's screen: its lines filtered and followed, its speed, its sign on other screens, its retry."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.changes import Change
+from dbtcollate_tui.sync.events import (
+    Applied,
+    Failed,
+    LogLine,
+    PhaseStarted,
+    Progress,
+    RunFinished,
+    RunStarted,
+    Sequencer,
+    SyncEvent,
+    Waiting,
+)
+from dbtcollate_tui.sync.outcome import Counts
+from dbtcollate_tui.tui.bridge import SyncRun
+from dbtcollate_tui.tui.screens.sync import SyncScreen
+from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row
+from tests.support.world import profile_for
+from tests.tui.driving import LARGE, SMALL
+from tests.tui.test_plan import many
+from tests.tui.whole import Whole, keep, play, whole
+
+PLAN = many(60)
+REFUSED = ActionableError("Collate refused the change")
+
+
+class Told:
+    """An engine that says what it is told to say."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[SyncEvent] = asyncio.Queue()
+        self._stamp = Sequencer().stamp
+
+    def say(self, *events: SyncEvent) -> None:
+        for event in events:
+            self.queue.put_nowait(self._stamp(event))
+
+    def end(self) -> None:
+        self.say(
+            RunFinished(
+                outcome="ok", counts=Counts(planned=2, written=2), exit_code=ExitCode.OK, text="Done."
+            )
+        )
+
+    async def run(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
+        while True:
+            event = await self.queue.get()
+            yield event
+            if isinstance(event, RunFinished):
+                return
+
+
+def change(number: int) -> Change:
+    return PLAN.changes[number]
+
+
+async def begin(app: Whole, told: Told) -> SyncRun:
+    told.say(
+        RunStarted(engine="direct", profile="shop", title="Sync of shop"),
+        PhaseStarted(phase="write", text="writing 60 changes"),
+    )
+    run = app.app.running.start("shop", told.run, PLAN)
+    app.app.push_screen(SyncScreen(run))
+    await app.on("SyncScreen")
+    return run
+
+
+def shown(app: Whole) -> list[str]:
+    return [row.text for row in app.top.query_one(EventLog).rows]
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_the_lines_say_time_table_what_and_outcome_and_are_filtered(size: tuple[int, int]) -> None:
+    async with whole(Services(), size=size) as app:
+        told = Told()
+        await begin(app, told)
+        told.say(
+            Applied(change=change(1)),
+            Failed(change=change(2), error=REFUSED),
+            LogLine(source="worker", level="info", text="reading manifest"),
+            LogLine(source="Collate", level="warn", text="server is slow"),
+        )
+        await app.until(lambda: len(shown(app)) == 4, "the lines")
+        drawn = app.drawn()
+        line = next(line for line in drawn.splitlines() if "marts.model_0001" in line)
+        assert "descriptions" in line
+        assert line.rstrip().endswith("written")
+        assert "worker: reading manifest" in drawn
+        assert app.footer()["l"] == "Failures only"
+        await app.press("l")
+        assert [line.partition("  ")[2] for line in shown(app)] == [
+            "marts.model_0002  descriptions  Collate refused the change",
+            "Collate: server is slow",
+        ]
+        assert app.footer()["l"] == "Every line"
+        await app.press("l", "slash", *"MODEL_0001")
+        assert len(shown(app)) == 1
+        assert "1 of 4 lines" in app.drawn()
+        await app.press("escape")
+        assert len(shown(app)) == 4
+        assert app.name == "SyncScreen"
+
+
+async def test_the_newest_line_is_followed_until_one_moves_up() -> None:
+    async with whole(Services()) as app:
+        told = Told()
+        await begin(app, told)
+        told.say(*(Applied(change=change(number)) for number in range(30)))
+        await app.until(lambda: "marts.model_0029" in app.drawn(), "the newest")
+        assert app.footer()["f"] == "Stand still"
+        await app.press("k")
+        assert app.footer()["f"] == "Follow"
+        told.say(*(Applied(change=change(number)) for number in range(30, 60)))
+        await app.until(lambda: len(shown(app)) == 60, "the others")
+        assert "marts.model_0059" not in app.drawn()
+        await app.press("f")
+        assert "marts.model_0059" in app.drawn()
+
+
+async def test_rate_time_left_and_what_is_waited_for_are_said() -> None:
+    async with whole(Services()) as app:
+        told = Told()
+        await begin(app, told)
+        told.say(
+            Progress(
+                phase="write",
+                done=31,
+                total=60,
+                unit="changes",
+                text="lineage 6 of 10",
+                rate=9.2,
+                seconds_left=3.2,
+            )
+        )
+        await app.until(lambda: "31 of 60 changes, 9 a second, 3.0 s left" in app.drawn(), "the speed")
+        assert "lineage 6 of 10" in app.drawn()
+        told.say(Waiting(what="writing lineage", seconds=4.0))
+        await app.until(lambda: "writing lineage, 4 s" in app.drawn(), "what is waited for")
+        assert "waiting since " in app.drawn()
+
+
+async def test_every_other_screen_says_that_a_sync_is_running_and_s_comes_back() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.on("HomeScreen")
+            told = Told()
+            run = await begin(app, told)
+            told.say(Progress(phase="write", done=3, total=60, unit="changes"))
+            await app.until(lambda: run.amount, "progress")
+            assert "sync running" not in app.drawn()
+            await app.press("escape")
+            await app.on("HomeScreen")
+            await app.press("p")
+            await app.on("ProfilesScreen")
+            await app.until(lambda: "sync running write 3 of 60" in app.drawn(), "the sign")
+            await app.press("s")
+            await app.on("SyncScreen")
+            told.end()
+            await app.synced()
+            await app.press("escape")
+            await app.on("ProfilesScreen")
+            await app.until(lambda: "sync running" not in app.drawn(), "no sign")
+
+
+async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:
+    services = Services()
+    async with Sandbox("collate-read-only") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.on("HomeScreen")
+            await app.press("s")
+            await app.planned()
+            count = app.changes
+            await app.press("w")
+            await app.synced()
+            assert app.footer()["r"] == f"Retry {count} not written"
+            await play(sandbox, "healthy")
+            first = app.app.sync_run
+            await app.press("r")
+            await app.until(lambda: app.app.sync_run is not first, "another run")
+            await app.synced()
+            assert f"{count} of {count} changes written" in app.drawn()
+            assert "r" not in app.footer()
+            await app.press("escape")
+            await app.on("HomeScreen")
+
+
+async def test_the_result_and_the_log_change_places_and_a_line_s_page_is_copied() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.on("HomeScreen")
+            await app.press("s")
+            await app.planned()
+            await app.press("w")
+            await app.synced()
+            assert app.footer()["tab"] == "Log"
+            assert app.footer()["y"] == "Copy link"
+            await app.press("y")
+            assert app.footer()["o"] == "Open in dbt Cloud"
+            assert app.app.clipboard.startswith(sandbox.dbt_cloud_url)
+            await app.press("down")
+            assert app.footer()["o"] == "Open in Collate"
+            await app.press("tab")
+            assert app.footer()["tab"] == "Result"
+            await app.press("slash", *"lineage", "enter", "y")
+            assert "lineage" in app.app.clipboard
+            await app.press("escape", "escape")
+            assert not app.top.has_class("-log")
+            assert app.name == "SyncScreen"
+
+
+def test_progress_and_starts_make_no_line() -> None:
+    assert log_row(Progress(phase="write", done=1, total=2, unit="changes")) is None
+    assert log_row(RunStarted(engine="direct", profile="shop", title="Sync")) is None
