@@ -98,20 +98,25 @@ class Bench:
         return found[len(found) // 2]
 
     def reference(self) -> Iterator[Measured]:
-        """The reference's three rows."""
+        """The reference's three rows; none after one that failed."""
         python = sides.reference_python()
         for row in ROWS:
             after = ("all", "") if row == "first" else ("reference", "first")
-            yield self.measure(
+            found = self.measure(
                 "reference", row, after, lambda urls, home: sides.reference(python, urls, home)
             )
+            yield found
+            if found.failed:
+                return
 
     def ours(self) -> Iterator[Measured]:
-        """This program's three rows, and the floor under those that write."""
+        """This program's three rows, and the floor under those that write; none after one that failed."""
         for row in ROWS:
             after = ("all", "") if row == "first" else ("ours", "first")
             found = self.measure("ours", row, after, sides.ours)
             yield found
+            if found.failed:
+                return
             if found.tally.writes:
                 writes, at_once = self.writes(row), found.tally.at_once
                 yield self.measure(

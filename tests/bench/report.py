@@ -31,7 +31,7 @@ class Measured:
     def of(cls, models: int, latency_ms: int, row: str, who: str, ended: Ended, tally: Tally) -> "Measured":
         """What a side cost, with what the server saw of it."""
         cost = ended.cost
-        failed = ended.failed or bool(tally.refused)
+        failed = ended.failed or bool(tally.refused and who != "reference")
         return cls(
             models,
             latency_ms,
