@@ -44,6 +44,11 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--overwrite", is_flag=True, help="Replace descriptions too that were edited in Collate."
         ),
         click.option(
+            "--remove",
+            is_flag=True,
+            help="Remove the tags, owners and edges that a sync from here wrote and dbt no longer has.",
+        ),
+        click.option(
             "--kind",
             "kinds",
             multiple=True,

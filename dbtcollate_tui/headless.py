@@ -167,6 +167,7 @@ async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
             run_id=run_id,
             scope=scope,
             artifacts=services.artifacts,
+            state=services.state,
         )
         _, finished = await follow(out, events, PlanReady)
     return finished.exit_code
@@ -185,7 +186,13 @@ async def plan_and_write(
     """The two halves of a sync; between them the person says yes, or ``yes`` did."""
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
     prepared = prepare_direct(
-        profile, dbt_cloud, collate, run_id=run_id, scope=scope, artifacts=services.artifacts
+        profile,
+        dbt_cloud,
+        collate,
+        run_id=run_id,
+        scope=scope,
+        artifacts=services.artifacts,
+        state=services.state,
     )
     found, finished = await follow(out, prepared, PlanReady)
     if found is None:

@@ -131,6 +131,10 @@ class PlainRenderer:
                     self._change(change)
         for kept in plan.kept:
             self.say(f"  kept           {kept.label}: {kept.reason}")
+        for change in plan.removable:
+            self.say(f"  removable      {change.label}: {change.old}, {change.note}")
+        if plan.removable:
+            self.say("                 --remove takes them away")
         for unmatched in plan.match.missing:
             self.say(f"  no table       {unmatched.unique_id}: {unmatched.detail}")
             if unmatched.cure:
@@ -158,12 +162,13 @@ class PlainRenderer:
         self.say(f"  {'dbtCloudAuthToken':24} {token}")
 
     def _change(self, change: Change) -> None:
-        sign = "+" if change.action == "add" else "~"
+        sign = {"add": "+", "replace": "~", "remove": "-"}[change.action]
         note = f"  ({change.note})" if change.note else ""
         self.say(f"    {sign} {change.label}{note}")
         if change.old:
             self.say(f"        - {_short(change.old)}")
-        self.say(f"        + {_short(change.new)}")
+        if change.new:
+            self.say(f"        + {_short(change.new)}")
 
     def proof(self, proof: Proof) -> None:
         """What was read back, row by row, with what is amiss."""

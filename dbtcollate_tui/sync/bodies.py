@@ -1,8 +1,18 @@
 """What is sent to Collate for a change. No IO."""
 
-from dbtcollate_tui.collate.models import EntityReference, LineageEdge
+from collections.abc import Sequence
+
+from dbtcollate_tui.collate.models import EntityReference, LineageEdge, TagLabel
 from dbtcollate_tui.collate.quality import case_body
-from dbtcollate_tui.sync.changes import ExposureChange, LineageChange, TestCaseChange, TestResultChange
+from dbtcollate_tui.sync.changes import (
+    ExposureChange,
+    LineageChange,
+    RemoveTags,
+    TagsChange,
+    TestCaseChange,
+    TestResultChange,
+)
+from dbtcollate_tui.sync.plan_tags import AUTOMATED, tag_label
 
 
 def new_case(change: TestCaseChange) -> dict[str, object]:
@@ -49,3 +59,21 @@ def result_body(change: TestResultChange) -> dict[str, object]:
     if change.text:
         body["result"] = change.text
     return body
+
+
+def is_ours(label: TagLabel, change: RemoveTags) -> bool:
+    """Whether the label is one that the change takes away: a person's of the same name is not."""
+    return label.tagFQN in change.removed and label.labelType == AUTOMATED
+
+
+def with_tags(there: Sequence[TagLabel], change: TagsChange | RemoveTags) -> list[TagLabel]:
+    """The labels of a table or column after the change; what a person or another program set stays."""
+    if isinstance(change, RemoveTags):
+        return [label for label in there if not is_ours(label, change)]
+    known = {label.tagFQN for label in there}
+    labels = [label for label in there if label.tagFQN not in change.replaced]
+    return labels + [
+        tag_label(fqn, "Glossary" if fqn in change.glossary else "Classification")
+        for fqn in change.added
+        if fqn not in known
+    ]

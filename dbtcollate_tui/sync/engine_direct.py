@@ -47,20 +47,22 @@ def prepare_direct(
     run_id: int | None = None,
     scope: Scope = WHOLE,
     artifacts: ArtifactStore | None = None,
+    state: StateStore | None = None,
     cancel: asyncio.Event | None = None,
 ) -> AsyncGenerator[SyncEvent, None]:
     """Everything up to the plan, writing nothing: ends with `PlanReady`, then `RunFinished`.
 
     ``scope`` is what is asked for, without it all; ``run_id`` takes that run in place of the profile's rule.
-    Setting ``cancel`` ends it with `Cancelled`, then `RunFinished`. No error is raised: one that ends the run
-    is a `Failed` event with ``change=None``, before `RunFinished`.
+    ``state`` tells what earlier syncs wrote and so may remove. Setting ``cancel`` ends it with `Cancelled`,
+    then `RunFinished`. No error is raised: one that ends the run is a `Failed` event with ``change=None``,
+    before `RunFinished`.
     """
     stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(teller: Teller) -> RunFinished:
         with retries_told(teller, dbt_cloud.transport, collate.transport):
             teller(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
-            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts)
+            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(plan.changes), unchanged=sum(plan.unchanged.values())),
@@ -102,7 +104,7 @@ def run_direct(
             teller(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
             chosen = plan
             if chosen is None:
-                chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts)
+                chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
             changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
             job = _Work(profile, collate, chosen, changes, stop, present, made_before=plan is not None)
             if not (changes and report_runs):
@@ -124,11 +126,23 @@ async def _prepare(
     run_id: int | None,
     scope: Scope,
     artifacts: ArtifactStore | None,
+    state: StateStore | None,
 ) -> Plan:
     choice = await choose(teller, profile, dbt_cloud, run_id)
     store = artifacts or ArtifactStore()
     project = await read_artifacts(teller, profile, dbt_cloud, choice, store)
-    plan = await compare(teller, "plan", profile, dbt_cloud, collate, choice, project, scope, artifacts=store)
+    plan = await compare(
+        teller,
+        "plan",
+        profile,
+        dbt_cloud,
+        collate,
+        choice,
+        project,
+        scope,
+        artifacts=store,
+        records=state,
+    )
     for note in plan.notes:
         teller(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:

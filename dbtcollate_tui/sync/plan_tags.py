@@ -12,6 +12,8 @@ from dbtcollate_tui.sync.findings import Claimed, Findings
 from dbtcollate_tui.sync.state import ServerState
 
 TIER = "Tier."
+AUTOMATED = "Automated"
+"""The label type that a sync gives its tags; a person's are ``Manual``."""
 CLASSIFICATION_TEXT = "Tags of dbt models and columns, kept by the dbt sync."
 
 
@@ -138,4 +140,4 @@ def _tag_change(
 
 def tag_label(fqn: str, source: str) -> TagLabel:
     """The label that a dbt tag becomes: set by a program, and sure."""
-    return TagLabel(tagFQN=fqn, source=source, labelType="Automated", state="Confirmed")
+    return TagLabel(tagFQN=fqn, source=source, labelType=AUTOMATED, state="Confirmed")

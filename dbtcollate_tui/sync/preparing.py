@@ -11,18 +11,21 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.events import LogLine, Phase, PhaseFinished, PhaseStarted
 from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.removals import read_stale, removable
 from dbtcollate_tui.sync.selection import WHOLE, Scope
 from dbtcollate_tui.sync.selectors import Graph
 from dbtcollate_tui.sync.server_state import read_details, read_tables
 from dbtcollate_tui.sync.sql_cache import SqlCache
 from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.stream import Teller
+from dbtcollate_tui.sync.written import load_written
 
 
 async def choose(
@@ -86,10 +89,12 @@ async def compare(
     scope: Scope = WHOLE,
     *,
     artifacts: ArtifactStore | None = None,
+    records: StateStore | None = None,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
-    What the compiled SQL was found to read is kept beside ``artifacts``, where they are given.
+    What the compiled SQL was found to read is kept beside ``artifacts``, where they are given; ``records``
+    tell what earlier syncs wrote and so may remove.
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
@@ -142,7 +147,14 @@ async def compare(
             run=run_facts(choice, dbt_cloud, profile),
         )
     )
-    return scope.of_plan(replace(plan, graph=graph))
+    plan = replace(plan, graph=graph)
+    if records is not None:
+        written = await asyncio.to_thread(load_written, records, profile, project.project_name)
+        if written:
+            teller.doing = "looking for what dbt no longer has"
+            stale = await read_stale(collate, project, plan, written, options, wanted)
+            plan = replace(plan, removable=removable(project, plan, written, stale, options, wanted))
+    return scope.of_plan(plan)
 
 
 def _sql_cache(profile: Profile, artifacts: ArtifactStore) -> SqlCache:

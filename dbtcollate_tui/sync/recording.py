@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -34,6 +34,7 @@ from dbtcollate_tui.sync.history import (
 )
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.sync.written import lines_of, note_written
 
 TEXT_AT_MOST = 2_000
 """Characters of an old or a new value that a stored plan keeps."""
@@ -47,7 +48,9 @@ _LEVELS: dict[str, EntryLevel] = {"ok": "ok", "warn": "warn", "failed": "error"}
 
 
 class Recorder:
-    """One run's record. Nothing that it cannot write stops the run: it is said in the log file.
+    """One run's record, and what of it may be removed one day (`written`).
+
+    Nothing that it cannot write stops the run: it is said in the log file.
 
     ``compared`` and ``run`` are set by an engine that knows more than its events tell.
     """
@@ -59,6 +62,7 @@ class Recorder:
         self.compared: Plan | None = None
         self.run: RunFacts | None = None
         self._state = state
+        self._profile = profile
         self._record = HistoryRecord(
             id=new_id(action, started),
             profile=profile.name,
@@ -74,6 +78,7 @@ class Recorder:
         self._failures: list[Failure] = []
         self._written: Counter[str] = Counter()
         self._lines: list[str] = []
+        self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
         self._flushed = started
         self._ended = False
@@ -96,6 +101,8 @@ class Recorder:
                 await self._keep_plan(event.plan)
             case events.Applied():
                 self._written[event.change.kind] += 1
+                if self.compared is not None:
+                    self._notes += lines_of(event.change, self.compared.graph.project_name)
             case events.Failed():
                 self._fail(event)
             case _:
@@ -112,7 +119,7 @@ class Recorder:
         due = (datetime.now(UTC) - self._flushed).total_seconds() >= FLUSH_SECONDS
         if len(self._lines) >= FLUSH_LINES or due:
             self._flushed = datetime.now(UTC)
-            await asyncio.to_thread(self._append, self._taken_lines())
+            await asyncio.to_thread(self._append, self._taken_lines(), self._taken_notes())
 
     def abandon(self) -> None:
         """End the record of a run that was closed before its last event, such as by a signal."""
@@ -205,10 +212,15 @@ class Recorder:
         self._write_record()
 
     def _flush(self) -> None:
-        self._append(self._taken_lines())
+        self._append(self._taken_lines(), self._taken_notes())
         self._write_record()
 
-    def _append(self, lines: Sequence[str]) -> None:
+    def _taken_notes(self) -> list[Mapping[str, object]]:
+        taken, self._notes = self._notes, []
+        return taken
+
+    def _append(self, lines: Sequence[str], notes: Sequence[Mapping[str, object]]) -> None:
+        note_written(self._state, self._profile, notes)
         with _told():
             path = log_path(self._state, self._record)
             path.touch(mode=0o600)

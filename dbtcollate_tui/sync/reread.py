@@ -13,6 +13,8 @@ from dbtcollate_tui.sync.changes import (
     DomainChange,
     OwnersChange,
     Plan,
+    RemoveOwners,
+    RemoveTags,
     TagsChange,
 )
 from dbtcollate_tui.sync.server_edges import READERS
@@ -28,7 +30,14 @@ async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Ch
         change.table.fqn: change.table
         for change in changes
         if isinstance(
-            change, DescriptionChange | OwnersChange | TagsChange | DomainChange | CustomPropertyChange
+            change,
+            DescriptionChange
+            | OwnersChange
+            | TagsChange
+            | RemoveOwners
+            | RemoveTags
+            | DomainChange
+            | CustomPropertyChange,
         )
     }
     if len(refs) <= SINGLE_TABLES:

@@ -18,7 +18,8 @@ class Scope:
 
     ``select`` and ``exclude`` are dbt's selectors; ``schemas`` are ``schema`` or ``database.schema``,
     ``tables`` are FQNs, ``database.schema.table``, ``schema.table`` or ``table``, both in any case and with
-    wildcards; ``kinds`` are groups of changes. ``overwrite``: descriptions that a person wrote give way.
+    wildcards; ``kinds`` are groups of changes. ``overwrite``: descriptions that a person wrote give way;
+    ``remove``: what dbt no longer has is removed where a sync from here wrote it.
     """
 
     select: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Scope:
     tables: tuple[str, ...] = ()
     kinds: tuple[Group, ...] = ()
     overwrite: bool = False
+    remove: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is chosen at all."""
@@ -73,11 +75,13 @@ class Scope:
     def of_plan(self, plan: Plan) -> Plan:
         """The plan with the chosen kinds alone; what needs a change that is left out is left out too.
 
-        With ``overwrite`` the conflicts on descriptions are decided for dbt.
+        With ``overwrite`` conflicts on descriptions are decided for dbt, with ``remove`` removals made.
         """
         if self.overwrite:
             conflicts = [item.change for item in plan.kept if isinstance(item.change, DescriptionChange)]
             plan = plan.take_in({change.key for change in conflicts})
+        if self.remove:
+            plan = plan.take_in({change.key for change in plan.removable})
         if not self.kinds:
             return plan
         changes = [change for change in plan.changes if change.group in self.kinds]
@@ -97,6 +101,7 @@ class Scope:
             expected=without(plan.expected, [change for change in plan.changes if change.key not in there]),
             unchanged={group: count for group, count in plan.unchanged.items() if group in self.kinds},
             kept=tuple(item for item in plan.kept if item.group in self.kinds),
+            removable=tuple(change for change in plan.removable if change.group in self.kinds),
             notes=tuple(notes),
         )
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from dbtcollate_tui.collate.models import Table
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.sync.bodies import is_ours
 from dbtcollate_tui.sync.changes import (
     Change,
     CustomPropertyChange,
@@ -12,6 +13,8 @@ from dbtcollate_tui.sync.changes import (
     DescriptionChange,
     DomainChange,
     OwnersChange,
+    RemoveOwners,
+    RemoveTags,
     TableChange,
     TagsChange,
 )
@@ -39,6 +42,11 @@ def standing(table: Table, change: Change) -> Standing:
             labels = columns[change.column].tags if change.column else table.tags
             there = {label.tagFQN for label in labels}
             return "new" if there.issuperset(change.added) and not there & set(change.replaced) else "old"
+        case RemoveTags():
+            labels = columns[change.column].tags if change.column else table.tags
+            return "old" if any(is_ours(label, change) for label in labels) else "new"
+        case RemoveOwners():
+            return "old" if {owner.id for owner in table.owners} & change.removed else "new"
         case DomainChange():
             domains = tuple(item.fullyQualifiedName or item.name or item.id for item in table.domains)
             if {item.id for item in table.domains} == {change.after.id}:

@@ -146,6 +146,7 @@ class ProfileSession:
                 collate,
                 run_id=run_id,
                 artifacts=self.services.artifacts,
+                state=self.services.state,
                 cancel=cancel,
             )
         )
