@@ -1,9 +1,14 @@
 """Secrets as people paste them: cleaned, and with a word on what was removed."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
 
 _BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029\x85]")
 _INVISIBLE = re.compile(
@@ -37,6 +42,8 @@ def clean_secret(text: str) -> PastedSecret:
     That is ``Bearer``/``Token``, ``Authorization:``, a shell assignment, curl's ``-H``, a YAML or JSON key,
     and the comma or semicolon after it. What is left is unchanged by a second cleaning.
     """
+    from pydantic import SecretStr
+
     removed: list[str] = []
     breaks = len(_BREAKS.findall(text))
     if breaks:

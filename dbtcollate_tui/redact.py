@@ -1,11 +1,16 @@
 """The one redactor: nothing that leaves the program as text goes round it."""
 
+from __future__ import annotations
+
 import re
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
 
 MASK = "[secret]"
 

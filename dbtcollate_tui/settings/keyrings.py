@@ -1,5 +1,7 @@
 """The operating system's keyring, spoken to in a daemon thread: its health, its name, its limits."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import secrets
@@ -9,12 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from pydantic import SecretStr
-
 from dbtcollate_tui.redact import redact
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+    from pydantic import SecretStr
 
 KeyringState = Literal[
     "ok", "missing", "forgets", "plain_file", "misconfigured", "locked", "hangs", "too_long", "failed"
@@ -114,6 +115,8 @@ class SystemKeyring:
 
     def probe(self) -> KeyringHealth:
         """Write, read back and delete an item of no meaning."""
+        from pydantic import SecretStr
+
         try:
             self.write(PROBE, SecretStr(secrets.token_hex(8)))
             self.delete(PROBE)
@@ -123,6 +126,8 @@ class SystemKeyring:
 
     def read(self, service: str) -> SecretStr | None:
         """The item's secret, ``None`` where there is no such item."""
+        from pydantic import SecretStr
+
         held = self._call(lambda backend: backend.get_password(service, USER))
         return SecretStr(held) if held else None
 
@@ -146,13 +151,13 @@ class SystemKeyring:
         """Remove the item; one that is not there is no failure."""
         from keyring.errors import PasswordDeleteError
 
-        def remove(backend: "KeyringBackend") -> None:
+        def remove(backend: KeyringBackend) -> None:
             with contextlib.suppress(PasswordDeleteError):
                 backend.delete_password(service, USER)
 
         self._call(remove)
 
-    def _open(self) -> "KeyringBackend":
+    def _open(self) -> KeyringBackend:
         try:
             import keyring
 
@@ -162,7 +167,7 @@ class SystemKeyring:
         self.backend = human_name(backend)
         return backend
 
-    def _call(self, work: Callable[["KeyringBackend"], _T]) -> _T:
+    def _call(self, work: Callable[[KeyringBackend], _T]) -> _T:
         backend = self._open()
         from keyring.errors import KeyringLocked, NoKeyringError
 
@@ -177,7 +182,7 @@ class SystemKeyring:
         raise KeyringFailure(health)
 
 
-def human_name(backend: "KeyringBackend") -> str:
+def human_name(backend: KeyringBackend) -> str:
     """The name a person knows the keyring by, "GNOME Keyring" for instance."""
     identity = _identity(backend)
     for prefix, name in _HUMAN.items():
@@ -191,7 +196,7 @@ def human_name(backend: "KeyringBackend") -> str:
     return str(backend.name)
 
 
-def _identity(backend: "KeyringBackend") -> str:
+def _identity(backend: KeyringBackend) -> str:
     """Module and class of the backend that will be written to: the first one of a chain."""
     chained = getattr(backend, "backends", None)
     kind = type(chained[0] if isinstance(chained, list) and chained else backend)

@@ -1,19 +1,22 @@
 """The two tokens: from the environment, this session's memory or the keyring, and from nowhere else."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal, TypeVar
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.keyrings import KeyringFailure, KeyringHealth, SystemKeyring, in_daemon_thread
 from dbtcollate_tui.settings.names import check_name
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 __all__ = ["ENV", "FoundSecret", "KeyringHealth", "SecretStore", "Side", "Way", "ways_of_keeping"]
 

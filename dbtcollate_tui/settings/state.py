@@ -1,15 +1,19 @@
 """What the program remembers between runs and may forget: drafts, last-seen facts, the last profile."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 STATE_VERSION = 1
 

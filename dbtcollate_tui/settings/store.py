@@ -1,22 +1,26 @@
 """Profiles on disk: one TOML file each, comments kept, private, and never with a secret in it."""
 
+from __future__ import annotations
+
 import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any
 
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
-from dbtcollate_tui.settings.model import SCHEMA_VERSION, Profile
 from dbtcollate_tui.settings.names import check_name
 from dbtcollate_tui.settings.secrets import ENV
 from dbtcollate_tui.settings.state import StateStore
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+    from dbtcollate_tui.settings.model import Profile
 
 __all__ = ["ProfileStore", "StateStore"]
 
@@ -79,6 +83,10 @@ class ProfileStore:
 
         Raises ``UsageError``: no such profile, not TOML, an unknown key, a wrong value, a secret in the file.
         """
+        from pydantic import ValidationError
+
+        from dbtcollate_tui.settings.model import SCHEMA_VERSION, Profile
+
         path = self.path(name)
         values = _toml(path, self._read(name))
         _refuse_secrets(path, values)
@@ -230,6 +238,10 @@ def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _sections() -> dict[str, type[BaseModel]]:
+    from pydantic import BaseModel
+
+    from dbtcollate_tui.settings.model import Profile
+
     return {
         name: field.annotation
         for name, field in Profile.model_fields.items()
@@ -275,6 +287,8 @@ def _fault(item: ErrorDetails) -> tuple[str, str, tuple[Cure, ...]]:
 
 
 def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure, ...]]:
+    from dbtcollate_tui.settings.model import Profile
+
     sections = _sections()
     own = sections[table].model_fields if table in sections else Profile.model_fields
     title = f"{place} is not a known key"
@@ -294,6 +308,8 @@ def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure
 
 def _defaults() -> dict[str, Any]:
     """Every default of a profile, in its file's shape."""
+    from dbtcollate_tui.settings.model import SCHEMA_VERSION
+
     found = {
         name: {key: field.get_default(call_default_factory=True) for key, field in model.model_fields.items()}
         for name, model in _sections().items()

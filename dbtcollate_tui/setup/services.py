@@ -1,23 +1,44 @@
 """What every command and screen is given: the stores and the log of requests, built once."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from dbtcollate_tui.settings.secrets import SecretStore
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
-from dbtcollate_tui.transport import RequestLog
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+    from dbtcollate_tui.transport import RequestLog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Services:
-    """The stores of one process. Nothing here touches the disk or the keyring before it is used."""
+    """The stores of one process. Nothing here touches the disk or the keyring before it is used.
+
+    What only talking to a server needs is imported when it is asked for: the first screen does not.
+    """
 
     profiles: ProfileStore = field(default_factory=ProfileStore)
     secrets: SecretStore = field(default_factory=SecretStore)
     state: StateStore = field(default_factory=StateStore)
-    artifacts: ArtifactStore = field(default_factory=ArtifactStore)
-    request_log: RequestLog = field(default_factory=RequestLog)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The artifacts of runs, on disk."""
+        from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+
+        return ArtifactStore()
+
+    @cached_property
+    def request_log(self) -> RequestLog:
+        """What was asked of the servers in the last minutes."""
+        from dbtcollate_tui.transport import RequestLog
+
+        return RequestLog()
 
 
 @dataclass(frozen=True, slots=True)

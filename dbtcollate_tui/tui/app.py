@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
 APP_STATE, THEME_KEY = "app", "theme"
-NEED_A_PROFILE = frozenset({"sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
+NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
 
 
 class DbtCollateApp(TerminalApp):
@@ -47,6 +47,7 @@ class DbtCollateApp(TerminalApp):
         Binding("q", "quit_asking", "Quit", show=False),
         Binding("f1", "help", "Help", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("s", "show_sync", "Running sync", show=False),
     ]
 
     def __init__(
@@ -64,14 +65,12 @@ class DbtCollateApp(TerminalApp):
         self.running = Running(self)
         self.places = Places(self)
         self._wanted = profile
+        held = services.state.load(APP_STATE, THEME_KEY)
+        self.begin_with_theme(held if isinstance(held, str) else DARK.name, DARK, LIGHT)
 
     def on_mount(self) -> None:
-        """Register the themes; leave in order when a signal says so."""
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        """Show the first screen; leave in order when a signal says so."""
         self.push_screen(self.places.first(self._wanted))
-        held = self.services.state.load(APP_STATE, THEME_KEY)
-        self.theme = held if isinstance(held, str) and held in self.available_themes else DARK.name
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGTERM, signal.SIGHUP):
@@ -134,11 +133,18 @@ class DbtCollateApp(TerminalApp):
         """Only the keys that work now are shown."""
         if action in NEED_A_PROFILE:
             return self.session is not None
+        if action == "show_sync":
+            return self.is_syncing
         return True
 
     def action_sync(self) -> None:
         """Show the running sync, or plan a new one."""
         self.places.sync()
+
+    def action_show_sync(self) -> None:
+        """Show the running sync, from any screen."""
+        if self.is_syncing:
+            self.places.sync()
 
     def action_pipeline(self) -> None:
         """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
@@ -172,6 +178,10 @@ class DbtCollateApp(TerminalApp):
     def action_profiles(self) -> None:
         """Show the profiles."""
         self.places.profiles()
+
+    def action_history(self) -> None:
+        """Show what syncs, deploys and verifications left."""
+        self.places.history()
 
     def action_requests(self) -> None:
         """Show the requests of the last minutes."""

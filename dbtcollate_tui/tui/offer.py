@@ -1,11 +1,15 @@
 """What the demo offers in the app: the sandbox's addresses and its two tokens."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
-from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.services import SampleAnswers
+    from dbtcollate_tui.settings.secrets import Side
+    from dbtcollate_tui.setup.services import SampleAnswers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from textual.screen import Screen
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.tui.screens.home import HomeScreen
-from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -41,14 +39,21 @@ class Places:
         try:
             name = wanted or app.services.profiles.default_name()
         except ActionableError as error:
-            return WelcomeScreen(app.services, app.offer, error=error)
-        return HomeScreen(name) if name is not None else WelcomeScreen(app.services, app.offer)
+            return self._home_of(None, error)
+        return self._home_of(name)
+
+    def _home_of(self, name: str | None, error: ActionableError | None = None) -> Screen[None]:
+        if name is None:
+            from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
+
+            return WelcomeScreen(self._app.services, self._app.offer, error=error)
+        from dbtcollate_tui.tui.screens.home import HomeScreen
+
+        return HomeScreen(name)
 
     def home(self, name: str | None) -> None:
         """Home of the profile, or the welcome, in place of all others."""
-        self.stand_on(
-            WelcomeScreen(self._app.services, self._app.offer) if name is None else HomeScreen(name)
-        )
+        self.stand_on(self._home_of(name))
 
     def stand_on(self, screen: Screen[None]) -> None:
         """Show the screen in place of all others."""
@@ -67,7 +72,8 @@ class Places:
 
         app, session, running = self._app, self._app.session, self._app.running
         if running.is_running and running.run is not None:
-            app.push_screen(SyncScreen(running.run))
+            if not isinstance(app.screen, SyncScreen):
+                app.push_screen(SyncScreen(running.run))
             if then is not None:
                 then(running.run)
         elif session is not None:
@@ -181,6 +187,14 @@ class Places:
         from dbtcollate_tui.tui.screens.profiles import ProfilesScreen
 
         self._app.push_screen(ProfilesScreen(self._app.services))
+
+    def history(self) -> None:
+        """What syncs, deploys and verifications of the profile left."""
+        from dbtcollate_tui.tui.screens.history import HistoryScreen
+
+        app = self._app
+        if app.session is not None and not isinstance(app.screen, HistoryScreen):
+            app.push_screen(HistoryScreen(app.services.state, app.session.profile.name))
 
     def requests(self) -> None:
         """The requests of the last minutes."""

@@ -1,10 +1,11 @@
 """Opens the app and gives the shell a true exit code."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import start_logging
@@ -13,6 +14,9 @@ from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.keys import keys_file, remap_keys
 from dbtcollate_tui.tui.offer import DemoOffer
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 def run_app(

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 from textual.notifications import SeverityLevel
+from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from dbtcollate_tui.exit_codes import ExitCode
@@ -59,6 +60,18 @@ class TerminalApp(App[ExitCode]):
         if not animation:
             self.animation_level = "none"
         self._drawing = self._filters_of_lines()
+
+    def begin_with_theme(self, name: str, *own: Theme) -> None:
+        """Register the app's own themes and begin with the named one, else with the first of them.
+
+        Before anything is drawn: setting a theme later styles every widget a second time.
+        """
+        for theme in own:
+            self.register_theme(theme)
+        self.set_reactive(App.theme, name if name in self.available_themes else own[0].name)
+        for mark, wanted in (("-dark-mode", True), ("-light-mode", False)):
+            self.set_class(self.current_theme.dark is wanted, mark, update=False)
+        self.add_class(f"-theme-{self.theme}", update=False)
 
     def _filters_of_lines(self) -> list[LineFilter]:
         filters: list[LineFilter] = [Defused()]

@@ -1,5 +1,6 @@
 """The first screen without a profile: the chain all dark, and the ways on."""
 
+import asyncio
 from typing import ClassVar
 
 from textual import on
@@ -23,6 +24,7 @@ WHAT = (
     "dbt Cloud knows what the tables mean, how they are tested and where they come from. Collate shows it to "
     "everybody. Setting up lights the links from left to right; a sync is light moving along them."
 )
+AFTER_PAINT_SECONDS = 0.1
 NEEDED = "Needed: a dbt Cloud token that may read the account, a Collate address and its bot's token."
 SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The sample tokens are offered."
 ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
@@ -77,19 +79,24 @@ class WelcomeScreen(CardKeys, Screen[None]):
         self.query_one("#set_up").focus()
         if self._error is not None:
             await self.query_one(ErrorCard).show(self._error)
-        self.call_after_refresh(self._offer_draft)
 
-    def _offer_draft(self) -> None:
+    def _look_for_draft(self) -> None:
+        self.run_worker(self._offer_draft(), group="draft", exclusive=True)
+
+    async def _offer_draft(self) -> None:
+        if await asyncio.to_thread(self._is_left_halfway):
+            self.query_one("#set_up", Button).label = "s  Go on with the setup"
+
+    def _is_left_halfway(self) -> bool:
         from dbtcollate_tui.setup.base import load_draft
         from dbtcollate_tui.setup.draft import Step
 
         draft = load_draft(self._services)
-        if draft is not None and draft.reached is not Step.ADDRESS:
-            self.query_one("#set_up", Button).label = "s  Go on with the setup"
+        return draft is not None and draft.reached is not Step.ADDRESS
 
     def on_screen_resume(self) -> None:
-        """A setup may have been left half-way."""
-        self.call_after_refresh(self._offer_draft)
+        """A setup may have been left half-way; nothing is read before the screen stands."""
+        self.set_timer(AFTER_PAINT_SECONDS, self._look_for_draft)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
