@@ -1,5 +1,6 @@
 """Services, databases, schemas, tables, data models and lineage."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ class CatalogCalls(ServerCalls):
             doing="show the lineage",
         )
         here = table.as_reference() if isinstance(table, Table) else table
-        return tuple(read_edges(answer.json(), here))
+        return tuple(await asyncio.to_thread(lambda: read_edges(answer.json(), here)))
 
     async def lineage_upstream(self, table: Table | EntityReference) -> tuple[LineageEdge, ...]:
         """The edges that end at a table, with their details; none where the table is not there."""
