@@ -31,7 +31,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "HomeScreen": (
         "Home",
         "The chain at rest. Grey is what the last visit knew; each link is looked at anew. enter on a line "
-        "under “Needs you” opens it with its cause and cure. Nothing is written before a plan was shown.",
+        "under “Needs you” opens it there, with its cause and its cures. left and right go along the chain; "
+        "enter on a link opens its checks. d is the pipeline in Collate, r looks anew. Nothing is written "
+        "before a plan was shown.",
     ),
     "ChecklistScreen": (
         "Verification",
@@ -61,6 +63,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sync",
         "The sync as it runs. It goes on when this screen is left; the title of every other screen says so, "
         "and s comes back. At the end everything is read back from Collate, and r tries again what failed.",
+    ),
+    "HistoryScreen": (
+        "History",
+        "Every sync, deploy and verification of the profile for 90 days, newest first. A bar of the chart is "
+        "as high as a sync took long; one that did not end well shows its sign. enter opens plan and log.",
+    ),
+    "RecordScreen": (
+        "Record",
+        "p the plan, l the log, f what failed, b what was read back; left and right turn between them. x "
+        "writes all of it into the current folder, as JSON and as text, without secrets.",
     ),
     "ProfilesScreen": (
         "Profiles",
