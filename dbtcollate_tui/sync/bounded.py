@@ -1,7 +1,8 @@
 """Concurrency with a bound: many pieces of work, few at once, the first error ends them all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,13 +30,20 @@ async def bounded(
             if on_done is not None:
                 on_done(len(results))
 
+    async with together() as group:
+        for _ in range(min(at_once, len(todo))):
+            group.create_task(worker())
+    return [results[place] for place in range(len(todo))]
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first error cancels the rest and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(todo))):
-                group.create_task(worker())
+            yield group
     except BaseExceptionGroup as errors:
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         raise first from None
-    return [results[place] for place in range(len(todo))]

@@ -1,18 +1,20 @@
 """Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rapidfuzz import fuzz, process
 
-from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.bounded import bounded, together
 from dbtcollate_tui.sync.changes import OwnerRef
 from dbtcollate_tui.sync.freshness import result_of
 from dbtcollate_tui.sync.matches import AssetRef, MatchReport, TableRef
@@ -116,73 +118,125 @@ async def read_details(
     """Edges, test cases with their newest results, definitions, tags and owners of what the plan touches."""
     used = {ref.fqn for ref in report.matched.values()}
     kept = {fqn: table for fqn, table in tables.items() if fqn in used}
-    edges: dict[tuple[str, str], LineageEdge] = {}
-    if options.include_lineage:
-        edges = await read_edges(
-            collate,
-            [(end.upstream, end.downstream) for end in place_edges(project, report, only)[0]],
-            sure={table.id for table in kept.values() if table.dataModel is not None},
-            on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
-        )
-    assets: Mapping[str, AssetRef] = {}
-    asset_edges: frozenset[tuple[str, str]] = frozenset()
-    if options.include_lineage:
-        assets, asset_edges = await read_assets(collate, project)
-    cases: dict[tuple[str, str], TestCase] = {}
-    definitions: frozenset[str] = frozenset()
-    older: frozenset[tuple[str, int]] = frozenset()
-    if options.include_tests:
-        placed, _ = place_tests(project, report, kept, only)
-        tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
-        cases = await read_cases(
-            collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases")
-        )
-        definitions = await read_definitions(
-            collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
-        )
-        older = await read_older_results(
-            collate,
-            [
-                (cases[key].fullyQualifiedName, result.completed_at_ms)
-                for item in placed
-                if (key := case_key(item.link, item.test.name)) in cases
-                and (result := result_of(project, item.test)) is not None
-                and (newest := cases[key].testCaseResult) is not None
-                and newest.timestamp > result.completed_at_ms
-            ],
-        )
     nodes = [project.nodes[uid] for uid in report.matched if only is None or uid in only]
-    has_classification, tags, terms = False, frozenset[str](), frozenset[str]()
-    if options.include_tags:
-        has_classification, tags = await _tags(collate, project, [n.unique_id for n in nodes], options)
-        terms = await _terms(
-            collate,
-            {term for node in nodes for term in node.glossary}
-            | {term for node in nodes for column in node.columns for term in column.glossary},
-        )
-    owners: Mapping[str, OwnerRef | None] = {}
-    suggestions: Mapping[str, tuple[str, ...]] = {}
-    if options.update_owners:
-        on_progress(0, None, "owners", "users and teams")
-        owners = await _owners(collate, {owner for node in nodes for owner in node.owners}, options)
-        suggestions = await _suggestions(collate, [name for name, ref in owners.items() if ref is None])
-    me = await collate.logged_in_user()
+    async with together() as group:
+        edges = group.create_task(_edges(collate, project, report, kept, options, only, on_progress))
+        assets = group.create_task(_assets(collate, project, options))
+        quality = group.create_task(_quality(collate, project, report, kept, options, only, on_progress))
+        words = group.create_task(_words(collate, project, nodes, options))
+        people = group.create_task(_people(collate, nodes, options))
+        meta = group.create_task(read_meta_state(collate, nodes))
+        me = group.create_task(collate.logged_in_user())
+    found, (has_classification, tags, terms), (owners, suggestions) = (
+        quality.result(),
+        words.result(),
+        people.result(),
+    )
+    asset_refs, asset_edges = assets.result()
     return ServerState(
         tables=kept,
-        edges=edges,
-        cases=cases,
-        older_results=older,
-        definitions=definitions,
+        edges=edges.result(),
+        cases=found.cases,
+        older_results=found.older,
+        definitions=found.definitions,
         has_classification=has_classification,
         tags=tags,
         terms=terms,
         owners=owners,
         suggestions=suggestions,
-        own_names=frozenset({me.name, "ingestion-bot"}),
-        assets=assets,
+        own_names=frozenset({me.result().name, "ingestion-bot"}),
+        assets=asset_refs,
         asset_edges=asset_edges,
-        meta=await read_meta_state(collate, nodes),
+        meta=meta.result(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Quality:
+    cases: Mapping[tuple[str, str], TestCase] = field(default_factory=dict)
+    definitions: frozenset[str] = frozenset()
+    older: frozenset[tuple[str, int]] = frozenset()
+
+
+async def _edges(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    kept: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None,
+    on_progress: OnProgress,
+) -> Mapping[tuple[str, str], LineageEdge]:
+    if not options.include_lineage:
+        return {}
+    ends, _ = await asyncio.to_thread(place_edges, project, report, only)
+    return await read_edges(
+        collate,
+        [(end.upstream, end.downstream) for end in ends],
+        sure={table.id for table in kept.values() if table.dataModel is not None},
+        on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
+    )
+
+
+async def _assets(
+    collate: CollateClient, project: Project, options: SyncOptions
+) -> tuple[Mapping[str, AssetRef], frozenset[tuple[str, str]]]:
+    if not options.include_lineage:
+        return {}, frozenset()
+    return await read_assets(collate, project)
+
+
+async def _quality(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    kept: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None,
+    on_progress: OnProgress,
+) -> _Quality:
+    if not options.include_tests:
+        return _Quality()
+    placed, _ = await asyncio.to_thread(place_tests, project, report, kept, only)
+    tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
+    cases = await read_cases(
+        collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases")
+    )
+    definitions = await read_definitions(
+        collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
+    )
+    older = await read_older_results(
+        collate,
+        [
+            (cases[key].fullyQualifiedName, result.completed_at_ms)
+            for item in placed
+            if (key := case_key(item.link, item.test.name)) in cases
+            and (result := result_of(project, item.test)) is not None
+            and (newest := cases[key].testCaseResult) is not None
+            and newest.timestamp > result.completed_at_ms
+        ],
+    )
+    return _Quality(cases, definitions, older)
+
+
+async def _words(
+    collate: CollateClient, project: Project, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[bool, frozenset[str], frozenset[str]]:
+    if not options.include_tags:
+        return False, frozenset(), frozenset()
+    has_classification, tags = await _tags(collate, project, [n.unique_id for n in nodes], options)
+    terms = {term for node in nodes for term in node.glossary}
+    terms |= {term for node in nodes for column in node.columns for term in column.glossary}
+    return has_classification, tags, await _terms(collate, terms)
+
+
+async def _people(
+    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[Mapping[str, OwnerRef | None], Mapping[str, tuple[str, ...]]]:
+    if not options.update_owners:
+        return {}, {}
+    owners = await _owners(collate, {owner for node in nodes for owner in node.owners}, options)
+    return owners, await _suggestions(collate, [name for name, ref in owners.items() if ref is None])
 
 
 async def _tags(

@@ -12,23 +12,21 @@ LEAST_SECONDS = 1.0
 
 
 class Speed:
-    """The rate of one phase and unit at a time; another one begins anew."""
+    """The rate of each phase and unit; one that starts over begins anew."""
 
     def __init__(self) -> None:
-        self._what: tuple[str, str] = ("", "")
-        self._seen: deque[tuple[float, int]] = deque()
+        self._all: dict[tuple[str, str], deque[tuple[float, int]]] = {}
 
     def measured(self, event: Progress, now: float) -> Progress:
         """The event with its rate and the seconds left, where they are known; ``now`` in seconds."""
-        what = event.phase, event.unit
-        if what != self._what or (self._seen and event.done < self._seen[-1][1]):
-            self._what = what
-            self._seen.clear()
-        while len(self._seen) > 1 and now - self._seen[0][0] > WINDOW_SECONDS:
-            self._seen.popleft()
-        if not self._seen or now - self._seen[-1][0] >= 0.1:
-            self._seen.append((now, event.done))
-        since, before = self._seen[0]
+        seen = self._all.setdefault((event.phase, event.unit), deque())
+        if seen and event.done < seen[-1][1]:
+            seen.clear()
+        while len(seen) > 1 and now - seen[0][0] > WINDOW_SECONDS:
+            seen.popleft()
+        if not seen or now - seen[-1][0] >= 0.1:
+            seen.append((now, event.done))
+        since, before = seen[0]
         if now - since < LEAST_SECONDS or event.done <= before:
             return event
         rate = (event.done - before) / (now - since)

@@ -101,9 +101,11 @@ def test_rate_and_estimate_come_from_the_last_seconds() -> None:
     assert speed.measured(progress(100), 20.0).seconds_left == 0
 
 
-def test_another_unit_begins_anew_and_an_unknown_whole_has_no_estimate() -> None:
+def test_each_unit_has_its_own_rate_and_an_unknown_whole_no_estimate() -> None:
     speed = Speed()
     speed.measured(progress(0, None), 0.0)
     event = speed.measured(progress(30, None), 3.0)
     assert (event.rate, event.seconds_left) == (10.0, None)
     assert speed.measured(progress(1, 4, "tables"), 3.1).rate is None
+    assert speed.measured(progress(40, None), 4.0).rate == 10.0
+    assert speed.measured(progress(2, None), 5.0).rate is None
