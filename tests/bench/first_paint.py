@@ -72,13 +72,13 @@ def main(rounds: int) -> None:
                 seconds = first_paint(code, MARKS[name], folder)
                 if number:
                     took[name].append(seconds)
-    for name, seconds in took.items():
-        middle, shortest = statistics.median(seconds) * 1000, min(seconds) * 1000
+    for name, times in took.items():
+        middle, shortest = statistics.median(times) * 1000, min(times) * 1000
         print(f"{name:11} median {middle:5.0f} ms   least {shortest:5.0f} ms")
     pairs = zip(took["dbtcollate"], took["empty"], strict=True)
     ratio = statistics.median(ours / empty for ours, empty in pairs)
-    least = min(took["dbtcollate"]) / min(took["empty"])
-    print(f"ratio       median {ratio:.2f}   of the least {least:.2f}   {rounds} rounds")
+    of_least = min(took["dbtcollate"]) / min(took["empty"])
+    print(f"ratio       median {ratio:.2f}   of the least {of_least:.2f}   {rounds} rounds")
 
 
 if __name__ == "__main__":
