@@ -16,6 +16,8 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.settings.model import Profile
 
 EntryKind = Literal["walked", "found", "did", "failed"]
+_FIRST = frozenset({"dbt.account", "collate.token", "proof.ingestion"})
+"""Warnings without which no sync works or shows: they come before all others."""
 ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED})
 
 
@@ -76,7 +78,8 @@ class Walk:
         """The row to show: where it stopped, else what explains the symptom, else the first to look at."""
         if self.stopped is not None or self.walking:
             return self.stopped
-        return self.symptom.explanation(self.rows.values()) or next(iter(self.warnings), None)
+        warned = sorted(self.warnings, key=lambda row: row.check_id not in _FIRST)
+        return self.symptom.explanation(self.rows.values()) or next(iter(warned), None)
 
     @property
     def outcome(self) -> Outcome:
@@ -93,6 +96,17 @@ class Walk:
     def done(self) -> tuple[str, ...]:
         """What was done, in its order."""
         return tuple(entry.text for entry in self.record if entry.kind == "did")
+
+    @property
+    def story(self) -> tuple[Entry, ...]:
+        """What was found and then mended, or tried to be: pairs in their order, without what stands now."""
+        told = [entry for entry in self.record if entry.kind != "walked"]
+        last = len(told) - 1
+        return tuple(
+            entry
+            for at, entry in enumerate(told)
+            if entry.kind != "found" or (at < last and told[at + 1].kind != "found")
+        )
 
     def states(self) -> dict[Link, LinkState]:
         """Every link's state; one that the symptom does not concern is skipped if walked past, else waits."""

@@ -449,3 +449,20 @@ async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:
     assert walk.outcome is Outcome.WALKING
     assert {row.state for row in walk.rows.values()} <= {CheckState.PASS, CheckState.WARN, CheckState.SKIPPED}
     assert walk.rows["run.exists"].state is CheckState.PASS
+
+
+async def test_the_story_pairs_what_was_found_with_what_was_done() -> None:
+    async with world("no-runs") as here:
+        walk, context = await walk_for(here, "not-sure")
+        assert walk.story == ()
+        await walked(walk, context, "run.exists")
+        assert walk.story == ()
+        lift(here)
+        walk.did("the job was run")
+        await walked(walk, context, "run.exists")
+    assert [(entry.kind, entry.text.partition(":")[0]) for entry in walk.story] == [
+        ("found", "dbt Cloud run exists"),
+        ("did", "the job was run"),
+    ]
+    assert walk.finding is not None
+    assert walk.finding.check_id == "proof.ingestion"

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
 SEEN_WIDTH = 47
-DONE_SHOWN = 3
-"""So many of the last cures are named; the report has all."""
+DONE_SHOWN = 4
+"""So many of the last findings and cures are named; the report has all."""
 BESIDE_FROM = 110
 """From so many columns on, symptoms and walk stand side by side."""
 GUIDE, BESIDE = "In Collate's guide", "What else is met"
@@ -198,10 +198,11 @@ class TroubleshootScreen(Screen[None]):
         self.query_one(ChainBar).view = ChainView(walk.states())
         self.query_one(WalkLines).show(walk, at=at, compact=self._is_narrow)
         self.query_one("#head", Static).update(self._head(walk))
-        done = [entry for entry in walk.record if entry.kind in ("did", "failed")]
-        mark = {"did": GLYPHS.states[CheckState.PASS], "failed": GLYPHS.states[CheckState.FAIL]}
         width = max(20, self.query_one("#walk").size.width - 6)
-        lines = [f"{mark[entry.kind]} {cut_end(entry.text, width)}" for entry in done[-DONE_SHOWN:]]
+        lines = [
+            f"{GLYPHS.states[entry.state or CheckState.PASS]} {cut_end(entry.text, width)}"
+            for entry in walk.story[-DONE_SHOWN:]
+        ]
         self.query_one("#done", Static).update("\n".join(lines))
         self.query_one("#done").display = bool(lines)
         self.refresh_bindings()
@@ -304,7 +305,12 @@ class TroubleshootScreen(Screen[None]):
 
     def action_evidence(self) -> None:
         """Show the evidence, or take it away."""
-        self.query_one(CheckCard).toggle_evidence()
+        card = self.query_one(CheckCard)
+        card.toggle_evidence()
+        if card.evidence:
+            self.call_after_refresh(
+                card.scroll_to_widget, card.query_one("#card-evidence"), top=True, animate=False
+            )
 
     def action_letter(self) -> None:
         """Show the text to send to whoever may mend the row."""
