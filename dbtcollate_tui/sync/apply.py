@@ -204,7 +204,8 @@ class Writer:
     async def _make_cases(self, batch: Batch) -> None:
         """The batch by one request; where it is refused, its halves, so that one case fails alone.
 
-        Where it may be that some are there already, each by itself: making one again changes nothing.
+        Where it may be that some are there already, each by itself: making one again changes nothing. So too
+        where the token may not make many; a policy on the tables may still let it make one.
         """
         ready = self._ready_cases(batch)
         if len(ready) > 1 and self._many_cases:
@@ -212,7 +213,7 @@ class Writer:
                 with self._account.in_hand(ready):
                     made = await self._collate.create_test_cases([new_case(case) for case in ready])
                     ready = self._made(ready, made)
-            except NotSpokenError:
+            except (NotSpokenError, ForbiddenError):
                 self._many_cases = False
             except (InvalidRequestError, NotFoundError):
                 for half in halves(ready):

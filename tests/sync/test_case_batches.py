@@ -118,9 +118,10 @@ async def test_a_batch_that_may_be_there_in_part_is_made_case_by_case(status: in
     assert set(sizes) == {3}
 
 
-async def test_a_server_without_the_call_is_asked_once() -> None:
+@pytest.mark.parametrize("status", [405, 403])
+async def test_a_server_without_the_call_or_the_right_to_it_is_asked_once(status: int) -> None:
     fake = making()
-    fake.answers[MANY] = refuse(405, "HTTP 405 Method Not Allowed")
+    fake.answers[MANY] = refuse(status, "operations [Create] not allowed")
     count, _, sizes = await written(fake, plan({"a": 101, "b": 2}))
     assert (count, len(fake.bodies(ONE))) == (103, 103)
     assert len(sizes) <= 2
