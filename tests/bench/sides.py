@@ -35,7 +35,7 @@ def reference_python() -> str:
 
 
 def reference(python: str, urls: dict[str, str], home: Path) -> Ended:
-    """The reference's own dbt workflow, as Collate's workers run it; its steps' failures and warnings are told."""
+    """The reference's own dbt workflow, as Collate's workers run it; what went wrong is told."""
     config = home / "workflow.json"
     config.write_text(json.dumps(_workflow(urls)), encoding="utf-8")
     env = _environment() | {"PYTHONPATH": "", "PYTHONWARNINGS": "ignore"}
