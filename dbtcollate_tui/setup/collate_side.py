@@ -142,6 +142,11 @@ class CollateSide(DbtSide):
         self.save_draft()
         return self.collate_facts
 
+    def note_collate_address(self, address: str) -> None:
+        """Keep an address that was entered and not tried yet, so that it is there the next time."""
+        self.draft = self.draft.model_copy(update={"collate_address": address.strip()})
+        self.save_draft()
+
     async def iter_services(self) -> AsyncGenerator[ServiceList]:
         """The database services, best first: by type at once, then by their tables as these are read.
 

@@ -11,6 +11,9 @@ from tests.conftest import Places
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of
 from tests.tui.whole import Whole, whole
 
+KEYS_AT_MOST = 25 - 2
+"""Key presses from the pasted token to the end of the sync; each of the two pastes is one too."""
+
 
 def files_with(folder: Path, tokens: list[str]) -> list[Path]:
     """The files that hold one of the tokens; raises where there is no file at all."""
@@ -36,6 +39,7 @@ async def test_each_question_answered_to_a_finished_sync(size: tuple[int, int], 
         await question(app, "The address of any dbt Cloud page")
         await app.press("enter")
         await question(app, "dbt Cloud token")
+        app.pressed = 0
         await app.paste(f'\n"Bearer {sandbox.dbt_cloud_token.get_secret_value()}"\n')
         seen.append(app.app.export_screenshot())
         await app.press("enter")
@@ -63,6 +67,7 @@ async def test_each_question_answered_to_a_finished_sync(size: tuple[int, int], 
         seen.append(app.app.export_screenshot())
         await app.press("w")
         await app.synced()
+        assert app.pressed <= KEYS_AT_MOST
         seen.append(app.app.export_screenshot())
         assert "53 of 53 descriptions equal" in app.drawn()
         tokens = [token.get_secret_value() for token in (sandbox.dbt_cloud_token, sandbox.collate_token)]

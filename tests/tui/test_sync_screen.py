@@ -97,13 +97,13 @@ async def test_the_lines_say_time_table_what_and_outcome_and_are_filtered(size: 
         assert "descriptions" in line
         assert line.rstrip().endswith("written")
         assert "worker: reading manifest" in drawn
-        assert app.footer()["l"] == "Failures only"
+        assert app.footer()["l"] == "Failures"
         await app.press("l")
         assert [line.partition("  ")[2] for line in shown(app)] == [
             "marts.model_0002  descriptions  Collate refused the change",
             "Collate: server is slow",
         ]
-        assert app.footer()["l"] == "Every line"
+        assert app.footer()["l"] == "All lines"
         await app.press("l", "slash", *"MODEL_0001")
         assert len(shown(app)) == 1
         assert "1 of 4 lines" in app.drawn()
@@ -118,7 +118,7 @@ async def test_the_newest_line_is_followed_until_one_moves_up() -> None:
         await begin(app, told)
         told.say(*(Applied(change=change(number)) for number in range(30)))
         await app.until(lambda: "marts.model_0029" in app.drawn(), "the newest")
-        assert app.footer()["f"] == "Stand still"
+        assert app.footer()["f"] == "Still"
         await app.press("k")
         assert app.footer()["f"] == "Follow"
         told.say(*(Applied(change=change(number)) for number in range(30, 60)))
@@ -143,7 +143,7 @@ async def test_rate_time_left_and_what_is_waited_for_are_said() -> None:
                 seconds_left=3.2,
             )
         )
-        await app.until(lambda: "31 of 60 changes, 9 a second, 3.0 s left" in app.drawn(), "the speed")
+        await app.until(lambda: "31 of 60 changes, 9 a second, 3 s left" in app.drawn(), "the speed")
         assert "lineage 6 of 10" in app.drawn()
         told.say(Waiting(what="writing lineage", seconds=4.0))
         await app.until(lambda: "writing lineage, 4 s" in app.drawn(), "what is waited for")
@@ -222,6 +222,21 @@ async def test_the_result_and_the_log_change_places_and_a_line_s_page_is_copied(
             await app.press("escape", "escape")
             assert not app.top.has_class("-log")
             assert app.name == "SyncScreen"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2026-11-25 01:18:11.133] INFO tags written",
+        "[2026-11-25T01:18:11.133+0000] {dbt_service.py:88} INFO - tags written",
+        "[2026-11-25 01:18:11] WARNING  {metadata.Ingestion:dbt_utils:12} - tags written",
+        "tags written",
+    ],
+)
+def test_a_worker_s_own_time_and_level_are_not_said_twice(line: str) -> None:
+    row = log_row(LogLine(source="worker", level="info", text=line))
+    assert row is not None
+    assert row.what == "worker: tags written"
 
 
 def test_progress_and_starts_make_no_line() -> None:

@@ -31,6 +31,7 @@ class Whole:
     def __init__(self, app: DbtCollateApp, pilot: Pilot[ExitCode]) -> None:
         self.app = app
         self.pilot = pilot
+        self.pressed = 0
 
     @property
     def top(self) -> Screen[object]:
@@ -42,6 +43,7 @@ class Whole:
         return type(self.top).__name__
 
     async def press(self, *keys: str) -> None:
+        self.pressed += len(keys)
         await self.pilot.press(*keys)
 
     async def paste(self, text: str) -> None:

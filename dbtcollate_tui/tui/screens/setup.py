@@ -114,6 +114,9 @@ class SetupScreen(Screen[Profile | None]):
         draft = load_draft(self.setup.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
             self.app.push_screen(ResumeScreen(draft), self._resume_answered)
+        elif draft is not None and draft.address_text:
+            self.setup.draft = draft
+            await self.show_step()
         elif self.setup.editing:
             self._open_kept()
         else:
@@ -245,14 +248,17 @@ class SetupScreen(Screen[Profile | None]):
         """Go back one question; the answers stay."""
         pane = self.pane
         if pane is not None and not pane.back_inside():
+            pane.keep()
             self.setup.back()
             await self.show_step()
 
     def action_leave(self) -> None:
         """Leave; a new setup's answers are kept for the next time, changes of a profile are not."""
         pane = self.pane
-        if pane is not None and pane.back_inside():
-            return
+        if pane is not None:
+            if pane.back_inside():
+                return
+            pane.keep()
         if not self._is_changed():
             self.dismiss(None)
             return

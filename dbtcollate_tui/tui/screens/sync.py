@@ -162,8 +162,8 @@ class SyncScreen(CardKeys, Screen[None]):
     def _name_keys(self) -> None:
         """Say what the keys do just now."""
         log = self.query_one(EventLog)
-        relabel(self, "failures", "Every line" if log.failures_only else "Failures only")
-        relabel(self, "follow", "Stand still" if log.follow else "Follow")
+        relabel(self, "failures", "All lines" if log.failures_only else "Failures")
+        relabel(self, "follow", "Still" if log.follow else "Follow")
         in_log = self.run.finished is None or self.has_class("-log")
         relabel(self, "log", "Result" if in_log else "Log")
         line = self.query_one(SyncEnd).current

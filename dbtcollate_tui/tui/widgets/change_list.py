@@ -73,6 +73,7 @@ class ChangeList(RowList[OutlineRow]):
             return
         named = _name(self.current)
         rows = self.outline.rows()
+        self.empty = "Nothing fits the filter." if self.outline.leaves else "Collate holds all of it already."
         at = next((number for number, row in enumerate(rows) if _name(row) == named), 0)
         self.set_rows(rows, at)
 

@@ -1,5 +1,6 @@
 """What a running sync writes and says, line by line: bounded, filtered, followed."""
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ LINES_AT_MOST = 20_000
 TABLE_SHARE, TABLE_LEAST, TABLE_MOST = 0.34, 18, 48
 """The table's column: its share of the width, and its bounds in cells."""
 LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
+_STAMP = re.compile(
+    r"^\[\d{4}-\d\d-\d\d[^\]]*\]\s*(?:(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\s*|\{[^}]*\}\s*|-\s+)*"
+)
+"""What a worker puts before its words: time, level, place. The line has its own time and sign."""
 LOG_STATES = {"warn": CheckState.WARN, "error": CheckState.FAIL}
 
 
@@ -63,6 +68,7 @@ class EventLog(RowList[LogRow]):
         self._words: list[str] = []
         self.failures_only = False
         self.follow = True
+        self.empty = "Nothing is written yet."
 
     def feed(self, batch: Iterable[SyncEvent]) -> None:
         """Append the lines of these events."""
@@ -153,6 +159,7 @@ class EventLog(RowList[LogRow]):
         if not self.follow:
             words += ", standing still"
         self.border_title = words
+        self.empty = "No line fits." if whole else "Nothing is written yet."
 
     def line(self, row: LogRow, width: int) -> Text:
         """Time, table, what, outcome; a line without a table goes across."""
@@ -162,11 +169,11 @@ class EventLog(RowList[LogRow]):
         if row.outcome and row.state is not None:
             outcome.append(f"{GLYPHS.states[row.state]} ", colour).append(row.outcome, colour)
         if not row.table:
-            room = width - text.cell_len
-            if row.state is not None and not row.outcome:
+            if row.state is not None:
                 text.append(f"{GLYPHS.states[row.state]} ", colour)
-            plain = " ".join(row.what.split())
-            return text.append(cut_middle(plain, max(4, room)), "" if row.state is not None else "dim")
+            text.append(" ".join(row.what.split()), "" if row.state is not None else "dim")
+            text.truncate(width, overflow="ellipsis")
+            return text
         column = max(TABLE_LEAST, min(TABLE_MOST, int(width * TABLE_SHARE)))
         text.append(cut_middle(row.table, column).ljust(column) + "  ")
         room = width - text.cell_len
@@ -192,7 +199,8 @@ def log_row(event: SyncEvent) -> LogRow | None:
         case events.LogLine() if event.level != "debug":
             source = "" if event.source in ("", "sync") else f"{event.source}: "
             state = LOG_STATES.get(event.level)
-            return LogRow(clock, "", f"{source}{event.text}", state, failure=state is not None)
+            said = _STAMP.sub("", event.text)
+            return LogRow(clock, "", f"{source}{said}", state, failure=state is not None)
         case events.Retrying():
             again = f"attempt {event.attempt} in {event.wait_seconds:.1f} s"
             return LogRow(clock, "", f"{event.what}: {event.reason}; {again}", CheckState.WARN, failure=True)
@@ -206,7 +214,7 @@ def log_row(event: SyncEvent) -> LogRow | None:
 
 
 def _change(clock: str, change: Change, state: CheckState, outcome: str, *, failure: bool = False) -> LogRow:
-    table, what = "", change.label
+    table, what = "", change.label if change.label != change.target else ""
     if isinstance(change, TableChange):
         table = change.table.short
         what = change.label.removeprefix(table).lstrip(".: ")

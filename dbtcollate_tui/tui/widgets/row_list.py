@@ -42,6 +42,9 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     class Pressed(Message):
         """The row under the cursor was clicked."""
 
+    empty = ""
+    """What stands there while there are no rows."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._rows: list[Row] = []
@@ -108,16 +111,16 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         """The line ``y`` of what is in sight."""
         width = self.scrollable_content_region.width
         number = self.scroll_offset.y + y
-        if number >= len(self._rows):
+        if number >= max(1, len(self._rows)):
             return Strip.blank(width, self.rich_style)
-        text = self.line(self._rows[number], width)
+        text = self.line(self._rows[number], width) if self._rows else Text(self.empty, "dim")
         if "\n" in text.plain:
             text = Text(" ").join(text.split("\n"))
         text.no_wrap, text.end = True, ""
         style = self.rich_style
         strip = Strip(Segment.apply_style(text.render(self.app.console), style))
         strip = strip.adjust_cell_length(width, style)
-        if number == self.cursor:
+        if number == self.cursor and self._rows:
             strip = strip.apply_style(self.get_component_rich_style("row-list--cursor", partial=True))
         return strip
 

@@ -159,7 +159,9 @@ class SyncBoard(Widget):
         if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "proof":
             return ()
         words = self.texts[phase].partition(",")[0].partition(" tables")[0].partition(" (")[0]
-        return (words.partition(" ")[2] if words.startswith("#") else words,)
+        if words.startswith("#"):
+            words = words.partition(" ")[2].removeprefix("success")
+        return (words,) if words else ()
 
     def render(self) -> Table:
         """The bar, the phases in two columns, the waiting line."""
@@ -205,7 +207,8 @@ class SyncBoard(Widget):
             parts = [f"{self._done:,} of {self._total:,} {self._unit}"]
             parts += [f"{self._rate:.0f} a second"] if self._rate and self._rate >= 1 else []
         if self._left is not None and self._done < self._total:
-            parts.append(f"{span(max(1.0, round(self._left)))} left")
+            seconds = max(1, round(self._left))
+            parts.append(f"{seconds} s left" if seconds < 90 else f"{span(seconds)} left")
         return ", ".join(parts)
 
     def _phase(self, phase: Phase, width: int) -> Text:

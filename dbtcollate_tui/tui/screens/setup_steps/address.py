@@ -1,5 +1,6 @@
 """The first question: any dbt Cloud page's address, or nothing."""
 
+import contextlib
 from collections.abc import Iterable
 
 from textual import on
@@ -91,6 +92,12 @@ class AddressPane(StepPane):
     async def _take(self) -> None:
         self.setup.set_address(self.query_one("#address", LineInput).value)
         await self.go_on()
+
+    def keep(self) -> None:
+        """The address, as long as no answer hangs on another one."""
+        if self.setup.draft.reached is Step.ADDRESS:
+            with contextlib.suppress(ActionableError):
+                self.setup.set_address(self.query_one("#address", LineInput).value)
 
     def set_field(self, name: str, value: str) -> bool:
         """An address that a cure proposes."""

@@ -242,6 +242,9 @@ class StepPane(VerticalScroll, can_focus=False):
         self.status.clear()
         self.post_message(self.Answered())
 
+    def keep(self) -> None:
+        """Keep what was entered and not yet taken: the pane is left by esc. Nothing is asked of a server."""
+
     def back_inside(self) -> bool:
         """Whether going back was within the pane, and is done."""
         return False

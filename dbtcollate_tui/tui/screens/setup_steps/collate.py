@@ -134,6 +134,11 @@ class CollatePane(TokenPane):
         self.status.show(fact_lines(facts))
         self.add_class("-accepted")
 
+    def keep(self) -> None:
+        """The address, where none was accepted yet."""
+        if not self.setup.draft.collate_base_url:
+            self.setup.note_collate_address(self.address_field.value)
+
     def action_other_field(self) -> None:
         """From the address to the token or back."""
         (self.field if self.address_field.has_focus else self.address_field).focus()

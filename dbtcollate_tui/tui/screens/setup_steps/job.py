@@ -12,6 +12,7 @@ from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.dbt_side import RunPreview
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.rows import JobList, JobRow
+from dbtcollate_tui.transport import Retrying
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.picking import ANY, PickPane
@@ -21,6 +22,8 @@ REFILL_SECONDS = 0.2
 """The list is filled anew no more often than this while pages come in."""
 PREVIEW_SECONDS = 0.15
 """A run is looked up once the cursor rests so long."""
+HELD_SECONDS = 2.0
+"""A run that is held back says so after so long."""
 FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
 ON_WITHOUT_RUN = Cure("set_field", "Go on without a run", "without_run=yes")
 ON_ALL_THE_SAME = Cure("set_field", "Go on all the same", "without_run=yes")
@@ -77,6 +80,8 @@ class JobPane(PickPane):
         self._without_run = False
         self._reasons: dict[str, str] = {}
         self._anew = False
+        self._looking = ""
+        self._held_until = 0.0
 
     async def enter(self) -> None:
         """Read the jobs."""
@@ -140,13 +145,35 @@ class JobPane(PickPane):
 
     @work(group="preview", exclusive=True)
     async def _preview(self, row: PickerRow) -> None:
+        self._looking, self._held_until = row.id, 0.0
         try:
             lines = preview_lines(await self.setup.run_preview(int(row.id)))
         except ActionableError as error:
             lines = (f"{GLYPHS.states[CheckState.FAIL]} {error.title}",)
+        finally:
+            if self._looking == row.id:
+                self._looking = ""
+        self._say_below(row.id, lines)
+
+    def _say_below(self, row_id: str, lines: tuple[str, ...]) -> None:
         current = self.picker.current
-        if current is not None and current.id == row.id:
-            self.picker.set_extra((*lines, self._reasons.get(row.id, "")))
+        if current is not None and current.id == row_id:
+            self.picker.set_extra((*lines, self._reasons.get(row_id, "")))
+
+    def held(self, event: Retrying) -> None:
+        """A request waits: after two seconds that is said where the run will stand."""
+        super().held(event)
+        if not self.busy and self._looking:
+            self._held_until = time.monotonic() + event.wait_seconds
+            why = "held back by the rate limit" if event.attempt == 1 else event.reason
+            row_id = self._looking
+            self.set_timer(HELD_SECONDS, lambda: self._say_held(row_id, why))
+
+    def _say_held(self, row_id: str, why: str) -> None:
+        left = self._held_until - time.monotonic()
+        if self._looking == row_id and left > 0:
+            self._say_below(row_id, (f"{why}, {left:.0f} s",))
+            self.set_timer(1.0, lambda: self._say_held(row_id, why))
 
     async def take(self, row: PickerRow) -> None:
         """Take the job and look up its run; without it, or its files, the card says what to do."""

@@ -21,7 +21,7 @@ from dbtcollate_tui.tui.widgets.fields import LineInput
 from dbtcollate_tui.tui.widgets.toggles import Choice, Switch
 
 SWITCHES: tuple[tuple[str, str], ...] = (
-    ("update_descriptions", "Descriptions: dbt's replace Collate's (off: only empty ones are filled)"),
+    ("update_descriptions", "Descriptions, but not over those edited in Collate (off: only empty ones)"),
     ("update_owners", "Owners: dbt's owners, where Collate knows them"),
     ("include_tags", "Tags: added, none removed"),
     ("include_tests", "Tests and their results"),
@@ -79,7 +79,11 @@ class OptionsPane(StepPane):
         newest = draft.run_rule == "newest_successful"
         yield RadioSet(
             Choice("the newest successful one, as the guide says", newest, id="newest_successful"),
-            Choice("the newest completed one, failed or not", not newest, id="newest_completed"),
+            Choice(
+                "the newest completed one, failed or not, as Collate's workers take it",
+                not newest,
+                id="newest_completed",
+            ),
             id="rule",
             compact=True,
         )
@@ -198,10 +202,22 @@ class OptionsPane(StepPane):
     async def _take(self) -> None:
         self.setup.set_options(self.options())
         self.setup.set_pipeline(self.pipeline())
+        self._take_rule()
+        await self.go_on()
+
+    def keep(self) -> None:
+        """The switches, the rule, the schedule; what cannot be taken stays as it was."""
+        if not self.busy:
+            with contextlib.suppress(UsageError):
+                self.setup.set_options(self.options())
+            with contextlib.suppress(UsageError):
+                self.setup.set_pipeline(self.pipeline())
+            self._take_rule()
+
+    def _take_rule(self) -> None:
         pressed = self.query_one("#rule", RadioSet).pressed_button
         completed = pressed is not None and pressed.id == "newest_completed"
         self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
-        await self.go_on()
 
     def set_field(self, name: str, value: str) -> bool:
         """A name or a schedule that a cure proposes."""

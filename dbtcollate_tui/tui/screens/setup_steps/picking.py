@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
+from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput
@@ -30,6 +31,8 @@ class PickPane(StepPane):
         Binding("slash", "search", "Search"),
         Binding("o", "open", "Open page"),
         Binding("ctrl+o", "open", "Open page"),
+        Binding("y", "copy", "Copy address", show=False),
+        Binding("ctrl+y", "copy", "Copy address", show=False),
     ]
     DEFAULT_CSS = """
     PickPane.-failed Picker { display: none; }
@@ -98,7 +101,7 @@ class PickPane(StepPane):
             return not self.failed
         if action == "search":
             return not self.failed and not isinstance(self.screen.focused, Input)
-        if action == "open":
+        if action in ("open", "copy"):
             row = self.picker.current
             return row is not None and not self.failed and bool(self.page(row))
         return super().check_action(action, parameters)
@@ -124,6 +127,12 @@ class PickPane(StepPane):
         row = self.picker.current
         if row is not None:
             self.app.open_url(self.page(row))
+
+    def action_copy(self) -> None:
+        """Copy the row's page's address."""
+        row = self.picker.current
+        if row is not None:
+            copy_text(self, self.page(row), "the page's address")
 
     @on(Picker.Chosen)
     def _chosen(self, event: Picker.Chosen) -> None:

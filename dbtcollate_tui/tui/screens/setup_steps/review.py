@@ -1,5 +1,6 @@
 """Everything in full before it is saved, each line a way back to its question."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -203,6 +204,11 @@ class ReviewPane(StepPane):
         profile = await self.setup.save(self.context.keeping)
         self.status.clear()
         self.post_message(self.Saved(profile))
+
+    def keep(self) -> None:
+        """The profile's name, where it can be one."""
+        with contextlib.suppress(UsageError):
+            self.setup.set_name(self.query_one("#name", LineInput).value.strip())
 
     def set_field(self, name: str, value: str) -> bool:
         """A name that a cure proposes."""
