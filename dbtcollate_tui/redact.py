@@ -50,12 +50,18 @@ class Redactor:
             known = sorted(self._literal, key=len, reverse=True)
         for value in known:
             text = text.replace(value, MASK)
-        text = _PATTERNS[0].sub(MASK, text)
-        text = _PATTERNS[1].sub(MASK, text)
-        text = _PATTERNS[2].sub(rf"\g<1>{MASK}", text)
-        text = _PATTERNS[3].sub(MASK, text)
-        text = _PATTERNS[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
-        return _PATTERNS[5].sub(MASK, text)
+        if "dbtc_" in text or "dbtu_" in text:
+            text = _PATTERNS[0].sub(MASK, text)
+        if "eyJ" in text:
+            text = _PATTERNS[1].sub(MASK, text)
+        lower = text.casefold()
+        if "authorization" in lower:
+            text = _PATTERNS[2].sub(rf"\g<1>{MASK}", text)
+        if "token" in lower or "bearer" in lower:
+            text = _PATTERNS[3].sub(MASK, text)
+        if "token" in lower or "password" in lower or "secretkey" in lower:
+            text = _PATTERNS[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
+        return _PATTERNS[5].sub(MASK, text) if "://" in text else text
 
 
 redact = Redactor()

@@ -80,6 +80,7 @@ class Recorder:
         self._lines: list[str] = []
         self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
+        self._writing: asyncio.Task[None] | None = None
         self._flushed = started
         self._ended = False
 
@@ -90,6 +91,8 @@ class Recorder:
 
     async def begin(self, plan: Plan | PipelinePlan | None = None) -> None:
         """Make the record, so that a run which is killed leaves one too, and remove what is too old."""
+        if plan is not None:
+            self._know(plan)
         await asyncio.to_thread(self._begin)
         if plan is not None:
             await self._keep_plan(plan)
@@ -98,6 +101,7 @@ class Recorder:
         """Keep what one event tells; the last one ends the record."""
         match event:
             case events.PlanReady() | events.PipelinePlanReady():
+                self._know(event.plan)
                 await self._keep_plan(event.plan)
             case events.Applied():
                 self._written[event.change.kind] += 1
@@ -114,12 +118,19 @@ class Recorder:
             )
         if isinstance(event, events.RunFinished):
             self._end(event)
+            await self._plan_written()
             await asyncio.to_thread(self._flush)
             return
         due = (datetime.now(UTC) - self._flushed).total_seconds() >= FLUSH_SECONDS
         if len(self._lines) >= FLUSH_LINES or due:
             self._flushed = datetime.now(UTC)
             await asyncio.to_thread(self._append, self._taken_lines(), self._taken_notes())
+
+    async def _plan_written(self) -> None:
+        """Wait for the plan's file, which is written while the sync goes on."""
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
 
     def abandon(self) -> None:
         """End the record of a run that was closed before its last event, such as by a signal."""
@@ -177,7 +188,7 @@ class Recorder:
             proof=tuple(ProofLine(row.id, row.title, row.state, row.summary) for row in proof),
         )
 
-    async def _keep_plan(self, plan: Plan | PipelinePlan) -> None:
+    def _know(self, plan: Plan | PipelinePlan) -> None:
         if isinstance(plan, Plan):
             self.compared = plan
             kinds = Counter(change.kind for change in plan.changes)
@@ -185,7 +196,10 @@ class Recorder:
             kinds = Counter(setting=len(plan.diff.changes))
         self.run = plan.run or self.run
         self._record = replace(self._record, planned_by_kind=dict(+kinds), planned=kinds.total())
-        await asyncio.to_thread(self._write_plan, plan)
+
+    async def _keep_plan(self, plan: Plan | PipelinePlan) -> None:
+        await self._plan_written()
+        self._writing = asyncio.create_task(asyncio.to_thread(self._write_plan, plan))
 
     def _line(self, entry: LogEntry, *, always: bool) -> None:
         if self._lines_kept >= LOG_LINES and not (always and self._lines_kept < 2 * LOG_LINES):
