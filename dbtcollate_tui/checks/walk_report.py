@@ -90,6 +90,9 @@ def letter_of(walk: Walk, profile: Profile, row: CheckResult | None = None) -> L
     found = row if row is not None else walk.finding
     if found is None or walk.outcome in (Outcome.WALKING, Outcome.GOOD):
         return None
+    switched_off = found.state is CheckState.SKIPPED and found.check_id != "pipeline.service"
+    if switched_off or found.state is CheckState.PASS:
+        return None
     to, needed = _needed(found, profile)
     lines = [
         f"dbtcollate checked how metadata gets from dbt Cloud into Collate on {_moment(datetime.now(UTC))}.",
@@ -287,6 +290,15 @@ def _network(row: CheckResult, profile: Profile) -> Needed:
     )
 
 
+def _sync(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return "whoever may write into Collate", (
+        f"One sync into {side.service}: dbtcollate sync --profile {profile.name} --yes, or one run of the "
+        f"pipeline {profile.pipeline.name}.",
+        f"Place: {side.service} → Ingestion (Agents), {service_ingestion_page(side.base_url, side.service)}",
+    )
+
+
 def _whoever(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
     return "whoever works on these tables in Collate", (
@@ -313,6 +325,7 @@ _WHO: tuple[tuple[str, Callable[[CheckResult, Profile], Needed]], ...] = (
     ("tables.", _tables),
     ("pipeline.service", _runner),
     ("pipeline.", _pipeline),
+    ("proof.ingestion", _sync),
 )
 
 

@@ -37,16 +37,16 @@ class Mended:
     words: str
 
 
-def token_side(cure: Cure, check_id: str) -> Side | None:
+def token_side(cure: Cure) -> Side | None:
     """Which token a cure asks for; ``None`` where it is about something else.
 
-    The setup's step for Collate holds address and token: it is the token where the check is the token's.
+    The setup's step for Collate holds address and token: the cure's label says which it means.
     """
     if cure.kind != "go_to_step":
         return None
     if cure.value in ("token", "dbt_token", "dbt_cloud_token"):
         return "dbt_cloud"
-    if cure.value == "collate_token" or (cure.value == "collate" and check_id != "collate.reachable"):
+    if cure.value == "collate_token" or (cure.value == "collate" and "address" not in cure.label):
         return "collate"
     return None
 

@@ -40,7 +40,7 @@ class WalkCures:
     def carry_out(self, cure: Cure, row: CheckResult) -> None:
         """Carry out a cure of the row, then go on with the walk; advice alone does nothing."""
         screen, app = self._screen, self._app
-        side = token_side(cure, row.check_id)
+        side = token_side(cure)
         match cure.kind:
             case "open_url":
                 app.open_url(cure.value)

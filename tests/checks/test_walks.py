@@ -191,7 +191,7 @@ async def test_a_new_token_is_tried_then_kept_then_walked_with(
     async with world(scenario) as here:
         walk, _ = await walk_for(here, symptom)
         row = found_at(walk, BROKEN, check)
-        asks = next(cure for cure in row.cures if token_side(cure, row.check_id) == side)
+        asks = next(cure for cure in row.cures if token_side(cure) == side)
         assert asks.label == "Enter another token"
         letter = letter_of(walk, here.profile)
         assert letter is not None
@@ -411,6 +411,8 @@ async def test_what_is_switched_off_explains_and_is_switched_on() -> None:
         walk, _ = await walk_for(here, "no-lineage", off)
         row = found_at(walk, EXPLAINED, "proof.lineage")
         mended = changed_profile(off, cure_of(row, "set_field", "options.include_lineage=true"))
+        assert letter_of(walk, off) is None
+        assert letter_of(walk, off, walk.rows["proof.ingestion"]) is not None
     assert mended.options.include_lineage
 
 
@@ -422,6 +424,13 @@ def test_every_scenario_and_every_row_of_the_guide_is_walked_here() -> None:
     rows = {scenario.guide_row for scenario in SCENARIOS.values() if scenario.guide_row}
     assert {symptom.issue for symptom in guide} == rows
     assert len(guide) == 6
+
+
+def test_a_cure_at_collate_s_step_means_the_address_or_the_token_by_its_words() -> None:
+    assert token_side(Cure("go_to_step", "Enter another address", "collate")) is None
+    assert token_side(Cure("go_to_step", "Enter it in the setup, step collate", "collate")) == "collate"
+    assert token_side(Cure("go_to_step", "Give the token in the setup", "dbt_cloud_token")) == "dbt_cloud"
+    assert token_side(Cure("go_to_step", "Choose another job", "job")) is None
 
 
 def test_symptoms_are_found_by_id_words_and_check() -> None:
@@ -454,9 +463,9 @@ async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:
 async def test_the_story_pairs_what_was_found_with_what_was_done() -> None:
     async with world("no-runs") as here:
         walk, context = await walk_for(here, "not-sure")
-        assert walk.story == ()
+        assert not walk.story
         await walked(walk, context, "run.exists")
-        assert walk.story == ()
+        assert not walk.story
         lift(here)
         walk.did("the job was run")
         await walked(walk, context, "run.exists")

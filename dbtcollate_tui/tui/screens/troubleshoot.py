@@ -20,7 +20,7 @@ from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
 from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
-from dbtcollate_tui.checks.walk_report import letter_of, report
+from dbtcollate_tui.checks.walk_report import Letter, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -293,7 +293,8 @@ class TroubleshootScreen(Screen[None]):
         if action in ("again", "copy", "save"):
             return still
         if action == "letter":
-            return row is not None and row.state in (CheckState.FAIL, CheckState.WARN, CheckState.SKIPPED)
+            session = self.session
+            return session is not None and row is not None and self._letter(session, row) is not None
         if action == "evidence":
             return row is not None and bool(row.evidence or row.exceptions)
         return True
@@ -315,11 +316,12 @@ class TroubleshootScreen(Screen[None]):
     def action_letter(self) -> None:
         """Show the text to send to whoever may mend the row."""
         session, row = self.session, self.query_one(CheckCard).row
-        if self.walk is None or session is None:
-            return
-        letter = letter_of(self.walk, session.profile, row)
+        letter = self._letter(session, row) if session is not None and row is not None else None
         if letter is not None:
             self.app.push_screen(LetterScreen(letter))
+
+    def _letter(self, session: "ProfileSession", row: CheckResult) -> Letter | None:
+        return letter_of(self.walk, session.profile, row) if self.walk is not None else None
 
     def action_copy(self) -> None:
         """Copy the report."""
