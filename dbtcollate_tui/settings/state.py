@@ -97,6 +97,16 @@ class StateStore:
         except OSError as error:
             self._say(f"{folder} could not be cleared ({error.strerror or type(error).__name__}).")
 
+    def rename(self, old: str, new: str) -> None:
+        """Keep everything that is kept under a name under another one, in place of what was there."""
+        source, target = self.folder_of(old), self.folder_of(new)
+        try:
+            if source.is_dir():
+                self.delete(new)
+                source.rename(target)
+        except OSError as error:
+            self._say(f"{source} could not be renamed ({error.strerror or type(error).__name__}).")
+
     def _path(self, name: str, key: str) -> Path:
         return self.folder_of(name) / f"{check_name(key)}.json"
 

@@ -68,6 +68,7 @@ class ProofLine:
 class HistoryRecord:
     """One sync, deploy or verification as it is remembered.
 
+    ``profile`` is the name that the profile has now, whatever it was called then.
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
     for a verification, ``server`` is Collate's address, ``service`` the database service.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's
@@ -292,6 +293,7 @@ def _record_files(state: StateStore, profile_name: str, action: RecordAction | N
 def _read(path: Path) -> HistoryRecord | None:
     try:
         record = _RECORDS.validate_python(json.loads(path.read_bytes()), strict=False)
+        record = replace(record, profile=path.parent.parent.name)
     except (OSError, ValueError, RecursionError):
         return None
     if record.outcome != "running":

@@ -24,7 +24,7 @@ async def test_profiles_are_opened_and_deleted_with_their_tokens() -> None:
             await app.press("p")
             await app.on("ProfilesScreen")
             await app.until(lambda: "staging" in app.drawn(), "the list")
-            assert "last used" in app.drawn()
+            assert "shop   open" in app.drawn()
             await app.press("down", "enter")
             await app.on("HomeScreen")
             await app.until(
@@ -33,7 +33,7 @@ async def test_profiles_are_opened_and_deleted_with_their_tokens() -> None:
             await app.press("p")
             await app.on("ProfilesScreen")
             await app.until(lambda: "staging" in app.drawn(), "the list")
-            await app.press("down", "d")
+            await app.press("d")
             await app.on("Confirm")
             await app.press("left", "enter")
             await app.until(lambda: services.profiles.names() == ("shop",), "the deletion")

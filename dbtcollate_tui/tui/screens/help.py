@@ -30,10 +30,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "HomeScreen": (
         "Home",
-        "The chain at rest. Grey is what the last visit knew; each link is looked at anew. enter on a line "
-        "under “Needs you” opens it there, with its cause and its cures. left and right go along the chain; "
-        "enter on a link opens its checks. d is the pipeline in Collate, r looks anew. Nothing is written "
-        "before a plan was shown.",
+        "The chain at rest; grey is what the last visit knew. enter opens a line of “Needs you” where it "
+        "stands, or a link's checks (left, right). d is the pipeline in Collate, r looks anew. Nothing is "
+        "written before a plan was shown.",
     ),
     "ChecklistScreen": (
         "Verification",

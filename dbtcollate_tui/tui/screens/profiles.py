@@ -1,7 +1,10 @@
-"""The profiles: open, change, delete, begin a new one."""
+"""The profiles, each with its state: switch, change, rename, duplicate, delete, begin a new one."""
 
 import asyncio
-from typing import ClassVar
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -11,28 +14,54 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
+from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.widgets.chain import small_chain
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
+if TYPE_CHECKING:
+    from dbtcollate_tui.checks.last_seen import LastSeen
+    from dbtcollate_tui.settings.model import Profile
+
+NUMBERED = 9
+"""So many profiles have a digit that opens them at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one profile without asking a server; ``trouble`` is why its file cannot be read."""
+
+    name: str
+    profile: "Profile | None" = None
+    trouble: str = ""
+    seen: "LastSeen | None" = None
+
 
 class ProfilesScreen(CardKeys, Screen[None]):
-    """Each profile with its two ends; the file of one that cannot be read says why."""
+    """Each profile as the last visit left it; a digit or enter opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", key_display="enter"),
+        *(Binding(str(number), f"open_number({number})", show=False) for number in range(1, NUMBERED + 1)),
         Binding("n", "app.new_setup", "New"),
         Binding("e", "edit", "Edit setup"),
+        Binding("m", "rename", "Rename"),
+        Binding("c", "duplicate", "Copy"),
         Binding("d", "delete", "Delete"),
         Binding("escape", "dismiss", "Back"),
     ]
     DEFAULT_CSS = """
     ProfilesScreen #where { padding: 0 1; color: $text-muted; height: auto; }
-    ProfilesScreen OptionList { height: 1fr; border: none; background: transparent; padding: 1 0; }
+    ProfilesScreen OptionList, ProfilesScreen OptionList:focus {
+        height: 1fr; border: none; background: transparent; padding: 1 0;
+    }
     """
 
     def __init__(self, services: Services) -> None:
@@ -56,6 +85,10 @@ class ProfilesScreen(CardKeys, Screen[None]):
         """One may be new, or changed."""
         await self._fill()
 
+    def on_resize(self) -> None:
+        """Lay the lines out anew."""
+        self.run_worker(self._fill(), group="fill", exclusive=True)
+
     async def _fill(self) -> None:
         try:
             read = await asyncio.to_thread(self._read)
@@ -63,35 +96,67 @@ class ProfilesScreen(CardKeys, Screen[None]):
             await self.query_one(ErrorCard).show(error)
             return
         listing = self.query_one(OptionList)
-        at = listing.highlighted or 0
-        self._names = tuple(name for name, _ in read)
+        session = app_of(self).session
+        opened = session.profile.name if session is not None else ""
+        here = self.current or opened
+        self._names = tuple(known.name for known in read)
         listing.clear_options()
-        listing.add_options(Option(text, id=name) for name, text in read)
+        listing.add_options(
+            Option(self._entry(known, number, known.name == opened), id=known.name)
+            for number, known in enumerate(read, 1)
+        )
         if read:
-            listing.highlighted = min(at, len(read) - 1)
+            listing.highlighted = self._names.index(here) if here in self._names else 0
         listing.focus()
         where = f"Files in {self._services.profiles.folder}; tokens are in none of them."
         self.query_one("#where", Static).update(where if read else f"No profile yet. {where}")
         self.refresh_bindings()
 
-    def _read(self) -> list[tuple[str, Text]]:
+    def _read(self) -> list[Known]:
+        from dbtcollate_tui.checks.last_seen import load_last_seen
+
         store = self._services.profiles
-        last = store.default_name()
-        rows = []
+        found = []
         for name in store.names():
-            text = Text(name, "bold", no_wrap=True, overflow="ellipsis")
-            text.append("   last used\n" if name == last else "\n", "dim")
             try:
                 profile = store.load(name)
             except ActionableError as error:
-                text.append(f"  {error.title}\n", "dim")
+                found.append(Known(name, trouble=error.title))
             else:
-                side, job = profile.dbt_cloud, profile.dbt_cloud.job_name or "any job"
-                account = side.account_name or str(side.account_id)
-                text.append(f"  from  {side.base_url}  {account}, {job}\n", "dim")
-                text.append(f"  to    {profile.collate.base_url}  {profile.collate.service}", "dim")
-            rows.append((name, text))
-        return rows
+                found.append(Known(name, profile, seen=load_last_seen(self._services.state, name)))
+        return found
+
+    def _entry(self, known: Known, number: int, opened: bool) -> Text:
+        room = max(40, self.size.width - 8)
+        text = Text(f"{number if number <= NUMBERED else ' '} ", "dim").append(known.name, "bold not dim")
+        if opened:
+            text.append("   open", "dim")
+        if known.profile is None:
+            trouble = cut_middle(known.trouble, room)
+            return text.append(f"\n  {GLYPHS.states[CheckState.FAIL]} {trouble}\n", "dim")
+        state = self._state(known)
+        state.truncate(room, overflow="ellipsis")
+        text.append("\n  ").append_text(state)
+        side, collate = known.profile.dbt_cloud, known.profile.collate
+        account = f"{side.account_name or side.account_id}, {side.job_name or 'any job'}"
+        text.append(f"\n  from  {cut_middle(f'{side.base_url}  {account}', room)}", "dim")
+        return text.append(f"\n  to    {cut_middle(f'{collate.base_url}  {collate.service}', room)}", "dim")
+
+    def _state(self, known: Known) -> Text:
+        """The chain's signs, how old they are, and when the next sync comes."""
+        from dbtcollate_tui.checks.standing import next_sync
+
+        seen = known.seen
+        if seen is None:
+            waiting = small_chain(self.app, [CheckState.WAITING] * len(Link))
+            return waiting.append("  not looked at yet", "dim")
+        now = datetime.now(UTC)
+        text = small_chain(self.app, (seen.links[link].state for link in Link))
+        text.append(f"  {ago(seen.at, now)}", "dim")
+        coming = next_sync(seen.standing, now)
+        if coming is not None:
+            text.append(f", next {coming.text.partition(', by')[0]}", "dim")
+        return text
 
     @property
     def current(self) -> str | None:
@@ -101,7 +166,9 @@ class ProfilesScreen(CardKeys, Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a profile there is none to open, change or delete."""
-        return bool(self._names) if action in ("open", "edit", "delete") else True
+        if action in ("open", "open_number", "edit", "rename", "duplicate", "delete"):
+            return bool(self._names)
+        return True
 
     @on(OptionList.OptionSelected)
     def action_open(self) -> None:
@@ -110,10 +177,47 @@ class ProfilesScreen(CardKeys, Screen[None]):
         if name is not None:
             app_of(self).go_home(name)
 
+    def action_open_number(self, number: int) -> None:
+        """Go home with the profile of that number."""
+        if number <= len(self._names):
+            app_of(self).go_home(self._names[number - 1])
+
     def action_edit(self) -> None:
         """Change its answers."""
         if self.current is not None:
             app_of(self).edit_profile(self.current)
+
+    def action_rename(self) -> None:
+        """Ask for another name, then move file, tokens and history to it."""
+        from dbtcollate_tui.tui.screens.ask_name import AskName
+
+        name = self.current
+        if name is None:
+            return
+        if app_of(self).is_syncing and self._is_open(name):
+            self.notify(f"A sync of {name} is running; it can be renamed when that has ended.", timeout=4)
+            return
+
+        def answered(new: str | None) -> None:
+            if new is not None and new != name:
+                self._change(self._rename(name, new))
+
+        taken = tuple(other for other in self._names if other != name)
+        self.app.push_screen(AskName(f"Another name for {name}", taken, name), answered)
+
+    def action_duplicate(self) -> None:
+        """Ask for a name, then save the same answers and tokens under it."""
+        from dbtcollate_tui.tui.screens.ask_name import AskName
+
+        name = self.current
+        if name is None:
+            return
+
+        def answered(new: str | None) -> None:
+            if new is not None:
+                self._change(self._duplicate(name, new))
+
+        self.app.push_screen(AskName(f"A name for the copy of {name}", self._names, f"{name}-2"), answered)
 
     def action_delete(self) -> None:
         """Ask, then delete the profile with its kept tokens."""
@@ -123,26 +227,54 @@ class ProfilesScreen(CardKeys, Screen[None]):
 
         def answered(delete: bool | None) -> None:
             if delete:
-                self.run_worker(self._delete(name), group="delete", exclusive=True)
+                self._change(self._delete(name))
 
         self.app.push_screen(
             Confirm(
                 f"Delete the profile {name}?",
                 "Delete it",
                 "Keep it",
-                detail="Its file, its tokens in the keyring and what is remembered of it go. "
+                detail="Its file, its tokens in the keyring, its history and what is remembered of it go. "
                 "Nothing changes in dbt Cloud or Collate.",
             ),
             answered,
         )
 
-    async def _delete(self, name: str) -> None:
+    def _is_open(self, name: str) -> bool:
+        session = app_of(self).session
+        return session is not None and session.profile.name == name
+
+    def _change(self, work: Awaitable[None]) -> None:
+        self.run_worker(self._told(work), group="change", exclusive=True)
+
+    async def _told(self, work: Awaitable[None]) -> None:
         try:
-            await self._services.secrets.forget(name, "dbt_cloud")
-            await self._services.secrets.forget(name, "collate")
-            await asyncio.to_thread(self._services.profiles.delete, name)
-            await asyncio.to_thread(self._services.state.delete, name)
+            await work
         except ActionableError as error:
             await self.query_one(ErrorCard).show(error)
+
+    async def _rename(self, name: str, new: str) -> None:
+        from dbtcollate_tui.setup.profile_care import rename_profile
+
+        is_open = self._is_open(name)
+        if is_open:
+            self.app.workers.cancel_group(self.app, "checks")
+        await rename_profile(self._services, name, new)
+        if is_open:
+            app_of(self).go_home(new)
+        else:
+            await self._fill()
+
+    async def _duplicate(self, name: str, new: str) -> None:
+        from dbtcollate_tui.setup.profile_care import duplicate_profile
+
+        await duplicate_profile(self._services, name, new)
+        await self._fill()
+        self.query_one(OptionList).highlighted = self._names.index(new)
+
+    async def _delete(self, name: str) -> None:
+        from dbtcollate_tui.setup.profile_care import delete_profile
+
+        await delete_profile(self._services, name)
         if not await app_of(self).profile_deleted(name):
             await self._fill()

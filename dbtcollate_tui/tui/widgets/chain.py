@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -180,13 +180,13 @@ def _cut_words(text: str, width: int) -> str:
     return text[: width + 1].rpartition(" ")[0].rstrip(" ,;:")
 
 
-def colour_of(app: App[object], variable: str, otherwise: str = "dim") -> str:
+def colour_of(app: App[Any], variable: str, otherwise: str = "dim") -> str:
     """The theme's colour as rich has it, or ``otherwise`` where the theme leaves it to the terminal."""
     value = app.theme_variables.get(variable.removeprefix("$"), "")
     return value if value.startswith("#") else otherwise
 
 
-def small_chain(app: App[object], states: Iterable[CheckState], *, stale: bool = False) -> Text:
+def small_chain(app: App[Any], states: Iterable[CheckState], *, stale: bool = False) -> Text:
     """The links' states as glyphs alone, for a list of chains."""
     text, muted = Text(no_wrap=True), colour_of(app, "$text-muted")
     for number, state in enumerate(states):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
 from rich.text import Text
 from textual.app import App
@@ -26,13 +27,13 @@ OUTCOMES = {
 WHOLE = frozenset({"ok", "warn"})
 
 
-def outcome_mark(app: App[object], record: HistoryRecord) -> Text:
+def outcome_mark(app: App[Any], record: HistoryRecord) -> Text:
     """The outcome's glyph in its colour."""
     state = OUTCOMES[record.outcome]
     return Text(GLYPHS.states[state], colour_of(app, STATE_COLOURS[state]))
 
 
-def chart(app: App[object], records: Sequence[HistoryRecord], height: int = 1) -> Text:
+def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> Text:
     """One column a record, oldest left: a bar as high as it took long, in its outcome's colour.
 
     One that did not end well has its outcome's glyph on the lowest line, so that nothing hangs on colour.

@@ -1,0 +1,53 @@
+"""Renaming, duplicating and deleting a profile: its file, its tokens and what is remembered of it."""
+
+import asyncio
+import contextlib
+
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.settings.names import check_name
+from dbtcollate_tui.settings.secrets import ENV
+from dbtcollate_tui.setup.services import Services
+
+
+async def rename_profile(services: Services, old: str, new: str) -> None:
+    """Give the profile another name; its tokens, its history and its last state go with it.
+
+    Raises `UsageError` for a name that is taken or cannot be one, and where a file or the keyring fails. The
+    former file goes last, so that a failure loses nothing.
+    """
+    await duplicate_profile(services, old, new)
+    await asyncio.to_thread(services.state.rename, old, new)
+    await delete_profile(services, old)
+    await asyncio.to_thread(services.profiles.mark_used, new)
+
+
+async def duplicate_profile(services: Services, old: str, new: str) -> None:
+    """Save the profile under a second name, with the same tokens kept where the first ones are.
+
+    Raises `UsageError` as `rename_profile` does.
+    """
+    check_name(new)
+    if new in await asyncio.to_thread(services.profiles.names):
+        raise UsageError(
+            f"There is a profile {new} already",
+            cures=[Cure("set_field", "Take another name", "name=")],
+        )
+    profile = await asyncio.to_thread(services.profiles.load, old)
+    await asyncio.to_thread(services.profiles.save, profile.model_copy(update={"name": new}))
+    try:
+        for side in ENV:
+            found = await services.secrets.get(old, side)
+            if found is not None and found.origin != "environment":
+                await services.secrets.keep(new, side, found.secret, found.origin)
+    except UsageError:
+        with contextlib.suppress(UsageError):
+            await asyncio.to_thread(services.profiles.delete, new)
+        raise
+    await asyncio.to_thread(services.profiles.mark_used, old)
+
+
+async def delete_profile(services: Services, name: str) -> None:
+    """Remove the profile's file, its tokens and what is remembered of it; raises `UsageError`."""
+    for side in ENV:
+        await services.secrets.forget(name, side)
+    await asyncio.to_thread(services.profiles.delete, name)
