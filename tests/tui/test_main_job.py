@@ -35,7 +35,7 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         whole(services, offer=offer_of(sandbox, page_of(sandbox)), size=size) as app,
     ):
         assert app.name == "WelcomeScreen"
-        assert app.footer()["l"] == "Look round"
+        await app.shows("l", "Look round")
         await app.press("l")
         await app.on("ChecklistScreen")
         await app.checked()
@@ -48,7 +48,7 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         assert chain.of(Link.PIPELINE).state is CheckState.PASS
         assert chain.of(Link.PROOF).state is CheckState.WAITING
         count = app.changes
-        assert app.footer()["w"] == f"Write {count} changes"
+        await app.shows("w", f"Write {count} changes")
         await app.press("w")
         await app.synced()
         drawn = app.drawn()
@@ -99,11 +99,11 @@ async def test_what_is_left_out_of_the_plan_is_not_written() -> None:
             count = app.changes
             descriptions = screen_of(app).changes.current
             assert descriptions is not None
-            assert app.footer()["w"] == f"Write {count - len(descriptions.keys)} changes"
+            await app.shows("w", f"Write {count - len(descriptions.keys)} changes")
             await app.press("space")
-            assert app.footer()["w"] == f"Write {count} changes"
+            await app.shows("w", f"Write {count} changes")
             await app.press("slash", *"fct_orders", "enter", "down", "down", "space")
-            assert app.footer()["w"] == f"Write {count - 1} changes"
+            await app.shows("w", f"Write {count - 1} changes")
             assert "– the table itself" in app.drawn()
             await app.press("w")
             await app.synced()
@@ -199,7 +199,7 @@ async def test_another_run_can_be_taken_once(size: tuple[int, int]) -> None:
             assert taken in marked
             await app.press("down")
             await app.until(lambda: "It failed" in app.drawn(), "what is to be known about it")
-            assert app.footer()["enter"] == "Take it"
+            await app.shows("enter", "Take it")
             other = next(line for line in app.drawn().splitlines() if "Collate's workers" in line)
             number = other.split("#")[1].split()[0]
             await app.press("enter")

@@ -130,7 +130,7 @@ async def test_what_fits_the_filter_is_left_out_at_one_key_and_taken_in_again(si
             await app.planned()
             screen = screen_of(app)
             everything = len(screen.plan.changes) if screen.plan is not None else 0
-            assert app.footer()["w"] == f"Write {everything} changes"
+            await app.shows("w", f"Write {everything} changes")
             assert "minus" not in app.footer()
             await app.press("slash", *"lineage")
             outline = screen.changes.outline
@@ -138,15 +138,15 @@ async def test_what_fits_the_filter_is_left_out_at_one_key_and_taken_in_again(si
             shown = len({leaf.key for leaf in outline.shown if leaf.key})
             assert 0 < shown < everything
             await app.press("enter", "minus")
-            assert app.footer()["minus"] == f"Take in {shown}"
-            assert app.footer()["w"] == f"Write {everything - shown} changes"
+            await app.shows("minus", f"Take in {shown}")
+            await app.shows("w", f"Write {everything - shown} changes")
             assert f"{shown} left out" in app.drawn()
             await app.press("escape")
             assert screen.changes.outline is not None
             assert len(screen.changes.outline.shown) > shown
-            assert app.footer()["w"] == f"Write {everything - shown} changes"
+            await app.shows("w", f"Write {everything - shown} changes")
             await app.press("slash", *"lineage", "enter", "minus", "escape")
-            assert app.footer()["w"] == f"Write {everything} changes"
+            await app.shows("w", f"Write {everything} changes")
 
 
 async def test_branches_close_and_open_by_arrows_enter_and_mouse() -> None:
@@ -240,11 +240,11 @@ async def test_a_conflict_is_kept_until_one_key_decides_it_for_dbt() -> None:
             before = len(screen.plan.changes)
             assert "conflicts kept" in app.drawn()
             await app.press("slash", *"board", "enter", "down")
-            assert app.footer()["u"] == "Use dbt's"
+            await app.shows("u", "Use dbt's")
             await app.press("u")
             assert app.changes == before + 1
-            assert app.footer()["u"] == "Keep Collate's"
-            assert app.footer()["w"] == f"Write {before + 1} changes"
+            await app.shows("u", "Keep Collate's")
+            await app.shows("w", f"Write {before + 1} changes")
             assert "Written over what ana edited in Collate" in app.drawn()
             await app.press("u")
             assert app.changes == before

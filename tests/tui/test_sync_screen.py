@@ -97,13 +97,13 @@ async def test_the_lines_say_time_table_what_and_outcome_and_are_filtered(size: 
         assert "descriptions" in line
         assert line.rstrip().endswith("written")
         assert "worker: reading manifest" in drawn
-        assert app.footer()["l"] == "Failures"
+        await app.shows("l", "Failures")
         await app.press("l")
         assert [line.partition("  ")[2] for line in shown(app)] == [
             "marts.model_0002  descriptions  Collate refused the change",
             "Collate: server is slow",
         ]
-        assert app.footer()["l"] == "All lines"
+        await app.shows("l", "All lines")
         await app.press("l", "slash", *"MODEL_0001")
         assert len(shown(app)) == 1
         assert "1 of 4 lines" in app.drawn()
@@ -118,9 +118,9 @@ async def test_the_newest_line_is_followed_until_one_moves_up() -> None:
         await begin(app, told)
         told.say(*(Applied(change=change(number)) for number in range(30)))
         await app.until(lambda: "marts.model_0029" in app.drawn(), "the newest")
-        assert app.footer()["f"] == "Still"
+        await app.shows("f", "Still")
         await app.press("k")
-        assert app.footer()["f"] == "Follow"
+        await app.shows("f", "Follow")
         told.say(*(Applied(change=change(number)) for number in range(30, 60)))
         await app.until(lambda: len(shown(app)) == 60, "the others")
         assert "marts.model_0059" not in app.drawn()
@@ -175,6 +175,29 @@ async def test_every_other_screen_says_that_a_sync_is_running_and_s_comes_back()
             await app.until(lambda: "sync running" not in app.drawn(), "no sign")
 
 
+@pytest.mark.parametrize(
+    ("keys", "stopped", "there"),
+    [(("enter",), False, False), (("down", "enter"), True, False), (("down", "down", "enter"), True, True)],
+)
+async def test_a_run_inside_collate_is_asked_about_once(
+    keys: tuple[str, ...], stopped: bool, there: bool
+) -> None:
+    async with whole(Services()) as app:
+        told = Told()
+        run = SyncRun("shop", told.run, lambda run, events: None, in_collate=True)
+        app.app.push_screen(SyncScreen(run))
+        await app.on("SyncScreen")
+        await app.press("c")
+        await app.on("StopInCollate")
+        await app.press(*keys)
+        await app.on("SyncScreen")
+        assert run.cancelling is stopped
+        assert run.stop_in_collate is there
+        assert ("c" in app.footer()) is not stopped
+        assert ("stopping the run in Collate" in app.drawn()) is there
+        assert ("letting go of the run" in app.drawn()) is (stopped and not there)
+
+
 async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:
     services = Services()
     async with Sandbox("collate-read-only") as sandbox:
@@ -186,7 +209,7 @@ async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:
             count = app.changes
             await app.press("w")
             await app.synced()
-            assert app.footer()["r"] == f"Retry {count} not written"
+            await app.shows("r", f"Retry {count} not written")
             await play(sandbox, "healthy")
             first = app.app.sync_run
             await app.press("r")
@@ -208,15 +231,15 @@ async def test_the_result_and_the_log_change_places_and_a_line_s_page_is_copied(
             await app.planned()
             await app.press("w")
             await app.synced()
-            assert app.footer()["tab"] == "Log"
-            assert app.footer()["y"] == "Copy link"
+            await app.shows("tab", "Log")
+            await app.shows("y", "Copy link")
             await app.press("y")
-            assert app.footer()["o"] == "Open in dbt Cloud"
+            await app.shows("o", "Open in dbt Cloud")
             assert app.app.clipboard.startswith(sandbox.dbt_cloud_url)
             await app.press("down")
-            assert app.footer()["o"] == "Open in Collate"
+            await app.shows("o", "Open in Collate")
             await app.press("tab")
-            assert app.footer()["tab"] == "Result"
+            await app.shows("tab", "Result")
             await app.press("slash", *"lineage", "enter", "y")
             assert "lineage" in app.app.clipboard
             await app.press("escape", "escape")

@@ -103,6 +103,10 @@ class Whole:
         """The footer's keys with their labels."""
         return {key.key: key.description for key in self.footer_keys()}
 
+    async def shows(self, key: str, words: str) -> None:
+        """Wait until the footer has the key under these words."""
+        await self.until(lambda: self.footer().get(key) == words, f"{key} {words}")
+
     def footer_keys(self) -> Iterator[FooterKey]:
         yield from self.top.query_one(Footer).query(FooterKey)
 

@@ -22,6 +22,7 @@ from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
@@ -90,7 +91,8 @@ class SyncScreen(CardKeys, Screen[None]):
         """Show what happened before the screen stood."""
         self.query_one(EventLog).focus()
         if self.run.cancelling:
-            self.query_one(SyncBoard).cancelling()
+            self._say_cancelling()
+        self._name_keys()
         await self._take(list(self.run.history))
 
     async def on_events_arrived(self, message: EventsArrived) -> None:
@@ -108,7 +110,7 @@ class SyncScreen(CardKeys, Screen[None]):
                 await self.query_one(ErrorCard).show(event.error)
             elif isinstance(event, RunFinished):
                 self._show_end(event)
-        self._name_keys()
+                self._name_keys()
 
     def _show_end(self, event: RunFinished) -> None:
         self.add_class("-ended")
@@ -216,9 +218,9 @@ class SyncScreen(CardKeys, Screen[None]):
             self.dismiss(None)
 
     def action_cancel(self) -> None:
-        """Ask, then stop between two writes; a run inside Collate goes on there, or is stopped there too."""
+        """Ask once, then stop; a run inside Collate goes on there, or is stopped there too."""
         if self.run.in_collate:
-            self._ask_twice()
+            self.app.push_screen(StopInCollate(), self._stop_in_collate)
             return
 
         def answered(stop: bool | None) -> None:
@@ -238,20 +240,18 @@ class SyncScreen(CardKeys, Screen[None]):
     def _cancel(self, *, in_collate: bool = False) -> None:
         if self.run.finished is None:
             self.run.cancel(in_collate=in_collate)
-            self.query_one(SyncBoard).cancelling()
+            self._say_cancelling()
             self.refresh_bindings()
 
-    def _ask_twice(self) -> None:
-        def there(stop: bool | None) -> None:
-            self._cancel(in_collate=bool(stop))
+    def _say_cancelling(self) -> None:
+        words = "cancelling: the writes under way end first"
+        if self.run.in_collate:
+            words = "stopping the run in Collate" if self.run.stop_in_collate else "letting go of the run"
+        self.query_one(SyncBoard).cancelling(words)
 
-        def here(stop: bool | None) -> None:
-            if stop:
-                self.app.push_screen(
-                    Confirm("Stop the run in Collate as well?", "Stop it there", "Let it run there"), there
-                )
-
-        self.app.push_screen(Confirm("Stop following the run in Collate?", "Stop following", "Go on"), here)
+    def _stop_in_collate(self, answer: str | None) -> None:
+        if answer is not None:
+            self._cancel(in_collate=answer == "there")
 
     def action_failures(self) -> None:
         """Failures alone, or every line."""

@@ -41,11 +41,14 @@ class LogRow:
     state: CheckState | None
     outcome: str = ""
     failure: bool = False
+    text: str = ""
+    search: str = ""
 
-    @property
-    def text(self) -> str:
-        """The line for copying."""
-        return "  ".join(part for part in (self.clock, self.table, self.what, self.outcome) if part)
+    def __post_init__(self) -> None:
+        """The line for copying, and in lower case for the filter: made once, since it is asked for often."""
+        text = "  ".join(part for part in (self.clock, self.table, self.what, self.outcome) if part)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "search", text.lower())
 
 
 class EventLog(RowList[LogRow]):
@@ -135,8 +138,7 @@ class EventLog(RowList[LogRow]):
     def _fits(self, row: LogRow) -> bool:
         if self.failures_only and not row.failure:
             return False
-        text = row.text.lower() if self._words else ""
-        return all(word in text for word in self._words)
+        return all(word in row.search for word in self._words)
 
     def _anew(self) -> None:
         rows = [row for row in self._all if self._fits(row)]

@@ -57,7 +57,7 @@ class SyncBoard(Widget):
         self._began = time.monotonic()
         self._heard = time.monotonic()
         self._heard_at = datetime.now().astimezone()
-        self._cancelling = False
+        self._cancelling = ""
         self._took: float | None = None
         self._whole = False
         self._dbt_cloud = CheckState.WAITING
@@ -92,9 +92,9 @@ class SyncBoard(Widget):
             self._take(event)
         self.refresh()
 
-    def cancelling(self) -> None:
-        """Say that a cancel was asked for."""
-        self._cancelling = True
+    def cancelling(self, words: str) -> None:
+        """Say that a cancel was asked for, in these words."""
+        self._cancelling = words
         self.refresh()
 
     def _take(self, event: SyncEvent) -> None:
@@ -225,7 +225,7 @@ class SyncBoard(Widget):
             return Text("")
         silent = time.monotonic() - self._heard
         if self._cancelling:
-            return Text("cancelling: the writes under way end first", "bold")
+            return Text(self._cancelling, "bold")
         since = f"since {self._heard_at:%H:%M:%S}"
         if self._waiting:
             return Text(f"waiting {since}: {self._waiting}", "dim")
