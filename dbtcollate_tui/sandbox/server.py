@@ -22,10 +22,10 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.sandbox.collate.app import collate_app
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker
-from dbtcollate_tui.sandbox.collate_app import collate_app
-from dbtcollate_tui.sandbox.dbt_cloud_app import RUN_SECONDS, dbt_cloud_app
-from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
+from dbtcollate_tui.sandbox.dbt_cloud.app import RUN_SECONDS, dbt_cloud_app
+from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
 from dbtcollate_tui.sandbox.pipeline_worker import sync_worker
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens, bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario, scenario_named

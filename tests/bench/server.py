@@ -25,9 +25,9 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dbtcollate_tui.sandbox import shop_data
-from dbtcollate_tui.sandbox.collate_app import collate_app
-from dbtcollate_tui.sandbox.dbt_cloud_app import dbt_cloud_app
-from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID
+from dbtcollate_tui.sandbox.collate.app import collate_app
+from dbtcollate_tui.sandbox.dbt_cloud.app import dbt_cloud_app
+from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens
 from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from tests.bench.serving import COLLATE_TOKEN, DBT_TOKEN, SIDES, Tally

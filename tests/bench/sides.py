@@ -80,7 +80,7 @@ def _environment() -> dict[str, str]:
 
 
 def _profile(urls: dict[str, str]) -> str:
-    from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
+    from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
 
     return (
         'name = "bench"\nschema_version = 1\n[dbt_cloud]\n'
@@ -90,7 +90,7 @@ def _profile(urls: dict[str, str]) -> str:
 
 
 def _workflow(urls: dict[str, str]) -> dict[str, object]:
-    from dbtcollate_tui.sandbox.dbt_cloud_content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
+    from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
 
     cloud = {
         "dbtConfigType": "cloud",

@@ -15,8 +15,8 @@ import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from dbtcollate_tui.sandbox.collate.app import collate_app
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker
-from dbtcollate_tui.sandbox.collate_app import collate_app
 from dbtcollate_tui.sandbox.scenarios import HEALTHY, Scenario
 
 TOKEN = SecretStr("a.bots.token")

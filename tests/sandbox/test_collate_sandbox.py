@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.sandbox.collate_app import collate_app
+from dbtcollate_tui.sandbox.collate.app import collate_app
 from dbtcollate_tui.sandbox.scenarios import HEALTHY, scenario_named
 from dbtcollate_tui.sandbox.shop_data import NOT_INGESTED_SCHEMAS, load_warehouse
 from tests.sandbox.collate_support import DIM_CUSTOMERS, FCT_ORDERS, STG_ORDERS, Caller, Json, collate

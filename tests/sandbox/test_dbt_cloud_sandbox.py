@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.sandbox.dbt_cloud_content import (
+from dbtcollate_tui.sandbox.dbt_cloud.content import (
     CI_ID,
     FINANCE_PROJECT_ID,
     NIGHTLY_FULL_ID,

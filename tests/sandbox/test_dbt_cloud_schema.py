@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from dbtcollate_tui.sandbox.dbt_cloud_content import NIGHTLY_ID, PRODUCTION_ID
+from dbtcollate_tui.sandbox.dbt_cloud.content import NIGHTLY_ID, PRODUCTION_ID
 from tests.sandbox.dbt_cloud_support import Caller, running
 
 BESIDE = Path(__file__).parents[3] / "shared" / "data" / "dbt-cloud-openapi-v2.yaml"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.sandbox.dbt_cloud_content import (
+from dbtcollate_tui.sandbox.dbt_cloud.content import (
     CI_ID,
     MOVED_TO,
     NIGHTLY_ID,

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from dbtcollate_tui.sandbox.collate.app import collate_app
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
-from dbtcollate_tui.sandbox.collate_app import collate_app
 from dbtcollate_tui.sandbox.scenarios import scenario_named
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile

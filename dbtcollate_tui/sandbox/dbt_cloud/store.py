@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from dbtcollate_tui.sandbox.dbt_cloud_bodies import Item, Kind
-from dbtcollate_tui.sandbox.dbt_cloud_content import content
-from dbtcollate_tui.sandbox.dbt_cloud_history import CANCELLED, RunPlan, history
+from dbtcollate_tui.sandbox.dbt_cloud.bodies import Item, Kind
+from dbtcollate_tui.sandbox.dbt_cloud.content import content
+from dbtcollate_tui.sandbox.dbt_cloud.history import CANCELLED, RunPlan, history
 from dbtcollate_tui.sandbox.scenarios import Scenario
 
 FIRST_RUN_ID = 70471823600001

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dbtcollate_tui.sandbox import dbt_cloud_answers as answers
-from dbtcollate_tui.sandbox.dbt_cloud_answers import ApiError
+from dbtcollate_tui.sandbox.dbt_cloud import answers
+from dbtcollate_tui.sandbox.dbt_cloud.answers import ApiError
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens
 from dbtcollate_tui.sandbox.scenarios import Scenario
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from dbtcollate_tui.sandbox.dbt_cloud_content import recorded
-from dbtcollate_tui.sandbox.dbt_cloud_history import CANCELLED, ERROR, QUEUED, RUNNING, SUCCESS
-from dbtcollate_tui.sandbox.dbt_cloud_store import FIRST_TRIGGER_ID, Row
+from dbtcollate_tui.sandbox.dbt_cloud.content import recorded
+from dbtcollate_tui.sandbox.dbt_cloud.history import CANCELLED, ERROR, QUEUED, RUNNING, SUCCESS
+from dbtcollate_tui.sandbox.dbt_cloud.store import FIRST_TRIGGER_ID, Row
 
 STATUS_WORDS = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _COLORS = {10: "green", 20: "red", 30: "gray"}

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from dbtcollate_tui.sandbox.dbt_cloud_bodies import (
+from dbtcollate_tui.sandbox.dbt_cloud.bodies import (
     Item,
     at_hours,
     connection,

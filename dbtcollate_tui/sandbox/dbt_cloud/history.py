@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dbtcollate_tui.sandbox import dbt_cloud_content as ids
-from dbtcollate_tui.sandbox.dbt_cloud_content import recorded
+from dbtcollate_tui.sandbox.dbt_cloud import content as ids
+from dbtcollate_tui.sandbox.dbt_cloud.content import recorded
 from dbtcollate_tui.sandbox.scenarios import Scenario
 from dbtcollate_tui.sandbox.shop_data import RecordedRun, RecordedStep
 

@@ -19,14 +19,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dbtcollate_tui.sandbox import dbt_cloud_answers as answers
-from dbtcollate_tui.sandbox import dbt_cloud_query as queries
-from dbtcollate_tui.sandbox.dbt_cloud_access import Gate, grants_of
-from dbtcollate_tui.sandbox.dbt_cloud_answers import ApiError, answer
-from dbtcollate_tui.sandbox.dbt_cloud_bodies import Kind, account
-from dbtcollate_tui.sandbox.dbt_cloud_content import MOVED_TO, account_id_for, recorded
-from dbtcollate_tui.sandbox.dbt_cloud_history import job_commands, play, trigger
-from dbtcollate_tui.sandbox.dbt_cloud_store import DbtCloudStore, Query, Row
+from dbtcollate_tui.sandbox.dbt_cloud import answers
+from dbtcollate_tui.sandbox.dbt_cloud import query as queries
+from dbtcollate_tui.sandbox.dbt_cloud.access import Gate, grants_of
+from dbtcollate_tui.sandbox.dbt_cloud.answers import ApiError, answer
+from dbtcollate_tui.sandbox.dbt_cloud.bodies import Kind, account
+from dbtcollate_tui.sandbox.dbt_cloud.content import MOVED_TO, account_id_for, recorded
+from dbtcollate_tui.sandbox.dbt_cloud.history import job_commands, play, trigger
+from dbtcollate_tui.sandbox.dbt_cloud.store import DbtCloudStore, Query, Row
 from dbtcollate_tui.sandbox.faults import WEB_PAGE, Faults, half
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens
 from dbtcollate_tui.sandbox.scenarios import Scenario

@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from dbtcollate_tui.sandbox.dbt_cloud_answers import ApiError
-from dbtcollate_tui.sandbox.dbt_cloud_store import Query
+from dbtcollate_tui.sandbox.dbt_cloud.answers import ApiError
+from dbtcollate_tui.sandbox.dbt_cloud.store import Query
 
 MAX_LIMIT = 100
 _LOOKUP = re.compile(r"__(gt|gte|lt|lte|in|range|icontains|contains|startswith|exact|isnull)$")

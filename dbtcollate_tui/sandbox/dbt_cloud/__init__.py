@@ -1,0 +1,1 @@
+"""The sandbox's dbt Cloud: the Administrative API on recorded runs."""
