@@ -17,6 +17,8 @@ from dbtcollate_tui.sync.events import (
 from dbtcollate_tui.sync.retry import Leftover
 
 BATCH_SECONDS = 0.05
+BATCH_AT_MOST = 150
+"""Events that a screen takes in at once, so that a key pressed meanwhile does not wait for thousands."""
 WAITING_AT_MOST = 1_000
 KEPT_AT_MOST = 5_000
 BULK = (Applied, Progress, Waiting, LogLine)
@@ -86,7 +88,7 @@ class SyncRun:
             while not ended:
                 batch = [await queue.get()]
                 await asyncio.sleep(BATCH_SECONDS)
-                while not queue.empty():
+                while not queue.empty() and len(batch) < BATCH_AT_MOST:
                     batch.append(queue.get_nowait())
                 ended = None in batch
                 self._hand_over([event for event in batch if event is not None])

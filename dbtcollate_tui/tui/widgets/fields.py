@@ -6,6 +6,8 @@ from typing import Any
 from textual import events
 from textual.widgets import Input
 
+LONGEST = 16_384
+"""Characters of a paste that are taken: no address and no token is longer, and a file by mistake is."""
 EDITING_KEYS = frozenset({"backspace", "delete", "left", "right", "home", "end"})
 
 
@@ -44,7 +46,7 @@ class LineInput(Input):
 
     def take_paste(self, text: str) -> None:
         """Insert pasted text at the cursor, without line breaks and outer spaces."""
-        line = "".join(text.split("\n")).replace("\r", "").strip()
+        line = "".join(text[:LONGEST].split("\n")).replace("\r", "").strip()
         if line:
             self.replace(line, *self.selection)
 

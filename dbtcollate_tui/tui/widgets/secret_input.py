@@ -7,7 +7,7 @@ from textual.message import Message
 
 from dbtcollate_tui.pasted import PastedSecret, clean_secret
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.tui.widgets.fields import LineInput
+from dbtcollate_tui.tui.widgets.fields import LONGEST, LineInput
 
 
 class SecretInput(LineInput):
@@ -47,7 +47,7 @@ class SecretInput(LineInput):
 
     def take_paste(self, text: str) -> None:
         """Take a whole paste in place of the former value."""
-        self.put(clean_secret(text))
+        self.put(clean_secret(text[:LONGEST]))
 
     def put(self, pasted: PastedSecret) -> None:
         """Fill the field with a secret; an empty one changes nothing."""
