@@ -130,7 +130,8 @@ class PlainRenderer:
                 for change in changes:
                     self._change(change)
         for kept in plan.kept:
-            self.say(f"  kept           {kept.label}: {kept.reason}")
+            if not kept.is_removal:
+                self.say(f"  kept           {kept.label}: {kept.reason}")
         for change in plan.removable:
             self.say(f"  removable      {change.label}: {change.old}, {change.note}")
         if plan.removable:

@@ -49,6 +49,11 @@ class Kept:
     by: str = ""
     change: Change | None = None
 
+    @property
+    def is_removal(self) -> bool:
+        """Whether it is what dbt no longer has, which a sync may take away."""
+        return self.change is not None and self.change.action == "remove"
+
     def as_dict(self) -> dict[str, object]:
         """The values for ``--json``."""
         return {
@@ -132,7 +137,7 @@ class Plan:
 
     ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
     which guard the writes. ``graph`` is what dbt's selectors are read against. ``removable`` is what dbt no
-    longer has and a sync from here wrote: it stays unless `take_in` takes it into the changes.
+    longer has and a sync from here wrote: it is kept unless `take_in` takes it into the changes.
     """
 
     changes: tuple[Change, ...]
@@ -145,7 +150,6 @@ class Plan:
     expected: Expected = field(default_factory=Expected)
     tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
     graph: Graph = field(default_factory=Graph, repr=False, compare=False)
-    removable: tuple[Change, ...] = ()
 
     @property
     def counts(self) -> dict[Group, int]:
@@ -161,10 +165,15 @@ class Plan:
         """The changes with these keys."""
         return tuple(change for change in self.changes if change.key in keys)
 
+    @property
+    def removable(self) -> tuple[Change, ...]:
+        """The changes of what is kept that would remove what dbt no longer has."""
+        changes = (item.change for item in self.kept if item.change is not None)
+        return tuple(change for change in changes if change.action == "remove")
+
     def take_in(self, keys: Collection[str]) -> "Plan":
         """The plan with these conflicts decided for dbt, and these removals made, by their changes' keys."""
         taken = [item.change for item in self.kept if item.change is not None and item.change.key in keys]
-        taken += [change for change in self.removable if change.key in keys]
         if not taken:
             return self
         texts = {(c.table.fqn, c.column): c.after for c in taken if isinstance(c, DescriptionChange)}
@@ -172,7 +181,6 @@ class Plan:
             self,
             changes=tuple(sorted((*self.changes, *taken), key=lambda change: GROUPS.index(change.group))),
             kept=tuple(item for item in self.kept if item.change is None or item.change.key not in keys),
-            removable=tuple(change for change in self.removable if change.key not in keys),
             expected=replace(self.expected, descriptions={**self.expected.descriptions, **texts}),
         )
 
@@ -195,7 +203,7 @@ class Plan:
             "changes": [change.as_dict() for change in self.changes],
             "counts": dict(self.counts),
             "unchanged": dict(self.unchanged),
-            "kept": [item.as_dict() for item in self.kept],
+            "kept": [item.as_dict() for item in self.kept if not item.is_removal],
             "removable": [change.as_dict() for change in self.removable],
             "matched": len(self.match.matched),
             "unmatched": [item.as_dict() for item in self.match.unmatched],

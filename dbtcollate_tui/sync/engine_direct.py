@@ -91,9 +91,10 @@ def run_direct(
 ) -> AsyncGenerator[SyncEvent, None]:
     """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
 
-    ``selection`` are the keys of the changes to write (``None``: all). ``state`` keeps the record for the
-    history. Setting ``cancel`` stops within a second; what was written stays. ``present`` are the
-    keys of changes of the given plan that an earlier run wrote, so that others may need them. With
+    ``selection`` are the keys of the changes to write (``None``: all), conflicts and removals among them.
+    ``state`` keeps the record for the history. Setting ``cancel`` stops within a second; what was written
+    stays. ``present`` are the keys of changes of the given plan that an earlier run wrote, so that others may
+    need them. With
     ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
     pipeline, where there is one; a sync that has nothing to write sends nothing at all.
     """
@@ -105,6 +106,8 @@ def run_direct(
             chosen = plan
             if chosen is None:
                 chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
+            if selection is not None:
+                chosen = chosen.take_in(frozenset(selection))
             changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
             job = _Work(profile, collate, chosen, changes, stop, present, made_before=plan is not None)
             if not (changes and report_runs):

@@ -153,7 +153,8 @@ async def compare(
         if written:
             teller.doing = "looking for what dbt no longer has"
             stale = await read_stale(collate, project, plan, written, options, wanted)
-            plan = replace(plan, removable=removable(project, plan, written, stale, options, wanted))
+            gone = removable(project, plan, written, stale, options, wanted)
+            plan = replace(plan, kept=(*plan.kept, *gone))
     return scope.of_plan(plan)
 
 

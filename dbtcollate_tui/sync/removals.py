@@ -9,7 +9,7 @@ from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.bounded import bounded
-from dbtcollate_tui.sync.changes import Change, Plan, RemoveEdge, RemoveOwners, RemoveTags
+from dbtcollate_tui.sync.changes import Change, Kept, Plan, RemoveEdge, RemoveOwners, RemoveTags
 from dbtcollate_tui.sync.matches import TableRef
 from dbtcollate_tui.sync.placing import ColumnNames, claims
 from dbtcollate_tui.sync.plan_tags import AUTOMATED
@@ -81,7 +81,7 @@ def removable(
     stale: Stale,
     options: SyncOptions,
     only: frozenset[str] | None,
-) -> tuple[Change, ...]:
+) -> tuple[Kept, ...]:
     """What may be removed: written by us, still as we wrote it, and no longer said by dbt. No IO.
 
     A tag must carry the label type of a sync, an edge dbt's source. Owners go only where dbt names none at
@@ -100,7 +100,18 @@ def removable(
                 found += _owners(tables[fqn], ids)
     if options.include_lineage:
         found += [RemoveEdge(upstream=up, downstream=down, edge=edge) for up, down, edge in stale.edges]
-    return tuple(found)
+    return tuple(
+        Kept(
+            change.group,
+            change.table_fqn,
+            change.label,
+            server=change.old,
+            dbt="",
+            reason=f"{change.note}, kept",
+            change=change,
+        )
+        for change in found
+    )
 
 
 def _tags(

@@ -101,7 +101,6 @@ class Scope:
             expected=without(plan.expected, [change for change in plan.changes if change.key not in there]),
             unchanged={group: count for group, count in plan.unchanged.items() if group in self.kinds},
             kept=tuple(item for item in plan.kept if item.group in self.kinds),
-            removable=tuple(change for change in plan.removable if change.group in self.kinds),
             notes=tuple(notes),
         )
 

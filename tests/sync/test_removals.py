@@ -1,6 +1,6 @@
 """What dbt no longer has: removed only where a sync from here wrote it, and only when asked."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.selection import WHOLE, Scope
 from dbtcollate_tui.sync.stream import Teller
 from dbtcollate_tui.sync.written import Written, load_written
+from dbtcollate_tui.tui.widgets.change_rows import PlanOutline
 from tests.support.world import SERVICE, profile_for
 
 MARTS = f"{SERVICE}.shop.marts"
@@ -54,11 +55,17 @@ class Ends:
             records=self.state,
         )
 
-    async def write(self, plan: Plan) -> RunFinished:
+    async def write(self, plan: Plan, selection: Collection[str] | None = None) -> RunFinished:
         events = [
             event
             async for event in run_direct(
-                self.profile, self.dbt_cloud, self.collate, plan=plan, state=self.state, report_runs=False
+                self.profile,
+                self.dbt_cloud,
+                self.collate,
+                plan=plan,
+                selection=selection,
+                state=self.state,
+                report_runs=False,
             )
         ]
         last = events[-1]
@@ -185,11 +192,18 @@ async def test_a_node_that_is_gone_leaves_what_it_had_as_removable(tmp_path: Pat
         plan = await here.plan(without)
         of_it = [change for change in plan.removable if change.table_fqn == ORDERS]
         assert {type(change) for change in of_it} == {RemoveTags, RemoveOwners, RemoveEdge}
+        listed = plan.as_dict()
+        assert isinstance(listed["removable"], list)
+        assert {item["action"] for item in listed["removable"]} == {"remove"}
+        assert [kept for kept in plan.kept if kept.is_removal and kept.dbt] == []
+        rows = {leaf.label: leaf for leaf in PlanOutline(plan).leaves if leaf.conflict}
+        assert rows.keys() >= {change.label for change in of_it}
         part = await here.plan(without, Scope(select=("dim_customers",)))
         assert part.removable == ()
         one = plan.take_in([of_it[0].key])
         assert one.removable == tuple(change for change in plan.removable if change != of_it[0])
-        assert (await here.write(one)).outcome == "ok"
+        end = await here.write(plan, [of_it[0].key])
+        assert (end.outcome, end.counts.written) == ("ok", 1)
         again = await here.plan(without)
         assert {c.key for c in again.removable} == {c.key for c in one.removable}
 

@@ -161,6 +161,8 @@ class ChangeList(RowList[OutlineRow]):
 
 def over_words(kept: Kept) -> str:
     """What a decided conflict does."""
+    if kept.is_removal:
+        return "to take away what dbt no longer has"
     return f"over what {kept.by} edited in Collate" if kept.by else "over another text in Collate"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, LineageChange, Plan, TableChange
+from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
 from dbtcollate_tui.sync.matches import Unmatched
 
 Entry = Change | Kept | Unmatched | str
@@ -198,7 +198,7 @@ def _leaves(plan: Plan, overwritten: Collection[str]) -> list[Leaf]:
 def _table(change: Change) -> str:
     if isinstance(change, TableChange):
         return change.table.short
-    return change.downstream.short if isinstance(change, LineageChange) else ""
+    return change.downstream.short if isinstance(change, LineageChange | RemoveEdge) else ""
 
 
 def _texts(entry: Entry) -> tuple[str, ...]:
