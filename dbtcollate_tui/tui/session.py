@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS
@@ -43,7 +43,8 @@ class ProfileSession:
 
     ``rows`` is the newest result of each check; ``looked`` names those of this session, the others are what
     the last visit knew at ``seen_at``. ``active`` are the checks under way, with the time they began
-    (monotonic seconds). ``standing`` is what the last visit knew, part by part replaced by what is read now.
+    (monotonic seconds). ``checking_all`` tells whether the last look was at all of them. ``standing`` is what
+    the last visit knew, part by part replaced by what is read now.
     """
 
     def __init__(self, services: Services, profile: Profile, ask: Ask | None = None) -> None:
@@ -59,6 +60,7 @@ class ProfileSession:
         self.checking_since: float | None = None
         self._looking = asyncio.Lock()
         self.checking_took = 0.0
+        self.checking_all = True
         self.syncs: tuple[HistoryRecord, ...] = ()
 
     @classmethod
@@ -86,6 +88,11 @@ class ProfileSession:
         running = {link for link, found in links.items() if found.state is CheckState.RUNNING}
         return ChainView(links, frozenset(stale - running))
 
+    def worst_of(self, link: Link) -> str | None:
+        """The id of the link's check that most needs a person; ``None`` where nothing is known of it."""
+        rows = [row for check in ALL_CHECKS if (row := self.shown(check.id)) is not None and row.link is link]
+        return max(rows, key=lambda row: row.state.severity).check_id if rows else None
+
     def shown(self, check_id: str) -> CheckResult | None:
         """A check's newest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""
         known = self.rows.get(check_id)
@@ -108,6 +115,7 @@ class ProfileSession:
         async with self._looking:
             began = self.checking_since = time.monotonic()
             started = datetime.now(UTC)
+            self.checking_all = ids is None
             try:
                 await self.context.refresh()
                 async with aclosing(run_checks(self.context, ids)) as rows:

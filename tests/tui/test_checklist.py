@@ -1,11 +1,14 @@
 """The checklist: rows in place, failing ones first at the end, cures as keys, the report."""
 
 import asyncio
+from dataclasses import replace
 
 from textual.widgets import OptionList
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.messages import RowsChanged
+from dbtcollate_tui.tui.widgets.chain import LINKS
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE
 from tests.tui.whole import Whole, keep, play, whole
@@ -55,7 +58,31 @@ async def test_r_looks_anew_at_the_row_and_at_what_hangs_on_it_alone() -> None:
             await app.until(lambda: session.rows[failed].state == "pass", "the mended row")
             await app.until(lambda: session.checking_since is None, "the end")
             assert session.rows["collate.reachable"] is untouched
-            assert row_ids(app).index(failed) > 0
+            assert row_ids(app)[0] == failed
+            assert rows.highlighted == 0
+            session.rows[failed] = replace(session.rows[failed], seconds=12.3)
+            app.top.post_message(RowsChanged())
+            await app.until(lambda: "12 s" in app.drawn(), "how long it took")
+            await app.press("R")
+            await app.until(lambda: row_ids(app).index(failed) > 0, "the order of the chain")
+
+
+async def test_a_link_of_the_chain_leads_to_its_worst_check() -> None:
+    services = Services()
+    async with Sandbox("stale") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            await app.press("left")
+            await app.press(*["left"] * len(LINKS), "right")
+            assert app.footer()["enter"] == "Its checks"
+            await app.press("enter")
+            rows = app.top.query_one("#rows", OptionList)
+            assert rows.has_focus
+            assert rows.highlighted is not None
+            assert row_ids(app)[rows.highlighted] == "run.fresh"
 
 
 async def test_a_cure_s_key_leads_to_the_setup_s_step() -> None:

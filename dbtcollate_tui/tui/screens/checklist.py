@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TITLE_WIDTH = 26
 SILENT_SECONDS = 2.0
+TIMES_FROM, LEAST_TOLD = 60, 0.05
+"""Rows of this width tell how long a check took, where it took so many seconds."""
 ORDER = tuple(check.id for check in ALL_CHECKS)
 UNDER_WAY = (CheckState.WAITING, CheckState.RUNNING)
 
@@ -44,6 +46,7 @@ class ChecklistScreen(Screen[None]):
         Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
         Binding("y", "copy", "Copy", show=False),
+        Binding("left,right", "chain", show=False),
         Binding("escape", "back", "Back"),
     ]
     DEFAULT_CSS = """
@@ -68,7 +71,7 @@ class ChecklistScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Title, chain, head, rows, the chosen row in full."""
         yield TitleBar(self.session.profile.name, "verification")
-        yield ChainBar()
+        yield ChainBar(links_open=True)
         yield Static(id="head", markup=False)
         with Horizontal(id="parts"):
             yield OptionList(id="rows")
@@ -97,8 +100,8 @@ class ChecklistScreen(Screen[None]):
         return self._order[at if at is not None else 0]
 
     async def on_rows_changed(self, _: RowsChanged) -> None:
-        """A check has begun or ended, or all have."""
-        if self.session.checking_since is None:
+        """A check has begun or ended, or all have; after a retry of some the rows stay in their places."""
+        if self.session.checking_since is None and self.session.checking_all:
             self._raise_failing()
         self._draw()
         await self._show_card()
@@ -184,8 +187,13 @@ class ChecklistScreen(Screen[None]):
             if state is CheckState.RUNNING and waited >= SILENT_SECONDS:
                 word += f", {waited:.0f} s"
             return line.append(word, "dim")
+        took = f"{span(row.seconds):>7}" if width >= TIMES_FROM and row.seconds >= LEAST_TOLD else ""
+        if width >= TIMES_FROM:
+            width -= 8
         quiet = stale or row.state in (CheckState.SKIPPED, CheckState.WAITING)
-        return line.append(cut_middle(row.summary, max(8, width - TITLE_WIDTH - 3)), "dim" if quiet else "")
+        summary = cut_middle(row.summary, room := max(8, width - TITLE_WIDTH - 3))
+        line.append(summary.ljust(room) if took else summary, "dim" if quiet else "")
+        return line.append(f" {took}" if took else "", "dim")
 
     def _colour(self, state: CheckState) -> str:
         value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
@@ -211,8 +219,11 @@ class ChecklistScreen(Screen[None]):
 
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
-        first = next((at for at, check_id in enumerate(self._order) if _link(check_id) == event.link), 0)
-        self._list.highlighted = first
+        event.stop()
+        worst = self.session.worst_of(event.link)
+        of_link = (at for at, check_id in enumerate(self._order) if _link(check_id) == event.link)
+        self._list.highlighted = self._order.index(worst) if worst is not None else next(of_link, 0)
+        self._list.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
@@ -226,6 +237,10 @@ class ChecklistScreen(Screen[None]):
             return row is not None and bool(row.evidence or row.exceptions)
         return True
 
+    def action_chain(self) -> None:
+        """Go to the chain's links."""
+        self.query_one(ChainBar).focus()
+
     def action_again(self) -> None:
         """Look anew at the row under the cursor and at what hangs on it."""
         app_of(self).rerun(self.current)
@@ -236,7 +251,7 @@ class ChecklistScreen(Screen[None]):
 
     def action_all_again(self) -> None:
         """Look anew at everything."""
-        app_of(self).start_checks()
+        app_of(self).start_checks(asked=True)
 
     def action_evidence(self) -> None:
         """Show the evidence, or take it away."""

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -352,7 +352,8 @@ class HomeScreen(CardKeys, Screen[None]):
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         if self._session is not None:
-            app_of(self).show_checklist(_worst_of(self._session, event.link))
+            event.stop()
+            app_of(self).show_checklist(self._session.worst_of(event.link))
 
     @on(TitleBar.SwitchChosen)
     async def _switch(self) -> None:
@@ -364,11 +365,6 @@ class HomeScreen(CardKeys, Screen[None]):
         card = self.query_one(CheckCard)
         if card.display and event.key not in self.active_bindings and card.press(event.key):
             event.stop()
-
-
-def _worst_of(session: "ProfileSession", link: Link) -> str | None:
-    rows = [row for row in session.rows.values() if row.link is link]
-    return max(rows, key=lambda row: row.state.severity).check_id if rows else None
 
 
 def _grid() -> Table:
