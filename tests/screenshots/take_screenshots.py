@@ -24,6 +24,8 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.tui.screens.setup import SetupScreen
+from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
+from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets import title_bar
 from tests.support.memory_keyring import MemoryKeyring
 from tests.support.world import profile_for
@@ -53,14 +55,16 @@ class Pictures:
         self._secrets = secrets
 
     async def take(self, app: Whole, name: str) -> None:
-        """Write the screen as it stands."""
-        await app.pilot.pause()
+        """Write the screen as it stands, dark and light."""
         if self._wanted and name not in self._wanted:
             return
-        picture = app.app.export_screenshot(title="dbtcollate")
-        if any(secret.get_secret_value() in picture for secret in self._secrets):
-            raise SystemExit(f"{name} would show a token")
-        (self._folder / f"{name}.svg").write_text(picture + "\n", encoding="utf-8")
+        for theme, ending in ((LIGHT, "-light"), (DARK, "")):
+            app.app.theme = theme.name
+            await app.pilot.pause()
+            picture = app.app.export_screenshot(title="dbtcollate")
+            if any(secret.get_secret_value() in picture for secret in self._secrets):
+                raise SystemExit(f"{name} would show a token")
+            (self._folder / f"{name}{ending}.svg").write_text(picture + "\n", encoding="utf-8")
         print(name)
 
 
@@ -172,6 +176,51 @@ async def home(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], e
         async with whole(services, profile="shop", size=size) as app:
             await app.checked()
             await shots.take(app, f"home{ending}")
+            await app.press("question_mark")
+            await app.on("HelpScreen")
+            await shots.take(app, f"help{ending}")
+            await app.press("escape", "h")
+            await app.on("HistoryScreen")
+            await app.until(lambda: "failed" in app.drawn(), "the history")
+            await shots.take(app, f"history{ending}")
+            await app.press("escape", "p")
+            await app.on("ProfilesScreen")
+            await app.until(lambda: "shop_warehouse" in app.drawn(), "the profiles")
+            await shots.take(app, f"profiles{ending}")
+            app.app.action_requests()
+            await app.on("RequestsScreen")
+            await shots.take(app, f"requests{ending}")
+            await app.press("escape")
+            app.app.action_pipeline()
+            await app.on("PipelineScreen")
+            await app.until(lambda: app.top.has_class("-planned"), "the pipeline")
+            await shots.take(app, f"pipeline{ending}")
+
+
+def walked(app: Whole) -> bool:
+    """Whether the walk along the chain has ended."""
+    screen = app.app.screen
+    return (
+        isinstance(screen, TroubleshootScreen) and screen.walk is not None and screen.walk.ended is not None
+    )
+
+
+async def troubleshooting(
+    pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str
+) -> None:
+    """The symptoms, and a walk that stops at the broken link."""
+    async with place("missing-catalog") as (sandbox, services):
+        shots = pictures(sandbox)
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop", size=size) as app:
+            await app.checked()
+            await app.press("t")
+            await app.on("TroubleshootScreen")
+            await app.pilot.pause()
+            await shots.take(app, f"symptoms{ending}")
+            await app.press("enter")
+            await app.until(lambda: walked(app), "the walk's end")
+            await shots.take(app, f"troubleshoot{ending}")
 
 
 async def main(folder: Path, wanted: frozenset[str]) -> None:
@@ -185,6 +234,7 @@ async def main(folder: Path, wanted: frozenset[str]) -> None:
     for size, ending in ((SIZE, ""), (SMALL, "-80x24")):
         await checklist_and_sync(pictures, size, ending)
         await home(pictures, size, ending)
+        await troubleshooting(pictures, size, ending)
 
 
 if __name__ == "__main__":
