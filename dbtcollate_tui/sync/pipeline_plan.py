@@ -148,6 +148,10 @@ def pipeline_notes(profile: Profile, diff: PipelineDiff) -> tuple[str, ...]:
         notes.append("The map of owners is for the direct sync alone: Collate looks up dbt's own names.")
     if not options.include_tests or not options.include_lineage:
         notes.append("Leaving out tests or lineage is for the direct sync alone: a pipeline sends both.")
+    if options.update_descriptions:
+        notes.append(
+            "Collate's workers replace descriptions that a person wrote; the direct sync keeps them."
+        )
     if profile.dbt_cloud.run_rule == "newest_successful":
         notes.append("Collate's workers take the newest run that ended, whether it succeeded or failed.")
     for other in diff.others:

@@ -27,6 +27,8 @@ from dbtcollate_tui.sync.sql_lineage import with_sql
 from dbtcollate_tui.sync.stream import Teller
 from dbtcollate_tui.sync.written import load_written
 
+NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
+
 
 async def choose(
     teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
@@ -150,6 +152,8 @@ async def compare(
     plan = replace(plan, graph=graph)
     if records is not None:
         written = await asyncio.to_thread(load_written, records, profile, project.project_name)
+        if scope.remove and not written:
+            plan = replace(plan, notes=(*plan.notes, NO_RECORD))
         if written:
             teller.doing = "looking for what dbt no longer has"
             stale = await read_stale(collate, project, plan, written, options, wanted)

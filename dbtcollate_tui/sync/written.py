@@ -1,7 +1,8 @@
 """The record of the tags, owners and edges that syncs from here wrote, by profile and server.
 
-It is what tells our own from a person's when dbt no longer names them. One line a write, appended, so that
-several processes may write at once; the later line wins.
+It is what tells our own from a person's when dbt no longer names them. One line a write, appended by one
+call, so that several processes may write at once; the later line wins. A sync that is killed may lose its
+last second: what that wrote counts as a person's and stays.
 """
 
 import json
@@ -119,8 +120,8 @@ def note_written(state: StateStore, profile: Profile, lines: Iterable[Mapping[st
         private_folder(state.folder)
         private_folder(path.parent)
         path.touch(mode=0o600)
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with path.open("ab", buffering=0) as file:
+            file.write(text.encode())
     except OSError as error:
         LOGGER.warning("the record of what was written could not be written: %s", error)
 

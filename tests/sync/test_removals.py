@@ -167,6 +167,7 @@ async def test_without_a_record_nothing_is_ours(tmp_path: Path) -> None:
         plan = await here.plan(here.changed("fct_orders", bare), Scope(remove=True))
         assert [change for change in plan.changes if change.action == "remove"] == []
         assert plan.removable == ()
+        assert "no record of a sync" in plan.notes[-1]
 
 
 async def test_an_edge_that_another_lineage_took_over_stays(tmp_path: Path) -> None:
