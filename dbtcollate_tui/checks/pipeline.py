@@ -101,7 +101,9 @@ async def status(context: CheckContext) -> Finding:
     failures = tuple(f"{step.name}: {item.error}" for step in run.status for item in step.failures)
     errors = sum(step.errors for step in run.status)
     caption = (
-        f"{moment:%H:%M}" if moment is not None and context.now.date() == moment.date() else run.pipelineState
+        f"{moment.astimezone():%H:%M}"
+        if moment is not None and context.now.date() == moment.date()
+        else run.pipelineState
     )
     if run.pipelineState == "success":
         return Finding(CheckState.PASS, words, caption=caption, evidence=evidence)

@@ -75,7 +75,7 @@ async def ingestion(context: CheckContext) -> Finding:
         return Finding(
             CheckState.WARN,
             f"The last ingestion was {when}, before run #{run.id} ended",
-            caption=f"{moment:%H:%M}",
+            caption=f"{moment.astimezone():%H:%M}",
             causes=("The next scheduled ingestion brings that run.", "Or none is scheduled."),
             evidence=(words,),
             cures=await _scheduling(context),

@@ -23,6 +23,7 @@ from dbtcollate_tui.tui.places import Places
 from dbtcollate_tui.tui.running import Running
 from dbtcollate_tui.tui.terminal import TerminalApp
 from dbtcollate_tui.tui.theme import DARK, LIGHT
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 if TYPE_CHECKING:
@@ -212,6 +213,10 @@ class DbtCollateApp(TerminalApp):
     def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
         """Carry out a cure that no screen took."""
         self.carry_out(message.cure)
+
+    def on_chain_bar_link_chosen(self, message: ChainBar.LinkChosen) -> None:
+        """Open a link's checks, on a screen that has no other use for it."""
+        self.places.link(message.link)
 
     def carry_out(self, cure: Cure) -> None:
         """Carry out a cure of the open profile."""

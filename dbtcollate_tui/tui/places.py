@@ -13,6 +13,7 @@ from dbtcollate_tui.settings.secrets import Side
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from dbtcollate_tui.checks.base import Link
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.guided import GuidedSetup
@@ -141,6 +142,14 @@ class Places:
             app.start_checks(asked=True)
         if not isinstance(app.screen, ChecklistScreen):
             app.push_screen(ChecklistScreen(app.session, at))
+
+    def link(self, link: "Link") -> None:
+        """The checklist at the link's worst check; in a setup the chain is of answers, not of checks."""
+        from dbtcollate_tui.tui.screens.setup import SetupScreen
+
+        session = self._app.session
+        if session is not None and not isinstance(self._app.screen, SetupScreen):
+            self.checklist(session.worst_of(link))
 
     def new_setup(self) -> None:
         """The guided setup of a new profile."""

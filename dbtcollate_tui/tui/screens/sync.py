@@ -76,7 +76,7 @@ class SyncScreen(CardKeys, Screen[None]):
     def compose(self) -> ComposeResult:
         """Title, chain, board, log; at the end the outcome and its lines in their place."""
         yield TitleBar(self.run.title, "sync", of_sync=True)
-        yield ChainBar()
+        yield ChainBar(links_open=True)
         yield SyncBoard(self.run.plan)
         yield ErrorCard()
         yield Static(id="outcome")
