@@ -38,10 +38,14 @@ async def read_stale(
 ) -> Stale:
     """Read what the plan did not: a request for each written table and edge that dbt does not have any more.
 
-    Where a part was chosen (``only``), tables without a node are left alone, and so are the edges of a node
-    whose SQL this run does not tell or nobody could read: it may read more than ``depends_on`` says.
+    A table counts as lost where dbt no longer has the node that it was written for: a node that a run builds
+    elsewhere, as a pull request's does, loses nothing. Where a part was chosen (``only``), lost tables are
+    left alone, and so are the edges of a node whose SQL this run does not tell or nobody could read: it may
+    read more than ``depends_on`` says.
     """
-    lost = sorted(written.tables - set(plan.tables)) if only is None else []
+    known = {"", *project.nodes, *project.ephemeral, *project.disabled}
+    away = sorted(written.tables.difference(plan.tables)) if only is None else []
+    lost = [fqn for fqn in away if written.nodes.get(fqn, "") not in known]
     found = await bounded(lost, lambda fqn: collate.table(fqn, TABLE_FIELDS), at_once=READERS)
     tables = {table.fullyQualifiedName: table for table in found if table is not None}
     refs = {fqn: table_ref(table) for fqn, table in (*plan.tables.items(), *tables.items())}

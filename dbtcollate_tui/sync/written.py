@@ -29,12 +29,16 @@ from dbtcollate_tui.sync.changes import (
 
 @dataclass(slots=True)
 class Written:
-    """What stands in Collate because we wrote it: tag FQNs by (table FQN, column), owners' ids by table FQN,
-    edges as (upstream FQN, downstream FQN)."""
+    """What stands in Collate because we wrote it.
+
+    Tag FQNs by (table FQN, column), owners' ids by table FQN, edges as (upstream FQN, downstream FQN);
+    ``nodes`` are the unique ids that it was written for, by table FQN.
+    """
 
     tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     owners: dict[str, frozenset[str]] = field(default_factory=dict)
     edges: set[tuple[str, str]] = field(default_factory=set)
+    nodes: dict[str, str] = field(default_factory=dict)
 
     @property
     def tables(self) -> set[str]:
@@ -47,6 +51,8 @@ class Written:
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply one line of the record; raises ``KeyError`` or ``TypeError`` for a damaged one."""
+        if node := line.get("node"):
+            self.nodes[str(line.get("table") or line["down"])] = str(node)
         match line["what"]:
             case "tags":
                 place = (str(line["table"]), str(line["column"]))
@@ -69,30 +75,33 @@ class Written:
 
 def lines_of(change: Change, project: str) -> Sequence[Mapping[str, object]]:
     """What a written change adds to the record; nothing for other kinds. ``project`` is dbt's project."""
+    of: dict[str, object] = {"project": project, "node": change.unique_id}
     match change:
         case TagsChange():
-            place = {"table": change.table.fqn, "column": change.column, "project": project}
+            place = {"table": change.table.fqn, "column": change.column, **of}
             return ({"what": "tags", **place, "fqns": list(change.added), "gone": list(change.replaced)},)
         case RemoveTags():
-            place = {"table": change.table.fqn, "column": change.column, "project": project}
+            place = {"table": change.table.fqn, "column": change.column, **of}
             return ({"what": "tags", **place, "gone": list(change.removed)},)
         case OwnersChange():
             ids = [owner.id for owner in change.after]
-            return ({"what": "owners", "table": change.table.fqn, "ids": ids, "project": project},)
+            return ({"what": "owners", "table": change.table.fqn, "ids": ids, **of},)
         case RemoveOwners():
-            return ({"what": "owners", "table": change.table.fqn, "ids": [], "project": project},)
+            return ({"what": "owners", "table": change.table.fqn, "ids": [], **of},)
         case LineageChange() if change.existing is None:
             ends = {"up": change.upstream.fqn, "down": change.downstream.fqn}
-            return ({"what": "edge", **ends, "project": project},)
+            return ({"what": "edge", **ends, **of},)
         case RemoveEdge():
             ends = {"up": change.upstream.fqn, "down": change.downstream.fqn}
-            return ({"what": "edge", **ends, "gone": True, "project": project},)
+            return ({"what": "edge", **ends, "gone": True, **of},)
     return ()
 
 
 def load_written(state: StateStore, profile: Profile, project: str) -> Written:
-    """What this profile's syncs of that dbt project wrote to its server. Reads the disk; a line that is cut
-    off counts for nothing."""
+    """What this profile's syncs of that dbt project wrote to its server.
+
+    Reads the disk; a line that is cut off counts for nothing.
+    """
     found = Written()
     try:
         with _path(state, profile).open(encoding="utf-8", errors="replace") as file:

@@ -209,6 +209,12 @@ async def test_a_node_that_is_gone_leaves_what_it_had_as_removable(tmp_path: Pat
         assert {c.key for c in again.removable} == {c.key for c in one.removable}
 
 
+async def test_a_run_that_builds_elsewhere_loses_nothing(tmp_path: Path) -> None:
+    async with ends(tmp_path) as here:
+        elsewhere = here.changed("fct_orders", lambda node: replace(node, schema="dbt_cloud_pr_7"))
+        assert [c for c in (await here.plan(elsewhere)).removable if c.table_fqn == ORDERS] == []
+
+
 async def test_a_tag_that_is_added_and_one_that_is_removed_go_in_one_patch(tmp_path: Path) -> None:
     async with ends(tmp_path) as here:
         changed = here.changed("fct_orders", lambda node: replace(bare(node), tags=("brand_new",)))
