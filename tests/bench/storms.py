@@ -66,7 +66,7 @@ asyncio.run(main())
 class ProbedApp(DbtCollateApp):
     """Answers a key of its own after the repaint that follows it."""
 
-    CSS_PATH = Path(dbtcollate_tui.tui.__file__).parent / "styles" / "app.tcss"
+    CSS_PATH = str(Path(dbtcollate_tui.tui.__file__).parent / "styles" / "app.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f12", "answer", priority=True, show=False)]
 
     def __init__(

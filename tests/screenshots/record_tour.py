@@ -68,8 +68,8 @@ def go_through(tty: Terminal) -> None:
         (("In Collate now",), ("h",)),
         (("history",), ("escape",)),
         (("In Collate now",), ("t",)),
-        (("In Collate's guide",), ("enter",)),
-        (("took",), ("escape",)),
+        (("In Collate's guide",), ("down", "down", "down", "enter")),
+        (("Look again",), ("escape",)),
     ):
         tty.until(*words)
         tty.rest(READING_SECONDS)

@@ -1,20 +1,20 @@
 """Makes the pictures in ``screenshots/`` from the running app on the sandbox.
 
-``python -m tests.screenshots.take_screenshots [FOLDER] [NAME…]``. Ports and the clock are fixed, so that a
-picture changes where the app does; only durations differ. Stops where a picture would show a token.
+``python -m tests.screenshots.take_screenshots [FOLDER] [NAME…]``. Ports and the begin of the clock are fixed:
+a picture changes where the app does; only durations differ. Stops where one would show a token.
 """
 
 import asyncio
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, tzinfo
 from pathlib import Path
-from unittest import mock
 
 import keyring
+import time_machine
 from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
@@ -26,7 +26,7 @@ from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.theme import DARK, LIGHT
-from dbtcollate_tui.tui.widgets import title_bar
+from tests.snapshots.frozen import NOW
 from tests.support.memory_keyring import MemoryKeyring
 from tests.support.world import profile_for
 from tests.tui.driving import offer_of, page_of
@@ -36,14 +36,6 @@ SIZE = (100, 30)
 SMALL = (80, 24)
 PORTS = (18580, 18585)
 SYNCS = 14
-
-
-class FixedClock(datetime):
-    """Two minutes past two, on every picture."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "FixedClock":
-        return cls(2026, 1, 15, 14, 2, tzinfo=tz)
 
 
 class Pictures:
@@ -218,7 +210,7 @@ async def troubleshooting(
             await app.on("TroubleshootScreen")
             await app.pilot.pause()
             await shots.take(app, f"symptoms{ending}")
-            await app.press("enter")
+            await app.press("down", "down", "down", "enter")
             await app.until(lambda: walked(app), "the walk's end")
             await shots.take(app, f"troubleshoot{ending}")
 
@@ -240,5 +232,7 @@ async def main(folder: Path, wanted: frozenset[str]) -> None:
 if __name__ == "__main__":
     target = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(__file__).parents[2] / "screenshots"
     target.mkdir(exist_ok=True)
-    with mock.patch.object(title_bar, "datetime", FixedClock):
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    with time_machine.travel(NOW, tick=True):
         asyncio.run(main(target, frozenset(sys.argv[2:])))

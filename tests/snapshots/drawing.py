@@ -1,0 +1,78 @@
+"""A screen as text that a person can compare: its lines, then the styles of each line, dark and light."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import rich.color
+from rich.style import Style
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+from syrupy.types import SnapshotIndex
+from textual.screen import Screen
+from textual.widgets import Input
+
+from dbtcollate_tui.tui.theme import DARK, LIGHT
+from tests.snapshots.frozen import plain
+from tests.tui.whole import Whole
+
+ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
+THEMES = (DARK, LIGHT)
+
+
+class ScreenFiles(SingleFileSnapshotExtension):
+    """One text file a screen and size."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "screen"
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
+        """The picture's own name."""
+        return str(index)
+
+
+async def picture(app: Whole) -> str:
+    """The screen as it stands, in both of the app's themes; its lines are the same in both."""
+    parts = []
+    lines = ""
+    for theme in THEMES:
+        app.app.theme = theme.name
+        await app.pilot.pause()
+        for field in app.top.query(Input):
+            field._cursor_visible = field.has_focus
+        await app.pilot.pause()
+        drawn = plain(app.drawn())
+        assert not lines or drawn == lines, f"{app.name} shows other text in {theme.name}"
+        lines = drawn
+        parts.append(f"{theme.name}\n" + "\n".join(_styles(app.top)))
+    app.app.theme = DARK.name
+    await app.pilot.pause()
+    framed = "\n".join(f"|{line}|" for line in lines.split("\n"))
+    return "\n\n".join([framed, *parts]) + "\n"
+
+
+def _styles(screen: Screen[Any]) -> Iterator[str]:
+    for number, strip in enumerate(screen._compositor.render_strips(screen.app.size)):
+        runs: list[tuple[int, int, str]] = []
+        at = 0
+        for segment in strip:
+            width, words = segment.cell_length, _words(segment.style)
+            if runs and runs[-1][2] == words:
+                runs[-1] = (runs[-1][0], at + width, words)
+            else:
+                runs.append((at, at + width, words))
+            at += width
+        yield f"{number + 1:2} " + ", ".join(f"{start}-{end} {words}" for start, end, words in runs)
+
+
+def _words(style: Style | None) -> str:
+    if style is None:
+        return "-"
+    attributes = [name for name in ATTRIBUTES if getattr(style, name)]
+    return " ".join([*attributes, f"{_hex(style.color)}/{_hex(style.bgcolor)}"])
+
+
+def _hex(colour: rich.color.Color | None) -> str:
+    if colour is None or colour.is_default:
+        return "default"
+    return colour.get_truecolor().hex
