@@ -72,6 +72,7 @@ class TerminalApp(App[ExitCode]):
         for mark, wanted in (("-dark-mode", True), ("-light-mode", False)):
             self.set_class(self.current_theme.dark is wanted, mark, update=False)
         self.add_class(f"-theme-{self.theme}", update=False)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def _filters_of_lines(self) -> list[LineFilter]:
         filters: list[LineFilter] = [Defused()]

@@ -10,10 +10,12 @@ from textual.widgets import DataTable, OptionList
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui import browser, clipboard, terminal
-from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.filters import as_ascii, without_control
 from dbtcollate_tui.tui.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
+from dbtcollate_tui.tui.theme import DARK, LIGHT
+from dbtcollate_tui.tui.widgets.fields import LONGEST, LineInput
 from tests.support.world import profile_for
 from tests.tui.whole import Whole, keep, whole
 
@@ -209,3 +211,25 @@ def test_a_hanging_clipboard_program_holds_nothing_up() -> None:
         "clipboard.put('x')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+async def test_a_file_pasted_by_mistake_is_cut() -> None:
+    async with whole() as app:
+        app.app.action_new_setup()
+        await app.until(lambda: isinstance(app.app.focused, LineInput), "the address")
+        await app.paste("x" * 1_000_000)
+        assert isinstance(app.app.focused, LineInput)
+        assert len(app.app.focused.value) == LONGEST
+
+
+async def test_the_kept_theme_is_there_from_the_first_paint() -> None:
+    services = Services()
+    async with whole(services) as app:
+        assert app.app.theme == DARK.name
+        app.app.theme = LIGHT.name
+        await app.until(lambda: services.state.load(APP_STATE, THEME_KEY) == LIGHT.name, "the saved theme")
+    async with whole(services) as app:
+        assert app.app.theme == LIGHT.name
+        assert app.app.has_class("-light-mode")
+        assert not app.app.has_class("-dark-mode")
+        assert app.top.styles.background.hex == LIGHT.background
