@@ -36,6 +36,7 @@ RecordOutcome = Literal["ok", "warn", "partial", "failed", "cancelled", "running
 EntryLevel = Literal["debug", "info", "ok", "warn", "error"]
 
 _RECORD, _PLAN, _LOG = ".json", ".plan.json", ".log.ndjson"
+_APPLIED = b'"event": "applied"'
 _ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify)-[0-9a-f]{6}")
 _STAMP = "%Y%m%dT%H%M%S%f"
 
@@ -72,9 +73,9 @@ class HistoryRecord:
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
     for a verification, ``server`` is Collate's address, ``service`` the database service.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's
-    rows by state.
-    ``failures`` are at most a hundred of ``failed``. ``outcome`` is ``running`` while it runs and
-    ``interrupted`` where the process ended before it did.
+    rows by state. ``failures`` are at most a hundred of ``failed``. ``outcome`` is ``running`` while it runs
+    and ``interrupted`` where the process ended before it did; ``written`` is then what the log tells, which is
+    a second behind at most.
     """
 
     id: str
@@ -111,6 +112,8 @@ class HistoryRecord:
         """What came of it in a few words: ``12 written, 1 failed``, or a verification's rows by state."""
         if self.action == "verify":
             return ", ".join(f"{count} {state}" for state, count in self.checks.items() if count)
+        if self.outcome in ("running", "interrupted"):
+            return f"{self.written} of {self.planned} written"
         parts = [("written", self.written), ("failed", self.failed), ("skipped", self.skipped)]
         parts += [("not tried", self.cancelled)]
         return ", ".join(f"{count} {word}" for word, count in parts if count) or "nothing to write"
@@ -300,12 +303,16 @@ def _read(path: Path) -> HistoryRecord | None:
         return record
     log = path.with_name(path.name.removesuffix(_RECORD) + _LOG)
     try:
-        silent = time.time() - (log if log.exists() else path).stat().st_mtime
+        last = (log if log.exists() else path).stat().st_mtime
+        written = log.read_bytes().count(_APPLIED) if log.exists() else 0
     except OSError:
-        silent = 0.0
-    if silent < ALIVE_SECONDS:
         return record
-    return replace(record, outcome="interrupted", text="The program ended before the sync did.")
+    record = replace(record, written=written)
+    if time.time() - last < ALIVE_SECONDS:
+        return record
+    took = max(0.0, last - datetime.fromisoformat(record.at).timestamp())
+    text = "The program ended before the sync did; the next sync writes the rest."
+    return replace(record, outcome="interrupted", seconds=round(took, 1), text=text)
 
 
 def _remove(path: Path) -> None:

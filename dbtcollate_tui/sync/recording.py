@@ -42,7 +42,7 @@ PLAN_BYTES = 16_000_000
 LOG_LINES = 50_000
 FAILURES = 100
 FLUSH_LINES = 500
-FLUSH_SECONDS = 1.0
+FLUSH_SECONDS = 0.25
 
 _LEVELS: dict[str, EntryLevel] = {"ok": "ok", "warn": "warn", "failed": "error"}
 
@@ -163,7 +163,8 @@ class Recorder:
 
     def _end(self, event: events.RunFinished) -> None:
         counts: Counts = event.counts
-        run, match = self.run, self.compared.match if self.compared is not None else None
+        match = self.compared.match if self.compared is not None else None
+        self._know_run()
         proof = event.proof.rows if event.proof is not None else ()
         self._ended = True
         self._record = replace(
@@ -171,10 +172,6 @@ class Recorder:
             outcome=event.outcome,
             seconds=round(event.seconds, 1),
             text=event.text,
-            run_id=run.id if run is not None else None,
-            run_url=run.url if run is not None else "",
-            job_name=run.job_name if run is not None else "",
-            run_finished_at=run.finished_at if run is not None else "",
             planned=counts.planned,
             written=counts.written,
             failed=counts.failed,
@@ -196,6 +193,17 @@ class Recorder:
             kinds = Counter(setting=len(plan.diff.changes))
         self.run = plan.run or self.run
         self._record = replace(self._record, planned_by_kind=dict(+kinds), planned=kinds.total())
+        self._know_run()
+
+    def _know_run(self) -> None:
+        if self.run is not None:
+            self._record = replace(
+                self._record,
+                run_id=self.run.id,
+                run_url=self.run.url,
+                job_name=self.run.job_name,
+                run_finished_at=self.run.finished_at,
+            )
 
     async def _keep_plan(self, plan: Plan | PipelinePlan) -> None:
         await self._plan_written()

@@ -131,16 +131,21 @@ async def test_a_log_above_its_bound_keeps_the_errors(
     assert [entry.text for entry in log[10:]] == ["broken", "x"]
 
 
-async def test_a_killed_sync_is_told_from_one_that_runs(places: Places) -> None:
+async def test_a_killed_sync_is_told_from_one_that_runs(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = StateStore()
     recorder = Recorder(state, PROFILE, "direct")
-    await recorder.begin(plan_of(change(1)))
-    assert [record.outcome for record in list_records(state, "shop")] == ["running"]
+    await recorder.begin(plan_of(change(1), change(2)))
+    monkeypatch.setattr("dbtcollate_tui.sync.recording.FLUSH_LINES", 1)
+    await recorder.take(stamp(Applied(change=change(1))))
+    (record,) = list_records(state, "shop")
+    assert (record.outcome, record.counts) == ("running", "1 of 2 written")
     assert latest(state, "shop") is None
     long_ago = time.time() - history.ALIVE_SECONDS - 1
-    os.utime(record_path(state, recorder.record), (long_ago, long_ago))
+    os.utime(log_path(state, recorder.record), (long_ago, long_ago))
     (record,) = list_records(state, "shop")
-    assert (record.outcome, record.planned) == ("interrupted", 1)
+    assert (record.outcome, record.counts) == ("interrupted", "1 of 2 written")
     assert latest(state, "shop") == record
 
 
