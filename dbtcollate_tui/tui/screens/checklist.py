@@ -188,8 +188,8 @@ class ChecklistScreen(Screen[None]):
                 word += f", {waited:.0f} s"
             return line.append(word, "dim")
         took = f"{span(row.seconds):>7}" if width >= TIMES_FROM and row.seconds >= LEAST_TOLD else ""
-        if width >= TIMES_FROM:
-            width -= 8
+        if took:
+            width -= len(took) + 1
         quiet = stale or row.state in (CheckState.SKIPPED, CheckState.WAITING)
         summary = cut_middle(row.summary, room := max(8, width - TITLE_WIDTH - 3))
         line.append(summary.ljust(room) if took else summary, "dim" if quiet else "")

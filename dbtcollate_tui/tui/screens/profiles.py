@@ -60,7 +60,7 @@ class ProfilesScreen(CardKeys, Screen[None]):
     DEFAULT_CSS = """
     ProfilesScreen #where { padding: 0 1; color: $text-muted; height: auto; }
     ProfilesScreen OptionList, ProfilesScreen OptionList:focus {
-        height: 1fr; border: none; background: transparent; padding: 1 0;
+        height: 1fr; border: none; background: transparent; padding: 1;
     }
     """
 

@@ -174,10 +174,13 @@ class ChainBar(Widget, can_focus=False):
 
 
 def _cut_words(text: str, width: int) -> str:
-    """The text in this width: its first words where one of them fits, else cut in the middle."""
-    if len(text) <= width or " " not in text[: width + 1]:
+    """The text in this width: its first words where they fill half of it; else cut."""
+    if len(text) <= width or " " not in text[:width]:
         return cut_middle(text, width)
-    return text[: width + 1].rpartition(" ")[0].rstrip(" ,;:")
+    words = text[: width + 1].rpartition(" ")[0].rstrip(" ,;:")
+    if 2 * len(words) >= width:
+        return words
+    return text[: max(0, width - len(GLYPHS.cut))].rstrip() + GLYPHS.cut
 
 
 def colour_of(app: App[Any], variable: str, otherwise: str = "dim") -> str:
