@@ -74,8 +74,8 @@ class HistoryRecord:
     for a verification, ``server`` is Collate's address, ``service`` the database service.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's
     rows by state. ``failures`` are at most a hundred of ``failed``. ``outcome`` is ``running`` while it runs
-    and ``interrupted`` where the process ended before it did; ``written`` is then what the log tells, which is
-    a second behind at most.
+    and ``interrupted`` where the process ended before it did; ``written`` is then what the log tells, which
+    is a second behind at most.
     """
 
     id: str

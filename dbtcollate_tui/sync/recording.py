@@ -16,10 +16,9 @@ from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync import events
-from dbtcollate_tui.sync.changes import Change, Plan, RunFacts
+from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.events import Engine, SyncEvent
 from dbtcollate_tui.sync.history import (
-    EntryLevel,
     Failure,
     HistoryRecord,
     LogEntry,
@@ -34,17 +33,14 @@ from dbtcollate_tui.sync.history import (
 )
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.sync.record_entries import entry_of, stored_change, stored_settings
 from dbtcollate_tui.sync.written import lines_of, note_written
 
-TEXT_AT_MOST = 2_000
-"""Characters of an old or a new value that a stored plan keeps."""
 PLAN_BYTES = 16_000_000
 LOG_LINES = 50_000
 FAILURES = 100
 FLUSH_LINES = 500
 FLUSH_SECONDS = 0.25
-
-_LEVELS: dict[str, EntryLevel] = {"ok": "ok", "warn": "warn", "failed": "error"}
 
 
 class Recorder:
@@ -111,7 +107,7 @@ class Recorder:
                 self._fail(event)
             case _:
                 pass
-        entry = _entry(event)
+        entry = entry_of(event)
         if entry is not None:
             self._line(
                 entry, always=entry.level in ("warn", "error") or isinstance(event, events.RunFinished)
@@ -257,10 +253,10 @@ class Recorder:
     def _write_plan(self, plan: Plan | PipelinePlan) -> None:
         with _told():
             if isinstance(plan, Plan):
-                stored: Iterable[StoredChange] = (_stored(change) for change in plan.changes)
+                stored: Iterable[StoredChange] = (stored_change(change) for change in plan.changes)
                 count = len(plan.changes)
             else:
-                stored, count = _settings(plan), len(plan.diff.changes)
+                stored, count = stored_settings(plan), len(plan.diff.changes)
             changes, size = [], 0
             for change in stored:
                 text = redact(
@@ -361,78 +357,3 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         LOGGER.warning("a record of the history could not be written: %s", error)
-
-
-def _entry(event: SyncEvent) -> LogEntry | None:
-    """The event as a line; ``None`` for what only a screen needs."""
-
-    def line(text: str, level: EntryLevel = "info", source: str = "sync") -> LogEntry:
-        return LogEntry(event.at.isoformat(timespec="milliseconds"), event.kind, level, source, text)
-
-    match event:
-        case events.Progress() | events.Waiting():
-            return None
-        case events.RunStarted():
-            return line(event.title)
-        case events.PhaseStarted():
-            return line(event.text, source=event.phase)
-        case events.PhaseFinished():
-            return line(event.text, _LEVELS[event.level], event.phase)
-        case events.LogLine():
-            return line(event.text, event.level, event.source)
-        case events.PlanReady() | events.PipelinePlanReady():
-            return line(event.plan.summary(), source="plan")
-        case events.Applied():
-            return line(_words(event.change), "ok", "write")
-        case events.Skipped():
-            return line(f"{_words(event.change)}: {event.reason}", "warn", "write")
-        case events.Failed():
-            what = f"{_words(event.change)}: " if event.change is not None else ""
-            return line(f"{what}{event.error.title}", "error", "write")
-        case events.Retrying():
-            text = f"{event.what}: {event.reason}; attempt {event.attempt} in {event.wait_seconds:.1f} s"
-            return line(text, "warn")
-        case events.Cancelled():
-            return line(event.text, "warn")
-        case events.RunFinished():
-            level: EntryLevel = "ok" if event.outcome == "ok" else "warn"
-            return line(event.text, "error" if event.outcome == "failed" else level)
-    return None
-
-
-def _words(change: Change) -> str:
-    return f"{change.kind.replace('_', ' ')} {change.label}"
-
-
-def _stored(change: Change) -> StoredChange:
-    return StoredChange(
-        key=change.key,
-        kind=change.kind,
-        group=change.group,
-        action=change.action,
-        target=change.target,
-        label=change.label,
-        old=_cut(change.old),
-        new=_cut(change.new),
-        note=change.note,
-    )
-
-
-def _settings(plan: PipelinePlan) -> list[StoredChange]:
-    return [
-        StoredChange(
-            key=f"setting:{change.field}",
-            kind="setting",
-            group="pipeline",
-            action="replace" if change.old else "add",
-            target=plan.name,
-            label=change.field,
-            old=_cut(change.old),
-            new=_cut(change.new),
-        )
-        for change in plan.diff.changes
-    ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_AT_MOST else f"{text[: TEXT_AT_MOST - 1]}…"
