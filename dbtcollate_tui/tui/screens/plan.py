@@ -199,7 +199,8 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             row = self.changes.current
             return planned and row is not None and bool(row.conflicts)
         if action == "leave_out_shown":
-            return planned and bool(self._query) and bool(self._keys_shown())
+            typing = isinstance(self.focused, FilterLine)
+            return planned and not typing and bool(self._query) and bool(self._keys_shown())
         if action in ("filter", "export", "arrange"):
             return planned
         if action == "again":

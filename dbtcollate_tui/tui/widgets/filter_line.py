@@ -16,7 +16,7 @@ class FilterLine(Input):
         Binding("up", "list('move', -1)", show=False),
         Binding("pagedown", "list('page', 1)", show=False),
         Binding("pageup", "list('page', -1)", show=False),
-        Binding("enter", "to_list", show=False),
+        Binding("enter", "to_list", "To the list"),
     ]
     DEFAULT_CSS = """
     FilterLine { display: none; }
