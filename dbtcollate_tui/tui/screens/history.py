@@ -19,6 +19,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.history import KEPT_DAYS, HistoryRecord, list_records
 from dbtcollate_tui.sync.history_text import what_words
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
+from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
@@ -114,7 +115,9 @@ class HistoryScreen(Screen[None]):
 
     async def on_rows_changed(self, _: RowsChanged) -> None:
         """A verification that ended left its record."""
-        await self._read()
+        session = app_of(self).session
+        if session is None or session.checking_since is None:
+            await self._read()
 
     def on_resize(self) -> None:
         """Draw the chart as wide as there is room."""
