@@ -24,15 +24,11 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 import httpx
-import stamina
 from pydantic import SecretStr
-from stamina.instrumentation import set_on_retry_hooks
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
-
-set_on_retry_hooks([])
 
 Params = Mapping[str, str | int | bool]
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
@@ -312,12 +308,16 @@ def _no_answer(error: httpx.RequestError, record: RequestRecord) -> NoAnswer:
 
 
 def _back_off(policy: RetryPolicy, failures: int) -> float:
-    longest = min(policy.longest_wait, policy.first_wait * 2.0 ** (failures - 1))
+    longest = min(policy.longest_wait, policy.first_wait * 2.0 ** min(failures - 1, 30))
     return longest * random.uniform(0.5, 1.0)
 
 
 class Transport:
-    """Requests to one server. Open it with ``async with``, or call `aclose` when done."""
+    """Requests to one server. Open it with ``async with``, or call `aclose` when done.
+
+    ``is_speed_limit`` knows the 429 of a server that refuses unread what comes too fast: any request is then
+    sent again, also one that is not repeatable, and where the server says when, as often as the time allows.
+    """
 
     def __init__(
         self,
@@ -331,11 +331,14 @@ class Transport:
         retries: RetryPolicy | None = None,
         request_log: RequestLog | None = None,
         on_retry: Callable[[Retrying], None] | None = None,
+        is_speed_limit: Callable[[HttpError], bool] | None = None,
     ) -> None:
         self.base_url = check_address(base_url.rstrip("/"))
+        self._root = str(self.base_url).rstrip("/")
         self.host = self.base_url.netloc.decode("ascii")
         self.request_log = request_log if request_log is not None else RequestLog()
         self.on_retry = on_retry
+        self._is_speed_limit = is_speed_limit
         self._pacer: Pacer = pacer if pacer is not None else Unpaced()
         self._gate = asyncio.Semaphore(at_once)
         self._retries = retries if retries is not None else RetryPolicy()
@@ -452,41 +455,46 @@ class Transport:
             yield response.aiter_lines()
 
     async def _repeat(self, once: Callable[[], Awaitable[Answer]], safe: bool) -> Answer:
-        policy = self._retries
         began = time.monotonic()
         failures = 0
-
-        def wait_before_next(error: Exception) -> bool | float:
-            nonlocal failures
-            failures += 1
-            told: float | None = None
-            record: RequestRecord | None
-            if isinstance(error, HttpError) and error.status in policy.statuses:
-                told, reason, record = self._told_wait(error), f"answered {error.status}", error.record
-            elif isinstance(error, NoAnswer) and error.kind in ("timeout", "closed", "refused"):
-                reason, record = f"{error.kind}: {error.detail}", error.record
-            else:
-                return False
-            wait = told if told is not None else _back_off(policy, failures)
-            if failures >= policy.attempts or time.monotonic() - began + wait > policy.total_seconds:
-                return False
-            if self.on_retry is not None and record is not None:
-                self.on_retry(Retrying(record, failures + 1, wait, reason))
-            return wait
-
-        async def attempt() -> Answer:
+        while True:
             try:
                 return await once()
-            except HttpError as error:
-                told = self._told_wait(error) if error.status == 429 else None
-                if told is not None:
-                    await self._pacer.hold(told)
-                raise
+            except (HttpError, NoAnswer) as error:
+                failures += 1
+                if isinstance(error, HttpError) and error.status == 429:
+                    told = self._told_wait(error)
+                    if told is not None:
+                        await self._pacer.hold(told)
+                wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
 
-        if not safe:
-            return await attempt()
-        caller = stamina.AsyncRetryingCaller(attempts=policy.attempts, timeout=None)
-        return await caller(wait_before_next, attempt)
+    def _wait_before_next(
+        self, error: HttpError | NoAnswer, safe: bool, failures: int, seconds: float
+    ) -> float | None:
+        """Seconds until the request is sent again, which is told; ``None`` where it is not."""
+        policy = self._retries
+        wait = _back_off(policy, failures)
+        last = failures >= policy.attempts
+        if isinstance(error, HttpError):
+            told, reason = self._told_wait(error), f"answered {error.status}"
+            if error.status == 429 and self._is_speed_limit is not None and self._is_speed_limit(error):
+                last = last and told is None
+                told = max(told or 0.0, wait)
+            elif not safe or error.status not in policy.statuses:
+                return None
+            wait = told if told is not None else wait
+        elif safe and error.kind in ("timeout", "closed", "refused"):
+            reason = f"{error.kind}: {error.detail}"
+        else:
+            return None
+        if last or seconds + wait > policy.total_seconds:
+            return None
+        if self.on_retry is not None and error.record is not None:
+            self.on_retry(Retrying(error.record, failures + 1, wait, reason))
+        return wait
 
     def _told_wait(self, error: HttpError) -> float | None:
         if error.retry_after is None and error.status == 429:
@@ -503,7 +511,7 @@ class Transport:
         headers: dict[str, str],
         whole: float | None = None,
     ) -> AsyncIterator[tuple[httpx.Response, RequestRecord]]:
-        url = self.base_url.copy_with(raw_path=self.base_url.raw_path.rstrip(b"/") + path.encode("ascii"))
+        url = httpx.URL(self._root + path)
         if params:
             url = url.copy_merge_params({key: _query_text(value) for key, value in params.items()})
         for _ in range(4):

@@ -11,6 +11,9 @@ from dbtcollate_tui.transport import ForeignRedirect, HttpError, NoAnswer, NotJs
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
 _MISSING_CALL = re.compile(r"HTTP (405|404|415) ")
 _GUARD = re.compile(r"(?i)(Operation\.TEST fails|test operation|Values are not equal)")
+_FEATURE = re.compile(
+    r"(?i)\b(feature|plan|licen[cs]e|subscription|quota)\b.*\blimit|\blimit.*\b(feature|plan|licen[cs]e|quota)"
+)
 _OPERATION = re.compile(r"operations?\s*\[([^\]]*)\]")
 
 
@@ -53,7 +56,11 @@ class NotSpokenError(CollateError):
 
 
 class PlanLimitError(CollateError):
-    """429: the Collate plan does not hold more of this."""
+    """429 that speaks of a limit of features: the Collate plan does not hold more of this."""
+
+
+class TooManyRequestsError(CollateError):
+    """429 that does not: what was sent came too fast, also after the pauses that were asked for."""
 
 
 class ServerFailedError(CollateError):
@@ -84,6 +91,11 @@ def server_message(error: HttpError) -> str:
             except ValueError:
                 text = match.group(1)
     return redact(" ".join((text or error.excerpt(300)).split()))[:300]
+
+
+def is_speed_limit(error: HttpError) -> bool:
+    """Whether a 429 asks for a pause: it says how long, or its words speak of no limit of features."""
+    return error.retry_after is not None or _FEATURE.search(server_message(error)) is None
 
 
 def evidence_of(error: HttpError) -> str:
@@ -195,6 +207,15 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"Collate did not {doing}: it is there already or changed meanwhile",
             status=status,
             message=words,
+            evidence=evidence,
+            cures=(RETRY,),
+        )
+    if status == 429 and is_speed_limit(error):
+        return TooManyRequestsError(
+            f"Collate asks for a pause: did not {doing}",
+            status=status,
+            message=words,
+            causes=("More requests came than the server, or a proxy before it, takes in a time.",),
             evidence=evidence,
             cures=(RETRY,),
         )

@@ -15,6 +15,7 @@ from dbtcollate_tui.collate.errors import (
     ServerFailedError,
     TokenError,
     explain,
+    is_speed_limit,
     raise_for,
 )
 from dbtcollate_tui.collate.models import Entity, ServerVersion, User
@@ -64,6 +65,7 @@ class ServerCalls:
             at_once=16,
             request_log=request_log,
             on_retry=on_retry,
+            is_speed_limit=is_speed_limit,
             timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=60.0),
             retries=retries if retries is not None else RetryPolicy(total_seconds=120.0, statuses=RETRIED),
         )

@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dbtcollate_tui.collate.errors import ForbiddenError, NotSpokenError, PlanLimitError, ServerFailedError
+from dbtcollate_tui.collate.errors import (
+    ForbiddenError,
+    NotSpokenError,
+    PlanLimitError,
+    ServerFailedError,
+    TooManyRequestsError,
+)
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.sync.changes import (
     Change,
@@ -209,9 +215,9 @@ class Account:
 
 
 def is_silence(error: ActionableError) -> bool:
-    """Whether the server itself did not answer: no connection, or a gateway spoke in its place."""
+    """Whether the server took nothing: no connection, a gateway spoke in its place, or it wants a pause."""
     gateway = isinstance(error, ServerFailedError) and error.status in (502, 503, 504)
-    return gateway or isinstance(error, UnreachableError)
+    return gateway or isinstance(error, UnreachableError | TooManyRequestsError)
 
 
 def _without(labels: object, gone: set[str]) -> list[Mapping[str, object]]:

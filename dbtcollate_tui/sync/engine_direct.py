@@ -15,6 +15,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.account import Tally
 from dbtcollate_tui.sync.apply import Writer
 from dbtcollate_tui.sync.changes import Change, Plan
+from dbtcollate_tui.sync.collecting import not_looked_at
 from dbtcollate_tui.sync.events import (
     Cancelled,
     Failed,
@@ -181,7 +182,8 @@ async def _carry_out(teller: Teller, work: _Work) -> RunFinished:
         tally = writer.tally
         teller.counts = lambda: _counts(tally, unchanged)
         teller.account = lambda: _cancelled_words(tally)
-        await writer.run()
+        with not_looked_at():
+            await writer.run()
         teller(PhaseFinished(phase="write", text=_words(tally), level=_level(tally)))
     counts = _counts(tally, unchanged)
     if cancel.is_set() and (tally.cancelled or tally.unsure):

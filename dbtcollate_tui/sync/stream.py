@@ -9,6 +9,7 @@ from typing import cast
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
+from dbtcollate_tui.sync.collecting import seldom_collected
 from dbtcollate_tui.sync.events import (
     Cancelled,
     Event,
@@ -164,7 +165,8 @@ async def _stop_on(
 
 async def _guarded(work: Work, teller: Teller, cancel: asyncio.Event, title: str) -> None:
     try:
-        finished = await work(teller)
+        with seldom_collected():
+            finished = await work(teller)
     except asyncio.CancelledError:
         if not cancel.is_set():
             raise

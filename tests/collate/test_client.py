@@ -18,10 +18,11 @@ from dbtcollate_tui.collate.errors import (
     PlanLimitError,
     ServerFailedError,
     TokenError,
+    TooManyRequestsError,
 )
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.transport import RequestLog
+from dbtcollate_tui.transport import RequestLog, Retrying
 from tests.collate.server import (
     QUICK,
     TOKEN,
@@ -118,6 +119,8 @@ ERRORS = [
     (refuse(409, "Entity already exists"), ConflictError),
     (refuse(412, "precondition"), ConflictError),
     (refuse(429, "Feature limit exceeded"), PlanLimitError),
+    (refuse(429, "Hard limit of the plan reached for ingestionPipeline"), PlanLimitError),
+    (refuse(429, "Too many requests"), TooManyRequestsError),
     (refuse(500, "[JsonPatch.Operation.TEST fails! Values are not equal]"), GuardFailedError),
     (refuse(500, "boom"), ServerFailedError),
     (refuse(503, "busy"), ServerFailedError),
@@ -132,8 +135,20 @@ async def test_refusals_by_kind(answer: Handler, kind: type[ActionableError]) ->
             await client.call("PUT", "/lineage", body={}, doing="write the lineage")
     assert "write the lineage" in caught.value.title
     assert caught.value.evidence
-    tries = 2 if kind is ServerFailedError and "503" in caught.value.evidence[0] else 1
+    again = kind is TooManyRequestsError or "answered 503" in caught.value.evidence[0]
+    tries = 2 if again else 1
     assert len(fake.asked) == tries
+
+
+async def test_what_came_too_fast_is_sent_again_as_often_as_the_server_says_also_a_result() -> None:
+    wait = Response('{"code": 429, "message": "Feature limit of the proxy"}', 429, {"Retry-After": "0"})
+    path = "/dataQuality/testCases/testCaseResults/a"
+    fake = FakeCollate(answers={f"POST {path}": [*[lambda _: wait] * 5, say({"id": "r"})]})
+    told: list[Retrying] = []
+    async with connected(fake) as client:
+        client.transport.on_retry = told.append
+        assert await client.add_test_case_result("a", {"timestamp": 1, "testCaseStatus": "Success"})
+    assert [item.reason for item in told] == ["answered 429"] * 5
 
 
 async def test_a_call_that_the_version_does_not_have_names_the_version() -> None:

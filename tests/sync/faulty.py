@@ -21,8 +21,9 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from tests.support.world import SERVICE
 
-Fault = Literal["500", "503", "dropped before", "dropped after", "hangs"]
-"""Answered 500 or 503 and not done; the connection dropped with nothing done, or with all done; no answer."""
+Fault = Literal["500", "503", "too fast", "dropped before", "dropped after", "hangs"]
+"""Answered 500, 503 or 429 with Retry-After and not done; the connection dropped with nothing done, or with
+all done; no answer."""
 
 VOLATILE = frozenset(
     {
@@ -108,6 +109,10 @@ class FaultyCollate:
             status = int(fault)
             answer = JSONResponse({"code": status, "message": "Unable to execute the query"}, status)
             await answer(scope, receive, send)
+        elif fault == "too fast":
+            await JSONResponse({"code": 429, "message": "Slow down"}, 429, {"Retry-After": "0"})(
+                scope, receive, send
+            )
         elif fault == "dropped before":
             await _drop(send)
         elif fault == "dropped after":

@@ -23,7 +23,16 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.store import ProfileStore
 from dbtcollate_tui.sync.changes import DataModelChange, DescriptionChange, LineageChange, Plan
 from dbtcollate_tui.sync.engine_direct import run_direct
-from dbtcollate_tui.sync.events import Applied, Cancelled, Failed, LogLine, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.sync.events import (
+    Applied,
+    Cancelled,
+    Failed,
+    LogLine,
+    Retrying,
+    RunFinished,
+    Skipped,
+    SyncEvent,
+)
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.sync.selection import WHOLE, Scope
@@ -134,6 +143,21 @@ async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_p
                     again = end_of(await both.write(await both.plan(FEW)))
                     assert again.exit_code == ExitCode.OK, (number, fault, again.text)
                 assert differences(server.state(), undisturbed) == [], (number, fault)
+
+
+async def test_writes_that_came_too_fast_are_sent_again_fewer_at_once(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan(FEW)
+        await both.write(plan)
+        undisturbed = server.state()
+        server.fresh()
+        server.on_write = lambda number: "too fast" if number % 3 else None
+        events = await both.write(await both.plan(FEW))
+        assert end_of(events).outcome == "ok"
+        assert differences(server.state(), undisturbed) == []
+        assert any(isinstance(e, Retrying) and e.reason == "answered 429" for e in events)
+        assert any(isinstance(e, LogLine) and "pushes back (answered 429)" in e.text for e in events)
 
 
 async def test_a_refused_table_fails_alone_and_is_written_on_demand(tmp_path: Path) -> None:

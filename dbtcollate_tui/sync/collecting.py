@@ -1,0 +1,37 @@
+"""The garbage collector kept off a plan's many values, which live to the end of a sync anyway."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+
+YOUNG, MIDDLE, OLD = 20_000, 20, 50
+"""Objects made, and collections of the younger ones, before the collector looks."""
+
+_lasting = 0
+_former = (0, 0, 0)
+
+
+@contextlib.contextmanager
+def seldom_collected() -> Iterator[None]:
+    """While it lasts the collector looks less often; what was set before is set again by the last to end."""
+    global _lasting, _former
+    if _lasting == 0:
+        _former = gc.get_threshold()
+        gc.set_threshold(YOUNG, MIDDLE, OLD)
+    _lasting += 1
+    try:
+        yield
+    finally:
+        _lasting -= 1
+        if _lasting == 0:
+            gc.set_threshold(*_former)
+
+
+@contextlib.contextmanager
+def not_looked_at() -> Iterator[None]:
+    """While it lasts the collector leaves alone what is there now."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
