@@ -1,12 +1,17 @@
 """``keys.toml``: moved keys work and are shown; what cannot be followed is named with what would be right."""
 
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.screen import ModalScreen, Screen
 
+from dbtcollate_tui.tui.screens.help import TEXTS
 from tests.conftest import Places
 
 SCRIPT = """
@@ -86,3 +91,24 @@ def test_what_cannot_be_followed_is_named(places: Places, text: str, said: tuple
     assert str(path) in error
     for words in said:
         assert words in error
+
+
+def test_every_whole_screen_has_its_help() -> None:
+    import dbtcollate_tui.tui as room
+
+    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        importlib.import_module(module.name)
+    screens = {
+        kind.__name__
+        for kind in below(Screen)
+        if kind.__module__.startswith(room.__name__)
+        and not issubclass(kind, ModalScreen)
+        and not kind.__subclasses__()
+    }
+    assert screens - set(TEXTS) == set()
+
+
+def below(kind: type[object]) -> Iterator[type[object]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)

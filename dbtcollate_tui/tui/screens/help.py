@@ -53,6 +53,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "out; with a filter, - leaves out all that it shows. t arranges by kind or by table. a takes another "
         "run than the rule's, for this once. x writes the plan into the current folder, as JSON and as text.",
     ),
+    "PipelineScreen": (
+        "Pipeline in Collate",
+        "The ingestion pipeline that Collate's own workers run, setting by setting against the profile: + is "
+        "new, ~ replaces. d writes, deploys and runs it, D only deploys; without a difference nothing is "
+        "written. Syncs by the schedule need nothing of this machine.",
+    ),
     "RunsScreen": (
         "Runs",
         "The run that the profile's rule takes, then the others of the newest that ended. Collate's workers "
