@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 
-from dbtcollate_tui.checks import words
+from dbtcollate_tui.checks import runner, words
 
 NOW = datetime(2026, 1, 15, 14, 2, tzinfo=UTC)
 PORT = re.compile(r"127\.0\.0\.1:\d{5}")
@@ -35,6 +36,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     for kind in ("CONFIG", "STATE", "CACHE", "LOG"):
         monkeypatch.setenv(f"DBTCOLLATE_{kind}_DIR", kind.lower())
     monkeypatch.setattr(words.span, "__code__", still.__code__)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     with time_machine.travel(NOW, tick=False):
