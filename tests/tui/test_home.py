@@ -128,6 +128,7 @@ async def test_a_link_of_the_chain_opens_its_checks() -> None:
             await app.press("left")
             chain = app.top.query_one(ChainBar)
             assert chain.has_focus
+            assert len(app.footer()) == 7
             assert chain.view.of(LINKS[chain.cursor]).state is CheckState.FAIL
             await app.press(*["left"] * len(LINKS), "right")
             assert LINKS[chain.cursor] is Link.RUN

@@ -43,7 +43,7 @@ class ChainBar(Widget, can_focus=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", show=False),
         Binding("right", "move(1)", show=False),
-        Binding("enter", "choose", "Its checks"),
+        Binding("enter", "choose", "Its checks", show=False),
     ]
     DEFAULT_CSS = """
     ChainBar { height: 4; padding: 0 2; width: 1fr; }
