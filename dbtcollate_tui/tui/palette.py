@@ -28,7 +28,7 @@ def commands_of(
         yield SystemCommand(
             "Troubleshoot", "From what you see to its cause and cure", app.action_troubleshoot
         )
-        yield SystemCommand("History", "Former syncs and verifications, with plan and log", app.action_history)
+        yield SystemCommand("History", "Former syncs and checks, with plan and log", app.action_history)
         yield SystemCommand("Edit setup", "Change this profile's answers", app.action_edit_setup)
     yield SystemCommand("New setup", "Set up another profile", app.action_new_setup)
     yield SystemCommand("Profiles", "Open or delete a profile", app.action_profiles)
