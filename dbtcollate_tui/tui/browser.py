@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER")
 
@@ -61,7 +62,7 @@ class AddressScreen(ModalScreen[None]):
         with Vertical():
             yield Static("No browser opens from here. The page's address:", markup=False)
             yield Static(self.address, markup=False)
-            yield Footer(show_command_palette=False)
+            yield KeyFooter()
 
     def action_copy(self) -> None:
         """Copy the address."""

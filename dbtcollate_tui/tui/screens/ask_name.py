@@ -7,10 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.settings.names import check_name
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
 class AskName(ModalScreen[str | None]):
@@ -37,7 +38,7 @@ class AskName(ModalScreen[str | None]):
             yield Static(self._question, classes="title", markup=False)
             yield Input(self._value, select_on_focus=True)
             yield Static(id="wrong", classes="broken", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     @on(Input.Submitted)
     def _given(self, event: Input.Submitted) -> None:

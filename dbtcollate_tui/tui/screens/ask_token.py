@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 
@@ -42,7 +43,7 @@ class AskToken(ModalScreen[SecretStr | None]):
                 markup=False,
             )
             yield SecretInput()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     @on(Input.Submitted)
     def _given(self, event: Input.Submitted) -> None:

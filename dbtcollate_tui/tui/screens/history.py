@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.settings.state import StateStore
@@ -23,6 +23,7 @@ from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -97,7 +98,7 @@ class HistoryScreen(Screen[None]):
             with VerticalScroll(id="about", can_focus=False):
                 yield Static(markup=False)
         yield Static(EMPTY, id="empty", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Read the records."""

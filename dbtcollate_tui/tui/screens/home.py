@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
@@ -23,6 +23,7 @@ from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar, colour_of
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class HomeScreen(CardKeys, Screen[None]):
                     yield Static("Needs you", id="needs-title", markup=False)
                     yield OptionList(id="needs")
             yield CheckCard(taken="svthedprqy", evidence_keys="enter, then e")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Stand first, then read and look."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.walk_report import Letter
 from dbtcollate_tui.errors import ActionableError
@@ -21,6 +21,7 @@ from dbtcollate_tui.setup.mending import keep_token, try_token
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.picker import Picker, PickerRow
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
@@ -74,7 +75,7 @@ class NewToken(ModalScreen[str | None]):
             yield SecretInput()
             yield Static("It is tried before it takes the former one's place.", id="state", markup=False)
             yield ErrorCard()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin to type at once."""
@@ -135,7 +136,7 @@ class ChooseOne(ModalScreen[str | None]):
             yield Static(self._question, classes="title", markup=False)
             yield ErrorCard()
             yield Picker(noun=self._noun)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Read the rows."""
@@ -186,7 +187,7 @@ class LetterScreen(ModalScreen[None]):
             yield Static(f"To send to {self._letter.to}", classes="title", markup=False)
             yield Static(self._letter.subject + "\n", classes="muted", markup=False)
             yield Static(self._letter.text, markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Let the arrows scroll it."""

@@ -9,13 +9,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dbtcollate_tui.sync.events import PipelinePlanReady, SyncEvent
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -65,7 +66,7 @@ class PipelineScreen(PreparingScreen[Answer | None]):
         yield ErrorCard()
         with VerticalScroll(id="settings"):
             yield Static()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def prepare(self, cancel: asyncio.Event) -> AsyncIterator[SyncEvent]:
         """The comparison's events."""

@@ -10,7 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import Plan
@@ -24,6 +24,7 @@ from dbtcollate_tui.tui.widgets.change_list import ChangeDetail, ChangeList, ove
 from dbtcollate_tui.tui.widgets.change_rows import LeafRow
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -92,7 +93,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             yield ChangeList(id="changes")
             yield ChangeDetail(id="detail")
         yield FilterLine("filter by kind, table, column or text", "#changes", id="search")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def prepare(self, cancel: asyncio.Event) -> AsyncIterator[SyncEvent]:
         """The plan's events, for the rule's run or the one that was chosen."""

@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
@@ -27,6 +27,7 @@ from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -120,7 +121,7 @@ class RecordScreen(Screen[None]):
             yield LineList(id="lines")
             with VerticalScroll(id="whole", can_focus=False):
                 yield Static(markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Read plan and log; begin with what failed, else with the plan, else with the log."""

@@ -6,13 +6,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 SHOWN = 200
@@ -43,7 +44,7 @@ class RequestsScreen(Screen[None]):
         yield TitleBar("requests", "newest first")
         yield DataTable[Text](cursor_type="row", zebra_stripes=False)
         yield Static(id="whole", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Fill the table."""

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.settings.model import Profile
@@ -32,6 +32,7 @@ from dbtcollate_tui.tui.screens.setup_steps.service import ServicePane
 from dbtcollate_tui.tui.screens.setup_steps.token import DbtTokenPane
 from dbtcollate_tui.tui.screens.setup_steps.token_side import TokenPane
 from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.step_rail import StepRail
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -105,7 +106,7 @@ class SetupScreen(Screen[Profile | None]):
         with Horizontal(id="below"):
             yield StepRail()
             yield ContentSwitcher()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Ask the keyring at once, and offer what was left half-way."""

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
@@ -27,6 +27,7 @@ from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.sync_end import SyncEnd, end_lines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -85,7 +86,7 @@ class SyncScreen(CardKeys, Screen[None]):
         yield Static(id="whole", markup=False)
         yield EventLog(id="log")
         yield FilterLine("filter by table, kind, text or outcome", "#log", id="search")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Show what happened before the screen stood."""

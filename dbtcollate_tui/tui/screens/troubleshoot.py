@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
@@ -29,6 +29,7 @@ from dbtcollate_tui.tui.screens.mending import LetterScreen
 from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.tui.widgets.walk_lines import BAD, WalkLines, cut_end
 
@@ -106,7 +107,7 @@ class TroubleshootScreen(Screen[None]):
                 yield WalkLines()
                 yield Static(id="done", markup=False)
                 yield CheckCard(taken=f"{TAKEN}mwt")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """List the symptoms, and begin where one was given."""

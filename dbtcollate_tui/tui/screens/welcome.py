@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
@@ -17,6 +17,7 @@ from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.status_lines import StatusLines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -72,7 +73,7 @@ class WelcomeScreen(CardKeys, Screen[None]):
                 yield Static(f"\n{ELSEWHERE}", markup=False, classes="muted")
             yield StatusLines()
             yield ErrorCard()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Focus the first choice; say what keeps the profiles from being read."""

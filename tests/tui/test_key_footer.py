@@ -1,0 +1,51 @@
+"""The keys at the bottom: drawn anew once, however often they are said to have changed."""
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.widgets._footer import FooterKey
+
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+
+
+class Counting(KeyFooter):
+    """Counts how often it is made anew."""
+
+    made = 0
+
+    async def recompose(self) -> None:
+        self.made += 1
+        await super().recompose()
+
+
+class Keys(App[None]):
+    BINDINGS = [Binding("a", "one", "One"), Binding("b", "two", "Two")]  # noqa: RUF012
+    second = False
+
+    def compose(self) -> ComposeResult:
+        yield Counting()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.second if action == "two" else True
+
+
+def labels(app: Keys) -> list[str]:
+    return [key.description for key in app.query(FooterKey)]
+
+
+async def test_keys_that_stay_the_same_are_not_made_anew() -> None:
+    app = Keys()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        footer = app.query_one(Counting)
+        assert labels(app) == ["One"]
+        made = footer.made
+        for _ in range(50):
+            app.screen.refresh_bindings()
+            await pilot.pause()
+        assert footer.made == made
+        app.second = True
+        for _ in range(50):
+            app.screen.refresh_bindings()
+        await pilot.pause()
+        assert labels(app) == ["One", "Two"]
+        assert footer.made <= made + 2
