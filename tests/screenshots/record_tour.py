@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.terminal import Terminal, terminal
 
-SIZE = (100, 30)
+SIZE = (80, 24)
 READING_SECONDS = 1.6
 GLANCE_SECONDS = 0.5
 TOKEN = re.compile(r"dbt[cu]_[A-Za-z0-9]{12,}|eyJ[A-Za-z0-9_-]{12,}\\.")
@@ -82,7 +82,7 @@ def go_through(tty: Terminal) -> None:
 def main(path: Path) -> None:
     """Record and write the tour."""
     cast = Cast()
-    with terminal(["demo"], size=SIZE, heard=cast.hear) as tty:
+    with terminal(["--no-animation", "demo"], size=SIZE, heard=cast.hear) as tty:
         go_through(tty)
     cast.write(path)
     print(f"{path.name}: {cast.events[-1][0]:.0f} s, {path.stat().st_size / 1000:.0f} kB")
