@@ -183,8 +183,20 @@ async def plan_and_write(
     run_id: int | None = None,
     scope: Scope = WHOLE,
 ) -> ExitCode:
-    """The two halves of a sync; between them the person says yes, or ``yes`` did."""
+    """A sync in one where ``yes``, else in two halves, between which the person says yes."""
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    if yes:
+        events = run_direct(
+            profile,
+            dbt_cloud,
+            collate,
+            run_id=run_id,
+            scope=scope,
+            artifacts=services.artifacts,
+            state=services.state,
+        )
+        _, finished = await follow(out, events, PlanReady)
+        return finished.exit_code
     prepared = prepare_direct(
         profile,
         dbt_cloud,
@@ -198,7 +210,7 @@ async def plan_and_write(
     if found is None:
         return finished.exit_code
     ready = found.plan
-    if ready.changes and not yes and not await _says_yes(len(ready.changes)):
+    if ready.changes and not await _says_yes(len(ready.changes)):
         out.say("Nothing was written.")
         return ExitCode.OK
     events = run_direct(

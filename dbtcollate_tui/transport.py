@@ -13,6 +13,7 @@ import random
 import re
 import shlex
 import ssl
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
@@ -21,10 +22,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Literal, Protocol
+from types import ModuleType
+from typing import Any, Literal, Protocol, cast
+
+if "httpx" not in sys.modules:
+    # httpx's own command line, which it does without: it loads rich and pygments, 4.5 MB.
+    sys.modules["httpx._main"] = cast(ModuleType, None)
 
 import httpx
 from pydantic import SecretStr
+from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import Cure, UsageError
@@ -35,6 +42,7 @@ NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 BODY_EXCERPT_BYTES = 4_096
 _NO_SUCH_NAME = ("name or service", "getaddrinfo", "nodename", "resolution", "no address associated")
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -190,6 +198,10 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON values; raises `NotJson` where it is not."""
+        try:
+            return from_json(self.content)
+        except ValueError:
+            pass
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
@@ -393,7 +405,7 @@ class Transport:
         Raises `HttpError`, `NoAnswer` or `ForeignRedirect`.
         """
         safe = method in {"GET", "PUT", "DELETE", "HEAD"} if repeatable is None else repeatable
-        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode()
+        content = None if json_body is None else _as_json(json_body).encode()
         headers = {} if content is None else {"Content-Type": content_type}
         if accept is not None:
             headers["Accept"] = accept

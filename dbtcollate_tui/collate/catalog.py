@@ -17,6 +17,8 @@ from dbtcollate_tui.collate.models import (
 from dbtcollate_tui.collate.server import ServerCalls
 
 TABLE_FIELDS = ("columns", "tags", "owners", "dataModel")
+TABLES_A_PAGE = (250, 50, 10)
+"""A table comes with its columns, twice where it has a data model: so many are some megabytes."""
 
 
 class CatalogCalls(ServerCalls):
@@ -75,7 +77,9 @@ class CatalogCalls(ServerCalls):
             "fields": self.dialect.fields(fields),
             "include": "non-deleted",
         }
-        async for page in self.pages(Table, "/tables", params=params, doing="list tables"):
+        async for page in self.pages(
+            Table, "/tables", params=params, doing="list tables", sizes=TABLES_A_PAGE
+        ):
             for table in page:
                 yield table
 

@@ -6,6 +6,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
+def without_nulls(data: Any) -> Any:
+    """A JSON object without the fields that are null, so that they get their defaults; others as they are."""
+    if not isinstance(data, Mapping) or None not in data.values():
+        return data
+    return {key: value for key, value in data.items() if value is not None}
+
+
 class Entity(BaseModel):
     """Base of every model: immutable, unknown fields ignored."""
 
@@ -14,13 +21,12 @@ class Entity(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _absent_is_default(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        values = {key: value for key, value in data.items() if value is not None}
-        if "owners" in cls.model_fields and "owners" not in values and "owner" in values:
-            values["owners"] = [values["owner"]]
-        if "domains" in cls.model_fields and "domains" not in values and "domain" in values:
-            values["domains"] = [values["domain"]]
+        values = without_nulls(data)
+        if not isinstance(values, Mapping):
+            return values
+        for many, one in (("owners", "owner"), ("domains", "domain")):
+            if one in values and many not in values and many in cls.model_fields:
+                values = {**values, many: [values[one]]}
         return values
 
 

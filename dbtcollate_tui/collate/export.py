@@ -4,8 +4,6 @@ import json
 import shlex
 from typing import Any
 
-import yaml
-
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
@@ -92,6 +90,8 @@ def ingestion_yaml(
     """
     config = ingestion_config(spec, dialect, collate_url, report_as_pipeline=report_as_pipeline)
     header = _HEADER.format(service=spec.service.name, file=file)
+    import yaml
+
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     for variable in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE):
         text = text.replace(f": {variable}\n", f": '{variable}'\n")

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
 
 from dbtcollate_tui.collate.entity import Entity as Entity
 from dbtcollate_tui.collate.entity import EntityReference as EntityReference
 from dbtcollate_tui.collate.entity import TagLabel as TagLabel
+from dbtcollate_tui.collate.entity import without_nulls
 from dbtcollate_tui.collate.pipeline_models import FINAL_STATES as FINAL_STATES
 from dbtcollate_tui.collate.pipeline_models import AirflowConfig as AirflowConfig
 from dbtcollate_tui.collate.pipeline_models import DbtCloudSource as DbtCloudSource
@@ -116,8 +118,9 @@ class DatabaseSchema(Entity):
     description: str = ""
 
 
-class Column(Entity):
-    """A column; ``children`` are the fields of a struct."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column; ``children`` are the fields of a struct. A server has many: no dictionary, no set each."""
 
     name: str
     dataType: str = ""
@@ -128,6 +131,11 @@ class Column(Entity):
     ordinalPosition: int | None = None
     tags: tuple[TagLabel, ...] = ()
     children: tuple["Column", ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
 
 
 class DataModel(Entity):

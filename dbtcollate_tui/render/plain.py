@@ -1,14 +1,16 @@
 """Plain lines for a terminal without the app, a log, a screen reader: no colour, no cursor movement."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync import events
-from dbtcollate_tui.sync.changes import GROUPS, Change, Plan
+from dbtcollate_tui.sync.changes import GROUPS, Change, Group, Plan
 from dbtcollate_tui.sync.outcome import Proof
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 
@@ -23,15 +25,21 @@ TEXT_AT_MOST = 90
 LISTED_AT_MOST = 5
 """Exceptions of one row; `--json` has all of them."""
 PROGRESS_STEPS = 10
+TABLES_OPEN = 32
+"""So many tables' changes are gathered at a time; the server is written to by fewer at once."""
 
 
 class PlainRenderer:
-    """Writes what happens as lines; ``verbose`` adds each change of a plan with its old and new value."""
+    """Writes what happens as lines; ``verbose`` adds each change of a plan with its old and new value.
+
+    What is written is told by table and kind, with ``verbose`` change by change.
+    """
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._stream = stream
         self._verbose = verbose
         self._tenth: dict[str, int] = {}
+        self._written: dict[str, Counter[Group]] = {}
 
     def say(self, text: str) -> None:
         """One line as it is."""
@@ -71,6 +79,8 @@ class PlainRenderer:
 
     def event(self, event: events.SyncEvent) -> None:
         """One sync event."""
+        if self._written and not isinstance(event, events.Applied | events.Progress | events.Waiting):
+            self._tell_written(event)
         match event:
             case events.RunStarted():
                 self.say(event.title)
@@ -89,7 +99,7 @@ class PlainRenderer:
             case events.PipelinePlanReady():
                 self.pipeline(event.plan)
             case events.Applied():
-                self.say(f"{_clock(event)}  written    {_line(event.change)}")
+                self._applied(event)
             case events.Skipped():
                 self.say(f"{_clock(event)}  skipped    {_line(event.change)}: {event.reason}")
             case events.Failed():
@@ -107,6 +117,23 @@ class PlainRenderer:
                 if event.proof is not None:
                     self.proof(event.proof)
                 self.say(f"{event.outcome}: {event.text}")
+
+    def _applied(self, event: events.Applied) -> None:
+        change = event.change
+        if self._verbose or not change.table_fqn:
+            self.say(f"{_clock(event)}  written    {_line(change)}")
+            return
+        self._written.setdefault(change.table_fqn, Counter())[change.group] += 1
+        if len(self._written) > TABLES_OPEN:
+            self._tell_written(event, keep=TABLES_OPEN)
+
+    def _tell_written(self, event: events.Event, keep: int = 0) -> None:
+        """A line for each table whose changes were gathered, but the newest ``keep``."""
+        while len(self._written) > keep:
+            fqn = next(iter(self._written))
+            counts = self._written.pop(fqn)
+            table = ".".join(split_fqn(fqn)[-2:])
+            self.say(f"{_clock(event)}  written    {table}: {events.counts_by_group(counts)}")
 
     def _failed(self, event: events.Failed) -> None:
         if event.change is None:

@@ -16,8 +16,8 @@ from dbtcollate_tui.sync.column_lineage import SqlJob, SqlLineage
 SECONDS = 20.0
 """How long one query may take; the parser reads a common one in milliseconds."""
 START_SECONDS = 60.0
-JOBS_A_WORKER = 40
-"""For fewer queries than these another process costs more than it saves."""
+JOBS_A_WORKER = 1_500
+"""For fewer queries than these, read in some seconds, another process of 33 MB is not worth its memory."""
 MAX_WORKERS = 4
 _LINE_LIMIT = 256 * 1024 * 1024
 _SECRETS = ("DBT_CLOUD_TOKEN", "COLLATE_TOKEN")

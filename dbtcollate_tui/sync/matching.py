@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rapidfuzz import fuzz, process
-
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.settings.model import SyncOptions
@@ -291,5 +289,7 @@ def _nearest(
     """
     names = list(choices)
     lower = folded if folded is not None else [choice.casefold() for choice in names]
+    from rapidfuzz import fuzz, process
+
     found = process.extract(name.casefold(), lower, scorer=fuzz.ratio, limit=3, score_cutoff=cutoff)
     return list(dict.fromkeys(names[place] for _, _, place in found))

@@ -41,6 +41,7 @@ LOG_LINES = 50_000
 FAILURES = 100
 FLUSH_LINES = 500
 FLUSH_SECONDS = 0.25
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Recorder:
@@ -215,7 +216,7 @@ class Recorder:
             )
         values = {"at": entry.at, "event": entry.event, "level": entry.level}
         values |= {"source": entry.source, "text": redact(entry.text)}
-        self._lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+        self._lines.append(_as_json(values) + "\n")
 
     def _taken_lines(self) -> list[str]:
         taken, self._lines = self._lines, []
@@ -259,9 +260,7 @@ class Recorder:
                 stored, count = stored_settings(plan), len(plan.diff.changes)
             changes, size = [], 0
             for change in stored:
-                text = redact(
-                    json.dumps({n: getattr(change, n) for n in change.__slots__}, ensure_ascii=False)
-                )
+                text = redact(_as_json({n: getattr(change, n) for n in change.__slots__}))
                 size += len(text)
                 if size > PLAN_BYTES:
                     break

@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from rapidfuzz import fuzz, process
-
 from dbtcollate_tui.artifacts.project import Exposure, Node, Project
 from dbtcollate_tui.errors import Cure, UsageError
 
@@ -327,6 +325,8 @@ def _values(graph: Graph, method: str) -> set[str]:
 
 def nearest(text: str, names: Collection[str]) -> list[str]:
     """At most three of the names that are like the text, nearest first."""
+    from rapidfuzz import fuzz, process
+
     found = process.extract(
         text, sorted(names), scorer=fuzz.ratio, processor=str.casefold, limit=NEAREST_AT_MOST, score_cutoff=60
     )

@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rapidfuzz import fuzz, process
-
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
@@ -298,6 +296,8 @@ async def _suggestions(collate: CollateClient, unknown: list[str]) -> dict[str, 
                 break
     except CollateError:
         return {}
+    from rapidfuzz import fuzz, process
+
     found = {}
     for owner in unknown:
         near = process.extract(

@@ -196,7 +196,7 @@ async def test_pages_follow_the_cursor_with_one_page_in_memory() -> None:
     async with connected(fake) as client:
         names = [table.name async for table in client.tables("s.d")]
     assert names == ["t0", "t1", "t2", "t3", "t4", "t5"]
-    assert [asked.query["limit"] for asked in fake.asked] == ["1000"] * 3
+    assert [asked.query["limit"] for asked in fake.asked] == ["250"] * 3
     assert fake.asked[0].query["fields"] == "columns,tags,owners,dataModel"
 
 
@@ -208,7 +208,7 @@ async def test_a_page_that_is_too_large_is_asked_for_smaller(refusal: Handler) -
     fake = FakeCollate(answers={"GET /tables": [refusal, refusal, empty]})
     async with connected(fake) as client:
         assert [table async for table in client.tables("s.d")] == []
-    assert [asked.query["limit"] for asked in fake.asked] == ["1000", "250", "50"]
+    assert [asked.query["limit"] for asked in fake.asked] == ["250", "50", "10"]
 
 
 async def test_a_wrong_field_is_not_asked_for_again() -> None:
