@@ -22,7 +22,7 @@ from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.history import HistoryRecord, latest
+from dbtcollate_tui.sync.history import HistoryRecord, list_records
 from dbtcollate_tui.sync.matches import MatchReport
 from dbtcollate_tui.sync.matching import match
 from dbtcollate_tui.sync.outcome import Proof
@@ -34,6 +34,8 @@ from dbtcollate_tui.sync.state import Tables
 from dbtcollate_tui.transport import RequestLog
 
 T = TypeVar("T")
+SYNCS_LOOKED_AT = 50
+"""So many of the newest syncs are looked at for one that wrote something."""
 
 
 class Clients(Protocol):
@@ -272,8 +274,9 @@ class CheckContext:
         return await self._once("pipeline", read)
 
     def last_sync(self) -> HistoryRecord | None:
-        """The last sync from here, where one is remembered."""
-        return latest(self._state, self.profile.name)
+        """The last sync from here that wrote something, all of it or a part, where one is remembered."""
+        found = list_records(self._state, self.profile.name, action="sync", limit=SYNCS_LOOKED_AT)
+        return next((record for record in found if record.outcome in ("ok", "partial")), None)
 
 
 async def answers_at_all(read: Callable[[], Awaitable[object]]) -> ActionableError | None:

@@ -245,7 +245,11 @@ def next_sync(standing: Standing, now: datetime, zone: tzinfo | None = None) -> 
         since = f", last run {ago(facts.ended_at, now)}" if facts.ended_at is not None else ""
         return Said(CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline")
     if not facts.cron:
-        return Said(CheckState.SKIPPED, f"by hand: {facts.name} has no schedule in Collate", way="pipeline")
+        text = f"by hand: {facts.name} has no schedule in Collate"
+        if facts.state == "failed":
+            failed = f"its last run failed {ago(facts.ended_at, now)}".rstrip()
+            return Said(CheckState.FAIL, text, failed, "pipeline")
+        return Said(CheckState.SKIPPED, text, way="pipeline")
     try:
         words = explain_cron(facts.cron)
         coming = next(_times(facts, now))

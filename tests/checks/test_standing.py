@@ -121,6 +121,14 @@ def test_a_failing_pipeline_is_said() -> None:
     assert said.more == "its last run failed 30 min ago"
 
 
+def test_a_failing_pipeline_without_a_schedule_is_said_too() -> None:
+    facts = PipelineFacts(True, "p", True, True, "", "UTC", "failed", NOW - timedelta(minutes=30))
+    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    assert said is not None
+    assert said.state is CheckState.FAIL
+    assert said.more == "its last run failed 30 min ago"
+
+
 def test_a_day_is_named_where_it_is_not_near() -> None:
     assert clock(NOW + timedelta(days=2), NOW, UTC) == "Fri 27 Nov 13:38 UTC"
 

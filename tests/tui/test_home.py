@@ -165,10 +165,12 @@ async def test_the_last_syncs_are_a_chart_that_tells_a_failure_without_colour() 
     async with Sandbox() as sandbox:
         profile = profile_for(sandbox)
         await keep(services, sandbox, profile)
-        leave(services, profile, [("ok", 48.0), ("failed", 2.0), ("ok", 24.0)])
+        leave(services, profile, [("ok", 48.0), ("ok", 24.0), ("failed", 2.0)])
         async with whole(services) as app:
             await app.until(lambda: "3, one failed, usually 36 s" in app.drawn(), "the chart")
-            assert "█✗▄" in app.drawn()
+            assert "█▄✗" in app.drawn()
+            await app.checked()
+            assert 'run #98432 of "nightly"' in app.drawn()
 
 
 async def test_what_is_in_collate_after_a_sync_and_when_the_next_one_comes() -> None:
