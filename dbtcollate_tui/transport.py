@@ -467,21 +467,40 @@ class Transport:
             yield response.aiter_lines()
 
     async def _repeat(self, once: Callable[[], Awaitable[Answer]], safe: bool) -> Answer:
+        """The answer; the library that repeats is only loaded and asked once a request has failed."""
         began = time.monotonic()
+        try:
+            return await once()
+        except (HttpError, NoAnswer) as error:
+            first: HttpError | NoAnswer | None = error
+        import stamina
+        from stamina.instrumentation import set_on_retry_hooks
+
+        set_on_retry_hooks([])
         failures = 0
-        while True:
+
+        def wait_before_next(error: Exception) -> bool | float:
+            nonlocal failures
+            failures += 1
+            if not isinstance(error, HttpError | NoAnswer):
+                return False
+            wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
+            return False if wait is None else wait
+
+        async def attempt() -> Answer:
+            nonlocal first
             try:
+                if first is not None:
+                    known, first = first, None
+                    raise known
                 return await once()
-            except (HttpError, NoAnswer) as error:
-                failures += 1
-                if isinstance(error, HttpError) and error.status == 429:
-                    told = self._told_wait(error)
-                    if told is not None:
-                        await self._pacer.hold(told)
-                wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
-                if wait is None:
-                    raise
-            await asyncio.sleep(wait)
+            except HttpError as error:
+                told = self._told_wait(error) if error.status == 429 else None
+                if told is not None:
+                    await self._pacer.hold(told)
+                raise
+
+        return await stamina.AsyncRetryingCaller(attempts=None, timeout=None)(wait_before_next, attempt)
 
     def _wait_before_next(
         self, error: HttpError | NoAnswer, safe: bool, failures: int, seconds: float
