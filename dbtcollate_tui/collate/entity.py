@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.dataclasses import dataclass
 
 
 def without_nulls(data: Any) -> Any:
@@ -45,13 +46,19 @@ class EntityReference(Entity):
         return {"id": self.id, "type": self.type}
 
 
-class TagLabel(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagLabel:
     """A tag or glossary term on a table or column."""
 
     tagFQN: str
     source: str = "Classification"
     labelType: str = "Manual"
     state: str = "Confirmed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
 
     def as_request(self) -> dict[str, str]:
         """The label as a request body holds it: all four fields."""

@@ -213,12 +213,18 @@ class Table(Entity):
             )
 
 
-class ColumnLineage(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnLineage:
     """Which columns (FQNs) one column (FQN) is made of."""
 
     fromColumns: tuple[str, ...] = ()
     toColumn: str = ""
     function: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
 
     def as_request(self) -> dict[str, object]:
         """The mapping as a request body holds it."""
@@ -321,12 +327,18 @@ class CustomProperty(Entity):
         return self.customPropertyConfig.get("config")
 
 
-class TestParameter(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestParameter:
     """A parameter's value in a test case."""
 
     __test__ = False
     name: str = ""
     value: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
 
 
 class TestDefinition(Entity):
@@ -352,7 +364,8 @@ class TestSuite(Entity):
     executable: bool = False
 
 
-class TestCaseResult(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCaseResult:
     """One result; ``timestamp`` in ms since 1970, status Success, Failed, Aborted or Queued."""
 
     __test__ = False
@@ -362,6 +375,11 @@ class TestCaseResult(Entity):
     testResultValue: tuple[TestParameter, ...] = ()
     passedRows: int | None = None
     failedRows: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
 
 
 class TestCase(Entity):

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from dbtcollate_tui.collate.errors import ConflictError, NotFoundError
 from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, split_fqn
 from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
 from dbtcollate_tui.collate.server import ServerCalls, read_list
 
 CASE_FIELDS = ("testDefinition", "testSuite", "testCaseResult")
+_RESULTS = TypeAdapter(list[TestCaseResult])
 MOST_CASES = 100
 """So many test cases one request may make; the server answers 413 to more."""
 
@@ -170,7 +173,7 @@ class QualityCalls(ServerCalls):
         except NotFoundError:
             return []
         items = (answer.json() or {}).get("data") or []
-        results = [TestCaseResult.model_validate(item) for item in items]
+        results = _RESULTS.validate_python(items)
         return sorted(results, key=lambda result: result.timestamp, reverse=True)
 
     async def add_test_case_result(self, fqn: str, body: Mapping[str, Any]) -> bool:

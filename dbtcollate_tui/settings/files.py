@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -17,8 +18,10 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace the file's text in one step; a link is followed, so that a linked profile stays linked.
+def write_private(path: Path, text: str | Iterable[str]) -> None:
+    """Replace the file's text, given whole or in pieces, in one step.
+
+    A link is followed, so that a linked profile stays linked.
 
     Raises ``OSError``; the former file is then untouched.
     """
@@ -27,7 +30,7 @@ def write_private(path: Path, text: str) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            file.writelines((text,) if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

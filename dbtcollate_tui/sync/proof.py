@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
-from dbtcollate_tui.collate.models import Table, TestCaseResult
+from dbtcollate_tui.collate.models import Table, TestCase, TestCaseResult
 from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.changes import (
     Change,
@@ -23,7 +23,7 @@ from dbtcollate_tui.sync.changes import (
 from dbtcollate_tui.sync.matches import AssetRef
 from dbtcollate_tui.sync.outcome import Proof, ProofException, ProofRow, ProofState
 from dbtcollate_tui.sync.server_assets import read_asset_edges
-from dbtcollate_tui.sync.server_cases import read_cases
+from dbtcollate_tui.sync.server_cases import each_case
 from dbtcollate_tui.sync.server_edges import READERS, read_edges
 from dbtcollate_tui.sync.state import case_key
 
@@ -155,8 +155,10 @@ async def _results(
         if fqn not in pending
     }
 
-    cases = await read_cases(collate, tested, lambda done, total: tell(done, total, "test results"))
-    found.update({key: case.testCaseResult for key, case in cases.items()})
+    def take(case: TestCase) -> None:
+        found[case_key(case.entityLink, case.name)] = case.testCaseResult
+
+    await each_case(collate, tested, take, lambda done, total: tell(done, total, "test results"))
     return found
 
 

@@ -258,17 +258,21 @@ class Recorder:
                 count = len(plan.changes)
             else:
                 stored, count = stored_settings(plan), len(plan.diff.changes)
-            changes, size = [], 0
-            for change in stored:
-                text = redact(_as_json({n: getattr(change, n) for n in change.__slots__}))
-                size += len(text)
-                if size > PLAN_BYTES:
-                    break
-                changes.append(text)
-            head = {"summary": plan.summary(), "notes": list(plan.notes), "left_out": count - len(changes)}
-            start = redact(json.dumps(head, ensure_ascii=False)).removesuffix("}")
-            body = ",\n".join(changes)
-            write_private(plan_path(self._state, self._record), f'{start}, "changes": [\n{body}\n]}}\n')
+
+            def pieces() -> Iterator[str]:
+                size = kept = 0
+                yield '{"changes": ['
+                for change in stored:
+                    text = redact(_as_json({n: getattr(change, n) for n in change.__slots__}))
+                    size += len(text)
+                    if size > PLAN_BYTES:
+                        break
+                    yield f",\n{text}" if kept else f"\n{text}"
+                    kept += 1
+                head = {"summary": plan.summary(), "notes": list(plan.notes), "left_out": count - kept}
+                yield f"\n], {redact(_as_json(head)).removeprefix('{')}\n"
+
+            write_private(plan_path(self._state, self._record), pieces())
         self._write_record()
 
 

@@ -26,7 +26,21 @@ def _silent(done: int, total: int) -> None:
 async def read_cases(
     collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent
 ) -> dict[tuple[str, str], TestCase]:
-    """The test cases of these tables with their newest results, by `case_key`.
+    """The test cases of these tables with their newest results, by `case_key`; read as by `each_case`."""
+    found: dict[tuple[str, str], TestCase] = {}
+    await each_case(
+        collate, fqns, lambda case: found.update({case_key(case.entityLink, case.name): case}), on_done
+    )
+    return found
+
+
+async def each_case(
+    collate: CollateClient,
+    fqns: Collection[str],
+    take: Callable[[TestCase], object],
+    on_done: OnDone = _silent,
+) -> None:
+    """Give each test case of these tables to ``take``, with its newest result.
 
     The server's whole list is read, a thousand a page, unless it holds far more than these tables can have:
     then each table's own list.
@@ -36,31 +50,32 @@ async def read_cases(
         try:
             total = await collate.test_case_count()
             if total <= CASES_A_TABLE * len(wanted):
-                return await _from_pages(collate, wanted, total, on_done)
+                await _from_pages(collate, wanted, total, take, on_done)
+                return
         except ForbiddenError:
             on_done(0, len(wanted))
 
-    async def of(fqn: str) -> list[TestCase]:
-        return await collate.test_cases(fqn, CASE_FIELDS)
+    async def of(fqn: str) -> None:
+        for case in await collate.test_cases(fqn, CASE_FIELDS):
+            take(case)
 
-    answers = await bounded(
-        sorted(wanted), of, at_once=READERS, on_done=lambda done: on_done(done, len(wanted))
-    )
-    return {case_key(case.entityLink, case.name): case for cases in answers for case in cases}
+    await bounded(sorted(wanted), of, at_once=READERS, on_done=lambda done: on_done(done, len(wanted)))
 
 
 async def _from_pages(
-    collate: CollateClient, wanted: frozenset[str], total: int, on_done: OnDone
-) -> dict[tuple[str, str], TestCase]:
-    found: dict[tuple[str, str], TestCase] = {}
+    collate: CollateClient,
+    wanted: frozenset[str],
+    total: int,
+    take: Callable[[TestCase], object],
+    on_done: OnDone,
+) -> None:
     read = 0
     async for case in collate.all_test_cases(CASE_FIELDS):
         read += 1
         if read % 100 == 0:
             on_done(read, max(read, total))
         if _table_of(case.entityLink) in wanted:
-            found[case_key(case.entityLink, case.name)] = case
-    return found
+            take(case)
 
 
 def _table_of(link: str) -> str:
