@@ -2,10 +2,12 @@
 
 import pytest
 
+from dbtcollate_tui.checks.base import Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
-from tests.tui.driving import LARGE, SERVICE, SMALL, driving, offer_of
+from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
+from tests.tui.driving import LARGE, SERVICE, SMALL, driving, offer_of, walk_to
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
@@ -45,3 +47,24 @@ async def test_the_demo_is_walked_with_enter_and_the_sample_tokens(size: tuple[i
         kept = await services.secrets.get("demo", "dbt_cloud")
         assert kept is not None
         assert (kept.origin, kept.secret) == ("keyring", sandbox.dbt_cloud_token)
+
+
+async def test_a_link_of_the_chain_leads_to_the_answer_that_lit_it() -> None:
+    async with (
+        Sandbox() as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
+    ):
+        await walk_to(driver, "service")
+        chain = driver.app.screen.query_one(ChainBar)
+        chain.focus()
+        chain.cursor = LINKS.index(Link.RUN)
+        await driver.press("enter")
+        await driver.at("job")
+        chain.focus()
+        chain.cursor = LINKS.index(Link.PIPELINE)
+        await driver.press("enter")
+        await driver.pilot.pause()
+        await driver.at("job")
+        chain.cursor = LINKS.index(Link.TABLES)
+        await driver.press("enter")
+        await driver.at("service")

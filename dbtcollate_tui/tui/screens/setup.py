@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.draft import ORDER, Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport import Retrying
@@ -23,7 +23,7 @@ from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.job import JobPane
-from dbtcollate_tui.tui.screens.setup_steps.lights import lights
+from dbtcollate_tui.tui.screens.setup_steps.lights import STEP_OF, lights
 from dbtcollate_tui.tui.screens.setup_steps.options import OptionsPane
 from dbtcollate_tui.tui.screens.setup_steps.places import AccountPane, ProjectPane
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
@@ -102,7 +102,7 @@ class SetupScreen(Screen[Profile | None]):
     def compose(self) -> ComposeResult:
         """Title, chain, rail and question, keys."""
         yield TitleBar(self.setup.editing or "new profile")
-        yield ChainBar()
+        yield ChainBar(links_open=True)
         with Horizontal(id="below"):
             yield StepRail()
             yield ContentSwitcher()
@@ -233,6 +233,13 @@ class SetupScreen(Screen[Profile | None]):
     @on(StepRail.Chosen)
     async def _rail_chosen(self, event: StepRail.Chosen) -> None:
         await self.go_to(event.step)
+
+    @on(ChainBar.LinkChosen)
+    async def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
+        event.stop()
+        step = STEP_OF[event.link]
+        if step is not self._shown and ORDER.index(step) <= ORDER.index(self.setup.draft.reached):
+            await self.go_to(step)
 
     async def go_to(self, step: Step) -> None:
         """Go to a question that was reached before."""

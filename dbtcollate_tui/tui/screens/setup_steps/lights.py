@@ -19,6 +19,15 @@ LINK_OF = {
     Step.SERVICE: Link.TABLES,
     Step.OPTIONS: Link.PIPELINE,
 }
+STEP_OF = {
+    Link.DBT_CLOUD: Step.DBT_TOKEN,
+    Link.RUN: Step.JOB,
+    Link.ARTIFACTS: Step.JOB,
+    Link.TABLES: Step.SERVICE,
+    Link.PIPELINE: Step.OPTIONS,
+    Link.PROOF: Step.REVIEW,
+}
+"""The question whose answer a link shows."""
 FILES = ("manifest.json", "catalog.json", "run_results.json")
 
 
