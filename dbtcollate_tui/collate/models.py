@@ -394,7 +394,6 @@ class TestCase(Entity):
     entityLink: str = ""
     entityFQN: str = ""
     testDefinition: EntityReference | None = None
-    testSuite: EntityReference | None = None
     parameterValues: tuple[TestParameter, ...] = ()
     tags: tuple[TagLabel, ...] = ()
     testCaseResult: TestCaseResult | None = None

@@ -10,8 +10,9 @@ from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, spli
 from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
 from dbtcollate_tui.collate.server import ServerCalls, read_list
 
-CASE_FIELDS = ("testDefinition", "testSuite", "testCaseResult")
+CASE_FIELDS = ("testDefinition", "testCaseResult")
 _RESULTS = TypeAdapter(list[TestCaseResult])
+CASES_A_PAGE = (500, 100, 10)
 MOST_CASES = 100
 """So many test cases one request may make; the server answers 413 to more."""
 
@@ -96,7 +97,11 @@ class QualityCalls(ServerCalls):
         """Every test case of the server, one page in memory at a time."""
         params: dict[str, str | int | bool] = {"fields": self.dialect.fields(fields)}
         async for page in self.pages(
-            TestCase, "/dataQuality/testCases", params=params, doing="list test cases"
+            TestCase,
+            "/dataQuality/testCases",
+            params=params,
+            doing="list test cases",
+            sizes=CASES_A_PAGE,
         ):
             for case in page:
                 yield case

@@ -9,7 +9,7 @@ from dbtcollate_tui.sync.bounded import bounded
 from dbtcollate_tui.sync.server_edges import READERS
 from dbtcollate_tui.sync.state import case_key
 
-CASE_FIELDS = ("testDefinition", "testCaseResult")
+CASE_FIELDS = ("testCaseResult",)
 FEW = 3
 """So many tables or definitions are asked for one by one, without a look at the whole list."""
 CASES_A_TABLE = 20
