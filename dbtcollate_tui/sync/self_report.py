@@ -26,7 +26,9 @@ from dbtcollate_tui.sync.pipeline_plan import own_pipeline
 from dbtcollate_tui.sync.stream import Teller
 
 STEP = "OpenMetadata"
-LINES_AT_ONCE = 50
+LINES_AT_ONCE = 1_000
+PAUSE_SECONDS = 1.0
+"""Between two reports, while the sync goes on."""
 LAST_WORD_SECONDS = 5.0
 """How long the end of a sync waits for the server to take the last report."""
 FAILURES_AT_MOST = 20
@@ -44,9 +46,13 @@ class SelfReport:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._step = StepSummary(name=STEP)
         self._state: PipelineState = "failed"
+        self._closed = asyncio.Event()
+        self._heard = True
 
     def take(self, event: Event) -> None:
         """Note one event of the sync."""
+        if not self._heard:
+            return
         match event:
             case PhaseStarted() | PhaseFinished():
                 self._queue.put_nowait(f"INFO     {event.phase}: {event.text}")
@@ -79,6 +85,7 @@ class SelfReport:
 
     def close(self) -> None:
         """Nothing more comes."""
+        self._closed.set()
         self._queue.put_nowait(None)
 
     async def work(self) -> None:
@@ -95,6 +102,8 @@ class SelfReport:
                 LOGGER.debug("Collate did not take the report of a sync from here: %s", refusal)
         except ActionableError as error:
             LOGGER.debug("No report of this sync to Collate: %s", error.title)
+        finally:
+            self._heard = False
 
     async def _send(self, report: RunReport) -> None:
         open_end = True
@@ -108,6 +117,8 @@ class SelfReport:
             if open_end:
                 await report.steps((self._step,))
                 await report.progress("PROCESSING", STEP, texts[-1][9:])
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), PAUSE_SECONDS)
         await report.finish(self._state, (self._step,))
 
     def _count(self, **values: object) -> None:
