@@ -58,7 +58,6 @@ async def report(*pipelines: object) -> list[Asked]:
             for number in range(3_000):
                 column = f"c{number}"
                 teller(Applied(change=DescriptionChange(table=ref, column=column, before="", after="t")))
-                )
             ended = RunFinished(
                 outcome="ok", counts=Counts(), exit_code=ExitCode.OK, text="all written", seconds=1
             )
