@@ -546,11 +546,14 @@ class Transport:
         if params:
             url = url.copy_merge_params({key: _query_text(value) for key, value in params.items()})
         for _ in range(4):
+            address = str(url)
+            shown = redact(address)
+            below = url.raw_path.decode("ascii")
             record = RequestRecord(
                 method=method,
-                url=redact(str(url)),
+                url=shown,
                 host=self.host,
-                path=redact(url.raw_path.decode("ascii")),
+                path=below if shown == address else redact(below),
                 at=datetime.now(UTC),
                 body=None if content is None else redact(content.decode())[:20_000],
                 content_type=None if content is None else headers.get("Content-Type"),
