@@ -1,7 +1,8 @@
 """What a direct sync costs beside the reference, and beside the least that it can cost.
 
     python -m tests.bench.direct_sync [--models 1000 5000] [--latency 0 20] [--repeat 3]
-        [--without-reference] [--reference-up-to 1000] [--cache DIR] [--json FILE]
+        [--without-reference] [--reference-up-to 1000] [--reference-first-only]
+        [--cache DIR] [--json FILE]
 
 A real dbt (installed from PyPI) builds a project of that many models, with 1.9 edges, three tests and 8
 described columns a model. The sandbox serves its artifacts, and an OpenMetadata that has its tables, in a
@@ -21,7 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,10 @@ class Bench:
         found.sort(key=lambda item: item.seconds)
         return found[len(found) // 2]
 
-    def reference(self) -> Iterator[Measured]:
-        """The reference's three rows; none after one that failed."""
+    def reference(self, rows: Sequence[str]) -> Iterator[Measured]:
+        """The reference's rows, of which the first sync is one; none after one that failed."""
         python = sides.reference_python()
-        for row in ROWS:
+        for row in rows:
             after = ("all", "") if row == "first" else ("reference", "first")
             found = self.measure(
                 "reference", row, after, lambda urls, home: sides.reference(python, urls, home)
@@ -133,6 +134,7 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
     """Measure everything that was asked for; what was found, and what was left out and why."""
     found: list[Measured] = []
     left_out: list[str] = []
+    rows = ROWS[:1] if options.reference_first_only else ROWS
     options.cache.mkdir(parents=True, exist_ok=True)
     for models in options.models:
         made = recording.made(options.cache, models, say)
@@ -140,11 +142,14 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
         if not with_reference:
             why = "--without-reference" if options.without_reference else "--reference-up-to"
             left_out.append(f"the reference at {models:,} models ({why})")
+        elif options.reference_first_only:
+            left_out.append("the reference's unchanged and changed sync (--reference-first-only)")
         for latency in options.latency:
             with tempfile.TemporaryDirectory(prefix="dbtcollate-bench-") as folder:
                 bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat)
                 bench.seed()
-                found += [*(bench.reference() if with_reference else ()), *bench.ours()]
+                reference = bench.reference(rows) if with_reference else ()
+                found += [*reference, *bench.ours()]
     return found, left_out
 
 
@@ -156,6 +161,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--repeat", type=int, default=3, help="runs of what takes less than 20 s")
     parser.add_argument("--without-reference", action="store_true")
     parser.add_argument("--reference-up-to", type=int, default=1000, help="the largest project for it")
+    parser.add_argument("--reference-first-only", action="store_true")
     parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("dbtcollate-bench"))
     parser.add_argument("--json", type=Path, help="a file for all values")
     options = parser.parse_args(arguments)
