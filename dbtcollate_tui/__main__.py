@@ -4,7 +4,11 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; with nothing on it the app stands sooner."""
+    if len(sys.argv) == 1:
+        from dbtcollate_tui.tui.start import open_app
+
+        sys.exit(open_app())
     from dbtcollate_tui.cli import run
 
     sys.exit(run(sys.argv[1:]))

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import click
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.command_options import Common, has_screen, scope_of, scope_options
+from dbtcollate_tui.command_options import Common, scope_of, scope_options
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.standard_streams import has_screen
 
 EXIT_CODES = "Exit codes: " + "; ".join(f"{int(code)} {code.meaning}" for code in ExitCode) + "."
 SECRETS = (
@@ -56,10 +57,11 @@ def dbtcollate(context: click.Context, profile: str | None, no_animation: bool, 
     """Set up, check and run the sync of dbt Cloud metadata into Collate. Without a command: the app."""
     if ascii is not None:
         os.environ["DBTCOLLATE_ASCII"] = str(int(ascii))
-    still = no_animation or os.environ.get("TERM") == "dumb"
-    context.obj = Common(profile=profile, animation=not still)
+    context.obj = Common(profile=profile, animation=not no_animation)
     if context.invoked_subcommand is None:
-        context.exit(int(_open_app(context.obj)))
+        from dbtcollate_tui.tui.start import open_app
+
+        context.exit(int(open_app(profile, animation=not no_animation)))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)
@@ -395,24 +397,6 @@ def logs(path: bool) -> None:
     if not path and place.exists():
         lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
         click.echo("\n".join(lines[-100:]))
-
-
-def _open_app(common: Common) -> ExitCode:
-    if not has_screen():
-        error = UsageError(
-            "There is no terminal for the app",
-            causes=["Standard input or output is not a terminal."],
-            cures=[
-                Cure("advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
-                Cure("advice", "dbtcollate --help lists them."),
-            ],
-        )
-        click.echo(error.as_text(), err=True)
-        return error.exit_code
-    from dbtcollate_tui.setup.services import Services
-    from dbtcollate_tui.tui.start import run_app
-
-    return run_app(Services(), profile=common.profile, animation=common.animation)
 
 
 def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:

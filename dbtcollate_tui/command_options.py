@@ -1,12 +1,13 @@
 """What every command is told beside its own options."""
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from dbtcollate_tui.standard_streams import is_terminal
 
 if TYPE_CHECKING:
     from dbtcollate_tui.sync.selection import Scope
@@ -25,16 +26,6 @@ class Common:
     def may_ask(self) -> bool:
         """Whether a person is there to answer: a terminal, outside CI, and not forbidden."""
         return not (self.no_input or self.json or os.environ.get("CI")) and is_terminal()
-
-
-def is_terminal() -> bool:
-    """Whether both standard input and standard output are a terminal."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def has_screen() -> bool:
-    """Whether the app can be drawn: on a terminal, or in the browser's page that `dbtcollate serve` makes."""
-    return is_terminal() or "TEXTUAL_DRIVER" in os.environ
 
 
 def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.collate.seed import SERVICE
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.settings.secrets import SecretStore
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from dbtcollate_tui.setup.services import SampleAnswers, Services
@@ -38,10 +37,10 @@ def _own_folders() -> Iterator[Services]:
             os.environ[f"DBTCOLLATE_{name}_DIR"] = str(Path(folder) / name.lower())
         try:
             state = StateStore()
-            secrets = SecretStore()
+            services = Services(profiles=ProfileStore(state=state), state=state)
             for side in ("dbt_cloud", "collate"):
-                secrets.ignore_environment(side)
-            yield Services(profiles=ProfileStore(state=state), secrets=secrets, state=state)
+                services.secrets.ignore_environment(side)
+            yield services
         finally:
             for name, value in kept.items():
                 if value is None:

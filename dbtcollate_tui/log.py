@@ -1,27 +1,10 @@
-"""The log file: rotating, redacted, private, below the user's log folder."""
+"""The program's log and where its file is; the file's handler is imported when it is opened."""
 
 import logging
 import os
-from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from dbtcollate_tui.redact import redact
-
 LOGGER = logging.getLogger("dbtcollate_tui")
-
-
-class _RedactingFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
-
-
-class _PrivateFileHandler(RotatingFileHandler):
-    """Every file it opens, rotated ones included, is readable by its owner only."""
-
-    def _open(self) -> TextIOWrapper:
-        os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-        return super()._open()
 
 
 def log_path() -> Path:
@@ -40,21 +23,45 @@ def start_logging(level: int = logging.INFO) -> Path:
     """
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not any(
-        isinstance(h, RotatingFileHandler) and Path(h.baseFilename) == path.absolute()
-        for h in LOGGER.handlers
-    ):
-        handler = _PrivateFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-        handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handlers = _files()
+    if not any(Path(handler.baseFilename) == path.absolute() for handler in handlers):
+        from dbtcollate_tui.log_file import PrivateFileHandler
+
+        opened = PrivateFileHandler(path)
         stop_logging()
-        LOGGER.addHandler(handler)
+        LOGGER.addHandler(opened)
     LOGGER.setLevel(level)
     LOGGER.propagate = False
     return path
 
 
+def log_from_first_record(level: int = logging.INFO) -> None:
+    """As `start_logging`, once there is something to write: an app that starts has not to wait for it."""
+    if not LOGGER.handlers:
+        LOGGER.addHandler(_Opening())
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+class _Opening(logging.Handler):
+    """Stands in the file's place until the first record; where the file cannot be opened nothing is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        LOGGER.removeHandler(self)
+        try:
+            start_logging(LOGGER.level)
+        except OSError:
+            LOGGER.addHandler(logging.NullHandler())
+        else:
+            LOGGER.handle(record)
+
+
 def stop_logging() -> None:
     """Close the log file."""
-    for handler in [h for h in LOGGER.handlers if isinstance(h, RotatingFileHandler)]:
+    for handler in _files():
         LOGGER.removeHandler(handler)
         handler.close()
+
+
+def _files() -> list[logging.FileHandler]:
+    return [handler for handler in LOGGER.handlers if isinstance(handler, logging.FileHandler)]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dbtcollate_tui.errors import Cure, UsageError
-from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.keyrings import KeyringFailure, KeyringHealth, SystemKeyring, in_daemon_thread
 from dbtcollate_tui.settings.names import check_name
@@ -116,6 +115,8 @@ class SecretStore:
         if found is None and key in self._session:
             found = FoundSecret(self._session[key], "session")
         if found is None:
+            from dbtcollate_tui.pasted import clean_secret
+
             held = await self._read(key)
             if held is None:
                 return None
@@ -141,6 +142,8 @@ class SecretStore:
         """The environment variable's token, unless the person chose to ignore it."""
         if side in self._ignored:
             return None
+        from dbtcollate_tui.pasted import clean_secret
+
         cleaned = clean_secret(os.environ.get(ENV[side], ""))
         if not cleaned.length:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
-from dbtcollate_tui.settings.secrets import ENV
 from dbtcollate_tui.settings.state import StateStore
 
 if TYPE_CHECKING:
@@ -182,6 +180,8 @@ def _is_name(stem: str) -> bool:
 
 
 def _toml(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -222,6 +222,8 @@ def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
         elif not named_so and not _looks_secret(text):
             continue
         collate = re.search(r"(?i)collate|jwt", place) or text.startswith("eyJ")
+        from dbtcollate_tui.settings.secrets import ENV
+
         variable = ENV["collate" if collate else "dbt_cloud"]
         raise UsageError(
             f"{path}: {place} looks like a token",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dbtcollate_tui.settings.secrets import SecretStore
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 
 if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+    from dbtcollate_tui.settings.secrets import SecretStore
     from dbtcollate_tui.transport import RequestLog
 
 
@@ -23,8 +23,14 @@ class Services:
     """
 
     profiles: ProfileStore = field(default_factory=ProfileStore)
-    secrets: SecretStore = field(default_factory=SecretStore)
     state: StateStore = field(default_factory=StateStore)
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """The tokens: of the environment, the session, the keyring."""
+        from dbtcollate_tui.settings.secrets import SecretStore
+
+        return SecretStore()
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

@@ -15,20 +15,18 @@ from textual.worker import Worker, WorkerFailed, WorkType
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui import cures
 from dbtcollate_tui.tui.messages import RowsChanged
-from dbtcollate_tui.tui.offer import DemoOffer
-from dbtcollate_tui.tui.palette import commands_of
 from dbtcollate_tui.tui.places import Places
 from dbtcollate_tui.tui.running import Running
 from dbtcollate_tui.tui.terminal import TerminalApp
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.chain import ChainBar
-from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.tui.offer import DemoOffer
     from dbtcollate_tui.tui.session import ProfileSession
+    from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 APP_STATE, THEME_KEY = "app", "theme"
 NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
@@ -56,7 +54,7 @@ class DbtCollateApp(TerminalApp):
         services: Services,
         *,
         profile: str | None = None,
-        offer: DemoOffer | None = None,
+        offer: "DemoOffer | None" = None,
         animation: bool = True,
     ) -> None:
         super().__init__(animation=animation)
@@ -72,12 +70,14 @@ class DbtCollateApp(TerminalApp):
     def on_mount(self) -> None:
         """Show the first screen; leave in order when a signal says so."""
         self.push_screen(self.places.first(self._wanted))
-        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        self.theme_changed_signal.subscribe(self, lambda theme: self._theme_changed(theme.name))
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._leave_cancelling)
 
-    def _keep_theme(self, name: str) -> None:
+    def _theme_changed(self, name: str) -> None:
+        """Keep it for the next start; lines that hold colours are drawn anew."""
+        self._tell(RowsChanged)
         self.run_worker(
             asyncio.to_thread(self.services.state.save, APP_STATE, THEME_KEY, name), exit_on_error=False
         )
@@ -208,9 +208,11 @@ class DbtCollateApp(TerminalApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The screen's actions, the places to go to, then Textual's commands."""
+        from dbtcollate_tui.tui.palette import commands_of
+
         return commands_of(self, screen, super().get_system_commands(screen))
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
+    def on_error_card_cure_chosen(self, message: "ErrorCard.CureChosen") -> None:
         """Carry out a cure that no screen took."""
         self.carry_out(message.cure)
 
@@ -220,10 +222,14 @@ class DbtCollateApp(TerminalApp):
 
     def carry_out(self, cure: Cure) -> None:
         """Carry out a cure of the open profile."""
+        from dbtcollate_tui.tui import cures
+
         cures.carry_out(self, cure)
 
     def rerun(self, check_id: str) -> None:
         """Look anew at a check and at all that hang on it; at everything for an empty id."""
+        from dbtcollate_tui.tui import cures
+
         cures.rerun(self, check_id)
 
     # ------------------------------------------------------------------ the running sync

@@ -1,8 +1,5 @@
 """Remapped keys: ``keys.toml`` in the configuration folder names actions and the keys that do them."""
 
-import importlib
-import pkgutil
-import tomllib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,10 +46,12 @@ def remap_keys(path: Path) -> None:
     exist, or the two actions that one key would do. (Textual's own keymap takes a moved key from every
     action that shares it, so it is not used.)
     """
+    if not path.exists():
+        return
+    import tomllib
+
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read as TOML", causes=[str(error)]) from error
     kinds = _kinds()
@@ -122,6 +121,9 @@ def _refuse_clash(
 
 
 def _kinds() -> list[type[DOMNode]]:
+    import importlib
+    import pkgutil
+
     import dbtcollate_tui.tui as room
 
     for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):

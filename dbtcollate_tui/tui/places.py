@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from textual.screen import Screen
 
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.settings.secrets import Side
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.checks.base import Link
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.settings.model import Profile
+    from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.sync.events import SyncEvent
     from dbtcollate_tui.tui.app import DbtCollateApp
@@ -218,7 +218,7 @@ class Places:
         if not isinstance(self._app.screen, HelpScreen):
             self._app.push_screen(HelpScreen(self._app.screen))
 
-    async def ask_token(self, side: Side) -> "SecretStr | None":
+    async def ask_token(self, side: "Side") -> "SecretStr | None":
         """Ask for a token that is kept nowhere; it is used for as long as the profile is open."""
         from dbtcollate_tui.tui.screens.ask_token import AskToken
 

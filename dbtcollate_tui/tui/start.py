@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.log import start_logging
-from dbtcollate_tui.settings.secrets import Side
+from dbtcollate_tui.log import log_from_first_record
+from dbtcollate_tui.redact import redact
 from dbtcollate_tui.setup.services import SampleAnswers, Services
+from dbtcollate_tui.standard_streams import has_screen
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.keys import keys_file, remap_keys
-from dbtcollate_tui.tui.offer import DemoOffer
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from dbtcollate_tui.settings.secrets import Side
+
+
+def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
+    """The app on the person's own profiles, until it is left; an error is told on standard error."""
+    try:
+        if not has_screen():
+            raise UsageError(
+                "There is no terminal for the app",
+                causes=["Standard input or output is not a terminal."],
+                cures=[
+                    Cure(
+                        "advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."
+                    ),
+                    Cure("advice", "dbtcollate --help lists them."),
+                ],
+            )
+        return run_app(Services(), profile=profile, animation=animation)
+    except ActionableError as error:
+        sys.stderr.write(f"{redact(error.as_text())}\n")
+        return error.exit_code
 
 
 def run_app(
@@ -35,14 +59,15 @@ def run_app(
     of remapped keys (``None``: the one beside the profiles). Raises `UsageError` where it cannot be followed.
     """
     remap_keys(keys or keys_file(services.profiles))
-    try:
-        start_logging()
-    except OSError as error:
-        sys.stderr.write(f"No log file: {error}\n")
+    log_from_first_record()
     offer = None
     if sample is not None and sample_secrets is not None:
+        from dbtcollate_tui.tui.offer import DemoOffer
+
         offer = DemoOffer(sample, sample_secrets["dbt_cloud"], sample_secrets["collate"])
-    app = DbtCollateApp(services, profile=profile, offer=offer, animation=animation)
+    app = DbtCollateApp(
+        services, profile=profile, offer=offer, animation=animation and os.environ.get("TERM") != "dumb"
+    )
     app.run()
     if app.crash:
         sys.stderr.write(f"{app.crash}\n")

@@ -1,5 +1,7 @@
 """Back and forth, half-way and again, errors where they happen, by keyboard and by mouse."""
 
+import asyncio
+
 import pytest
 from textual import events
 from textual.widget import Widget
@@ -7,7 +9,7 @@ from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets._footer import FooterKey
 
 from dbtcollate_tui.dbt_cloud.regions import Region
-from dbtcollate_tui.dbt_cloud.schedules import next_times_words
+from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, next_times_words
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import Step
@@ -287,6 +289,30 @@ async def test_without_a_pipeline_service_no_schedule_is_asked_for() -> None:
         await driver.press("enter")
         await driver.at("review")
         assert "started by hand" in driver.drawn()
+
+
+class SlowToPropose(GuidedSetup):
+    """The job's schedule is read only when the test says so."""
+
+    may_propose: asyncio.Event
+
+    async def schedule_proposal(self) -> ScheduleProposal:
+        await self.may_propose.wait()
+        return await super().schedule_proposal()
+
+
+async def test_going_on_before_the_proposal_has_come_takes_it_all_the_same() -> None:
+    setup = SlowToPropose(Services())
+    setup.may_propose = asyncio.Event()
+    async with Sandbox() as sandbox, driving(setup, offer=offer_of(sandbox)) as driver:
+        await walk_to(driver, "service")
+        await driver.press("enter")
+        await driver.until(lambda: driver.pane.step is Step.OPTIONS, "the options")
+        await driver.press("enter")
+        assert driver.pane.step is Step.OPTIONS
+        setup.may_propose.set()
+        await driver.at("review")
+        assert setup.draft.pipeline.schedule == "0 7 * * *"
 
 
 async def test_a_wrong_schedule_and_a_wrong_name_are_cured_in_place() -> None:

@@ -4,8 +4,6 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input
 
-from dbtcollate_tui.tui.widgets.error_card import ErrorCard
-
 
 class CardKeys:
     """Mixed into a screen: a key that nothing else takes chooses the card's cure of that key."""
@@ -16,6 +14,8 @@ class CardKeys:
             return
         if event.key in self.active_bindings:
             return
-        card = self.query_one(ErrorCard)
-        if card.error is not None and card.press(event.key):
-            event.stop()
+        from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+
+        for card in self.query(ErrorCard):
+            if card.error is not None and card.press(event.key):
+                event.stop()

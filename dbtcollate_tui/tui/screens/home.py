@@ -234,6 +234,7 @@ class HomeScreen(CardKeys, Screen[None]):
         width = (needs.size.width or self.size.width) - 4
         shown = (
             width,
+            self.app.theme,
             tuple((row.check_id, row.state, row.summary, row.check_id in session.looked) for row in rows),
         )
         if shown == self._shown:

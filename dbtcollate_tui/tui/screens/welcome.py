@@ -1,25 +1,27 @@
 """The first screen without a profile: the chain all dark, and the ways on."""
 
 import asyncio
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.widgets.chain import ChainBar
-from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
-from dbtcollate_tui.tui.widgets.status_lines import StatusLines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.tui.widgets.way_on import WayOn
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.tui.offer import DemoOffer
+    from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 WHAT = (
     "dbt Cloud knows what the tables mean, how they are tested and where they come from. Collate shows it to "
@@ -45,12 +47,11 @@ class WelcomeScreen(CardKeys, Screen[None]):
     DEFAULT_CSS = """
     WelcomeScreen #middle { padding: 1 2; height: 1fr; }
     WelcomeScreen #middle Static { max-width: 76; height: auto; }
-    WelcomeScreen Button { margin: 1 0 0 0; min-width: 34; content-align: left middle; text-align: left; }
     WelcomeScreen .choice { color: $text-muted; padding: 0 0 0 2; }
     """
 
     def __init__(
-        self, services: Services, offer: DemoOffer | None = None, *, error: ActionableError | None = None
+        self, services: Services, offer: "DemoOffer | None" = None, *, error: ActionableError | None = None
     ) -> None:
         super().__init__()
         self._services = services
@@ -64,29 +65,36 @@ class WelcomeScreen(CardKeys, Screen[None]):
         with VerticalScroll(id="middle", can_focus=False):
             yield Static(WHAT, markup=False)
             yield Static(NEEDED if self._offer is None else SAMPLE, markup=False, classes="muted")
-            yield Button("s  Set up", id="set_up", compact=True)
+            yield WayOn("s  Set up", id="set_up", markup=False)
             yield Static("One question a screen, seven in all; nothing is written.", classes="choice")
             if self._offer is not None:
-                yield Button("l  Look round with sample data", id="look_round", compact=True)
+                yield WayOn("l  Look round with sample data", id="look_round", markup=False)
                 yield Static("The same with every answer given, straight to the checklist.", classes="choice")
             else:
                 yield Static(f"\n{ELSEWHERE}", markup=False, classes="muted")
-            yield StatusLines()
-            yield ErrorCard()
         yield KeyFooter()
 
     async def on_mount(self) -> None:
         """Focus the first choice; say what keeps the profiles from being read."""
         self.query_one("#set_up").focus()
         if self._error is not None:
-            await self.query_one(ErrorCard).show(self._error)
+            await (await self._card()).show(self._error)
+
+    async def _card(self) -> "ErrorCard":
+        """The card, made with the lines of a setup under way when it is first needed."""
+        from dbtcollate_tui.tui.widgets.error_card import ErrorCard
+        from dbtcollate_tui.tui.widgets.status_lines import StatusLines
+
+        if not self.query(ErrorCard):
+            await self.query_one("#middle").mount(StatusLines(), ErrorCard())
+        return self.query_one(ErrorCard)
 
     def _look_for_draft(self) -> None:
         self.run_worker(self._offer_draft(), group="draft", exclusive=True)
 
     async def _offer_draft(self) -> None:
         if await asyncio.to_thread(self._is_left_halfway):
-            self.query_one("#set_up", Button).label = "s  Go on with the setup"
+            self.query_one("#set_up", WayOn).update("s  Go on with the setup")
 
     def _is_left_halfway(self) -> bool:
         from dbtcollate_tui.setup.base import load_draft
@@ -114,10 +122,12 @@ class WelcomeScreen(CardKeys, Screen[None]):
     async def _look_round(self) -> None:
         from dbtcollate_tui.setup.guided import GuidedSetup
         from dbtcollate_tui.setup.unattended import answer_all, answers_of
+        from dbtcollate_tui.tui.widgets.status_lines import StatusLines
 
         offer = self._offer
         if offer is None:
             return
+        card = await self._card()
         status = self.query_one(StatusLines)
         status.waiting("Setting up with the sample answers")
         try:
@@ -131,13 +141,12 @@ class WelcomeScreen(CardKeys, Screen[None]):
                 )
         except ActionableError as error:
             status.clear()
-            await self.query_one(ErrorCard).show(error)
+            await card.show(error)
             return
         app = app_of(self)
         app.run_worker(app.open_and_verify(profile.name), group="open", exclusive=True)
 
-    @on(Button.Pressed)
-    async def _chosen(self, event: Button.Pressed) -> None:
-        if event.button.id in ("set_up", "look_round"):
-            event.stop()
-            await self.run_action(event.button.id)
+    @on(WayOn.Chosen)
+    async def _chosen(self, event: WayOn.Chosen) -> None:
+        event.stop()
+        await self.run_action(event.way)

@@ -9,7 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, RadioButton, RadioSet, Static
+from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
 
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
@@ -65,6 +65,8 @@ class OptionsPane(StepPane):
         super().__init__(context)
         self._proposal: ScheduleProposal | None = None
         self._proposed_for: tuple[object, ...] | None = None
+        self._proposed = False
+        self._pressed = "by-hand"
 
     def fields(self) -> Iterable[Widget]:
         """Switches, the classification's name, the run rule, the schedule."""
@@ -114,9 +116,15 @@ class OptionsPane(StepPane):
         key = (draft.account_id, draft.job_id, draft.collate_base_url)
         if key != self._proposed_for:
             self._proposed_for = key
-            self.begin(self._propose, "Reading the job's schedule")
+            self._proposed = False
+            if self._work != self._take or not self.busy:
+                self.begin(self._propose, "Reading the job's schedule")
 
     async def _propose(self) -> None:
+        await self._show_proposal()
+        self._proposed = True
+
+    async def _show_proposal(self) -> None:
         facts = self.setup.collate_facts
         available = facts is None or facts.pipeline_service.available
         self.query_one("#schedule", RadioSet).disabled = not available
@@ -145,11 +153,13 @@ class OptionsPane(StepPane):
         self._say_next()
 
     def _press(self, name: str) -> None:
+        self._pressed = name
         self.query_one(f"#{name}", RadioButton).value = True
 
     @on(RadioSet.Changed, "#schedule")
     def _schedule_changed(self, event: RadioSet.Changed) -> None:
-        own = event.pressed.id == "own"
+        self._pressed = event.pressed.id or "by-hand"
+        own = self._pressed == "own"
         self.set_class(own, "-own")
         if own and event.radio_set.has_focus:
             self.query_one("#cron", LineInput).focus()
@@ -187,19 +197,27 @@ class OptionsPane(StepPane):
             raise _wrong("The schedule", error, "schedule=0 * * * *") from None
 
     def _schedule(self) -> str | None:
-        pressed = self.query_one("#schedule", RadioSet).pressed_button
-        chosen = pressed.id if pressed is not None else "by-hand"
-        if chosen == "proposed" and self._proposal is not None:
+        if self._pressed == "proposed" and self._proposal is not None:
             return self._proposal.cron
-        if chosen == "own":
+        if self._pressed == "own":
             return check_cron(self.query_one("#cron", LineInput).value)
         return None
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter always goes on here: left to the switch that has the focus, it would change it."""
+        if action == "go_on":
+            return not isinstance(self.screen.focused, Button)
+        return super().check_action(action, parameters)
+
     def action_go_on(self) -> None:
         """Take the options."""
-        self.begin(self._take)
+        if not self.busy or self._work != self._take:
+            self.begin(self._take)
 
     async def _take(self) -> None:
+        """Take what stands there, and the proposal where one went on before it had come."""
+        if not self._proposed:
+            await self._propose()
         self.setup.set_options(self.options())
         self.setup.set_pipeline(self.pipeline())
         self._take_rule()
