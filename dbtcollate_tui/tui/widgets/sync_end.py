@@ -127,7 +127,7 @@ class SyncEnd(OptionList):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Home", key_display="enter"),
+        Binding("enter", "select", "Go on", key_display="enter"),
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
     ]
