@@ -118,3 +118,19 @@ class TableChange(Change):
     def table_fqn(self) -> str:
         """The table's FQN."""
         return self.table.fqn
+
+
+class Removal:
+    """Mixed in before a change's base: what a sync from here wrote and dbt no longer has is taken away."""
+
+    __slots__ = ()
+
+    @property
+    def new(self) -> str:
+        """Nothing takes its place."""
+        return ""
+
+    @property
+    def action(self) -> Action:
+        """Always ``remove``."""
+        return "remove"

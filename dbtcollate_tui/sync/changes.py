@@ -18,7 +18,6 @@ from dbtcollate_tui.sync.quality_changes import NewTestSuite as NewTestSuite
 from dbtcollate_tui.sync.quality_changes import ResultStatus as ResultStatus
 from dbtcollate_tui.sync.quality_changes import TestCaseChange as TestCaseChange
 from dbtcollate_tui.sync.quality_changes import TestResultChange as TestResultChange
-from dbtcollate_tui.sync.selectors import Graph
 from dbtcollate_tui.sync.table_changes import CustomPropertyChange as CustomPropertyChange
 from dbtcollate_tui.sync.table_changes import DataModelChange as DataModelChange
 from dbtcollate_tui.sync.table_changes import DescriptionChange as DescriptionChange
@@ -136,7 +135,7 @@ class Plan:
     """Everything a sync would write, what it would leave, and why.
 
     ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
-    which guard the writes. ``graph`` is what dbt's selectors are read against. ``removable`` is what dbt no
+    which guard the writes. ``project_name`` is dbt's. ``removable`` is what dbt no
     longer has and a sync from here wrote: it is kept unless `take_in` takes it into the changes.
     """
 
@@ -149,7 +148,7 @@ class Plan:
     run: RunFacts | None = None
     expected: Expected = field(default_factory=Expected)
     tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
-    graph: Graph = field(default_factory=Graph, repr=False, compare=False)
+    project_name: str = field(default="", repr=False, compare=False)
 
     @property
     def counts(self) -> dict[Group, int]:

@@ -6,20 +6,16 @@ from typing import ClassVar
 
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.collate.models import ColumnLineage, LineageEdge
-from dbtcollate_tui.sync.change_base import Action, Change, Group
+from dbtcollate_tui.sync.change_base import Change, Group, Removal
 from dbtcollate_tui.sync.matches import AssetRef, TableRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveEdge(Change):
-    """An edge that a sync from here drew and dbt no longer has."""
-
-    kind: ClassVar[str] = "remove_edge"
-    group: ClassVar[Group] = "lineage"
+class EdgeChange(Change):
+    """A change of an edge between two tables."""
 
     upstream: TableRef
     downstream: TableRef
-    edge: LineageEdge
 
     @property
     def target(self) -> str:
@@ -36,20 +32,20 @@ class RemoveEdge(Change):
         """The downstream table's FQN."""
         return self.downstream.fqn
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveEdge(Removal, EdgeChange):
+    """An edge that a sync from here drew and dbt no longer has."""
+
+    kind: ClassVar[str] = "remove_edge"
+    group: ClassVar[Group] = "lineage"
+
+    edge: LineageEdge
+
     @property
     def old(self) -> str:
         """What is taken away."""
         return "edge of dbt's lineage"
-
-    @property
-    def new(self) -> str:
-        """Nothing takes its place."""
-        return ""
-
-    @property
-    def action(self) -> Action:
-        """Always ``remove``."""
-        return "remove"
 
     @property
     def note(self) -> str:
@@ -58,32 +54,15 @@ class RemoveEdge(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineageChange(Change):
+class LineageChange(EdgeChange):
     """One edge between two tables, with the compiled SQL and what each column is made of."""
 
     kind: ClassVar[str] = "lineage"
     group: ClassVar[Group] = "lineage"
 
-    upstream: TableRef
-    downstream: TableRef
     sql: str
     columns: tuple[ColumnLineage, ...] = ()
     existing: LineageEdge | None = None
-
-    @property
-    def target(self) -> str:
-        """``upstream FQN -> downstream FQN``."""
-        return f"{self.upstream.fqn} -> {self.downstream.fqn}"
-
-    @property
-    def label(self) -> str:
-        """``downstream from upstream``, both as ``schema.table``."""
-        return f"{self.downstream.short} from {self.upstream.short}"
-
-    @property
-    def table_fqn(self) -> str:
-        """The downstream table's FQN."""
-        return self.downstream.fqn
 
     @property
     def old(self) -> str:

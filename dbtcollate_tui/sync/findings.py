@@ -44,11 +44,6 @@ class Claimed:
         return self.nodes[0]
 
     @property
-    def is_source(self) -> bool:
-        """Whether dbt only reads the table."""
-        return self.first.resource_type == "source"
-
-    @property
     def last_sent(self) -> DataModel:
         """What dbt sent before, as the server's data model keeps it."""
         return self.table.dataModel or DataModel()

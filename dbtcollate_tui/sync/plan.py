@@ -103,6 +103,7 @@ def build_plan(
             not_run=tuple(facts.not_run),
         ),
         tables=state.tables,
+        project_name=project.project_name,
     )
 
 

@@ -100,8 +100,7 @@ async def compare(
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
-    graph = Graph.of(project)
-    selected = scope.nodes(graph)
+    selected = scope.nodes(Graph.of(project))
     options = scope.options(profile.options)
     teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
     found = await read_tables(
@@ -149,7 +148,6 @@ async def compare(
             run=run_facts(choice, dbt_cloud, profile),
         )
     )
-    plan = replace(plan, graph=graph)
     if records is not None:
         written = await asyncio.to_thread(load_written, records, profile, project.project_name)
         if scope.remove and not written:

@@ -103,7 +103,7 @@ class Recorder:
             case events.Applied():
                 self._written[event.change.kind] += 1
                 if self.compared is not None:
-                    self._notes += lines_of(event.change, self.compared.graph.project_name)
+                    self._notes += lines_of(event.change, self.compared.project_name)
             case events.Failed():
                 self._fail(event)
             case _:

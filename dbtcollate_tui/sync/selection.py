@@ -122,25 +122,6 @@ def parse_kind(text: str) -> Group:
     )
 
 
-def keys_selected(plan: Plan, selector: str) -> frozenset[str]:
-    """The keys of the plan's changes on what a dbt selector selects, with the changes that they need.
-
-    Raises `UsageError` as `select_nodes` does. An edge belongs to its downstream end.
-    """
-    nodes = select_nodes(plan.graph, [selector])
-    if nodes is None:
-        return frozenset(change.key for change in plan.changes)
-    by_key = {change.key: change for change in plan.changes}
-    found: set[str] = set()
-    wanted = [change.key for change in plan.changes if change.unique_id in nodes]
-    while wanted:
-        key = wanted.pop()
-        if key in by_key and key not in found:
-            found.add(key)
-            wanted.extend(by_key[key].requires)
-    return frozenset(found)
-
-
 def _schema_names(ref: TableRef) -> tuple[str, ...]:
     return ref.schema, f"{ref.database}.{ref.schema}"
 

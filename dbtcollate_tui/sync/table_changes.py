@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from dbtcollate_tui.collate.models import EntityReference
-from dbtcollate_tui.sync.change_base import Action, Change, Group, TableChange
+from dbtcollate_tui.sync.change_base import Action, Change, Group, Removal, TableChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +154,7 @@ class TagsChange(TableChange):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveTags(TableChange):
+class RemoveTags(Removal, TableChange):
     """Tags of a table or a column that a sync from here set and dbt no longer names."""
 
     kind: ClassVar[str] = "remove_tags"
@@ -169,23 +169,13 @@ class RemoveTags(TableChange):
         return ", ".join(self.removed)
 
     @property
-    def new(self) -> str:
-        """Nothing takes their place."""
-        return ""
-
-    @property
-    def action(self) -> Action:
-        """Always ``remove``."""
-        return "remove"
-
-    @property
     def note(self) -> str:
         """How it is known that they are ours."""
         return "set by a sync from here, no longer in dbt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveOwners(TableChange):
+class RemoveOwners(Removal, TableChange):
     """Owners of a table that a sync from here set, where dbt names none any more."""
 
     kind: ClassVar[str] = "remove_owners"
@@ -199,16 +189,6 @@ class RemoveOwners(TableChange):
     def old(self) -> str:
         """The owners that are taken away, joined by commas."""
         return ", ".join(self.names)
-
-    @property
-    def new(self) -> str:
-        """Nothing takes their place."""
-        return ""
-
-    @property
-    def action(self) -> Action:
-        """Always ``remove``."""
-        return "remove"
 
     @property
     def note(self) -> str:

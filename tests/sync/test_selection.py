@@ -1,6 +1,4 @@
-"""What a sync is asked for: schemas, tables, kinds; what belongs to a dbt selector in a plan."""
-
-from dataclasses import replace
+"""What a sync is asked for: schemas, tables, kinds, dbt's selectors."""
 
 import pytest
 
@@ -9,7 +7,7 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.matching import match
-from dbtcollate_tui.sync.selection import WHOLE, Scope, keys_selected, parse_kind
+from dbtcollate_tui.sync.selection import WHOLE, Scope, parse_kind
 from dbtcollate_tui.sync.selectors import Graph
 from tests.sync.builders import column, inventory, node, plan_of, project, table
 
@@ -29,7 +27,7 @@ STAGING, ORDERS, ITEMS = (f"model.shop.{name}" for name in ("stg_orders", "fct_o
 
 
 def whole() -> Plan:
-    return replace(plan_of(DBT, *TABLES), graph=Graph.of(DBT))
+    return plan_of(DBT, *TABLES)
 
 
 def among(scope: Scope) -> frozenset[str] | None:
@@ -115,14 +113,3 @@ def test_results_without_their_new_cases_are_left_out_and_said() -> None:
     assert plan.notes[-1] == "1 test results left out: they need tests as well."
     both = Scope(kinds=("tests", "test results")).of_plan(whole())
     assert set(both.counts) == {"tests", "test results"}
-
-
-def test_the_changes_of_a_selector_come_with_what_they_need() -> None:
-    plan = whole()
-    keys = keys_selected(plan, "tag:core")
-    found = plan.select(keys)
-    assert {change.table_fqn for change in found if change.table_fqn} == {"pg.wh.marts.fct_orders"}
-    assert {"classification", "tag", "tags", "description", "lineage"} <= {change.kind for change in found}
-    assert all(set(change.requires) <= keys for change in found)
-    with pytest.raises(UsageError):
-        keys_selected(plan, "tag:cor")

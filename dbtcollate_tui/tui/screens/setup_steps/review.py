@@ -86,7 +86,6 @@ class ReviewPane(StepPane):
 
     def __init__(self, context: SetupContext) -> None:
         super().__init__(context)
-        self._named_for: object = None
 
     def fields(self) -> Iterable[Widget]:
         """The answers, the name, where it is kept, the button."""
