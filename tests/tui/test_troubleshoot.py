@@ -303,3 +303,17 @@ async def test_leaving_a_walk_half_way_cancels_it() -> None:
         await case.app.until(lambda: "What do you see?" in case.app.drawn(), "the symptoms")
         await case.app.press("escape")
         await case.app.on("HomeScreen")
+
+
+async def test_back_at_the_symptoms_the_walk_s_keys_are_gone() -> None:
+    async with troubleshooting() as case:
+        await case.app.press("end", "enter")
+        await case.ended()
+        await case.app.until(lambda: "Look again" in case.app.drawn(), "the walk's keys")
+        await case.app.press("escape")
+        await case.app.until(lambda: "What do you see?" in case.app.drawn(), "the symptoms")
+        await case.app.until(lambda: "Look again" not in case.app.drawn(), "the symptoms' keys alone")
+        walked = list(case.walk.rows)
+        await case.app.press("r", "y", "w")
+        assert list(case.walk.rows) == walked
+        assert not case.walk.walking

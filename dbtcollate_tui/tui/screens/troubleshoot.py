@@ -289,7 +289,7 @@ class TroubleshootScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
         walk = self.walk
-        still = walk is not None and not walk.walking and bool(walk.rows)
+        still = self.has_class("-walked") and walk is not None and not walk.walking and bool(walk.rows)
         row = self.query_one(CheckCard).row if self.is_mounted and still else None
         if action in ("again", "copy", "save"):
             return still
@@ -353,6 +353,7 @@ class TroubleshootScreen(Screen[None]):
             self.remove_class("-walked")
             self.query_one("#head", Static).update("What do you see?")
             self.query_one("#symptoms").focus()
+            self.refresh_bindings()
         else:
             self._leave()
 
