@@ -145,10 +145,12 @@ def verify(
 ) -> None:
     """Run the verification checklist. Changes no metadata."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless
+    from dbtcollate_tui.headless import checks as headless_checks
 
     context.exit(
-        int(_run(common, lambda: headless.verify(common, strict=strict, ids=checks, requests=requests)))
+        int(
+            _run(common, lambda: headless_checks.verify(common, strict=strict, ids=checks, requests=requests))
+        )
     )
 
 
@@ -176,7 +178,7 @@ def troubleshoot(
     Report and letter hold no secret. Changes nothing.
     """
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless_troubleshoot as walking
+    from dbtcollate_tui.headless import troubleshoot as walking
 
     if listed:
         context.exit(int(walking.symptoms(common)))
@@ -204,10 +206,10 @@ def plan(
 ) -> None:
     """Show every change that a direct sync would write, with old and new value. Writes nothing."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless
+    from dbtcollate_tui.headless import plan as headless_plan
 
     def work() -> Awaitable[ExitCode]:
-        return headless.plan(common, run_id=run_id, scope=scope_of(scope))
+        return headless_plan.plan(common, run_id=run_id, scope=scope_of(scope))
 
     context.exit(int(_run(common, work)))
 
@@ -240,7 +242,7 @@ def sync(
 ) -> None:
     """Bring Collate up to date, from here or by its own pipeline, and read back what arrived."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless_sync
+    from dbtcollate_tui.headless import sync as headless_sync
 
     def work() -> Awaitable[ExitCode]:
         asked = scope_of(scope)
@@ -256,7 +258,7 @@ def sync(
 def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool, no_input: bool) -> None:
     """Show the changes of the pipeline in Collate, then write it with its token and deploy it."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless_sync
+    from dbtcollate_tui.headless import sync as headless_sync
 
     context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes))))
 
@@ -271,7 +273,7 @@ def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], pr
     yaml: for OpenMetadata's "metadata ingest"; pipeline: the request's JSON; curl: a shell script.
     """
     common = _merge(context.obj, profile, False, False)
-    from dbtcollate_tui import headless_sync
+    from dbtcollate_tui.headless import sync as headless_sync
 
     context.exit(int(_run(common, lambda: headless_sync.export(common, kind))))
 
@@ -282,9 +284,9 @@ def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], pr
 def status(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
     """Say what the last sync wrote, which run would be used now, and whether Collate is behind."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless
+    from dbtcollate_tui.headless import status as headless_status
 
-    context.exit(int(_run(common, lambda: headless.status(common))))
+    context.exit(int(_run(common, lambda: headless_status.status(common))))
 
 
 @dbtcollate.command(epilog=f"{SECRETS} {EXIT_CODES}")
@@ -323,7 +325,7 @@ def setup(
 ) -> None:
     """Set up a profile without the app, from two addresses and two tokens. Changes no metadata."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless_setup
+    from dbtcollate_tui.headless import setup as headless_setup
     from dbtcollate_tui.setup.unattended import Answers
 
     answers = Answers(
@@ -356,7 +358,7 @@ def history(
     """List the syncs, deploys and verifications of the last 90 days, newest first."""
     common = context.obj = _merge(context.obj, profile, as_json, no_input)
     if context.invoked_subcommand is None:
-        from dbtcollate_tui import headless_history
+        from dbtcollate_tui.headless import history as headless_history
 
         context.exit(int(_run(common, lambda: headless_history.history(common, action=action, limit=limit))))
 
@@ -370,7 +372,7 @@ def history_show(
 ) -> None:
     """Show one record whole: outcome, failures with their causes, plan, log. The id's end is enough."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless_history
+    from dbtcollate_tui.headless import history as headless_history
 
     context.exit(int(_run(common, lambda: headless_history.show(common, record_id))))
 
@@ -381,9 +383,9 @@ def history_show(
 def profiles(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
     """List the profiles and where they are kept."""
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui import headless
+    from dbtcollate_tui.headless import status as headless_status
 
-    context.exit(int(_run(common, lambda: headless.profiles(common))))
+    context.exit(int(_run(common, lambda: headless_status.profiles(common))))
 
 
 @dbtcollate.command(epilog=EXIT_CODES)

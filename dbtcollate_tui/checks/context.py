@@ -22,15 +22,15 @@ from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.history import HistoryRecord, list_records
-from dbtcollate_tui.sync.matches import MatchReport
-from dbtcollate_tui.sync.matching import match
+from dbtcollate_tui.sync.history.records import HistoryRecord, list_records
+from dbtcollate_tui.sync.matching.matches import MatchReport
+from dbtcollate_tui.sync.matching.nodes import match
 from dbtcollate_tui.sync.outcome import Proof
 from dbtcollate_tui.sync.pipeline_plan import own_pipeline
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.proof_now import prove_now
-from dbtcollate_tui.sync.server_state import read_details, read_tables
-from dbtcollate_tui.sync.state import Tables
+from dbtcollate_tui.sync.proof.now import prove_now
+from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
+from dbtcollate_tui.sync.server_state.state import Tables
 from dbtcollate_tui.transport import RequestLog
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from dbtcollate_tui.collate.pipeline_models import PipelineStatus
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.schedules import explain_cron, read_cron
 from dbtcollate_tui.errors import ActionableError, UsageError
-from dbtcollate_tui.sync.history import HistoryRecord
+from dbtcollate_tui.sync.history.records import HistoryRecord
 
 ARRIVED = ("success", "partialSuccess")
 SAME_RUN = timedelta(minutes=2)

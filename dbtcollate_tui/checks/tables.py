@@ -13,9 +13,9 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import Cure
-from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
-from dbtcollate_tui.sync.matching import SERVICE_TYPES, is_type_for
-from dbtcollate_tui.sync.scoring import ServiceScore
+from dbtcollate_tui.sync.matching.matches import CauseGroup, MatchReport
+from dbtcollate_tui.sync.matching.nodes import SERVICE_TYPES, is_type_for
+from dbtcollate_tui.sync.matching.services import ServiceScore
 
 EXPIRES_SOON = timedelta(days=14)
 

@@ -21,7 +21,7 @@ from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.dbt_side import DbtSide
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.scoring import ServiceScore, Target
+from dbtcollate_tui.sync.matching.services import ServiceScore, Target
 
 
 @dataclass(frozen=True, slots=True)

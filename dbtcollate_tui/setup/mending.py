@@ -23,7 +23,7 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
 from dbtcollate_tui.setup.rows import JobList, job_rows
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.scoring import ServiceScore, Target
+from dbtcollate_tui.sync.matching.services import ServiceScore, Target
 
 LIST_AGAIN_SECONDS = 0.5
 """Jobs are listed anew at most so often while their pages come."""

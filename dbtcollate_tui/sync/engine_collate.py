@@ -42,11 +42,11 @@ from dbtcollate_tui.sync.events import (
     RunStarted,
     SyncEvent,
 )
+from dbtcollate_tui.sync.history.recording import Recorder, recorded
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof, ProofRow, ProofState
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, pipeline_notes, pipeline_spec
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts, run_facts
-from dbtcollate_tui.sync.proof_now import prove_now
-from dbtcollate_tui.sync.recording import Recorder, recorded
+from dbtcollate_tui.sync.proof.now import prove_now
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 from dbtcollate_tui.sync.worker_lines import RunMemory
 

@@ -12,8 +12,6 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.account import Tally
-from dbtcollate_tui.sync.apply import Writer
 from dbtcollate_tui.sync.changes import Change, Plan
 from dbtcollate_tui.sync.collecting import not_looked_at
 from dbtcollate_tui.sync.events import (
@@ -28,14 +26,16 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
     counts_by_group,
 )
+from dbtcollate_tui.sync.history.recording import Recorder, recorded
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
-from dbtcollate_tui.sync.proof import prove, read_back, without
-from dbtcollate_tui.sync.recording import Recorder, recorded
-from dbtcollate_tui.sync.reread import reread_tables
-from dbtcollate_tui.sync.selection import WHOLE, Scope
+from dbtcollate_tui.sync.proof.reading import prove, read_back, without
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.self_report import self_reported
+from dbtcollate_tui.sync.server_state.reread import reread_tables
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
+from dbtcollate_tui.sync.writing.account import Tally
+from dbtcollate_tui.sync.writing.apply import Writer
 
 Level = Literal["ok", "warn", "failed"]
 

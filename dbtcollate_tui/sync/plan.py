@@ -14,14 +14,14 @@ from dbtcollate_tui.sync.changes import (
     RunFacts,
     UnmappedOwner,
 )
-from dbtcollate_tui.sync.exposures import plan_exposures
-from dbtcollate_tui.sync.findings import Findings
-from dbtcollate_tui.sync.matches import MatchReport
-from dbtcollate_tui.sync.placing import claims
-from dbtcollate_tui.sync.plan_quality import QualityFacts, plan_lineage, plan_tests
-from dbtcollate_tui.sync.plan_tables import plan_table
-from dbtcollate_tui.sync.plan_tags import CLASSIFICATION_TEXT
-from dbtcollate_tui.sync.state import ServerState
+from dbtcollate_tui.sync.matching.matches import MatchReport
+from dbtcollate_tui.sync.matching.placing import claims
+from dbtcollate_tui.sync.planning.exposures import plan_exposures
+from dbtcollate_tui.sync.planning.findings import Findings
+from dbtcollate_tui.sync.planning.quality import QualityFacts, plan_lineage, plan_tests
+from dbtcollate_tui.sync.planning.tables import plan_table
+from dbtcollate_tui.sync.planning.tags import CLASSIFICATION_TEXT
+from dbtcollate_tui.sync.server_state.state import ServerState
 
 _KIND_ORDER = (
     "classification",

@@ -15,17 +15,17 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.events import LogLine, Phase, PhaseFinished, PhaseStarted
-from dbtcollate_tui.sync.matches import CauseGroup, MatchReport
-from dbtcollate_tui.sync.matching import match
+from dbtcollate_tui.sync.matching.matches import CauseGroup, MatchReport
+from dbtcollate_tui.sync.matching.nodes import match
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.removals import read_stale, removable
-from dbtcollate_tui.sync.selection import WHOLE, Scope
-from dbtcollate_tui.sync.selectors import Graph
-from dbtcollate_tui.sync.server_state import read_details, read_tables
-from dbtcollate_tui.sync.sql_cache import SqlCache
-from dbtcollate_tui.sync.sql_lineage import with_sql
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
+from dbtcollate_tui.sync.selection.selectors import Graph
+from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
+from dbtcollate_tui.sync.sql_lineage.cache import SqlCache
+from dbtcollate_tui.sync.sql_lineage.reading import with_sql
 from dbtcollate_tui.sync.stream import Teller
-from dbtcollate_tui.sync.written import load_written
+from dbtcollate_tui.sync.writing.removals import read_stale, removable
+from dbtcollate_tui.sync.writing.written import load_written
 
 NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
 

@@ -14,7 +14,7 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
     Waiting,
 )
-from dbtcollate_tui.sync.retry import Leftover
+from dbtcollate_tui.sync.writing.retry import Leftover
 
 BATCH_SECONDS = 0.05
 BATCH_AT_MOST = 150

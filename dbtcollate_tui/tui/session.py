@@ -26,11 +26,11 @@ from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
-from dbtcollate_tui.sync.history import HistoryRecord, list_records
+from dbtcollate_tui.sync.history.recording import keep_verification
+from dbtcollate_tui.sync.history.records import HistoryRecord, list_records
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
-from dbtcollate_tui.sync.recording import keep_verification
-from dbtcollate_tui.sync.retry import Leftover, retry_direct
+from dbtcollate_tui.sync.writing.retry import Leftover, retry_direct
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 SYNCS_KNOWN = 20

@@ -18,11 +18,11 @@ from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import Change, Plan
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.matching import Inventory, match
+from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matching.nodes import Inventory, match
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.server_state import table_ref
-from dbtcollate_tui.sync.state import ServerState
+from dbtcollate_tui.sync.server_state.reading import table_ref
+from dbtcollate_tui.sync.server_state.state import ServerState
 
 NEWEST = Dialect.of("2.0.7")
 OLD = Dialect.of("1.1.0-SNAPSHOT")

@@ -8,10 +8,10 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from dbtcollate_tui.artifacts.project import DbtTest
-from dbtcollate_tui.sync.apply import Writer
-from dbtcollate_tui.sync.case_batches import in_batches
 from dbtcollate_tui.sync.changes import Plan, TestCaseChange
 from dbtcollate_tui.sync.events import Event, Failed
+from dbtcollate_tui.sync.writing.apply import Writer
+from dbtcollate_tui.sync.writing.case_batches import in_batches
 from tests.collate.server import Asked, FakeCollate, connected, refuse
 from tests.sync.builders import column, node, plan_of, project, table
 

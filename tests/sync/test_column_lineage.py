@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.sync.column_lineage import DIALECTS, SqlJob, SqlLineage, TableKey, lineage_of
+from dbtcollate_tui.sync.sql_lineage.column_lineage import DIALECTS, SqlJob, SqlLineage, TableKey, lineage_of
 
 CUSTOMERS: TableKey = ("wh", "raw", "customers")
 ORDERS: TableKey = ("wh", "stg", "orders")

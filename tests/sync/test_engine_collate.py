@@ -33,7 +33,7 @@ from dbtcollate_tui.sync.events import (
     RunFinished,
     SyncEvent,
 )
-from dbtcollate_tui.sync.history import latest
+from dbtcollate_tui.sync.history.records import latest
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 from tests.support.world import SERVICE, profile_for
 

@@ -39,8 +39,8 @@ from dbtcollate_tui.sync.events import (
     Skipped,
     SyncEvent,
 )
-from dbtcollate_tui.sync.history import latest, list_records, load_log, load_plan
-from dbtcollate_tui.sync.selection import Scope
+from dbtcollate_tui.sync.history.records import latest, list_records, load_log, load_plan
+from dbtcollate_tui.sync.selection.scope import Scope
 from dbtcollate_tui.transport import RetryPolicy, Transport
 
 SERVICE = "shop_warehouse"

@@ -6,7 +6,7 @@ from typing import Any
 from dbtcollate_tui.artifacts.project import Exposure
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import ExposureChange, Plan
-from dbtcollate_tui.sync.matches import AssetRef
+from dbtcollate_tui.sync.matching.matches import AssetRef
 from tests.sync.builders import node, of_kind, plan_of, project, table
 from tests.sync.test_engine_direct import ends, finished
 

@@ -15,10 +15,11 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync import history
 from dbtcollate_tui.sync.changes import DescriptionChange, Plan
 from dbtcollate_tui.sync.events import Applied, Failed, LogLine, RunFinished, Sequencer
-from dbtcollate_tui.sync.history import (
+from dbtcollate_tui.sync.history import records as history
+from dbtcollate_tui.sync.history.recording import Recorder, keep_verification
+from dbtcollate_tui.sync.history.records import (
     HistoryRecord,
     find_record,
     latest,
@@ -31,9 +32,8 @@ from dbtcollate_tui.sync.history import (
     prune,
     record_path,
 )
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.outcome import Counts
-from dbtcollate_tui.sync.recording import Recorder, keep_verification
 from tests.conftest import Places
 
 PROFILE = Profile(
@@ -104,7 +104,7 @@ async def test_a_record_holds_no_secret(places: Places) -> None:
 async def test_a_plan_is_cut_to_its_bound_and_says_so(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dbtcollate_tui.sync.recording.PLAN_BYTES", 4_000)
+    monkeypatch.setattr("dbtcollate_tui.sync.history.recording.PLAN_BYTES", 4_000)
     state = StateStore()
     record = await kept(Recorder(state, PROFILE, "direct"), *(change(n, "é" * 5_000) for n in range(3)))
     plan = load_plan(state, record)
@@ -117,7 +117,7 @@ async def test_a_plan_is_cut_to_its_bound_and_says_so(
 async def test_a_log_above_its_bound_keeps_the_errors(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dbtcollate_tui.sync.recording.LOG_LINES", 10)
+    monkeypatch.setattr("dbtcollate_tui.sync.history.recording.LOG_LINES", 10)
     state = StateStore()
     recorder = Recorder(state, PROFILE, "direct")
     await recorder.begin()
@@ -137,7 +137,7 @@ async def test_a_killed_sync_is_told_from_one_that_runs(
     state = StateStore()
     recorder = Recorder(state, PROFILE, "direct")
     await recorder.begin(plan_of(change(1), change(2)))
-    monkeypatch.setattr("dbtcollate_tui.sync.recording.FLUSH_LINES", 1)
+    monkeypatch.setattr("dbtcollate_tui.sync.history.recording.FLUSH_LINES", 1)
     await recorder.take(stamp(Applied(change=change(1))))
     (record,) = list_records(state, "shop")
     assert (record.outcome, record.counts) == ("running", "1 of 2 written")
@@ -167,7 +167,7 @@ async def test_the_oldest_plans_give_way_where_they_are_too_much_together(
     state = StateStore()
     old = await kept(Recorder(state, PROFILE, "direct"), change(1))
     size = sum(path.stat().st_size for path in (plan_path(state, old), log_path(state, old)))
-    monkeypatch.setattr("dbtcollate_tui.sync.history.PLANS_AND_LOGS_BYTES", size + 10)
+    monkeypatch.setattr("dbtcollate_tui.sync.history.records.PLANS_AND_LOGS_BYTES", size + 10)
     new = await kept(Recorder(state, PROFILE, "direct"), change(1))
     prune(state, "shop")
     assert list_records(state, "shop") == (new, old)

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from dbtcollate_tui.sync.lineage_cover import DEEPEST, Pair, Reading, plan_readings
+from dbtcollate_tui.sync.server_state.lineage_cover import DEEPEST, Pair, Reading, plan_readings
 
 
 def shown(reading: Reading, edges: list[Pair]) -> set[Pair]:

@@ -1,7 +1,7 @@
 from dbtcollate_tui.collate.models import DatabaseService
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.matching import match
-from dbtcollate_tui.sync.scoring import Target, score_services
+from dbtcollate_tui.sync.matching.nodes import match
+from dbtcollate_tui.sync.matching.services import Target, score_services
 from tests.sync.builders import inventory, node, project, table
 
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from dbtcollate_tui.sync.events import Progress
-from dbtcollate_tui.sync.pace import MOST, START, WINDOW, Pace
 from dbtcollate_tui.sync.speed import Speed
+from dbtcollate_tui.sync.writing.pace import MOST, START, WINDOW, Pace
 
 
 def settled(pace: Pace, alone: float, served_at_once: float) -> int:

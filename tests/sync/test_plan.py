@@ -29,7 +29,7 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
-from dbtcollate_tui.sync.state import case_key
+from dbtcollate_tui.sync.server_state.state import case_key
 from tests.sync.builders import OLD, column, label, node, of_kind, plan_of, project, table
 
 ALICE = OwnerRef("u1", "user", "alice")

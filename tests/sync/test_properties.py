@@ -13,11 +13,11 @@ from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.models import CustomProperty, EntityReference, Table
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.custom_properties import UnfitError, fit, same
-from dbtcollate_tui.sync.matching import match
+from dbtcollate_tui.sync.matching.nodes import match
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.server_state import read_details, read_tables
-from dbtcollate_tui.sync.state import MetaState
+from dbtcollate_tui.sync.planning.custom_properties import UnfitError, fit, same
+from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
+from dbtcollate_tui.sync.server_state.state import MetaState
 from tests.sync.builders import node, of_kind, plan_of, project, table
 from tests.sync.test_engine_direct import FIELDS, MARTS, SERVICE, Ends, ends, finished
 

@@ -21,9 +21,9 @@ from dbtcollate_tui.sync.changes import Plan, RemoveEdge, RemoveOwners, RemoveTa
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.sync.events import RunFinished
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
-from dbtcollate_tui.sync.selection import WHOLE, Scope
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.stream import Teller
-from dbtcollate_tui.sync.written import Written, load_written
+from dbtcollate_tui.sync.writing.written import Written, load_written
 from dbtcollate_tui.tui.widgets.change_rows import PlanOutline
 from tests.support.world import SERVICE, profile_for
 

@@ -34,9 +34,9 @@ from dbtcollate_tui.sync.events import (
     SyncEvent,
 )
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
-from dbtcollate_tui.sync.retry import Leftover, retry_direct
-from dbtcollate_tui.sync.selection import WHOLE, Scope
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.stream import Teller
+from dbtcollate_tui.sync.writing.retry import Leftover, retry_direct
 from dbtcollate_tui.transport import RetryPolicy
 from tests.sync.faulty import Fault, FaultyCollate, faulty
 
@@ -264,7 +264,7 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
     """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared."""
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(
-        ["dbtcollate_tui.headless_sync", "dbtcollate_tui.cli", "keyring.core", __name__]
+        ["dbtcollate_tui.headless.sync", "dbtcollate_tui.cli", "keyring.core", __name__]
     )
     async with faulty(tmp_path) as server:
         ProfileStore().save(server.profile)

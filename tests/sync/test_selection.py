@@ -6,9 +6,9 @@ from dbtcollate_tui.artifacts.project import DbtTest, TestResult
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.matching import match
-from dbtcollate_tui.sync.selection import WHOLE, Scope, parse_kind
-from dbtcollate_tui.sync.selectors import Graph
+from dbtcollate_tui.sync.matching.nodes import match
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope, parse_kind
+from dbtcollate_tui.sync.selection.selectors import Graph
 from tests.sync.builders import column, inventory, node, plan_of, project, table
 
 DBT = project(

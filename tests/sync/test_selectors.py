@@ -14,7 +14,7 @@ from dbtcollate_tui.artifacts.load import load_project
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.sandbox.shop_data import load_runs
-from dbtcollate_tui.sync.selectors import Graph, select_nodes
+from dbtcollate_tui.sync.selection.selectors import Graph, select_nodes
 from tests.sync.builders import node, project
 
 CASES = json.loads(Path(__file__).with_name("dbt_ls.json").read_text(encoding="utf-8"))

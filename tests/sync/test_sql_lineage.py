@@ -13,14 +13,14 @@ from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import LineageChange, Plan
-from dbtcollate_tui.sync.column_lineage import SqlJob, SqlLineage
-from dbtcollate_tui.sync.lineage_workers import read_queries, worker_environment
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.matching import match
+from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.matching.nodes import match
 from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.sql_cache import SqlCache
-from dbtcollate_tui.sync.sql_lineage import SqlCatalog, with_sql
-from dbtcollate_tui.sync.state import ServerState
+from dbtcollate_tui.sync.server_state.state import ServerState
+from dbtcollate_tui.sync.sql_lineage.cache import SqlCache
+from dbtcollate_tui.sync.sql_lineage.column_lineage import SqlJob, SqlLineage
+from dbtcollate_tui.sync.sql_lineage.reading import SqlCatalog, with_sql
+from dbtcollate_tui.sync.sql_lineage.workers import read_queries, worker_environment
 from tests.sync.builders import NEWEST, column, inventory, node, of_kind, project, table
 
 BOMB = "select " + " || ".join(f"(select max(x) from (select {i} as x) t{i})" for i in range(4000)) + " as y"

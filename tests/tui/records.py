@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history import (
+from dbtcollate_tui.sync.history.records import (
     EntryLevel,
     Failure,
     HistoryRecord,

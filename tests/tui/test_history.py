@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history import list_records
+from dbtcollate_tui.sync.history.records import list_records
 from dbtcollate_tui.tui.screens.history import HistoryScreen, RecordList
 from dbtcollate_tui.tui.screens.record import LineList, RecordScreen
 from tests.support.world import profile_for

@@ -10,8 +10,8 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.changes import DescriptionChange, Kept, Plan
 from dbtcollate_tui.sync.events import Applied
-from dbtcollate_tui.sync.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.plan_text import plan_text
+from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.sync.planning.text import plan_text
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.widgets.change_list import ChangeList
 from dbtcollate_tui.tui.widgets.change_rows import BranchRow, LeafRow, OutlineRow, PlanOutline

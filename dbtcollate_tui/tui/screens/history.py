@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.history import KEPT_DAYS, HistoryRecord, list_records
-from dbtcollate_tui.sync.history_text import what_words
+from dbtcollate_tui.sync.history.records import KEPT_DAYS, HistoryRecord, list_records
+from dbtcollate_tui.sync.history.text import what_words
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PlanReady, SyncEvent
-from dbtcollate_tui.sync.plan_text import plan_text
+from dbtcollate_tui.sync.planning.text import plan_text
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen

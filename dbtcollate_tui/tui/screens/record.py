@@ -21,8 +21,8 @@ from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.history import HistoryRecord, LogEntry, StoredPlan, load_log, load_plan
-from dbtcollate_tui.sync.history_text import record_text, what_words
+from dbtcollate_tui.sync.history.records import HistoryRecord, LogEntry, StoredPlan, load_log, load_plan
+from dbtcollate_tui.sync.history.text import record_text, what_words
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.sync.changes import Change, Kept, Plan
-from dbtcollate_tui.sync.matches import Unmatched
+from dbtcollate_tui.sync.matching.matches import Unmatched
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.widgets.change_rows import (
     Arrangement,

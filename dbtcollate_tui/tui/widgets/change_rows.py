@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
-from dbtcollate_tui.sync.matches import Unmatched
+from dbtcollate_tui.sync.matching.matches import Unmatched
 
 Entry = Change | Kept | Unmatched | str
 Arrangement = Literal["kind", "table"]

@@ -9,7 +9,7 @@ from textual.app import App
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.checks.words import span
-from dbtcollate_tui.sync.history import HistoryRecord
+from dbtcollate_tui.sync.history.records import HistoryRecord
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.chain import colour_of
 

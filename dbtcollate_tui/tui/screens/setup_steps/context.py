@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dbtcollate_tui.settings.secrets import KeyringHealth, Side, ways_of_keeping
 from dbtcollate_tui.setup.dbt_side import RunPreview
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
-from dbtcollate_tui.sync.scoring import ServiceScore
+from dbtcollate_tui.sync.matching.services import ServiceScore
 from dbtcollate_tui.tui.offer import DemoOffer
 
 

@@ -1,0 +1,104 @@
+"""``verify``: the checklist without the app, and the requests that it made."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.checks.runner import run_checks
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
+from dbtcollate_tui.settings.secrets import token_variable
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.history.recording import keep_verification
+from dbtcollate_tui.transport import RequestLog
+
+REQUESTS_AT_MOST = 500
+ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
+
+
+async def verify(
+    common: Common, *, strict: bool, ids: Collection[str] = (), requests: bool = False
+) -> ExitCode:
+    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise.
+
+    With ``requests`` every request that it made follows, oldest first, as a curl command.
+    """
+    known = {check.id for check in ALL_CHECKS}
+    unknown = sorted(set(ids) - known)
+    if unknown:
+        raise UsageError(
+            f"No such check: {', '.join(unknown)}",
+            cures=[Cure("advice", f"The checks are {', '.join(sorted(known))}.")],
+        )
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json)
+    out.say(f"Verification of {profile.name}")
+    async with connect(common, services, profile) as connections:
+        try:
+            return await report_checks(
+                out,
+                CheckContext(profile, connections, services),
+                ids or None,
+                strict=strict,
+                history=services.state,
+            )
+        finally:
+            if requests:
+                report_requests(out, services.request_log, as_json=common.json)
+
+
+def report_requests(out: Renderer, log: RequestLog, *, as_json: bool) -> None:
+    """Each request, oldest first: how it ended, and its curl command with the token's variable in it."""
+    out.say("Requests; each takes its token from the variable that it names")
+    for record in reversed(log.newest(REQUESTS_AT_MOST)):
+        curl = record.as_curl(token_variable(record.path))
+        ended = record.failure or record.status
+        if as_json:
+            out.facts(
+                "request",
+                {
+                    "at": record.at.isoformat(),
+                    "method": record.method,
+                    "path": record.path,
+                    "status": ended,
+                    "seconds": round(record.seconds, 3),
+                    "bytes": record.received,
+                    "curl": curl,
+                },
+            )
+        else:
+            out.say(f"{ended} {record.seconds:6.2f} s {record.received:>9,} B  {curl}")
+
+
+async def report_checks(
+    out: Renderer,
+    context: CheckContext,
+    ids: Collection[str] | None = None,
+    *,
+    strict: bool = False,
+    history: StateStore | None = None,
+) -> ExitCode:
+    """Run checks, render each as it ends, and give 0 or 1. ``history`` keeps the record of it."""
+    results: dict[str, CheckResult] = {}
+    started = datetime.now(UTC)
+    async for result in run_checks(context, ids):
+        if result.state in ENDED:
+            results[result.check_id] = result
+            out.check(result)
+    if history is not None:
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        rows = list(results.values())
+        await asyncio.to_thread(keep_verification, history, context.profile, rows, started, seconds)
+    counts = Counter(result.state.value for result in results.values())
+    bad = counts["fail"] or (strict and counts["warn"])
+    code = ExitCode.FAILED if bad else ExitCode.OK
+    out.checks_done({state.value: counts[state.value] for state in ENDED}, code)
+    return code

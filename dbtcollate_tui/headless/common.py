@@ -1,0 +1,75 @@
+"""What the commands without the app share: the profile, its clients, and the way events are told."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.render.ndjson import NdjsonRenderer
+from dbtcollate_tui.render.plain import PlainRenderer
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
+
+Renderer = PlainRenderer | NdjsonRenderer
+Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)
+
+
+def renderer(as_json: bool, *, verbose: bool = False) -> Renderer:
+    """Events to standard output: one JSON object a line, or plain lines."""
+    return NdjsonRenderer(sys.stdout) if as_json else PlainRenderer(sys.stdout, verbose=verbose)
+
+
+async def load_profile(services: Services, name: str | None) -> Profile:
+    """The named profile, else the one last used; raises `UsageError` where there is none."""
+    chosen = name or await asyncio.to_thread(services.profiles.default_name)
+    if chosen is None:
+        names = await asyncio.to_thread(services.profiles.names)
+        raise UsageError(
+            "No profile was named" if names else "There is no profile yet",
+            causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
+            cures=[
+                Cure("advice", "Name one with --profile.")
+                if names
+                else Cure(
+                    "advice", "Run dbtcollate in a terminal to set one up, or dbtcollate demo to try it."
+                )
+            ],
+        )
+    profile = await asyncio.to_thread(services.profiles.load, chosen)
+    await asyncio.to_thread(services.profiles.mark_used, chosen)
+    return profile
+
+
+def connect(common: Common, services: Services, profile: Profile) -> Connections:
+    """Both clients for the profile; asks for a token only where a person is there."""
+
+    async def ask(side: Side) -> SecretStr | None:
+        prompt = f"{LABELS[side]} for {profile.name} (not shown; {ENV[side]} is not set): "
+        return SecretStr(await asyncio.to_thread(getpass.getpass, prompt))
+
+    return Connections(profile, services, ask=ask if common.may_ask else None)
+
+
+async def follow(
+    out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready]
+) -> tuple[Ready | None, RunFinished]:
+    """Render an engine's events to their end; gives the newest of the wanted kind, and the last event."""
+    found: Ready | None = None
+    finished: RunFinished | None = None
+    async for event in events:
+        out.event(event)
+        if isinstance(event, wanted):
+            found = event
+        elif isinstance(event, RunFinished):
+            finished = event
+    if finished is None:
+        raise AssertionError("an engine ended without its last event")
+    return found, finished

@@ -1,0 +1,84 @@
+"""``plan``, and the direct sync that follows it where a person or ``--yes`` says so."""
+
+import asyncio
+
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.events import PlanReady
+from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
+
+
+async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
+    """Render the plan with every old and new value; write nothing."""
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=True)
+    async with connect(common, services, profile) as connections:
+        events = prepare_direct(
+            profile,
+            await connections.dbt_cloud(),
+            await connections.collate(),
+            run_id=run_id,
+            scope=scope,
+            artifacts=services.artifacts,
+            state=services.state,
+        )
+        _, finished = await follow(out, events, PlanReady)
+    return finished.exit_code
+
+
+async def plan_and_write(
+    out: Renderer,
+    services: Services,
+    profile: Profile,
+    connections: Connections,
+    *,
+    yes: bool,
+    run_id: int | None = None,
+    scope: Scope = WHOLE,
+) -> ExitCode:
+    """A sync in one where ``yes``, else in two halves, between which the person says yes."""
+    dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    if yes:
+        events = run_direct(
+            profile,
+            dbt_cloud,
+            collate,
+            run_id=run_id,
+            scope=scope,
+            artifacts=services.artifacts,
+            state=services.state,
+        )
+        _, finished = await follow(out, events, PlanReady)
+        return finished.exit_code
+    prepared = prepare_direct(
+        profile,
+        dbt_cloud,
+        collate,
+        run_id=run_id,
+        scope=scope,
+        artifacts=services.artifacts,
+        state=services.state,
+    )
+    found, finished = await follow(out, prepared, PlanReady)
+    if found is None:
+        return finished.exit_code
+    ready = found.plan
+    if ready.changes and not await _says_yes(len(ready.changes)):
+        out.say("Nothing was written.")
+        return ExitCode.OK
+    events = run_direct(
+        profile, dbt_cloud, collate, plan=ready, artifacts=services.artifacts, state=services.state
+    )
+    _, finished = await follow(out, events, PlanReady)
+    return finished.exit_code
+
+
+async def _says_yes(count: int) -> bool:
+    answer = await asyncio.to_thread(input, f"Write {count} change{'' if count == 1 else 's'}? [y/N] ")
+    return answer.strip().lower() in {"y", "yes"}

@@ -1,0 +1,61 @@
+"""``status`` and ``profiles``: how a profile stands, and which there are."""
+
+import asyncio
+
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.headless.checks import report_checks
+from dbtcollate_tui.headless.common import connect, load_profile, renderer
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.history.records import latest
+
+
+async def status(common: Common) -> ExitCode:
+    """What the last sync from here wrote, and how the run and the pipeline stand now."""
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json)
+    last = await asyncio.to_thread(latest, services.state, profile.name)
+    out.facts(
+        "status",
+        {
+            "profile": profile.name,
+            "dbt_cloud": f"{profile.dbt_cloud.base_url}, account {profile.dbt_cloud.account_id}",
+            "job": f"{profile.dbt_cloud.job_name or 'any job'} {profile.dbt_cloud.job_id or ''}".strip(),
+            "collate": f"{profile.collate.base_url}, service {profile.collate.service}",
+            "last_sync": last.at if last is not None else None,
+            "last_outcome": last.outcome if last is not None else "never synced from here",
+            "last_run_id": last.run_id if last is not None else None,
+            "written": last.written if last is not None else 0,
+            "failed": last.failed if last is not None else 0,
+        },
+    )
+    async with connect(common, services, profile) as connections:
+        context = CheckContext(profile, connections, services)
+        ids = [check.id for check in ALL_CHECKS if check.id.startswith(("dbt.", "run.", "pipeline."))]
+        return await report_checks(out, context, ids)
+
+
+async def profiles(common: Common) -> ExitCode:
+    """Each profile with its two ends, and where the files are."""
+    services = Services()
+    out = renderer(common.json)
+    names = await asyncio.to_thread(services.profiles.names)
+    default = await asyncio.to_thread(services.profiles.default_name)
+    out.say(f"Profiles in {services.profiles.folder}")
+    for name in names:
+        profile = await asyncio.to_thread(services.profiles.load, name)
+        job = profile.dbt_cloud.job_name or "any job"
+        out.facts(
+            "profile",
+            {
+                "name": name + (" (last used)" if name == default and not common.json else ""),
+                "from": f"{profile.dbt_cloud.base_url}, account {profile.dbt_cloud.account_id}, {job}",
+                "to": f"{profile.collate.base_url}, service {profile.collate.service}",
+            },
+        )
+    if not names:
+        out.say("  none yet")
+    return ExitCode.OK

@@ -1,0 +1,178 @@
+"""The commands that write, without the app: a sync by either engine, the pipeline deployed, or taken away."""
+
+import asyncio
+import sys
+from typing import Literal
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
+from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
+from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.headless.plan import plan_and_write
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
+from dbtcollate_tui.sync.events import Engine, PipelinePlanReady
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, own_pipeline, pipeline_spec
+from dbtcollate_tui.sync.selection.scope import Scope
+
+Export = Literal["yaml", "pipeline", "curl"]
+
+
+async def _choose_engine(profile: Profile, collate: CollateClient) -> Engine:
+    """``collate`` where the server runs pipelines and the profile's is deployed there, else ``direct``."""
+    pipelines = IngestionPipelines(collate)
+    try:
+        if not (await pipelines.service_status()).available:
+            return "direct"
+        found = own_pipeline(await pipelines.of_service(profile.collate.service), profile)
+    except (CollateError, ForbiddenError):
+        return "direct"
+    return "collate" if found is not None and found.deployed else "direct"
+
+
+async def sync(
+    common: Common,
+    *,
+    yes: bool,
+    run_id: int | None,
+    scope: Scope,
+    engine: Literal["auto", "direct", "collate"] = "auto",
+    kill: bool = False,
+) -> ExitCode:
+    """Plan, show, ask unless ``yes``, write, read back; by the engine that is named, or that fits.
+
+    A named run and a ``scope`` are for the direct engine. ``kill``: an interrupt stops Collate's run too.
+    """
+    if engine == "collate" and (run_id is not None or scope):
+        raise UsageError(
+            "--run and what chooses a part are for the direct sync",
+            causes=["A pipeline in Collate takes the newest run, and all of it."],
+            cures=[Cure("advice", "Use --engine direct, or leave them out.")],
+        )
+    _may_write(common, yes=yes)
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=not yes)
+    async with connect(common, services, profile) as connections:
+        if engine != "direct" and run_id is None and not scope:
+            if engine == "auto":
+                engine = await _choose_engine(profile, await connections.collate())
+            if engine == "collate":
+                return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
+        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
+
+
+async def deploy(common: Common, *, yes: bool) -> ExitCode:
+    """Show what would change in the pipeline, ask unless ``yes``, write it with its token, deploy it."""
+    _may_write(common, yes=yes)
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=True)
+    async with connect(common, services, profile) as connections:
+        return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=False)
+
+
+async def _sync_in_collate(
+    out: Renderer,
+    services: Services,
+    profile: Profile,
+    connections: Connections,
+    *,
+    yes: bool,
+    kill: bool,
+) -> ExitCode:
+    """Show the pipeline's changes, ask unless ``yes``, then deploy, run and follow it, and read back.
+
+    An interrupt stops the following, with ``kill`` the run on the server too.
+    """
+    return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=True, kill=kill)
+
+
+async def export(common: Common, kind: Export) -> ExitCode:
+    """The pipeline on standard output, ready to use elsewhere; tokens are environment variables in it."""
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    async with connect(common, services, profile) as connections:
+        collate = await connections.collate()
+        service = await collate.database_service(profile.collate.service)
+        if service is None:
+            raise UsageError(
+                f"Collate has no database service named {profile.collate.service}",
+                cures=[Cure("advice", "Choose another one in the setup, or correct the profile.")],
+            )
+        spec = pipeline_spec(profile, service, SecretStr(""))
+        if kind == "yaml":
+            text = ingestion_yaml(spec, collate.dialect, collate.base_url)
+        elif kind == "pipeline":
+            text = pipeline_json(spec, collate.dialect)
+        else:
+            text = pipeline_curl(spec, collate.dialect, collate.base_url)
+    sys.stdout.write(text)
+    return ExitCode.OK
+
+
+async def _prepare_and_run(
+    out: Renderer,
+    services: Services,
+    profile: Profile,
+    connections: Connections,
+    *,
+    yes: bool,
+    trigger: bool,
+    kill: bool = False,
+) -> ExitCode:
+    dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    token = await connections.secret("dbt_cloud")
+    prepared = prepare_collate(profile, dbt_cloud, collate, token, needs_run=trigger)
+    found, finished = await follow(out, prepared, PipelinePlanReady)
+    if found is None:
+        return finished.exit_code
+    plan = found.plan
+    if not yes and not await _says_yes("Deploy and run" if trigger else "Deploy", plan):
+        out.say("Nothing was written.")
+        return ExitCode.OK
+    cancel = asyncio.Event()
+    events = run_collate(
+        profile,
+        dbt_cloud,
+        collate,
+        token,
+        plan=plan,
+        deploy="needed" if trigger else "always",
+        trigger=trigger,
+        artifacts=services.artifacts,
+        state=services.state,
+        cancel=cancel,
+        kill_on_cancel=kill,
+    )
+    following = asyncio.ensure_future(follow(out, events, PipelinePlanReady))
+    try:
+        _, finished = await asyncio.shield(following)
+    except asyncio.CancelledError:
+        cancel.set()
+        _, finished = await following
+    return finished.exit_code
+
+
+def _may_write(common: Common, *, yes: bool) -> None:
+    if not yes and not common.may_ask:
+        raise UsageError(
+            "Nothing is written without a yes",
+            causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
+            cures=[
+                Cure("advice", "Add --yes to write. What a direct sync would write: dbtcollate plan."),
+            ],
+        )
+
+
+async def _says_yes(verb: str, plan: PipelinePlan) -> bool:
+    answer = await asyncio.to_thread(input, f"{verb} {plan.name}? [y/N] ")
+    return answer.strip().lower() in {"y", "yes"}

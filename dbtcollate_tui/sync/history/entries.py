@@ -1,0 +1,89 @@
+"""What of an event and of a plan a record keeps: a line, and the values that a list shows. No IO."""
+
+from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.changes import Change
+from dbtcollate_tui.sync.events import SyncEvent
+from dbtcollate_tui.sync.history.records import EntryLevel, LogEntry, StoredChange
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+
+TEXT_AT_MOST = 2_000
+"""Characters of an old or a new value that a stored plan keeps."""
+
+_LEVELS: dict[str, EntryLevel] = {"ok": "ok", "warn": "warn", "failed": "error"}
+
+
+def entry_of(event: SyncEvent) -> LogEntry | None:
+    """The event as a line; ``None`` for what only a screen needs."""
+
+    def line(text: str, level: EntryLevel = "info", source: str = "sync") -> LogEntry:
+        return LogEntry(event.at.isoformat(timespec="milliseconds"), event.kind, level, source, text)
+
+    match event:
+        case events.Progress() | events.Waiting():
+            return None
+        case events.RunStarted():
+            return line(event.title)
+        case events.PhaseStarted():
+            return line(event.text, source=event.phase)
+        case events.PhaseFinished():
+            return line(event.text, _LEVELS[event.level], event.phase)
+        case events.LogLine():
+            return line(event.text, event.level, event.source)
+        case events.PlanReady() | events.PipelinePlanReady():
+            return line(event.plan.summary(), source="plan")
+        case events.Applied():
+            return line(_words(event.change), "ok", "write")
+        case events.Skipped():
+            return line(f"{_words(event.change)}: {event.reason}", "warn", "write")
+        case events.Failed():
+            what = f"{_words(event.change)}: " if event.change is not None else ""
+            return line(f"{what}{event.error.title}", "error", "write")
+        case events.Retrying():
+            text = f"{event.what}: {event.reason}; attempt {event.attempt} in {event.wait_seconds:.1f} s"
+            return line(text, "warn")
+        case events.Cancelled():
+            return line(event.text, "warn")
+        case events.RunFinished():
+            level: EntryLevel = "ok" if event.outcome == "ok" else "warn"
+            return line(event.text, "error" if event.outcome == "failed" else level)
+    return None
+
+
+def _words(change: Change) -> str:
+    return f"{change.kind.replace('_', ' ')} {change.label}"
+
+
+def stored_change(change: Change) -> StoredChange:
+    """A change as a record keeps it."""
+    return StoredChange(
+        key=change.key,
+        kind=change.kind,
+        group=change.group,
+        action=change.action,
+        target=change.target,
+        label=change.label,
+        old=_cut(change.old),
+        new=_cut(change.new),
+        note=change.note,
+    )
+
+
+def stored_settings(plan: PipelinePlan) -> list[StoredChange]:
+    """A pipeline's settings as a record keeps them."""
+    return [
+        StoredChange(
+            key=f"setting:{change.field}",
+            kind="setting",
+            group="pipeline",
+            action="replace" if change.old else "add",
+            target=plan.name,
+            label=change.field,
+            old=_cut(change.old),
+            new=_cut(change.new),
+        )
+        for change in plan.diff.changes
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_AT_MOST else f"{text[: TEXT_AT_MOST - 1]}…"

@@ -1,0 +1,362 @@
+"""Keeps the record of a sync while it runs: the plan before the writes, a line an event, the outcome."""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from dbtcollate_tui import __version__
+from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import private_folder, write_private
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync import events
+from dbtcollate_tui.sync.changes import Plan, RunFacts
+from dbtcollate_tui.sync.events import Engine, SyncEvent
+from dbtcollate_tui.sync.history.entries import entry_of, stored_change, stored_settings
+from dbtcollate_tui.sync.history.records import (
+    Failure,
+    HistoryRecord,
+    LogEntry,
+    ProofLine,
+    RecordAction,
+    StoredChange,
+    log_path,
+    new_id,
+    plan_path,
+    prune,
+    record_path,
+)
+from dbtcollate_tui.sync.outcome import Counts
+from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.sync.writing.written import lines_of, note_written
+
+PLAN_BYTES = 16_000_000
+LOG_LINES = 50_000
+FAILURES = 100
+FLUSH_LINES = 500
+FLUSH_SECONDS = 0.25
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Recorder:
+    """One run's record, and what of it may be removed one day (`written`).
+
+    Nothing that it cannot write stops the run: it is said in the log file.
+
+    ``compared`` and ``run`` are set by an engine that knows more than its events tell.
+    """
+
+    def __init__(
+        self, state: StateStore, profile: Profile, engine: Engine, action: RecordAction = "sync"
+    ) -> None:
+        started = datetime.now(UTC)
+        self.compared: Plan | None = None
+        self.run: RunFacts | None = None
+        self._state = state
+        self._profile = profile
+        self._record = HistoryRecord(
+            id=new_id(action, started),
+            profile=profile.name,
+            action=action,
+            at=started.isoformat(timespec="seconds"),
+            outcome="running",
+            engine=engine,
+            server=profile.collate.base_url,
+            service=profile.collate.service,
+            version=__version__,
+        )
+        self._started = started
+        self._failures: list[Failure] = []
+        self._written: Counter[str] = Counter()
+        self._lines: list[str] = []
+        self._notes: list[Mapping[str, object]] = []
+        self._lines_kept = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._flushed = started
+        self._ended = False
+
+    @property
+    def record(self) -> HistoryRecord:
+        """The record as it stands."""
+        return self._record
+
+    async def begin(self, plan: Plan | PipelinePlan | None = None) -> None:
+        """Make the record, so that a run which is killed leaves one too, and remove what is too old."""
+        if plan is not None:
+            self._know(plan)
+        await asyncio.to_thread(self._begin)
+        if plan is not None:
+            await self._keep_plan(plan)
+
+    async def take(self, event: SyncEvent) -> None:
+        """Keep what one event tells; the last one ends the record."""
+        match event:
+            case events.PlanReady() | events.PipelinePlanReady():
+                self._know(event.plan)
+                await self._keep_plan(event.plan)
+            case events.Applied():
+                self._written[event.change.kind] += 1
+                if self.compared is not None:
+                    self._notes += lines_of(event.change, self.compared.project_name)
+            case events.Failed():
+                self._fail(event)
+            case _:
+                pass
+        entry = entry_of(event)
+        if entry is not None:
+            self._line(
+                entry, always=entry.level in ("warn", "error") or isinstance(event, events.RunFinished)
+            )
+        if isinstance(event, events.RunFinished):
+            self._end(event)
+            await self._plan_written()
+            await asyncio.to_thread(self._flush)
+            return
+        due = (datetime.now(UTC) - self._flushed).total_seconds() >= FLUSH_SECONDS
+        if len(self._lines) >= FLUSH_LINES or due:
+            self._flushed = datetime.now(UTC)
+            await asyncio.to_thread(self._append, self._taken_lines(), self._taken_notes())
+
+    async def _plan_written(self) -> None:
+        """Wait for the plan's file, which is written while the sync goes on."""
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
+
+    def abandon(self) -> None:
+        """End the record of a run that was closed before its last event, such as by a signal."""
+        if not self._ended:
+            seconds = (datetime.now(UTC) - self._started).total_seconds()
+            self._ended = True
+            self._record = replace(
+                self._record,
+                outcome="cancelled",
+                seconds=round(seconds, 1),
+                text="It was interrupted.",
+                written=self._written.total(),
+                written_by_kind=dict(self._written),
+                failed=len(self._failures),
+                failures=tuple(self._failures[:FAILURES]),
+            )
+            self._flush()
+
+    def _fail(self, event: events.Failed) -> None:
+        change, error = event.change, event.error
+        self._failures.append(
+            Failure(
+                key=change.key if change is not None else "",
+                kind=change.kind if change is not None else "run",
+                label=change.label if change is not None else "the run",
+                title=error.title,
+                causes=error.causes if event.repeats == 0 else (),
+            )
+        )
+
+    def _end(self, event: events.RunFinished) -> None:
+        counts: Counts = event.counts
+        match = self.compared.match if self.compared is not None else None
+        self._know_run()
+        proof = event.proof.rows if event.proof is not None else ()
+        self._ended = True
+        self._record = replace(
+            self._record,
+            outcome=event.outcome,
+            seconds=round(event.seconds, 1),
+            text=event.text,
+            planned=counts.planned,
+            written=counts.written,
+            failed=counts.failed,
+            skipped=counts.skipped,
+            cancelled=counts.cancelled,
+            unchanged=counts.unchanged,
+            matched=len(match.matched) if match is not None else 0,
+            expected=match.expected if match is not None else 0,
+            written_by_kind=dict(self._written),
+            failures=tuple(self._failures[:FAILURES]),
+            proof=tuple(ProofLine(row.id, row.title, row.state, row.summary) for row in proof),
+        )
+
+    def _know(self, plan: Plan | PipelinePlan) -> None:
+        if isinstance(plan, Plan):
+            self.compared = plan
+            kinds = Counter(change.kind for change in plan.changes)
+        else:
+            kinds = Counter(setting=len(plan.diff.changes))
+        self.run = plan.run or self.run
+        self._record = replace(self._record, planned_by_kind=dict(+kinds), planned=kinds.total())
+        self._know_run()
+
+    def _know_run(self) -> None:
+        if self.run is not None:
+            self._record = replace(
+                self._record,
+                run_id=self.run.id,
+                run_url=self.run.url,
+                job_name=self.run.job_name,
+                run_finished_at=self.run.finished_at,
+            )
+
+    async def _keep_plan(self, plan: Plan | PipelinePlan) -> None:
+        await self._plan_written()
+        self._writing = asyncio.create_task(asyncio.to_thread(self._write_plan, plan))
+
+    def _line(self, entry: LogEntry, *, always: bool) -> None:
+        if self._lines_kept >= LOG_LINES and not (always and self._lines_kept < 2 * LOG_LINES):
+            return
+        self._lines_kept += 1
+        if self._lines_kept == LOG_LINES and not always:
+            entry = replace(
+                entry, level="warn", text=f"{LOG_LINES} lines; from here only warnings and errors."
+            )
+        values = {"at": entry.at, "event": entry.event, "level": entry.level}
+        values |= {"source": entry.source, "text": redact(entry.text)}
+        self._lines.append(_as_json(values) + "\n")
+
+    def _taken_lines(self) -> list[str]:
+        taken, self._lines = self._lines, []
+        return taken
+
+    def _begin(self) -> None:
+        with _told():
+            private_folder(self._state.folder)
+            private_folder(self._state.folder_of(self._record.profile))
+            private_folder(self._state.history_folder(self._record.profile))
+            prune(self._state, self._record.profile)
+        self._write_record()
+
+    def _flush(self) -> None:
+        self._append(self._taken_lines(), self._taken_notes())
+        self._write_record()
+
+    def _taken_notes(self) -> list[Mapping[str, object]]:
+        taken, self._notes = self._notes, []
+        return taken
+
+    def _append(self, lines: Sequence[str], notes: Sequence[Mapping[str, object]]) -> None:
+        note_written(self._state, self._profile, notes)
+        with _told():
+            path = log_path(self._state, self._record)
+            path.touch(mode=0o600)
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.writelines(lines)
+
+    def _write_record(self) -> None:
+        with _told():
+            text = json.dumps(self._record.as_dict(), ensure_ascii=False, indent=1)
+            write_private(record_path(self._state, self._record), redact(text) + "\n")
+
+    def _write_plan(self, plan: Plan | PipelinePlan) -> None:
+        with _told():
+            if isinstance(plan, Plan):
+                stored: Iterable[StoredChange] = (stored_change(change) for change in plan.changes)
+                count = len(plan.changes)
+            else:
+                stored, count = stored_settings(plan), len(plan.diff.changes)
+
+            def pieces() -> Iterator[str]:
+                size = kept = 0
+                yield '{"changes": ['
+                for change in stored:
+                    text = redact(_as_json({n: getattr(change, n) for n in change.__slots__}))
+                    size += len(text)
+                    if size > PLAN_BYTES:
+                        break
+                    yield f",\n{text}" if kept else f"\n{text}"
+                    kept += 1
+                head = {"summary": plan.summary(), "notes": list(plan.notes), "left_out": count - kept}
+                yield f"\n], {redact(_as_json(head)).removeprefix('{')}\n"
+
+            write_private(plan_path(self._state, self._record), pieces())
+        self._write_record()
+
+
+async def recorded(
+    stream: AsyncGenerator[SyncEvent, None],
+    recorder: Recorder,
+    plan: Plan | PipelinePlan | None = None,
+    *,
+    before_the_end: Callable[[Recorder], object] | None = None,
+) -> AsyncGenerator[SyncEvent, None]:
+    """The same events, each kept first. ``plan`` is one that was made before the stream began."""
+    await recorder.begin(plan)
+    try:
+        async with contextlib.aclosing(stream):
+            async for event in stream:
+                if isinstance(event, events.RunFinished) and before_the_end is not None:
+                    before_the_end(recorder)
+                await recorder.take(event)
+                yield event
+    finally:
+        recorder.abandon()
+
+
+class VerifiedRow(Protocol):
+    """What a record keeps of a check that has ended."""
+
+    @property
+    def check_id(self) -> str:
+        """The check's id."""
+
+    @property
+    def title(self) -> str:
+        """The row's name."""
+
+    @property
+    def state(self) -> str:
+        """``pass``, ``warn``, ``fail`` or ``skipped``."""
+
+    @property
+    def summary(self) -> str:
+        """What was seen, in one line."""
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Likely causes, where it did not pass."""
+
+
+def keep_verification(
+    state: StateStore, profile: Profile, rows: Sequence[VerifiedRow], started: datetime, seconds: float
+) -> HistoryRecord:
+    """Leave the record of a verification: its rows by state, and the failed ones with their causes."""
+    counts = Counter(str(row.state) for row in rows)
+    record = HistoryRecord(
+        id=new_id("verify", started),
+        profile=profile.name,
+        action="verify",
+        at=started.astimezone(UTC).isoformat(timespec="seconds"),
+        outcome="failed" if counts["fail"] else "warn" if counts["warn"] else "ok",
+        seconds=round(seconds, 1),
+        server=profile.collate.base_url,
+        service=profile.collate.service,
+        checks=dict(counts),
+        failed=counts["fail"],
+        failures=tuple(
+            Failure(row.check_id, "check", row.title, row.summary, row.causes)
+            for row in rows
+            if row.state == "fail"
+        ),
+        proof=tuple(ProofLine(row.check_id, row.title, str(row.state), row.summary) for row in rows),
+        version=__version__,
+    )
+    with _told():
+        private_folder(state.folder)
+        private_folder(state.folder_of(profile.name))
+        private_folder(state.history_folder(profile.name))
+        prune(state, profile.name)
+        text = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
+        write_private(record_path(state, record), redact(text) + "\n")
+    return record
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        LOGGER.warning("a record of the history could not be written: %s", error)

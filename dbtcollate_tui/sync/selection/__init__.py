@@ -1,0 +1,1 @@
+"""What a sync is asked for: dbt node selection, schemas, tables, kinds of changes. No IO."""

@@ -1,0 +1,1 @@
+"""What Collate holds of what dbt touches, read by few requests."""

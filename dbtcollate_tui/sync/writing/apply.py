@@ -1,0 +1,408 @@
+"""Writes a plan's changes to Collate: in an order that holds, few at once, each guarded by what was read."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import (
+    ConflictError,
+    ForbiddenError,
+    GuardFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    NotSpokenError,
+    ServerFailedError,
+)
+from dbtcollate_tui.collate.models import EntityReference, Table, TagLabel, TestCase
+from dbtcollate_tui.collate.patch import TablePatch
+from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.changes import (
+    Change,
+    CustomPropertyChange,
+    DataModelChange,
+    DescriptionChange,
+    DomainChange,
+    ExposureChange,
+    LineageChange,
+    NewClassification,
+    NewTag,
+    NewTestDefinition,
+    NewTestSuite,
+    OwnersChange,
+    Plan,
+    RemoveEdge,
+    RemoveOwners,
+    RemoveTags,
+    TableChange,
+    TagsChange,
+    TestCaseChange,
+    TestResultChange,
+)
+from dbtcollate_tui.sync.events import LogLine
+from dbtcollate_tui.sync.server_state.reading import TABLE_FIELDS
+from dbtcollate_tui.sync.server_state.state import case_key
+from dbtcollate_tui.sync.writing.account import Account, Tally, Tell, is_silence
+from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case, result_body, with_tags
+from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
+from dbtcollate_tui.sync.writing.pace import Pace
+from dbtcollate_tui.sync.writing.standing import model_moved, moved, standing
+from dbtcollate_tui.transport import Retrying
+
+STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
+    ("classification", (NewClassification,)),
+    ("tags", (NewTag,)),
+    (
+        "tables",
+        (
+            DescriptionChange,
+            OwnersChange,
+            RemoveOwners,
+            TagsChange,
+            RemoveTags,
+            DomainChange,
+            CustomPropertyChange,
+        ),
+    ),
+    ("data models", (DataModelChange,)),
+    ("lineage", (LineageChange, ExposureChange, RemoveEdge)),
+    ("test definitions", (NewTestDefinition,)),
+    ("test suites", (NewTestSuite,)),
+    ("test cases", (TestCaseChange,)),
+    ("test results", (TestResultChange,)),
+)
+"""What is written after what; within a stage the order is free."""
+
+WORKERS = 16
+"""Changes taken in hand at once; the pace lets fewer of them write."""
+LAST_WRITES_SECONDS = 0.5
+"""How long a cancel waits for the answers of writes that are under way."""
+
+
+class Writer:
+    """Writes the chosen changes of one plan; every outcome is told as an event.
+
+    ``present`` are the keys of changes of this plan that are written already, so that others may need them;
+    ``tables`` are tables as they are now, by FQN, where the plan was made a while ago.
+    """
+
+    def __init__(
+        self,
+        collate: CollateClient,
+        plan: Plan,
+        changes: Sequence[Change],
+        tell: Tell,
+        cancel: asyncio.Event,
+        present: Collection[str] = (),
+        tables: Mapping[str, Table] | None = None,
+    ) -> None:
+        self._account = Account(plan, changes, tell, cancel, present)
+        self.tally = self._account.tally
+        self._collate = collate
+        self._plan = plan
+        self._tables = tables or {}
+        self._changes = changes
+        self._tell = tell
+        self._cancel = cancel
+        self._pace = Pace(
+            lambda text: tell(LogLine(source="Collate", level="warn", text=text)),
+            collate.dialect.writes_at_once,
+        )
+        self._many_cases = collate.dialect.creates_many_cases
+        self._suites: dict[str, str] = {}
+        self._case_fqns: dict[str, str] = {}
+
+    async def run(self) -> Tally:
+        """Write them all; ends early where the token is refused, nothing answers, or on cancel.
+
+        A cancel waits half a second for the writes under way; those still without an answer are ``unsure``.
+        """
+        transport = self._collate.transport
+        former = transport.on_retry
+
+        def hear(retrying: Retrying) -> None:
+            self._pace.refused(retrying.reason)
+            if former is not None:
+                former(retrying)
+
+        transport.on_retry = hear
+        work = asyncio.create_task(self._run())
+        stopper = asyncio.create_task(self._stop_on_cancel(work))
+        try:
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.result()
+        finally:
+            transport.on_retry = former
+            stopper.cancel()
+            work.cancel()
+            await asyncio.gather(work, stopper, return_exceptions=True)
+            self.tally.cancelled = self.tally.planned - self.tally.settled
+        if self.tally.unsure:
+            count = len(self.tally.unsure)
+            text = f"{count} sent and not answered yet, they may be written: {self.tally.unsure[0].label}"
+            self._tell(LogLine(source="sync", level="warn", text=text + (" and others" if count > 1 else "")))
+        return self.tally
+
+    async def _stop_on_cancel(self, work: "asyncio.Task[None]") -> None:
+        await self._cancel.wait()
+        await asyncio.sleep(LAST_WRITES_SECONDS)
+        work.cancel()
+
+    async def _run(self) -> None:
+        for name, kinds in STAGES:
+            todo = [change for change in self._changes if isinstance(change, kinds)]
+            if not todo:
+                continue
+            self._account.begin(name, len(todo))
+            self._pace.begin()
+            if name == "tables":
+                by_table: dict[str, list[Change]] = {}
+                for change in todo:
+                    if isinstance(change, TableChange):
+                        by_table.setdefault(change.table.fqn, []).append(change)
+                await bounded(by_table.items(), self._table_turn, at_once=WORKERS)
+            elif name == "test cases" and self._many_cases:
+                cases = [change for change in todo if isinstance(change, TestCaseChange)]
+                new = in_batches(change for change in cases if not change.id)
+                await bounded(new, self._batches_turn, at_once=WORKERS)
+                await bounded([change for change in cases if change.id], self._turn, at_once=WORKERS)
+            else:
+                await bounded(todo, self._turn, at_once=WORKERS)
+
+    async def _table_turn(self, item: tuple[str, list[Change]]) -> None:
+        fqn, changes = item
+        async with self._pace.turn():
+            ready = [kept for change in changes if (kept := self._account.ready(change)) is not None]
+            if fqn in self._tables:
+                ready = self._still_standing(self._tables[fqn], ready)
+            if ready:
+                with self._account.in_hand(ready):
+                    await self._patch_table(fqn, ready)
+
+    async def _turn(self, change: Change) -> None:
+        async with self._pace.turn():
+            ready = self._account.ready(change)
+            if ready is not None:
+                await self._one(ready)
+
+    async def _one(self, ready: Change) -> None:
+        with self._account.in_hand([ready]):
+            try:
+                await self._write(ready)
+            except ActionableError as error:
+                self._account.failed(ready, error)
+            else:
+                self._account.applied(ready)
+
+    async def _batches_turn(self, batches: tuple[Batch, ...]) -> None:
+        for batch in batches:
+            async with self._pace.turn(len(batch)):
+                await self._make_cases(batch)
+
+    async def _make_cases(self, batch: Batch) -> None:
+        """The batch by one request; where it is refused, its halves, so that one case fails alone.
+
+        Where it may be that some are there already, each by itself: making one again changes nothing. So too
+        where the token may not make many; a policy on the tables may still let it make one.
+        """
+        ready = self._ready_cases(batch)
+        if len(ready) > 1 and self._many_cases:
+            try:
+                with self._account.in_hand(ready):
+                    made = await self._collate.create_test_cases([new_case(case) for case in ready])
+                    ready = self._made(ready, made)
+            except (NotSpokenError, ForbiddenError):
+                self._many_cases = False
+            except (InvalidRequestError, NotFoundError):
+                for half in halves(ready):
+                    await self._make_cases(half)
+                return
+            except (ConflictError, GuardFailedError, ServerFailedError, UnreachableError):
+                ready = self._ready_cases(ready)
+            except ActionableError as error:
+                for case in ready:
+                    self._account.failed(case, error)
+                return
+        for case in ready:
+            if self._account.ready(case) is not None:
+                await self._one(case)
+
+    def _ready_cases(self, batch: Batch) -> Batch:
+        found = (self._account.ready(case) for case in batch)
+        return tuple(case for case in found if isinstance(case, TestCaseChange))
+
+    def _made(self, batch: Batch, made: Iterable[TestCase]) -> Batch:
+        """Take down the cases that the server says it made; gives those that it does not speak of."""
+        by_key = {case_key(item.entityLink, item.name): item for item in made}
+        left = []
+        for case in batch:
+            there = by_key.get(case_key(case.entity_link, case.name))
+            if there is None:
+                left.append(case)
+            else:
+                self._case_fqns[case.fqn] = there.fullyQualifiedName
+                self._account.applied(case)
+        return tuple(left)
+
+    async def _patch_table(self, fqn: str, changes: Sequence[Change]) -> None:
+        """One patch for all changes of a table; where it is refused, each by itself."""
+        table = self._tables.get(fqn) or self._plan.tables[fqn]
+        try:
+            await self._collate.patch_table(table.id, self._ops(table, changes))
+        except GuardFailedError as error:
+            await self._patch_again(fqn, changes, error)
+        except (ForbiddenError, InvalidRequestError, NotFoundError, ServerFailedError) as error:
+            if len(changes) == 1 or is_silence(error):
+                for change in changes:
+                    self._account.failed(change, error)
+                return
+            for change in changes:
+                if self._account.ready(change) is None:
+                    continue
+                try:
+                    await self._collate.patch_table(table.id, self._ops(table, [change]))
+                except ActionableError as alone:
+                    self._account.failed(change, alone)
+                else:
+                    self._account.applied(change)
+        except ActionableError as error:
+            for change in changes:
+                self._account.failed(change, error)
+        else:
+            for change in changes:
+                self._account.applied(change)
+
+    async def _patch_again(self, fqn: str, changes: Sequence[Change], error: GuardFailedError) -> None:
+        """The table is not as it was read: what still stands as planned is written, the rest has failed."""
+        left = list(changes)
+        try:
+            table = await self._collate.table(fqn, TABLE_FIELDS)
+            if table is None:
+                raise error
+            left = self._still_standing(table, changes, tuple(error.evidence))
+            if left:
+                await self._collate.patch_table(table.id, self._ops(table, left))
+        except ActionableError as again:
+            for change in left:
+                self._account.failed(change, again)
+        else:
+            for change in left:
+                self._account.applied(change)
+
+    def _still_standing(
+        self, table: Table, changes: Sequence[Change], evidence: tuple[str, ...] = ()
+    ) -> list[Change]:
+        """The changes whose target is as planned; those written already and those overtaken are settled."""
+        left = []
+        for change in changes:
+            held = standing(table, change)
+            if held == "new":
+                self._account.applied(change)
+            elif held == "old":
+                left.append(change)
+            else:
+                self._account.failed(change, moved(change, evidence))
+        return left
+
+    def _ops(self, table: Table, changes: Sequence[Change]) -> list[dict[str, object]]:
+        patch = TablePatch(table, self._collate.dialect)
+        columns = {name: column for _, name, column in table.walk_columns()}
+        tags: dict[str, list[TagLabel]] = {}
+        for change in changes:
+            match change:
+                case DescriptionChange(column=""):
+                    patch.set_description(change.after)
+                case DescriptionChange():
+                    patch.set_column_description(change.column, change.after)
+                case OwnersChange():
+                    patch.set_owners([EntityReference(id=o.id, type=o.type) for o in change.after])
+                case RemoveOwners():
+                    patch.set_owners([owner for owner in table.owners if owner.id not in change.removed])
+                case TagsChange() | RemoveTags():
+                    there = columns[change.column].tags if change.column else table.tags
+                    tags[change.column] = with_tags(tags.get(change.column, there), change)
+                case DomainChange():
+                    patch.set_domain(change.after)
+                case CustomPropertyChange():
+                    patch.set_property(change.name, change.after)
+                case _:
+                    raise TypeError(f"{change.kind} is no change of a table's own fields")
+        for column, labels in tags.items():
+            if column:
+                patch.set_column_tags(column, labels)
+            else:
+                patch.set_tags(labels)
+        return patch.ops()
+
+    async def _write(self, change: Change) -> None:
+        collate = self._collate
+        match change:
+            case RemoveEdge():
+                edge = await collate.edge(change.upstream.id, change.downstream.id)
+                if edge is not None and edge.source == change.edge.source:
+                    await collate.delete_lineage(edge)
+            case NewClassification():
+                await collate.put_classification(change.name, change.description)
+            case NewTag():
+                await collate.put_tag(change.classification, change.name, change.description)
+            case DataModelChange():
+                await self._write_model(change)
+            case LineageChange():
+                if change.existing is not None:
+                    there = await collate.edge(change.upstream.id, change.downstream.id)
+                    change = replace(change, existing=there)
+                await collate.put_lineage(edge_of(change))
+            case ExposureChange():
+                await collate.put_lineage(exposure_edge(change))
+            case NewTestDefinition():
+                await collate.put_test_definition(
+                    change.name,
+                    entity_type=change.entity_type,
+                    description=change.description,
+                    parameters=change.parameters,
+                )
+            case NewTestSuite():
+                suite = await collate.put_test_suite(change.table.fqn)
+                self._suites[change.table.fqn] = suite.fullyQualifiedName
+            case TestCaseChange():
+                await self._write_case(change)
+            case TestResultChange():
+                await collate.add_test_case_result(
+                    self._case_fqns.get(change.fqn, change.fqn), result_body(change)
+                )
+            case _:
+                raise TypeError(f"no way to write {change.kind}")
+
+    async def _write_case(self, change: TestCaseChange) -> None:
+        collate = self._collate
+        if change.id:
+            op = {"op": "add", "path": "/description", "value": change.description}
+            await collate.patch_test_case(change.id, [op])
+            return
+        suite = None
+        if collate.dialect.needs_test_suite:
+            held = self._plan.tables[change.table.fqn].testSuite
+            suite = self._suites.get(change.table.fqn) or (held.fullyQualifiedName if held else "")
+            if not suite:
+                suite = (await collate.put_test_suite(change.table.fqn)).fullyQualifiedName
+        case = await collate.put_test_case(
+            change.name,
+            definition=change.definition,
+            table_fqn=change.table.fqn,
+            column=change.column or None,
+            description=change.description,
+            parameters=dict(change.parameters),
+            suite_fqn=suite,
+        )
+        self._case_fqns[change.fqn] = case.fullyQualifiedName
+
+    async def _write_model(self, change: DataModelChange) -> None:
+        """Write a data model; one that is there is read again first: another sync may have written it."""
+        planned = self._plan.tables[change.table.fqn]
+        if planned.dataModel is not None:
+            now = await self._collate.table(change.table.fqn, ("dataModel",))
+            if now is not None and model_moved(planned, now, change):
+                raise moved(change)
+        await self._collate.put_data_model(change.table.id, self._account.model_body(change))

@@ -1,0 +1,172 @@
+"""What dbt no longer has and a sync from here wrote: shown with the plan, removed only where asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbtcollate_tui.artifacts.project import Column, Node, Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.fqn import join_fqn
+from dbtcollate_tui.collate.models import LineageEdge, Table
+from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.changes import Change, Kept, Plan, RemoveEdge, RemoveOwners, RemoveTags
+from dbtcollate_tui.sync.matching.matches import TableRef
+from dbtcollate_tui.sync.matching.placing import ColumnNames, claims
+from dbtcollate_tui.sync.planning.tags import AUTOMATED
+from dbtcollate_tui.sync.server_state.edges import READERS
+from dbtcollate_tui.sync.server_state.reading import TABLE_FIELDS, table_ref
+from dbtcollate_tui.sync.writing.written import Written
+
+DBT_EDGE = "DbtLineage"
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """What was read for the removals: tables without a node any more, and edges that dbt does not have."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    edges: tuple[tuple[TableRef, TableRef, LineageEdge], ...] = ()
+
+
+async def read_stale(
+    collate: CollateClient,
+    project: Project,
+    plan: Plan,
+    written: Written,
+    options: SyncOptions,
+    only: frozenset[str] | None,
+) -> Stale:
+    """Read what the plan did not: a request for each written table and edge that dbt does not have any more.
+
+    A table counts as lost where dbt no longer has the node that it was written for: a node that a run builds
+    elsewhere, as a pull request's does, loses nothing. Where a part was chosen (``only``), lost tables are
+    left alone, and so are the edges of a node whose SQL this run does not tell or nobody could read: it may
+    read more than ``depends_on`` says.
+    """
+    known = {"", *project.nodes, *project.ephemeral, *project.disabled}
+    away = sorted(written.tables.difference(plan.tables)) if only is None else []
+    lost = [fqn for fqn in away if written.nodes.get(fqn, "") not in known]
+    found = await bounded(lost, lambda fqn: collate.table(fqn, TABLE_FIELDS), at_once=READERS)
+    tables = {table.fullyQualifiedName: table for table in found if table is not None}
+    refs = {fqn: table_ref(table) for fqn, table in (*plan.tables.items(), *tables.items())}
+    if not options.include_lineage:
+        return Stale(tables)
+    here = {
+        fqn
+        for fqn, nodes in claims(project, plan.match, only).items()
+        if not any(_may_read_more(node, plan) for node in nodes)
+    }
+    planned = {(above.fqn, below.fqn) for above, below in plan.expected.edges}
+    pairs = [
+        (refs[above], refs[below])
+        for above, below in sorted(written.edges - planned)
+        if above in refs and below in refs and (below in here or below in tables)
+    ]
+    edges = await bounded(pairs, lambda pair: collate.edge(pair[0].id, pair[1].id), at_once=READERS)
+    return Stale(
+        tables,
+        tuple(
+            (*pair, edge)
+            for pair, edge in zip(pairs, edges, strict=True)
+            if edge is not None and edge.source == DBT_EDGE
+        ),
+    )
+
+
+def _may_read_more(node: Node, plan: Plan) -> bool:
+    has_sql = node.resource_type in ("model", "snapshot")
+    return has_sql and (not node.compiled_code or node.unique_id in plan.match.unread)
+
+
+def removable(
+    project: Project,
+    plan: Plan,
+    written: Written,
+    stale: Stale,
+    options: SyncOptions,
+    only: frozenset[str] | None,
+) -> tuple[Kept, ...]:
+    """What may be removed: written by us, still as we wrote it, and no longer said by dbt. No IO.
+
+    A tag must carry the label type of a sync, an edge dbt's source. Owners go only where dbt names none at
+    all any more: where it names others, they are replaced by the plan's own change.
+    """
+    nodes = claims(project, plan.match, only)
+    tables = {**{fqn: plan.tables[fqn] for fqn in nodes}, **stale.tables}
+    found: list[Change] = []
+    if options.include_tags:
+        for (fqn, column), ours in sorted(written.tags.items()):
+            if fqn in tables:
+                found += _tags(tables[fqn], column, ours, nodes.get(fqn, ()), options)
+    if options.update_owners:
+        for fqn, ids in sorted(written.owners.items()):
+            if fqn in tables and not any(node.owners for node in nodes.get(fqn, ())):
+                found += _owners(tables[fqn], ids)
+    if options.include_lineage:
+        found += [RemoveEdge(upstream=up, downstream=down, edge=edge) for up, down, edge in stale.edges]
+    return tuple(
+        Kept(
+            change.group,
+            change.table_fqn,
+            change.label,
+            server=change.old,
+            dbt="",
+            reason=f"{change.note}, kept",
+            change=change,
+        )
+        for change in found
+    )
+
+
+def _tags(
+    table: Table, column: str, ours: set[str], nodes: Sequence[Node], options: SyncOptions
+) -> list[Change]:
+    columns = {name: found for _, name, found in table.walk_columns()}
+    if column and column not in columns:
+        return []
+    labels = columns[column].tags if column else table.tags
+    said = _said(table, column, nodes, options)
+    gone = tuple(
+        label.tagFQN
+        for label in labels
+        if label.tagFQN in ours and label.labelType == AUTOMATED and label.tagFQN not in said
+    )
+    if not gone:
+        return []
+    before = tuple(label.tagFQN for label in labels)
+    ref = table_ref(table)
+    unique_id = nodes[0].unique_id if nodes else ""
+    return [RemoveTags(unique_id=unique_id, table=ref, column=column, before=before, removed=gone)]
+
+
+def _said(table: Table, column: str, nodes: Sequence[Node], options: SyncOptions) -> set[str]:
+    """The FQNs of the tags and terms that dbt names for a table, or for one of its columns."""
+    found: set[str] = set()
+    names = ColumnNames(table)
+    for node in nodes:
+        if not column:
+            found |= _fqns(node, options) | ({node.tier} if node.tier else set())
+            continue
+        for item in node.columns:
+            if names.find(item.name) == column:
+                found |= _fqns(item, options)
+    return found
+
+
+def _fqns(named: Node | Column, options: SyncOptions) -> set[str]:
+    own = {join_fqn(options.classification, tag) for tag in named.tags if tag.strip()}
+    return own | {*named.meta_tags, *named.glossary}
+
+
+def _owners(table: Table, ids: frozenset[str]) -> list[Change]:
+    gone = tuple(owner for owner in table.owners if owner.id in ids)
+    if not gone:
+        return []
+    return [
+        RemoveOwners(
+            table=table_ref(table),
+            before=tuple(owner.displayName or owner.name or owner.id for owner in table.owners),
+            removed=frozenset(owner.id for owner in gone),
+            names=tuple(owner.displayName or owner.name or owner.id for owner in gone),
+        )
+    ]
