@@ -243,6 +243,56 @@ class _TokenAuth(httpx.Auth):
         yield request
 
 
+class _Lanes(httpx.AsyncBaseTransport):
+    """A connection for each request at once, the newest idle one first; its caller bounds how many.
+
+    httpcore's own pool asks the socket of every connection before and after each request, which at eight
+    connections takes a fifth of the time of a sync with many small writes.
+    """
+
+    def __init__(self) -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._lanes: list[httpx.AsyncHTTPTransport] = []
+        self._idle: list[httpx.AsyncHTTPTransport] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        lane = self._idle.pop() if self._idle else self._new()
+        try:
+            response = await lane.handle_async_request(request)
+        except BaseException:
+            self._idle.append(lane)
+            raise
+        response.stream = _LaneStream(response.stream, partial(self._idle.append, lane))
+        return response
+
+    async def aclose(self) -> None:
+        for lane in self._lanes:
+            await lane.aclose()
+
+    def _new(self) -> httpx.AsyncHTTPTransport:
+        lane = httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=1))
+        self._lanes.append(lane)
+        return lane
+
+
+class _LaneStream(httpx.AsyncByteStream):
+    def __init__(self, stream: object, release: Callable[[], None]) -> None:
+        self._stream = cast(httpx.AsyncByteStream, stream)
+        self._release: Callable[[], None] | None = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            yield piece
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            release, self._release = self._release, None
+            if release is not None:
+                release()
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine."""
     name = host.strip("[]").lower()
@@ -365,15 +415,15 @@ class Transport:
                     cures=[Cure("advice", "Copy the token again, and nothing else.")],
                 )
         local = is_loopback(self.base_url.host)
+        secure = self.base_url.scheme == "https"
         self._client = httpx.AsyncClient(
             auth=_TokenAuth(token, scheme) if token is not None else None,
             headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
-            http2=self.base_url.scheme == "https",
-            verify=_tls_context()
-            if self.base_url.scheme == "https"
-            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            http2=secure,
+            verify=_tls_context() if secure else True,
+            transport=None if secure else _Lanes(),
             trust_env=not local,
             follow_redirects=False,
         )
