@@ -230,7 +230,7 @@ async def _prove(teller: Teller, work: _Work, tally: Tally) -> Proof:
         plan,
         expected,
         [*tally.done, *plan.select(work.present)],
-        lambda done, total, text: teller.progress("proof", done, total, "tables", text),
+        lambda done, total, text: teller.progress("proof", done, total, "read back", text),
     )
     proof = prove(
         plan,

@@ -8,7 +8,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
 from dbtcollate_tui.collate.models import Table, TestCase, TestCaseResult
-from dbtcollate_tui.sync.bounded import bounded
+from dbtcollate_tui.sync.bounded import bounded, together
 from dbtcollate_tui.sync.changes import (
     Change,
     DescriptionChange,
@@ -31,7 +31,7 @@ SINGLE_TABLES = 10
 """Up to so many tables are read one by one, more by listing their databases."""
 
 OnProgress = Callable[[int, int, str], object]
-"""Gets tables done, tables in all, and a word on what is read."""
+"""Gets how much is read back, of how much, and words on what still is: tables, edges and results together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,28 @@ async def read_back(
     on_progress: OnProgress | None = None,
 ) -> Held:
     """Read what was written; what the plan found equal was read for the plan and is not read again."""
-    tell = on_progress or (lambda done, total, text: None)
-    texts = await _descriptions(collate, plan, written, tell)
+    told: dict[str, tuple[int, int]] = {}
+
+    def tell(done: int, total: int, text: str) -> None:
+        told[text] = (done, total)
+        if on_progress is not None:
+            open_parts = [part for part, (so_far, of) in told.items() if so_far < of]
+            on_progress(
+                sum(so_far for so_far, _ in told.values()),
+                sum(of for _, of in told.values()),
+                ", ".join(open_parts or told),
+            )
+
+    async with together() as group:
+        reading_texts = group.create_task(_descriptions(collate, plan, written, tell))
+        reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
+        reading_results = group.create_task(_results(collate, plan, expected, written, tell))
+    texts = reading_texts.result()
     pending = {(c.table.fqn, c.column) for c in plan.changes if isinstance(c, DescriptionChange)}
     for key, text in expected.descriptions.items():
         if key not in pending:
             texts.setdefault(key, text)
-    edges = await _edges(collate, plan, expected, written, tell)
-    results = await _results(collate, plan, expected, written, tell)
-    return Held(texts, edges, results)
+    return Held(texts, reading_edges.result(), reading_results.result())
 
 
 async def _descriptions(
