@@ -39,6 +39,23 @@ def id_of(action: str) -> str:
     return "" if parameters or name in NOT_NAMED else name
 
 
+def key_of(node: DOMNode, name: str) -> str:
+    """The key, as it is shown, that does an action on this node's screen: the file's, else the usual one.
+
+    Empty where neither the screen nor the app binds an action of this name.
+    """
+    for place in (node.screen, node.app):
+        for _, binding in place._bindings:
+            if id_of(binding.action) == name:
+                return node.app.get_key_display(binding)
+    return ""
+
+
+def letters_of(screen: Screen[object]) -> str:
+    """The single keys that do something on the screen now, and so are not free for a cure."""
+    return "".join(key for key in screen.active_bindings if len(key) == 1)
+
+
 def remap_keys(path: Path) -> None:
     """Move the actions that the file names to its keys, for every screen made from now on.
 

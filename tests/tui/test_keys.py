@@ -3,14 +3,20 @@
 import importlib
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.binding import BindingsMap
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
+import dbtcollate_tui.tui as room
+from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.keys import id_of
 from dbtcollate_tui.tui.screens.help import TEXTS
 from tests.conftest import Places
 
@@ -31,15 +37,17 @@ from dbtcollate_tui.tui.app import DbtCollateApp
 
 async def main():
     app = DbtCollateApp(Services(), animation=False)
-    seen = {}
+    seen, texts = {}, []
     async with app.run_test() as pilot:
         await pilot.pause()
         for key in sys.argv[2:]:
             await pilot.press(key)
             await pilot.pause()
             seen[key] = type(app.screen).__name__
+            drawn = " ".join(str(each.render()) for each in app.screen.query("HelpScreen > * > Static"))
+            texts.append(drawn)
         active = {key: each.binding.description for key, each in app.screen.active_bindings.items()}
-    print(json.dumps({"seen": seen, "active": active}))
+    print(json.dumps({"seen": seen, "active": active, "texts": dict(zip(sys.argv[2:], texts))}))
 
 asyncio.run(main())
 """
@@ -93,11 +101,13 @@ def test_what_cannot_be_followed_is_named(places: Places, text: str, said: tuple
         assert words in error
 
 
-def test_every_whole_screen_has_its_help() -> None:
-    import dbtcollate_tui.tui as room
-
+def import_all() -> None:
     for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
         importlib.import_module(module.name)
+
+
+def test_every_whole_screen_has_its_help() -> None:
+    import_all()
     screens = {
         kind.__name__
         for kind in below(Screen)
@@ -112,3 +122,22 @@ def below(kind: type[object]) -> Iterator[type[object]]:
     for child in kind.__subclasses__():
         yield child
         yield from below(child)
+
+
+def test_the_help_names_the_moved_keys(places: Places) -> None:
+    text = 'help = "f2"\ncopy = "f7"\n'
+    found = run(places.config / "keys.toml", text, "ctrl+p", *"requests", "enter", "f2")
+    assert found["seen"]["f2"] == "HelpScreen"
+    assert "f7 copies a request as curl" in found["texts"]["f2"]
+
+
+def test_every_action_that_the_help_names_has_a_key() -> None:
+    import_all()
+    kinds = {kind.__name__: kind for kind in below(Screen) if issubclass(kind, DOMNode)}
+    for name, (_, text) in TEXTS.items():
+        bound = {
+            id_of(binding.action)
+            for kind in (kinds[name], DbtCollateApp)
+            for _, binding in kind._merged_bindings or BindingsMap()
+        }
+        assert set(re.findall(r"\{(\w+)\}", text)) - bound == set(), name

@@ -1,5 +1,6 @@
 """What the screen below and its focused widget do, their keys as they work now, and the signs."""
 
+import re
 from itertools import zip_longest
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.palette import offered
 
 MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u by pages."
@@ -31,53 +33,57 @@ TEXTS: dict[str, tuple[str, str]] = {
     "HomeScreen": (
         "Home",
         "The chain at rest; grey is what the last visit knew. enter opens a line of “Needs you” where it "
-        "stands, or a link's checks (left, right). d is the pipeline in Collate, r looks anew. Nothing is "
-        "written before a plan was shown.",
+        "stands, or a link's checks (left, right). {pipeline} is the pipeline in Collate, {retry} looks "
+        "anew. Nothing is written before a plan was shown.",
     ),
     "ChecklistScreen": (
         "Verification",
-        "Every check of the chain. The row under the cursor is shown in full; its cures have keys. r looks "
-        "anew at the row and at what hangs on it. Failing rows rise once all are done.",
+        "Every check of the chain. The row under the cursor is shown in full; its cures have keys. {retry} "
+        "looks anew at the row and at what hangs on it. Failing rows rise once all are done.",
     ),
     "TroubleshootScreen": (
         "Troubleshooting",
         "Choose what you see; the chain is walked for it up to the first broken link. Cures have keys; "
-        "after one the walk goes on from there by itself. m is a text to send to whoever may mend what you "
-        "may not, y copies the report, w writes it into the current folder; neither holds a token. pgup and "
-        "pgdn scroll the card.",
+        "after one the walk goes on from there by itself. {letter} is a text to send to whoever may mend "
+        "what you may not, {copy} copies the report, {save} writes it into the current folder; neither "
+        "holds a token. pgup and pgdn scroll the card.",
     ),
     "PlanScreen": (
         "Plan",
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! is "
-        "kept as it is: edited in Collate, or without a table there. space leaves a change or a whole group "
-        "out; with a filter, - leaves out all that it shows. t arranges by kind or by table. a takes another "
-        "run than the rule's, for this once. x writes the plan into the current folder, as JSON and as text.",
+        "kept as it is: edited in Collate, or without a table there. {leave_out} leaves a change or a "
+        "whole group out; with a filter, {leave_out_shown} leaves out all that it shows. {arrange} "
+        "arranges by kind or by table. {runs} takes another run than the rule's, for this once. {export} "
+        "writes the plan into the current folder, as JSON and as text.",
     ),
     "PipelineScreen": (
         "Pipeline in Collate",
-        "The ingestion pipeline that Collate's own workers run, setting by setting against the profile: + is "
-        "new, ~ replaces. d writes, deploys and runs it, D only deploys; without a difference nothing is "
-        "written. Syncs by the schedule need nothing of this machine.",
+        "The ingestion pipeline that Collate's own workers run, setting by setting against the profile: + "
+        "is new, ~ replaces. {run_there} writes, deploys and runs it, {deploy} only deploys; without a "
+        "difference nothing is written. Syncs by the schedule need nothing of this machine.",
     ),
     "RunsScreen": (
         "Runs",
-        "The run that the profile's rule takes, then the others of the newest that ended. Collate's workers "
-        "take the newest that ended at all, a failed one too. What is taken here holds for one plan.",
+        "The run that the profile's rule takes, then the others of the newest that ended. Collate's "
+        "workers take the newest that ended at all, a failed one too. What is taken here holds for one "
+        "plan.",
     ),
     "SyncScreen": (
         "Sync",
-        "The sync as it runs. It goes on when this screen is left; the title of every other screen says so, "
-        "and s comes back. At the end everything is read back from Collate, and r tries again what failed.",
+        "The sync as it runs. It goes on when this screen is left; the title of every other screen says "
+        "so, and {show_sync} comes back. At the end everything is read back from Collate, and "
+        "{retry_failed} tries again what failed.",
     ),
     "HistoryScreen": (
         "History",
-        "Every sync, deploy and verification of the profile for 90 days, newest first. A bar of the chart is "
-        "as high as a sync took long; one that did not end well shows its sign. enter opens plan and log.",
+        "Every sync, deploy and verification of the profile for 90 days, newest first. A bar of the chart "
+        "is as high as a sync took long; one that did not end well shows its sign. enter opens plan and "
+        "log.",
     ),
     "RecordScreen": (
         "Record",
-        "p the plan, l the log, f what failed, b what was read back; left and right turn between them. x "
-        "writes all of it into the current folder, as JSON and as text, without secrets.",
+        "p the plan, l the log, f what failed, b what was read back; left and right turn between them. "
+        "{export} writes all of it into the current folder, as JSON and as text, without secrets.",
     ),
     "ProfilesScreen": (
         "Profiles",
@@ -85,11 +91,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "RequestsScreen": (
         "Requests",
-        "What was asked of dbt Cloud and Collate in the last minutes. y copies a request as curl; it takes "
-        "the token from an environment variable.",
+        "What was asked of dbt Cloud and Collate in the last minutes. {copy} copies a request as curl; it "
+        "takes the token from an environment variable.",
     ),
 }
-"""Title and text by the screen's class."""
+"""Title and text by the screen's class; an action in braces stands for its key."""
 
 
 WIDGETS: dict[str, tuple[str, str]] = {
@@ -140,7 +146,8 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, below: Screen[object]) -> None:
         super().__init__()
-        self._title, self._text = TEXTS.get(type(below).__name__, ("Keys", ""))
+        self._title, text = TEXTS.get(type(below).__name__, ("Keys", ""))
+        self._text = re.sub(r"\{(\w+)\}", lambda found: key_of(below, found[1]), text)
         self._widget = _words_of(below.focused)
         self._keys = _keys(below)
 

@@ -104,7 +104,7 @@ class HomeScreen(CardKeys, Screen[None]):
                 with Vertical(id="needing"):
                     yield Static("Needs you", id="needs-title", markup=False)
                     yield OptionList(id="needs")
-            yield CheckCard(taken="svthedprqy", evidence_keys="enter, then e")
+            yield CheckCard(taken="svthedprqy", opened_first=True)
         yield KeyFooter()
 
     def on_mount(self) -> None:

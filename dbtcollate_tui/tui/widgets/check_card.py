@@ -10,6 +10,7 @@ from textual.widgets import Button, Static
 from dbtcollate_tui.checks.base import CheckResult, CheckState
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.keys import key_of, letters_of
 from dbtcollate_tui.tui.widgets.error_card import cure_keys
 
 TAKEN = "rReysqpt"
@@ -39,10 +40,10 @@ class CheckCard(VerticalScroll):
             self.row = row
             self.cure = cure
 
-    def __init__(self, *, taken: str = TAKEN, evidence_keys: str = "e", id: str | None = None) -> None:
+    def __init__(self, *, taken: str = TAKEN, opened_first: bool = False, id: str | None = None) -> None:
         super().__init__(id=id, can_focus=False)
         self._taken = taken
-        self._evidence_keys = evidence_keys
+        self._opened_first = opened_first
         self.row: CheckResult | None = None
         self.evidence = False
         self._keys: dict[str, Cure] = {}
@@ -60,7 +61,7 @@ class CheckCard(VerticalScroll):
             return
         moved = row is None or self.row is None or row.check_id != self.row.check_id
         self.row = row
-        before, self._keys = self._keys, _keys(row, self._taken)
+        before, self._keys = self._keys, _keys(row, self._taken + letters_of(self.screen))
         self._draw()
         if before != self._keys:
             cures = self.query_one("#cures")
@@ -83,6 +84,10 @@ class CheckCard(VerticalScroll):
         """Show the evidence, or take it away."""
         self.evidence = not self.evidence
         self._draw()
+
+    def _evidence_keys(self) -> str:
+        key = key_of(self, "evidence")
+        return f"enter, then {key}" if self._opened_first else key
 
     def focus_cures(self) -> bool:
         """Focus the first cure; false where there is none."""
@@ -142,7 +147,9 @@ class CheckCard(VerticalScroll):
             if row.exceptions:
                 parts.append(f"{len(row.exceptions)} named")
             if parts:
-                table.add_row("Evidence", Text(f"{', '.join(parts)}   {self._evidence_keys} shows it", "dim"))
+                table.add_row(
+                    "Evidence", Text(f"{', '.join(parts)}   {self._evidence_keys()} shows it", "dim")
+                )
             return table
         for number, item in enumerate(row.evidence):
             table.add_row("Evidence" if number == 0 else "", Text(item, "dim", overflow="fold"))
@@ -150,7 +157,8 @@ class CheckCard(VerticalScroll):
             table.add_row("Named" if number == 0 else "", Text(item, overflow="fold"))
         left = len(row.exceptions) - EXCEPTIONS_SHOWN
         if left > 0:
-            table.add_row("", Text(f"and {left} more; y copies all", "dim"))
+            key = key_of(self, "copy")
+            table.add_row("", Text(f"and {left} more" + (f"; {key} copies all" if key else ""), "dim"))
         return table
 
 

@@ -13,12 +13,16 @@ from textual.widgets import Button, Static
 from dbtcollate_tui.checks.base import CheckState
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.keys import letters_of
 
 CURE_KEYS = "rbtcisdefghjklm"
 
 
-def cure_keys(cures: Sequence[Cure]) -> dict[str, Cure]:
-    """A key for each cure that the program can carry out: ``r`` retry, else a letter of its label."""
+def cure_keys(cures: Sequence[Cure], taken: str = "") -> dict[str, Cure]:
+    """A key for each cure that the program can carry out: ``r`` retry, else a letter of its label.
+
+    ``taken`` are keys that do something else where the card stands.
+    """
     keys: dict[str, Cure] = {}
     for cure in cures:
         if cure.kind == "advice":
@@ -30,8 +34,8 @@ def cure_keys(cures: Sequence[Cure]) -> dict[str, Cure]:
         )
         wishes += "".join(letter for letter in cure.label.lower() if letter.isalpha()) + CURE_KEYS
         for letter in wishes:
-            taken = letter in "eqnpa" or letter in keys
-            if not taken and (letter not in "royr" or wishes.startswith(letter)):
+            usual = letter in "roy" and wishes.startswith(letter)
+            if letter not in keys and (usual or letter not in f"eqnparoy{taken}"):
                 keys[letter] = cure
                 break
     return keys
@@ -71,7 +75,7 @@ class ErrorCard(Vertical):
     async def show(self, error: ActionableError) -> None:
         """Show an error's card in place of the former one."""
         self.error = error
-        self._keys = cure_keys(error.cures)
+        self._keys = cure_keys(error.cures, letters_of(self.screen))
         self.query_one(".title", Static).update(Text(f"{GLYPHS.states[CheckState.FAIL]} {error.title}"))
         self.query_one(".body", Static).update(_body(error))
         row = self.query_one(".cures", Vertical)
