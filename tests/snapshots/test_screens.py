@@ -14,8 +14,11 @@ from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.screens.ask_name import AskName
+from dbtcollate_tui.tui.screens.ask_token import AskToken
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup import SetupScreen
+from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
 from tests.screenshots.take_screenshots import walked
 from tests.snapshots.drawing import ScreenFiles, picture
 from tests.snapshots.frozen import frozen
@@ -183,4 +186,46 @@ async def test_troubleshooting(size: tuple[int, int], snapshot: SnapshotAssertio
         await app.press("down", "down", "down", "enter")
         await app.until(lambda: walked(app), "the walk's end")
         await album.take(app, "troubleshoot")
+    album.compare()
+
+
+@pytest.mark.usefixtures("still")
+async def test_what_lies_behind_a_key(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    album = Album(size, snapshot)
+    async with at_home(size) as (app, _):
+        await app.press("s")
+        await app.planned()
+        await app.press("a")
+        await app.on("RunsScreen")
+        await app.until(lambda: "newest successful run" in app.drawn(), "the runs")
+        await album.take(app, "runs")
+        await app.press("escape", "w")
+        await app.synced()
+        await app.press("escape", "h")
+        await app.on("HistoryScreen")
+        await app.until(lambda: "written" in app.drawn(), "the record")
+        await app.press("enter")
+        await app.on("RecordScreen")
+        await app.until(lambda: "descriptions" in app.drawn(), "the record's plan")
+        await album.take(app, "record-plan")
+        await app.press("b")
+        await app.until(lambda: "Lineage appears" in app.drawn(), "what was read back")
+        await album.take(app, "record-read-back")
+    album.compare()
+
+
+@pytest.mark.usefixtures("still")
+async def test_the_small_questions(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    album = Album(size, snapshot)
+    async with at_home(size) as (app, _):
+        for name, question in (
+            ("ask-name", AskName("A name for the copy of shop", ("shop",), "shop-2")),
+            ("ask-token", AskToken("collate", "shop")),
+            ("stop-in-collate", StopInCollate()),
+        ):
+            app.app.push_screen(question)
+            await app.on(type(question).__name__)
+            await album.take(app, name)
+            await app.press("escape")
+            await app.on("HomeScreen")
     album.compare()

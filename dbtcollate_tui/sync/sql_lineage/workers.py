@@ -16,7 +16,7 @@ from dbtcollate_tui.sync.sql_lineage.column_lineage import SqlJob, SqlLineage
 SECONDS = 20.0
 """How long one query may take; the parser reads a common one in milliseconds."""
 START_SECONDS = 60.0
-JOBS_A_WORKER = 600
+JOBS_A_WORKER = 1_500
 """For fewer queries than these, read in some seconds, another process of 33 MB is not worth its memory."""
 MAX_WORKERS = 4
 _LINE_LIMIT = 256 * 1024 * 1024
