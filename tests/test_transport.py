@@ -1,6 +1,7 @@
 """The transport over real loopback HTTP."""
 
 import asyncio
+import contextlib
 import gzip
 import os
 import socket
@@ -466,3 +467,55 @@ async def test_the_address_keeps_its_path() -> None:
     async with serving(http(200)) as server, Transport(f"{server.url}/base/", TOKEN) as transport:
         await transport.request("GET", "/x")
     assert server.requests[0][0] == "GET /base/x"
+
+
+@pytest.mark.parametrize("times", [1, 5])
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"])
+async def test_a_cancelled_request_keeps_no_later_one_waiting(begun: bytes, times: int) -> None:
+    seen, release = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while b"/held" not in await reader.readuntil(b"\r\n\r\n"):
+                writer.write(http(200, b'{"a": 1}'))
+            writer.write(begun)
+            await writer.drain()
+            seen.set()
+            await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with Transport(f"http://{host}:{port}", TOKEN, at_once=2) as transport:
+        for _ in range(times):
+            held = asyncio.create_task(transport.request("GET", "/held"))
+            await seen.wait()
+            seen.clear()
+            held.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await held
+            async with asyncio.timeout(5):
+                assert (await transport.request("GET", "/x")).json() == {"a": 1}
+    release.set()
+    server.close()
+
+
+async def test_a_request_cancelled_at_any_moment_keeps_no_later_one_waiting() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(http(200, b'{"a": 1}'))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    for ticks in range(60):
+        async with Transport(f"http://{host}:{port}", TOKEN) as transport:
+            cancelled = asyncio.create_task(transport.request("GET", "/x"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            cancelled.cancel()
+            await asyncio.gather(cancelled, return_exceptions=True)
+            async with asyncio.timeout(5):
+                assert (await transport.request("GET", "/x")).json() == {"a": 1}
+    server.close()
