@@ -18,14 +18,17 @@ ALL_CHECKS: tuple[Check[CheckContext], ...] = (
 _BY_STEP: dict[str, tuple[str, ...]] = {
     "dbt_token": ("dbt.reachable", "dbt.token"),
     "account": ("dbt.account", "dbt.permissions"),
-    "job": ("dbt.job", "dbt.commands", "run.exists", "run.fresh", "run.kind"),
-    "collate": ("collate.reachable", "collate.token", "pipeline.service"),
-    "service": ("artifacts.manifest", "collate.service", "tables.matched"),
+    "job": (
+        *("dbt.job", "dbt.commands", "run.exists", "run.fresh", "run.kind"),
+        *("artifacts.manifest", "artifacts.catalog", "artifacts.results"),
+    ),
+    "collate": ("collate.reachable", "collate.token"),
+    "service": ("collate.service", "tables.matched"),
 }
 
 
 def checks_for_step(step: str) -> tuple[str, ...]:
-    """The ids of the checks that validate a step of the setup; empty for the others."""
+    """The ids of the checks that an answer of the setup makes possible; empty for the other steps."""
     return _BY_STEP.get(step, ())
 
 

@@ -86,19 +86,35 @@ class SetupDraft(BaseModel):
             )
         return Profile(
             name=self.profile_name,
-            dbt_cloud=DbtCloudSettings(
-                base_url=self.dbt_base_url,
-                account_id=self.account_id,
-                account_name=self.account_name,
-                project_id=self.project_id,
-                project_name=self.project_name,
-                job_id=self.job_id,
-                job_name=self.job_name,
-                run_rule=self.run_rule,
-            ),
+            dbt_cloud=self._dbt_cloud(),
             collate=CollateSettings(base_url=self.collate_base_url, service=self.service),
             options=self.options,
             pipeline=self.pipeline,
+        )
+
+    def provisional(self) -> Profile:
+        """The answers so far as a profile, to ask with; what is not answered of Collate is empty in it.
+
+        Raises pydantic's ``ValidationError`` before there is an account.
+        """
+        return Profile.model_construct(
+            name=self.profile_name,
+            dbt_cloud=self._dbt_cloud(),
+            collate=CollateSettings.model_construct(base_url=self.collate_base_url, service=self.service),
+            options=self.options,
+            pipeline=self.pipeline,
+        )
+
+    def _dbt_cloud(self) -> DbtCloudSettings:
+        return DbtCloudSettings(
+            base_url=self.dbt_base_url,
+            account_id=self.account_id or 0,
+            account_name=self.account_name,
+            project_id=self.project_id,
+            project_name=self.project_name,
+            job_id=self.job_id,
+            job_name=self.job_name,
+            run_rule=self.run_rule,
         )
 
 

@@ -213,8 +213,8 @@ class GuidedSetup(CollateSide, DbtSide):
         return self.draft.profile()
 
     def connections(self) -> Connections:
-        """Both clients for the answers so far, with the accepted tokens: for the checklist at the end."""
-        return Connections(self.profile(), self.services, given=self._secrets)
+        """Both clients for the answers so far, with the accepted tokens: for the checks of these answers."""
+        return Connections(self.draft.provisional(), self.services, given=self._secrets)
 
     async def save(self, where: Where) -> Profile:
         """Write the profile, keep the accepted tokens ``where`` it says, and drop the draft.

@@ -19,6 +19,7 @@ from dbtcollate_tui.tui.screens.ask_token import AskToken
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.screenshots.take_screenshots import walked
 from tests.snapshots.drawing import ScreenFiles, picture
 from tests.snapshots.frozen import frozen
@@ -72,7 +73,9 @@ async def at_home(size: tuple[int, int], scenario: str = "") -> AsyncIterator[tu
 def pane_stands(app: Whole, step: str) -> Callable[[], bool]:
     def ready() -> bool:
         pane = app.top.pane if isinstance(app.top, SetupScreen) else None
-        return pane is not None and pane.step.value == step and not pane.busy
+        if pane is None or pane.step.value != step or pane.busy:
+            return False
+        return not pane.context.checks.due()
 
     return ready
 
@@ -105,6 +108,15 @@ async def test_the_setup(size: tuple[int, int], snapshot: SnapshotAssertion) -> 
             await app.until(pane_stands(app, "service"), "the services")
             await app.until(lambda: "of 26" in app.drawn(), "the services' tables")
             await album.take(app, "setup-service")
+            chain = app.top.query_one(ChainBar)
+            chain.focus()
+            await app.pilot.pause()
+            await app.press("enter")
+            await app.on("LinkChecks")
+            await album.take(app, "setup-checks")
+            await app.press("escape")
+            await app.on("SetupScreen")
+            await app.press("tab")
             await app.press("enter")
             await app.until(pane_stands(app, "options"), "the options")
             await album.take(app, "setup-options")

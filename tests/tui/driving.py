@@ -12,6 +12,7 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 import dbtcollate_tui.tui
+from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
@@ -21,6 +22,7 @@ from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.theme import DARK
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 SERVICE = "shop_warehouse"
@@ -80,6 +82,10 @@ class Driver:
     @property
     def step(self) -> str:
         return self.pane.step.value if self.screen.pane is not None else ""
+
+    def state_of(self, link: Link) -> CheckState:
+        """How the setup's chain shows the link."""
+        return self.screen.query_one(ChainBar).view.of(link).state
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.checks.base import Link
+from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
@@ -49,22 +49,50 @@ async def test_the_demo_is_walked_with_enter_and_the_sample_tokens(size: tuple[i
         assert (kept.origin, kept.secret) == ("keyring", sandbox.dbt_cloud_token)
 
 
-async def test_a_link_of_the_chain_leads_to_the_answer_that_lit_it() -> None:
+async def test_a_link_of_the_chain_opens_its_checks_and_leads_to_the_answer_that_lit_it() -> None:
     async with (
         Sandbox() as sandbox,
         driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
     ):
         await walk_to(driver, "service")
+        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.PASS, "the checks")
         chain = driver.app.screen.query_one(ChainBar)
         chain.focus()
+        await driver.pilot.pause()
         chain.cursor = LINKS.index(Link.RUN)
         await driver.press("enter")
+        await driver.until(lambda: "Checks of “run”" in driver.drawn(), "the run's checks")
+        assert "Run is fresh" in driver.drawn()
+        await driver.press("escape")
+        await driver.at("service")
+        await driver.press("enter")
+        await driver.until(lambda: "Checks of “run”" in driver.drawn(), "the run's checks again")
+        await driver.press("g")
         await driver.at("job")
         chain.focus()
+        await driver.pilot.pause()
         chain.cursor = LINKS.index(Link.PIPELINE)
         await driver.press("enter")
         await driver.pilot.pause()
         await driver.at("job")
-        chain.cursor = LINKS.index(Link.TABLES)
+
+
+async def test_a_setup_s_chain_says_what_the_checks_find() -> None:
+    async with (
+        Sandbox("missing-catalog") as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
+    ):
+        await walk_to(driver, "job")
+        await driver.until(lambda: driver.state_of(Link.DBT_CLOUD) is CheckState.PASS, "dbt Cloud's checks")
+        assert driver.state_of(Link.ARTIFACTS) is CheckState.WAITING
         await driver.press("enter")
-        await driver.at("service")
+        await driver.at("collate")
+        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.WARN, "the missing catalog")
+        assert "no catalog" in driver.drawn()
+        chain = driver.app.screen.query_one(ChainBar)
+        chain.focus()
+        await driver.pilot.pause()
+        chain.cursor = LINKS.index(Link.ARTIFACTS)
+        await driver.press("enter")
+        await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
+        assert driver.state_of(Link.TABLES) is CheckState.WAITING

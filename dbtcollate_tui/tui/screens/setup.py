@@ -1,6 +1,7 @@
 """The guided setup: one question a screen, the chain lighting up above it."""
 
-from typing import ClassVar
+from contextlib import aclosing
+from typing import ClassVar, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -9,7 +10,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import ORDER, Step
@@ -18,6 +19,7 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport import Retrying
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.screens.link_checks import LinkChecks
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
@@ -203,6 +205,15 @@ class SetupScreen(Screen[Profile | None]):
         rail.step = step
         await pane.enter()
         self._light()
+        self._check()
+
+    @work(group="checks", exclusive=True)
+    async def _check(self) -> None:
+        """Look at what the answers now allow to be looked at; the next question begins it anew."""
+        async with aclosing(self.context.checks.look()) as results:
+            async for _ in results:
+                self._light()
+        self._light()
 
     def _light(self) -> None:
         pane = self.pane
@@ -238,6 +249,20 @@ class SetupScreen(Screen[Profile | None]):
     async def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         event.stop()
         step = STEP_OF[event.link]
+        rows = self.context.checks.rows(event.link)
+        if not rows:
+            await self._revisit(step)
+            return
+
+        async def answered(answer: Cure | Literal["question"] | None) -> None:
+            if answer == "question":
+                await self._revisit(step)
+            elif answer is not None and self.pane is not None:
+                self.pane.cure(answer)
+
+        self.app.push_screen(LinkChecks(event.link, rows), answered)
+
+    async def _revisit(self, step: Step) -> None:
         if step is not self._shown and ORDER.index(step) <= ORDER.index(self.setup.draft.reached):
             await self.go_to(step)
 

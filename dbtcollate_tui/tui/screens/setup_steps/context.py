@@ -1,8 +1,9 @@
 """What the panes of one setup share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dbtcollate_tui.settings.secrets import KeyringHealth, Side, ways_of_keeping
+from dbtcollate_tui.setup.checking import SetupChecks
 from dbtcollate_tui.setup.dbt_side import RunPreview
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 from dbtcollate_tui.sync.matching.services import ServiceScore
@@ -11,7 +12,7 @@ from dbtcollate_tui.tui.offer import DemoOffer
 
 @dataclass(slots=True)
 class SetupContext:
-    """The setup itself, the demo's offer, the keyring's health, and what the chosen answers led to.
+    """The setup itself, the demo's offer, the keyring's health, what the answers led to and its checks.
 
     ``where`` is where the person wants the tokens kept; ``None`` takes the first way that works.
     """
@@ -23,6 +24,10 @@ class SetupContext:
     preview: RunPreview | None = None
     score: ServiceScore | None = None
     resumed: bool = False
+    checks: SetupChecks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.checks = SetupChecks(self.setup)
 
     @property
     def keeping(self) -> Where:

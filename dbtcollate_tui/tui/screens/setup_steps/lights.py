@@ -32,7 +32,7 @@ FILES = ("manifest.json", "catalog.json", "run_results.json")
 
 
 def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> ChainView:
-    """The chain as the answers make it; the step's own link is at work or broken."""
+    """The chain as the answers make it and their checks find it; the step's own link is at work or broken."""
     links: dict[Link, LinkState] = {}
     setup, draft = context.setup, context.setup.draft
     if draft.account_id is not None and draft.dbt_base_url:
@@ -54,6 +54,10 @@ def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> Ch
         links[Link.PIPELINE] = LinkState(
             CheckState.WAITING, (draft.pipeline.schedule or "by hand", "planned")
         )
+    for link, found in context.checks.states().items():
+        captions = links[link].captions if link in links else ()
+        told = found.state in (CheckState.WARN, CheckState.FAIL)
+        links[link] = found if told or not captions else LinkState(found.state, captions)
     own = LINK_OF.get(step)
     if own is not None and (busy or failed):
         state = CheckState.RUNNING if busy else CheckState.FAIL

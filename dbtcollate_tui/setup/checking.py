@@ -1,0 +1,71 @@
+"""The checks of a setup's answers so far: its chain tells early what the checklist would tell late."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from dbtcollate_tui.checks.base import CheckResult, CheckState, Link, LinkState
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import checks_for_step
+from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.setup.guided import GuidedSetup
+
+ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED})
+
+
+class SetupChecks:
+    """Runs the checks that the answered questions allow, each once for the answers that it hangs on."""
+
+    def __init__(self, setup: GuidedSetup) -> None:
+        self._setup = setup
+        self._found: dict[str, tuple[object, CheckResult]] = {}
+
+    def rows(self, link: Link | None = None) -> list[CheckResult]:
+        """What was found for the answers as they are, of one link or of all."""
+        inputs = self._inputs()
+        held = [row for check_id, (of, row) in self._found.items() if inputs.get(check_id) == of]
+        return [row for row in held if link in (None, row.link)]
+
+    def states(self) -> dict[Link, LinkState]:
+        """The state of each link that was looked at: its worst check's, as everywhere else."""
+        rows = self.rows()
+        looked_at = {row.link for row in rows}
+        return {link: state for link, state in link_states(rows).items() if link in looked_at}
+
+    def due(self) -> frozenset[str]:
+        """The checks that these answers allow and that were not looked at for them."""
+        return frozenset(self._inputs()) - {row.check_id for row in self.rows()}
+
+    async def look(self) -> AsyncGenerator[CheckResult]:
+        """Each result as it comes of the checks that were not looked at for these answers.
+
+        Closing the iterator cancels what still runs. Changes nothing on a server.
+        """
+        inputs, wanted = self._inputs(), self.due()
+        if not wanted:
+            return
+        async with self._setup.connections() as connections:
+            context = CheckContext(connections.profile, connections, self._setup.services)
+            async with aclosing(run_checks(context, wanted)) as results:
+                async for row in results:
+                    if row.state in ENDED:
+                        self._found[row.check_id] = (inputs[row.check_id], row)
+                        yield row
+
+    def _inputs(self) -> dict[str, object]:
+        """The checks that can be run, each with the answers that it hangs on."""
+        setup, draft = self._setup, self._setup.draft
+        if draft.account_id is None or not setup.has_token("dbt_cloud"):
+            return {}
+        account = (draft.dbt_base_url, draft.account_id)
+        job = (*account, draft.project_id, draft.job_id, draft.run_rule)
+        collate = (draft.collate_base_url,)
+        steps: dict[Step, object] = {Step.DBT_TOKEN: account, Step.ACCOUNT: account}
+        has_job = draft.job_id is not None or draft.any_job
+        if has_job:
+            steps[Step.JOB] = job
+        if draft.collate_base_url and setup.has_token("collate"):
+            steps[Step.COLLATE] = collate
+            if has_job and draft.service:
+                steps[Step.SERVICE] = (*job, *collate, draft.service, draft.options)
+        return {check_id: of for step, of in steps.items() for check_id in checks_for_step(step.value)}

@@ -1,0 +1,101 @@
+"""The checks of one link of the chain, while a profile is being set up."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from dbtcollate_tui.checks.base import CheckResult, Link
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.widgets.check_card import CheckCard
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+
+TITLE_WIDTH = 24
+
+
+class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
+    """Gives a cure to carry out, ``question`` to go to the link's question, or ``None`` for back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "question", "Go to its question"),
+        Binding("e", "evidence", "Evidence"),
+        Binding("escape", "dismiss", "Back"),
+    ]
+    DEFAULT_CSS = """
+    LinkChecks { align: center middle; }
+    LinkChecks > Vertical {
+        width: 90; max-width: 96%; height: auto; max-height: 90%; padding: 1 1; background: $panel;
+        border: round $border;
+    }
+    LinkChecks .title { padding: 0 1; }
+    LinkChecks OptionList, LinkChecks OptionList:focus {
+        height: auto; max-height: 9; border: none; background: transparent; padding: 0 1;
+        text-wrap: nowrap; text-overflow: ellipsis; overflow-x: hidden;
+    }
+    LinkChecks CheckCard { height: auto; max-height: 13; }
+    """
+
+    def __init__(self, link: Link, rows: Sequence[CheckResult]) -> None:
+        super().__init__()
+        self._link = link
+        self._rows = sorted(rows, key=lambda row: -row.state.severity)
+
+    def compose(self) -> ComposeResult:
+        """The link's name, its checks, worst first, and the one under the cursor in full."""
+        with Vertical():
+            yield Static(f"Checks of “{self._link.value}”", classes="title", markup=False)
+            yield OptionList(*(Option(self._line(row)) for row in self._rows))
+            yield CheckCard(taken="gery")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        """The worst check first."""
+        self.query_one(OptionList).focus()
+
+    def _line(self, row: CheckResult) -> Text:
+        value = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{GLYPHS.states[row.state]} ", value if value.startswith("#") else "dim")
+        return line.append(f"{row.title.ljust(TITLE_WIDTH)} {row.summary}")
+
+    @on(OptionList.OptionHighlighted)
+    async def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        await self.query_one(CheckCard).show(self._rows[event.option_index])
+        self.refresh_bindings()
+
+    @on(OptionList.OptionSelected)
+    def _entered(self) -> None:
+        if not self.query_one(CheckCard).focus_cures():
+            self.dismiss("question")
+
+    @on(CheckCard.CureChosen)
+    def _cure(self, event: CheckCard.CureChosen) -> None:
+        event.stop()
+        self.dismiss(event.cure)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Evidence only where there is some."""
+        if action == "evidence":
+            return self.is_mounted and self.query_one(CheckCard).has_evidence
+        return True
+
+    def action_question(self) -> None:
+        """Go to the question that the link stands for."""
+        self.dismiss("question")
+
+    def action_evidence(self) -> None:
+        """Show the evidence, or take it away."""
+        self.query_one(CheckCard).toggle_evidence()
+
+    def on_key(self, event: events.Key) -> None:
+        """Cures by their keys."""
+        if event.key not in self.active_bindings and self.query_one(CheckCard).press(event.key):
+            event.stop()
