@@ -159,7 +159,10 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
         error = answer.error
         if isinstance(error, MissingPermission | WrongAccount) or (error is not None and _moved(error)):
             return error
-    evidence = [f"{answer.region}, {answer.host}: {answer.words}, {answer.seconds:.1f} s" for answer in final]
+    by_name = sorted(final, key=lambda answer: (answer.region, answer.host))
+    evidence = [
+        f"{answer.region}, {answer.host}: {answer.words}, {answer.seconds:.1f} s" for answer in by_name
+    ]
     refused = [answer for answer in final if answer.state == "refused"]
     if not refused:
         return UnreachableError(
