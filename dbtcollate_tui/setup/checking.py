@@ -36,6 +36,10 @@ class SetupChecks:
         """The checks that these answers allow and that were not looked at for them."""
         return frozenset(self._inputs()) - {row.check_id for row in self.rows()}
 
+    def forget(self, link: Link) -> None:
+        """Let the link's checks be due again."""
+        self._found = {name: held for name, held in self._found.items() if held[1].link is not link}
+
     async def look(self) -> AsyncGenerator[CheckResult]:
         """Each result as it comes of the checks that were not looked at for these answers.
 

@@ -1,6 +1,7 @@
 """The whole setup by keyboard, from the address to the saved profile."""
 
 import pytest
+from textual.widgets import Button
 
 from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -95,4 +96,29 @@ async def test_a_setup_s_chain_says_what_the_checks_find() -> None:
         chain.cursor = LINKS.index(Link.ARTIFACTS)
         await driver.press("enter")
         await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
+        checks = driver.screen.context.checks
+        before = checks.rows(Link.ARTIFACTS)
+        await driver.press("r")
+        await driver.until(lambda: not checks.due(), "the link looked at anew")
+        after = checks.rows(Link.ARTIFACTS)
+        assert len(after) == len(before)
+        assert not any(row is one for row in after for one in before)
         assert driver.state_of(Link.TABLES) is CheckState.WAITING
+
+
+async def test_a_check_s_cure_leads_to_the_question_that_it_names() -> None:
+    async with (
+        Sandbox("missing-catalog") as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
+    ):
+        await walk_to(driver, "collate")
+        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.WARN, "the missing catalog")
+        chain = driver.app.screen.query_one(ChainBar)
+        chain.focus()
+        await driver.pilot.pause()
+        chain.cursor = LINKS.index(Link.ARTIFACTS)
+        await driver.press("enter")
+        await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
+        cure = next(each for each in driver.top.query(Button) if "Choose another job" in str(each.label))
+        cure.press()
+        await driver.at("job")

@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult, Link
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import RETRY, Cure
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -27,6 +27,7 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "question", "Go to its question"),
         Binding("e", "evidence", "Evidence"),
+        Binding("r", "again", "Look again"),
         Binding("escape", "dismiss", "Back"),
     ]
     DEFAULT_CSS = """
@@ -90,6 +91,10 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
     def action_question(self) -> None:
         """Go to the question that the link stands for."""
         self.dismiss("question")
+
+    def action_again(self) -> None:
+        """Look anew at the link."""
+        self.dismiss(RETRY)
 
     def action_evidence(self) -> None:
         """Show the evidence, or take it away."""

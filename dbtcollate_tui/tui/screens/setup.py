@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from dbtcollate_tui.checks.base import Link
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft
@@ -257,10 +258,21 @@ class SetupScreen(Screen[Profile | None]):
         async def answered(answer: Cure | Literal["question"] | None) -> None:
             if answer == "question":
                 await self._revisit(step)
-            elif answer is not None and self.pane is not None:
-                self.pane.cure(answer)
+            elif answer is not None:
+                await self._carry_out(answer, event.link)
 
         self.app.push_screen(LinkChecks(event.link, rows), answered)
+
+    async def _carry_out(self, cure: Cure, link: Link) -> None:
+        if cure.kind in ("retry", "rerun_check"):
+            self.context.checks.forget(link)
+            self._light()
+            self._check()
+        elif cure.kind == "set_field":
+            self.setup.apply(cure)
+            await self.show_step()
+        elif self.pane is not None:
+            self.pane.cure(cure)
 
     async def _revisit(self, step: Step) -> None:
         if step is not self._shown and ORDER.index(step) <= ORDER.index(self.setup.draft.reached):
