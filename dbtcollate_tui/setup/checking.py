@@ -27,9 +27,16 @@ class SetupChecks:
         return [row for row in held if link in (None, row.link)]
 
     def states(self) -> dict[Link, LinkState]:
-        """The state of each link that was looked at: its worst check's, as everywhere else."""
+        """The state of each link that was looked at: its worst check's, as everywhere else.
+
+        A Collate that answers does not yet light the tables: that takes the service.
+        """
         rows = self.rows()
         looked_at = {row.link for row in rows}
+        if not self._setup.draft.service and all(
+            row.state is CheckState.PASS for row in self.rows(Link.TABLES)
+        ):
+            looked_at.discard(Link.TABLES)
         return {link: state for link, state in link_states(rows).items() if link in looked_at}
 
     def due(self) -> frozenset[str]:

@@ -56,7 +56,9 @@ async def test_a_link_of_the_chain_opens_its_checks_and_leads_to_the_answer_that
         driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
     ):
         await walk_to(driver, "service")
-        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.PASS, "the checks")
+        await driver.until(lambda: not driver.screen.context.checks.due(), "the checks")
+        assert driver.state_of(Link.ARTIFACTS) is CheckState.PASS
+        assert driver.state_of(Link.TABLES) is CheckState.WAITING
         chain = driver.app.screen.query_one(ChainBar)
         chain.focus()
         await driver.pilot.pause()
