@@ -78,7 +78,9 @@ def pane_stands(app: Whole, step: str) -> Callable[[], bool]:
     def ready() -> bool:
         screen = app.app.screen
         pane = screen.pane if isinstance(screen, SetupScreen) else None
-        return pane is not None and pane.step.value == step and not pane.busy
+        if pane is None or pane.step.value != step or pane.busy:
+            return False
+        return not pane.context.checks.due()
 
     return ready
 

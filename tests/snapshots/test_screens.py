@@ -3,7 +3,7 @@
 ``python -m pytest tests/snapshots --snapshot-update`` renews the files; their difference is to be read.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
 from dbtcollate_tui.tui.widgets.chain import ChainBar
-from tests.screenshots.take_screenshots import walked
+from tests.screenshots.take_screenshots import pane_stands, walked
 from tests.snapshots.drawing import ScreenFiles, picture
 from tests.snapshots.frozen import frozen
 from tests.support.world import profile_for
@@ -68,16 +68,6 @@ async def at_home(size: tuple[int, int], scenario: str = "") -> AsyncIterator[tu
         async with whole(services, profile="shop", size=size) as app:
             await app.checked()
             yield app, sandbox
-
-
-def pane_stands(app: Whole, step: str) -> Callable[[], bool]:
-    def ready() -> bool:
-        pane = app.top.pane if isinstance(app.top, SetupScreen) else None
-        if pane is None or pane.step.value != step or pane.busy:
-            return False
-        return not pane.context.checks.due()
-
-    return ready
 
 
 @pytest.mark.usefixtures("still")
