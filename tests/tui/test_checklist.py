@@ -1,6 +1,7 @@
 """The checklist: rows in place, failing ones first at the end, cures as keys, the report."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 from textual.widgets import OptionList
@@ -10,7 +11,7 @@ from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.widgets.chain import LINKS
 from tests.support.world import profile_for
-from tests.tui.driving import LARGE
+from tests.tui.driving import LARGE, SMALL
 from tests.tui.whole import Whole, keep, play, whole
 
 
@@ -37,6 +38,24 @@ async def test_failing_rows_rise_when_all_are_done_and_show_their_evidence() -> 
             await app.press("e")
             await app.until(lambda: "e shows it" not in app.drawn(), "the evidence")
             assert "expired" in app.drawn()
+
+
+async def test_in_80_columns_the_head_is_whole_the_cures_stay_and_the_evidence_is_gone_to() -> None:
+    services = Services()
+    async with Sandbox("wrong-service") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=SMALL) as app:
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            await app.until(lambda: "Use the service" in app.drawn(), "the cure")
+            assert re.search(r"25 of 25 done: .* skipped, took [0-9.]+ s ", app.drawn())
+            assert "Broken" in app.drawn()
+            await app.press("e")
+            await app.until(lambda: "Named" in app.drawn(), "the evidence")
+            assert "Use the service" in app.drawn()
+            await app.press("e")
+            await app.until(lambda: "Broken" in app.drawn(), "the card's begin")
 
 
 async def test_r_looks_anew_at_the_row_and_at_what_hangs_on_it_alone() -> None:

@@ -6,9 +6,10 @@ from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
-from tests.tui.whole import keep, whole
+from tests.tui.whole import keep, play, whole
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
@@ -53,3 +54,9 @@ async def test_a_server_without_pipeline_service_says_so_and_names_the_direct_sy
             await app.on("PipelineScreen")
             await app.until(lambda: "could not be compared" in app.drawn(), "the card")
             assert "direct" in app.drawn()
+            assert not app.top.query_one(SyncBoard).display
+            assert app.top.max_scroll_y == 0
+            await play(sandbox, "healthy")
+            await app.press("r")
+            await app.until(lambda: app.top.has_class("-planned"), "the comparison")
+            assert not app.top.has_class("-undone")

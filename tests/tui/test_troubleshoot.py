@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 from dbtcollate_tui.checks.base import CheckState, Link
 from dbtcollate_tui.checks.walk import Outcome, Walk
 from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
@@ -154,6 +155,26 @@ async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> Non
         await case.app.checked()
 
 
+async def test_collate_s_expired_token_is_replaced_and_walked_with() -> None:
+    async with troubleshooting("collate-expired-token") as case:
+        await case.choose("collate-refuses")
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.check_id == "collate.token"
+        new = bot_jwt()
+        case.sandbox.collate_token = new
+        await play(case.sandbox, "healthy")
+        await case.cure("Enter another token")
+        await case.app.on("NewToken")
+        await case.app.until(lambda: isinstance(case.app.app.focused, SecretInput), "the field")
+        await case.app.paste(new.get_secret_value())
+        await case.app.press("enter")
+        await case.ended(Outcome.GOOD)
+        assert "after 1 cure" in case.app.drawn()
+        kept = await Services().secrets.get("shop", "collate")
+        assert kept is not None
+        assert kept.secret.get_secret_value() == new.get_secret_value()
+
+
 async def test_another_account_is_chosen_from_the_token_s() -> None:
     async with troubleshooting("wrong-account") as case:
         before = case.profile.dbt_cloud.account_id
@@ -288,6 +309,48 @@ async def test_the_checklist_s_row_leads_to_its_symptom() -> None:
         await case.ended()
         assert case.walk.stopped is None
         assert case.profile.collate.service != "shop_warehouse"
+
+
+async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
+    async with troubleshooting("only-failed") as case:
+        await case.choose("no-runs")
+        assert case.walk.outcome is Outcome.BROKEN
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.check_id == "run.exists"
+        await case.cure("newest completed")
+        await case.app.until(lambda: case.walk.done, "what was done")
+        await case.ended()
+        assert case.walk.stopped is None
+        assert case.profile.dbt_cloud.run_rule == "newest_completed"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "symptom", "said", "link"),
+    [
+        ("no-runs", "no-runs", "has never run", Link.RUN),
+        ("down", "not-sure", "503", Link.DBT_CLOUD),
+        ("html", "other-host", "web page", Link.DBT_CLOUD),
+        ("moved", "other-host", "ab123.us1.dbt.com", Link.DBT_CLOUD),
+        ("missing-permission", "wrong-account", "Enter another token", Link.DBT_CLOUD),
+        ("broken-manifest", "some-tables", "manifest.json", Link.ARTIFACTS),
+        ("collate-html", "not-sure", "web site", Link.TABLES),
+        ("collate-down", "not-sure", "failed to tell its version", Link.TABLES),
+    ],
+)
+async def test_what_others_mended_is_looked_at_again_from_there(
+    scenario: str, symptom: str, said: str, link: Link
+) -> None:
+    async with troubleshooting(scenario, size=LARGE) as case:
+        await case.choose(symptom)
+        assert case.walk.outcome is Outcome.BROKEN
+        assert case.walk.stopped is not None
+        assert case.walk.stopped.link is link
+        await case.app.until(lambda: said in case.app.drawn(), said)
+        await play(case.sandbox, "healthy")
+        await case.app.press("r")
+        await case.app.until(lambda: case.walk.outcome is not Outcome.BROKEN, "the walk gone on")
+        await case.ended()
+        assert case.walk.stopped is None
 
 
 async def test_leaving_a_walk_half_way_cancels_it() -> None:

@@ -55,6 +55,9 @@ class ChecklistScreen(Screen[None]):
     ChecklistScreen #parts { height: 1fr; layout: vertical; }
     ChecklistScreen #rows { height: 1fr; border: none; background: transparent; padding: 0 1; }
     ChecklistScreen CheckCard { max-height: 60%; }
+    ChecklistScreen.-narrow CheckCard #cures, ChecklistScreen.-medium CheckCard #cures {
+        dock: bottom; background: $background;
+    }
     ChecklistScreen.-wide #parts, ChecklistScreen.-widest #parts { layout: horizontal; }
     ChecklistScreen.-wide #rows, ChecklistScreen.-widest #rows { width: 3fr; height: 1fr; }
     ChecklistScreen.-wide CheckCard, ChecklistScreen.-widest CheckCard {
@@ -166,7 +169,9 @@ class ChecklistScreen(Screen[None]):
         ]
         when = f", {ago(session.seen_at, datetime.now(UTC))}" if session.seen_at is not None else ""
         took = f", took {span(session.checking_took)}" if session.checking_took else when
-        return f"Verification   {len(states)} of {total} done: {', '.join(parts)}{took}"
+        told = f"{len(states)} of {total} done: {', '.join(parts)}{took}"
+        heading = f"Verification   {told}"
+        return heading if len(heading) <= self.size.width - 2 else told
 
     def _line(self, check_id: str, width: int) -> Text:
         row = self.session.shown(check_id)

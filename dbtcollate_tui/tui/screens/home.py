@@ -71,6 +71,9 @@ class HomeScreen(CardKeys, Screen[None]):
     HomeScreen.-opened #left { height: auto; max-height: 40%; }
     HomeScreen.-opened #needing { height: auto; }
     HomeScreen.-opened CheckCard { display: block; }
+    HomeScreen.-narrow CheckCard #cures, HomeScreen.-medium CheckCard #cures {
+        dock: bottom; background: $background;
+    }
     HomeScreen.-wide #parts, HomeScreen.-widest #parts { layout: horizontal; }
     HomeScreen.-wide.-opened #rest, HomeScreen.-widest.-opened #rest { display: block; }
     HomeScreen.-wide #left { width: 3fr; height: 1fr; max-height: 100%; }

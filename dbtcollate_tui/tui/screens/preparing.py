@@ -21,7 +21,11 @@ class PreparingScreen(CardKeys, Screen[ScreenResultType]):
     """Runs a preparation with the screen, from its start and again after an error.
 
     The screen has a `ChainBar`, a `SyncBoard`, an `ErrorCard` and a static ``#head``, and the class
-    ``-planned`` once what was prepared is shown.
+    ``-planned`` once what was prepared is shown, ``-undone`` while an error's card has the board's room.
+    """
+
+    DEFAULT_CSS = """
+    PreparingScreen.-undone SyncBoard { display: none; }
     """
 
     DOING: ClassVar[str]
@@ -47,7 +51,7 @@ class PreparingScreen(CardKeys, Screen[ScreenResultType]):
         self._begin()
 
     def _begin(self) -> None:
-        self.remove_class("-planned")
+        self.remove_class("-planned", "-undone")
         self.query_one("#head", Static).update(self.DOING)
         self._run = SyncRun(self._title, self.prepare, self._deliver)
         self.run_worker(self._run.drain(), group="plan", exclusive=True)
@@ -66,6 +70,7 @@ class PreparingScreen(CardKeys, Screen[ScreenResultType]):
             self.take(event)
             if isinstance(event, Failed) and event.change is None:
                 self.query_one("#head", Static).update(self.UNDONE)
+                self.add_class("-undone")
                 await self.query_one(ErrorCard).show(event.error)
         self.refresh_bindings()
 

@@ -80,9 +80,8 @@ class RequestsScreen(Screen[None]):
 
     def _status(self, record: RequestRecord) -> Text:
         if record.failure is not None or record.status is None:
-            return Text(
-                record.failure or "…", self._colour(CheckState.FAIL if record.failure else CheckState.RUNNING)
-            )
+            word, state = ("failed", CheckState.FAIL) if record.failure else ("…", CheckState.RUNNING)
+            return Text(word, self._colour(state))
         state = CheckState.PASS if record.status < 400 else CheckState.FAIL
         return Text(str(record.status), self._colour(state))
 
@@ -100,7 +99,10 @@ class RequestsScreen(Screen[None]):
         """Show the chosen request in full."""
         record = self.current
         if record is not None:
-            self.query_one("#whole", Static).update(Text(f"{record.method} {record.url}", overflow="fold"))
+            told = Text(f"{record.method} {record.url}", overflow="fold")
+            if record.failure:
+                told.append(f"\nNo answer: {record.failure}", self._colour(CheckState.FAIL))
+            self.query_one("#whole", Static).update(told)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a request there is none to copy."""

@@ -29,7 +29,7 @@ class CheckCard(VerticalScroll):
         scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckCard Static { height: auto; width: 1fr; }
     CheckCard #cures { height: auto; width: 1fr; }
-    CheckCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; }
+    CheckCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; text-align: left; }
     """
 
     class CureChosen(Message):
@@ -81,9 +81,15 @@ class CheckCard(VerticalScroll):
         return self.row is not None and bool(self.row.evidence or self.row.exceptions)
 
     def toggle_evidence(self) -> None:
-        """Show the evidence, or take it away."""
+        """Show the evidence, from its first line where the card is too low for all of it, or take it away."""
         self.evidence = not self.evidence
         self._draw()
+        self.call_after_refresh(self._to_evidence if self.evidence else self.scroll_home, animate=False)
+
+    def _to_evidence(self, *, animate: bool) -> None:
+        lines = self.query_one("#card-evidence")
+        if lines.virtual_region.bottom > self.scroll_offset.y + self.scrollable_content_region.height:
+            self.scroll_to_widget(lines, top=True, animate=animate)
 
     def _evidence_keys(self) -> str:
         key = key_of(self, "evidence")
