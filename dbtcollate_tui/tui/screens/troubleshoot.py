@@ -76,6 +76,7 @@ class TroubleshootScreen(Screen[None]):
     TroubleshootScreen #hint { height: auto; padding: 0 1; display: none; }
     TroubleshootScreen CheckCard { height: 1fr; }
     TroubleshootScreen CheckCard #cures { dock: bottom; background: $background; }
+    TroubleshootScreen.-widest CheckCard #cures { dock: none; }
     TroubleshootScreen.-walked #symptoms { display: none; }
     TroubleshootScreen.-walked #walk { display: block; }
     TroubleshootScreen.-wide #symptoms, TroubleshootScreen.-widest #symptoms { display: block; width: 48; }
