@@ -4,7 +4,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-YOUNG, MIDDLE, OLD = 20_000, 20, 50
+YOUNG, MIDDLE, OLD = 3_000, 20, 50
 """Objects made, and collections of the younger ones, before the collector looks."""
 
 _lasting = 0

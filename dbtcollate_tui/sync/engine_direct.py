@@ -1,11 +1,12 @@
 """The direct sync: a run's artifacts, a plan against what Collate holds, only the differences written."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Literal
 
 from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.models import Table
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.errors import ActionableError
@@ -28,14 +29,14 @@ from dbtcollate_tui.sync.events import (
 )
 from dbtcollate_tui.sync.history.recording import Recorder, recorded
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof
-from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
+from dbtcollate_tui.sync.preparing import Early, choose, compare, read_artifacts
 from dbtcollate_tui.sync.proof.reading import prove, read_back, without
 from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
-from dbtcollate_tui.sync.self_report import self_reported
+from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.server_state.reread import reread_tables
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 from dbtcollate_tui.sync.writing.account import Tally
-from dbtcollate_tui.sync.writing.apply import Writer
+from dbtcollate_tui.sync.writing.apply import OF_LINEAGE, Writer
 
 Level = Literal["ok", "warn", "failed"]
 
@@ -104,19 +105,20 @@ def run_direct(
     async def work(teller: Teller) -> RunFinished:
         with retries_told(teller, dbt_cloud.transport, collate.transport):
             teller(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
-            chosen = plan
-            if chosen is None:
-                chosen = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
-            if selection is not None:
-                chosen = chosen.take_in(frozenset(selection))
-            changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
-            job = _Work(profile, collate, chosen, changes, stop, present, made_before=plan is not None)
-            if not (changes and report_runs):
-                return await _carry_out(teller, job)
-            async with self_reported(teller, collate, profile) as report:
-                finished = await _carry_out(teller, job)
-                report.ended(finished)
-                return finished
+            async with _Writing(teller, profile, collate, stop, present, report_runs=report_runs) as writing:
+                chosen = plan
+                if chosen is None:
+                    early = writing.begin if selection is None else None
+                    try:
+                        chosen = await _prepare(
+                            teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state, early
+                        )
+                    except _Stopped:
+                        return writing.cancelled()
+                if selection is not None:
+                    chosen = chosen.take_in(frozenset(selection))
+                changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
+                return await writing.finish(chosen, changes, made_before=plan is not None)
 
     events = stream(work, stop, "The sync")
     return recorded(events, Recorder(state, profile, "direct"), plan) if state is not None else events
@@ -131,6 +133,7 @@ async def _prepare(
     scope: Scope,
     artifacts: ArtifactStore | None,
     state: StateStore | None,
+    early: Early | None = None,
 ) -> Plan:
     choice = await choose(teller, profile, dbt_cloud, run_id)
     store = artifacts or ArtifactStore()
@@ -146,6 +149,7 @@ async def _prepare(
         scope,
         artifacts=store,
         records=state,
+        early=early,
     )
     for note in plan.notes:
         teller(LogLine(source="sync", level="info", text=note))
@@ -158,94 +162,159 @@ async def _prepare(
     return plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a sync carries out; ``made_before``: the plan is not of this run, and may be old."""
-
-    profile: Profile
-    collate: CollateClient
-    plan: Plan
-    changes: Sequence[Change]
-    cancel: asyncio.Event
-    present: Collection[str]
-    made_before: bool
+class _Stopped(Exception):
+    """The person cancelled while what comes before the lineage was written."""
 
 
-async def _carry_out(teller: Teller, work: _Work) -> RunFinished:
-    plan, changes, cancel = work.plan, work.changes, work.cancel
-    unchanged = sum(plan.unchanged.values())
-    tally = Tally()
-    if changes:
-        teller(PhaseStarted(phase="write", text=f"writing {len(changes)} changes"))
-        now = await reread_tables(work.collate, plan, changes) if work.made_before else None
-        writer = Writer(work.collate, plan, changes, teller, cancel, work.present, now)
-        tally = writer.tally
-        teller.counts = lambda: _counts(tally, unchanged)
-        teller.account = lambda: _cancelled_words(tally)
+class _Writing:
+    """A sync's writes and their proof; while it lasts, what is written is told to the server as a run too.
+
+    Where the plan is made by this sync and is not to be looked at, `begin` writes all but the lineage while
+    the compiled SQL is still read, and `finish` the rest.
+    """
+
+    def __init__(
+        self,
+        teller: Teller,
+        profile: Profile,
+        collate: CollateClient,
+        cancel: asyncio.Event,
+        present: Collection[str],
+        *,
+        report_runs: bool,
+    ) -> None:
+        self._teller = teller
+        self._profile = profile
+        self._collate = collate
+        self._cancel = cancel
+        self._present = present
+        self._report_runs = report_runs
+        self._writer: Writer | None = None
+        self._begun = False
+        self._unchanged = 0
+        self._stack = AsyncExitStack()
+        self._report: SelfReport | None = None
+
+    async def __aenter__(self) -> "_Writing":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def begin(self, plan: Plan) -> None:
+        """Write a plan's changes before its lineage is known; raises `_Stopped` on a cancel."""
+        if not plan.changes:
+            return
+        self._teller(PlanReady(plan=plan, complete=False))
+        self._teller(PhaseFinished(phase="plan", text=f"{plan.summary()}; the lineage follows"))
+        await self._write(plan, plan.changes)
+        self._begun = True
+        if self._cancel.is_set():
+            raise _Stopped
+
+    async def finish(self, plan: Plan, changes: Sequence[Change], *, made_before: bool) -> RunFinished:
+        """Write what is left of these changes, and read back; ``made_before``: the plan may be old."""
+        self._unchanged = sum(plan.unchanged.values())
+        left = changes
+        if self._begun:
+            left = [change for change in changes if isinstance(change, OF_LINEAGE)]
+        if left:
+            now = await reread_tables(self._collate, plan, left) if made_before else None
+            await self._write(plan, left, now)
+        if self._cancel.is_set() and (self._tally.cancelled or self._tally.unsure):
+            return self.cancelled()
+        return self._reported(await self._read_back(plan, changes))
+
+    def cancelled(self) -> RunFinished:
+        """The end of a sync that the person cancelled while it wrote."""
+        text = _cancelled_words(self._tally)
+        self._teller(Cancelled(text=f"cancelled: {text}"))
+        finished = self._finished("cancelled", ExitCode.INTERRUPTED, text)
+        return self._reported(finished)
+
+    @property
+    def _tally(self) -> Tally:
+        return self._writer.tally if self._writer is not None else Tally()
+
+    async def _write(
+        self, plan: Plan, changes: Sequence[Change], now: Mapping[str, Table] | None = None
+    ) -> None:
+        teller = self._teller
+        if self._report is None and self._report_runs:
+            self._report = await self._stack.enter_async_context(
+                self_reported(teller, self._collate, self._profile)
+            )
+        more = " more" if self._begun else ""
+        teller(PhaseStarted(phase="write", text=f"writing {len(changes)} changes{more}"))
         with not_looked_at():
-            await writer.run()
-        teller(PhaseFinished(phase="write", text=_words(tally), level=_level(tally)))
-    counts = _counts(tally, unchanged)
-    if cancel.is_set() and (tally.cancelled or tally.unsure):
-        text = _cancelled_words(tally)
-        teller(Cancelled(text=f"cancelled: {text}"))
+            if self._writer is None:
+                self._writer = Writer(self._collate, plan, changes, teller, self._cancel, self._present, now)
+                tally = self._tally
+                teller.counts = lambda: _counts(tally, self._unchanged)
+                teller.account = lambda: _cancelled_words(tally)
+                await self._writer.run()
+            else:
+                await self._writer.go_on(plan, changes)
+        teller(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
+
+    async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:
+        tally = self._tally
+        lead = f"{_words(tally)}." if changes else "Nothing to write."
+        try:
+            proof = await self._prove(plan, changes)
+        except ActionableError as error:
+            self._teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
+            self._teller(Failed(error=error))
+            text = f"{lead} Not read back: {error.title}."
+            if tally.written:
+                return self._finished("partial", ExitCode.PARTIAL, text)
+            return self._finished("failed", error.exit_code, text)
+        outcome, exit_code = _outcome(tally, proof)
+        return self._finished(outcome, exit_code, f"{lead} Read back: {proof.summary()}.", proof)
+
+    async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Proof:
+        teller, collate, tally = self._teller, self._collate, self._tally
+        teller(PhaseStarted(phase="proof", text="reading back what was written"))
+        chosen = {change.key for change in changes}.union(self._present)
+        expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
+        held = await read_back(
+            collate,
+            plan,
+            expected,
+            [*tally.done, *plan.select(self._present)],
+            lambda done, total, text: teller.progress("proof", done, total, "read back", text),
+        )
+        proof = prove(
+            plan,
+            expected,
+            held,
+            base_url=collate.base_url,
+            service=self._profile.collate.service,
+            written=tally.written.total(),
+            failed=tally.failed,
+        )
+        bad = any(row.state == "failed" for row in proof.rows)
+        warned = any(row.state == "warn" for row in proof.rows)
+        level: Level = "failed" if bad else "warn" if warned else "ok"
+        teller(PhaseFinished(phase="proof", text=proof.summary(), level=level))
+        return proof
+
+    def _finished(
+        self, outcome: Outcome, exit_code: ExitCode, text: str, proof: Proof | None = None
+    ) -> RunFinished:
         return RunFinished(
-            outcome="cancelled",
-            counts=counts,
-            exit_code=ExitCode.INTERRUPTED,
+            outcome=outcome,
+            counts=_counts(self._tally, self._unchanged),
+            exit_code=exit_code,
             text=text,
-            seconds=teller.seconds,
+            proof=proof,
+            seconds=self._teller.seconds,
         )
-    lead = f"{_words(tally)}." if changes else "Nothing to write."
-    try:
-        proof = await _prove(teller, work, tally)
-    except ActionableError as error:
-        teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
-        teller(Failed(error=error))
-        return RunFinished(
-            outcome="partial" if tally.written else "failed",
-            counts=counts,
-            exit_code=ExitCode.PARTIAL if tally.written else error.exit_code,
-            text=f"{lead} Not read back: {error.title}.",
-            seconds=teller.seconds,
-        )
-    outcome, exit_code = _outcome(tally, proof)
-    return RunFinished(
-        outcome=outcome,
-        counts=counts,
-        exit_code=exit_code,
-        text=f"{lead} Read back: {proof.summary()}.",
-        proof=proof,
-        seconds=teller.seconds,
-    )
 
-
-async def _prove(teller: Teller, work: _Work, tally: Tally) -> Proof:
-    plan, collate = work.plan, work.collate
-    teller(PhaseStarted(phase="proof", text="reading back what was written"))
-    chosen = {change.key for change in work.changes}.union(work.present)
-    expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
-    held = await read_back(
-        collate,
-        plan,
-        expected,
-        [*tally.done, *plan.select(work.present)],
-        lambda done, total, text: teller.progress("proof", done, total, "read back", text),
-    )
-    proof = prove(
-        plan,
-        expected,
-        held,
-        base_url=collate.base_url,
-        service=work.profile.collate.service,
-        written=tally.written.total(),
-        failed=tally.failed,
-    )
-    bad = any(row.state == "failed" for row in proof.rows)
-    warned = any(row.state == "warn" for row in proof.rows)
-    level: Level = "failed" if bad else "warn" if warned else "ok"
-    teller(PhaseFinished(phase="proof", text=proof.summary(), level=level))
-    return proof
+    def _reported(self, finished: RunFinished) -> RunFinished:
+        if self._report is not None:
+            self._report.ended(finished)
+        return finished
 
 
 def _counts(tally: Tally, unchanged: int) -> Counts:

@@ -123,11 +123,16 @@ class LogLine(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReady(Event):
-    """The plan stands; nothing is written yet."""
+    """The plan stands; nothing of it is written yet.
+
+    One that is not ``complete`` lacks the lineage, whose SQL is still read. A sync that was asked for unseen
+    begins with it, and tells the whole plan, with what is written by then, when that stands.
+    """
 
     kind: ClassVar[str] = "plan"
 
     plan: Plan
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

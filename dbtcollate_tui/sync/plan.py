@@ -7,7 +7,6 @@ from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.changes import (
     GROUPS,
-    Change,
     Expected,
     NewClassification,
     Plan,
@@ -58,57 +57,86 @@ def build_plan(
     replaced as a whole, on sources only filled. Tags are added, none is removed but a tier that dbt had set.
     What the server holds as it would be sent is not sent: a second plan is empty.
     """
-    findings = Findings()
-    for fqn, nodes in claims(project, report, only).items():
-        ref = report.matched[nodes[0].unique_id]
-        upstream = dict.fromkeys(
-            report.matched[parent].fqn
-            for node in nodes
-            for parent in project.upstreams(node.unique_id)
-            if parent in report.matched and report.matched[parent].fqn != fqn
-        )
-        plan_table(ref, state.tables[fqn], nodes, list(upstream), state, options, dialect, findings)
-    if findings.new_tags:
-        if not state.has_classification:
-            findings.changes.append(
-                NewClassification(name=options.classification, description=CLASSIFICATION_TEXT)
+    planning = Planning(project, state, report, options, dialect, only=only, run=run)
+    planning.add_lineage(report, state)
+    return planning.plan()
+
+
+class Planning:
+    """A plan in the making: first all but the lineage, which the compiled SQL tells, then that too."""
+
+    def __init__(
+        self,
+        project: Project,
+        state: ServerState,
+        report: MatchReport,
+        options: SyncOptions,
+        dialect: Dialect,
+        *,
+        only: Collection[str] | None = None,
+        run: RunFacts | None = None,
+    ) -> None:
+        self._project = project
+        self._state = state
+        self._report = report
+        self._options = options
+        self._only = only
+        self._run = run
+        self._facts = QualityFacts()
+        self._findings = findings = Findings()
+        for fqn, nodes in claims(project, report, only).items():
+            ref = report.matched[nodes[0].unique_id]
+            upstream = dict.fromkeys(
+                report.matched[parent].fqn
+                for node in nodes
+                for parent in project.upstreams(node.unique_id)
+                if parent in report.matched and report.matched[parent].fqn != fqn
             )
-        findings.changes.extend(findings.new_tags.values())
-    facts = QualityFacts()
-    if options.include_lineage:
-        plan_lineage(project, report, state, only, findings, facts)
-        plan_exposures(project, report, state, only, findings, facts)
-    if options.include_tests:
-        plan_tests(project, report, state, options, dialect, only, findings, facts)
-    order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
-    changes = sorted(findings.changes, key=lambda change: (order[change.kind], change.key))
-    return Plan(
-        changes=tuple(_unique(changes)),
-        match=report,
-        unchanged={group: findings.unchanged[group] for group in GROUPS if group in findings.unchanged},
-        kept=tuple(findings.kept),
-        unmapped_owners=tuple(
-            UnmappedOwner(owner, tuple(unique_ids), state.suggestions.get(owner, ()))
-            for owner, unique_ids in sorted(findings.unknown_owners.items())
-        ),
-        notes=(*project.notes, *_notes(findings, facts, report)),
-        run=run,
-        expected=Expected(
-            tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),
-            descriptions=findings.descriptions,
-            edges=tuple(facts.edges),
-            missing_edges=tuple(facts.missing_edges),
-            results=facts.results,
-            missing_results=tuple(facts.missing_results),
-            not_run=tuple(facts.not_run),
-        ),
-        tables=state.tables,
-        project_name=project.project_name,
-    )
+            plan_table(ref, state.tables[fqn], nodes, list(upstream), state, options, dialect, findings)
+        if findings.new_tags:
+            if not state.has_classification:
+                findings.changes.append(
+                    NewClassification(name=options.classification, description=CLASSIFICATION_TEXT)
+                )
+            findings.changes.extend(findings.new_tags.values())
+        if options.include_tests:
+            plan_tests(project, report, state, options, dialect, only, findings, self._facts)
 
+    def add_lineage(self, report: MatchReport, state: ServerState) -> None:
+        """Add the edges, where the options want them, by what the report and the state now know of them."""
+        self._report, self._state = report, state
+        if self._options.include_lineage:
+            plan_lineage(self._project, report, state, self._only, self._findings, self._facts)
+            plan_exposures(self._project, report, state, self._only, self._findings, self._facts)
 
-def _unique(changes: list[Change]) -> list[Change]:
-    return list({change.key: change for change in changes}.values())
+    def plan(self) -> Plan:
+        """The plan as far as it is made."""
+        findings, facts, report = self._findings, self._facts, self._report
+        order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
+        changes = {(order[change.kind], change.key): change for change in findings.changes}
+        return Plan(
+            changes=tuple(changes[key] for key in sorted(changes)),
+            match=report,
+            unchanged={group: findings.unchanged[group] for group in GROUPS if group in findings.unchanged},
+            kept=tuple(findings.kept),
+            unmapped_owners=tuple(
+                UnmappedOwner(owner, tuple(unique_ids), self._state.suggestions.get(owner, ()))
+                for owner, unique_ids in sorted(findings.unknown_owners.items())
+            ),
+            notes=(*self._project.notes, *_notes(findings, facts, report)),
+            run=self._run,
+            expected=Expected(
+                tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),
+                descriptions=findings.descriptions,
+                edges=tuple(facts.edges),
+                missing_edges=tuple(facts.missing_edges),
+                results=facts.results,
+                missing_results=tuple(facts.missing_results),
+                not_run=tuple(facts.not_run),
+            ),
+            tables=self._state.tables,
+            project_name=self._project.project_name,
+        )
 
 
 def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list[str]:

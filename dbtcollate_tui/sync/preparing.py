@@ -1,6 +1,8 @@
 """What both engines read before they can say anything: the run, its artifacts, Collate's tables."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,15 +19,21 @@ from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.events import LogLine, Phase, PhaseFinished, PhaseStarted
 from dbtcollate_tui.sync.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.sync.matching.nodes import match
-from dbtcollate_tui.sync.plan import build_plan
+from dbtcollate_tui.sync.plan import Planning
 from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.selection.selectors import Graph
-from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
+from dbtcollate_tui.sync.server_state.reading import read_details, read_tables, with_sql_edges
 from dbtcollate_tui.sync.sql_lineage.cache import SqlCache
-from dbtcollate_tui.sync.sql_lineage.reading import with_sql
+from dbtcollate_tui.sync.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.stream import Teller
 from dbtcollate_tui.sync.writing.removals import read_stale, removable
 from dbtcollate_tui.sync.writing.written import load_written
+
+EARLY_QUERIES = 200
+"""For fewer queries than these, read in half a second, no change is planned before the lineage."""
+
+Early = Callable[[Plan], Awaitable[None]]
+"""Gets the plan of all but the lineage, while the SQL that tells that is still read."""
 
 NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
 
@@ -92,11 +100,13 @@ async def compare(
     *,
     artifacts: ArtifactStore | None = None,
     records: StateStore | None = None,
+    early: Early | None = None,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
     What the compiled SQL was found to read is kept beside ``artifacts``, where they are given; ``records``
-    tell what earlier syncs wrote and so may remove.
+    tell what earlier syncs wrote and so may remove. ``early`` is called where much SQL is to be read and
+    nothing is to be removed; ``phase`` begins again after it, and the plan has its changes too.
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
@@ -115,30 +125,31 @@ async def compare(
     wanted = scope.among(report, selected)
     teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
     teller(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
-    if options.include_lineage:
-        teller.doing = "reading the compiled SQL"
-        report = await with_sql(
-            project,
-            report,
-            found.inventories,
-            found.tables,
-            options,
-            lambda ref: collate.table(ref.fqn, ("columns",)),
-            only=wanted,
-            cache=_sql_cache(profile, artifacts) if artifacts is not None else None,
-            on_done=lambda done: teller.progress(phase, done, None, "queries", "compiled SQL"),
-        )
-    state = await read_details(
-        collate,
-        project,
-        report,
-        found.tables,
-        options,
-        wanted,
-        lambda done, total, unit, text: teller.progress(phase, done, total, unit, text),
-    )
-    plan = await asyncio.to_thread(
-        lambda: build_plan(
+
+    def told(done: int, total: int | None, unit: str, text: str) -> None:
+        if teller.open_phase == phase:
+            teller.progress(phase, done, total, unit, text)
+
+    async with AsyncExitStack() as stack:
+        sql = None
+        if options.include_lineage:
+            sql = SqlReading(
+                project,
+                report,
+                found.inventories,
+                found.tables,
+                options,
+                lambda ref: collate.table(ref.fqn, ("columns",)),
+                only=wanted,
+                cache=_sql_cache(profile, artifacts) if artifacts is not None else None,
+                on_done=lambda done: told(done, None, "queries", "compiled SQL"),
+            )
+            await stack.enter_async_context(sql)
+            if not sql.new:
+                report = await sql.report()
+        state = await read_details(collate, project, report, found.tables, options, wanted, told)
+        planning = await asyncio.to_thread(
+            Planning,
             project,
             state,
             report,
@@ -147,7 +158,15 @@ async def compare(
             only=wanted,
             run=run_facts(choice, dbt_cloud, profile),
         )
-    )
+        if sql is not None and sql.new:
+            if early is not None and sql.new >= EARLY_QUERIES and not scope.remove:
+                await early(scope.of_plan(await asyncio.to_thread(planning.plan)))
+                teller(PhaseStarted(phase=phase, text="comparing the lineage with what Collate holds"))
+            teller.doing = "reading the compiled SQL"
+            report = await sql.report()
+            state = await with_sql_edges(collate, project, report, state, wanted)
+    await asyncio.to_thread(planning.add_lineage, report, state)
+    plan = await asyncio.to_thread(planning.plan)
     if records is not None:
         written = await asyncio.to_thread(load_written, records, profile, project.project_name)
         if scope.remove and not written:

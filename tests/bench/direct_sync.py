@@ -8,9 +8,10 @@ A real dbt (installed from PyPI) builds a project of that many models, with 1.9 
 described columns a model. The sandbox serves its artifacts, and an OpenMetadata that has its tables, in a
 process of its own that waits so many ms before each answer. Then in turn, each from the same state: the
 reference (PyPI's ``openmetadata-ingestion``, in the environment of ``tests/contract/reference``), this
-program as ``dbtcollate sync --yes``, and bare httpx sending just the writes that this program sent, as many
-at once. Three rows: the first sync; again with nothing changed; a newer run with one model changed. What
-takes less than 20 s is measured ``--repeat`` times, and the median by wall time is told.
+program as ``dbtcollate sync --yes`` in an environment as a user's, and there, too, bare httpx sending just
+the writes that this program sent, as many at once. Three rows: the first sync; again with nothing changed; a
+newer run with one model changed. What takes less than 20 s is measured ``--repeat`` times, and the median by
+wall time is told.
 
 Environments and artifacts stay in the cache folder; states and logs are in a temporary one.
 """
@@ -57,6 +58,8 @@ class Bench:
     work: Path
     ports: dict[str, int]
     repeat: int
+    python: str
+    """The interpreter that has what this program needs and no more, for it and for bare httpx."""
 
     def state(self, who: str, row: str) -> Path:
         """The server's state after that measurement; with no ``row`` the one that everyone begins with."""
@@ -114,7 +117,7 @@ class Bench:
         """This program's three rows, and the floor under those that write; none after one that failed."""
         for row in ROWS:
             after = ("all", "") if row == "first" else ("ours", "first")
-            found = self.measure("ours", row, after, sides.ours)
+            found = self.measure("ours", row, after, lambda urls, home: sides.ours(urls, home, self.python))
             yield found
             if found.failed:
                 return
@@ -125,7 +128,7 @@ class Bench:
                     row,
                     after,
                     lambda urls, home, writes=writes, at_once=at_once: sides.floor(  # type: ignore[misc]
-                        urls["collate"], writes, at_once, home
+                        urls["collate"], writes, at_once, home, self.python
                     ),
                 )
 
@@ -136,6 +139,7 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
     left_out: list[str] = []
     rows = ROWS[:1] if options.reference_first_only else ROWS
     options.cache.mkdir(parents=True, exist_ok=True)
+    python = sides.our_python(options.cache)
     for models in options.models:
         made = recording.made(options.cache, models, say)
         with_reference = not options.without_reference and models <= options.reference_up_to
@@ -146,7 +150,7 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
             left_out.append("the reference's unchanged and changed sync (--reference-first-only)")
         for latency in options.latency:
             with tempfile.TemporaryDirectory(prefix="dbtcollate-bench-") as folder:
-                bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat)
+                bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat, python)
                 bench.seed()
                 reference = bench.reference(rows) if with_reference else ()
                 found += [*reference, *bench.ours()]

@@ -23,7 +23,10 @@ class Cost:
     cpu_seconds: float
     """Processor time of the child and of its own children that it waited for."""
     peak_mb: float
-    """The child's largest resident set, or that of it and its children together where that is larger."""
+    """The child's largest resident set, or that of it and its children together where that is larger.
+
+    Together: the pages of files that they map, mostly the same libraries, count once, as the largest mapping.
+    """
     output: str
 
 
@@ -52,7 +55,7 @@ def run(command: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
 
 
 class _Watch:
-    """Looks at the resident sets of a process and its descendants until it is stopped, on Linux."""
+    """Looks at the memory of a process and its descendants until it is stopped, on Linux."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -63,7 +66,9 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):
-            self.peak = max(self.peak, sum(map(_resident, _tree(self._pid))))
+            sets = [_resident(pid) for pid in _tree(self._pid)]
+            mapped = max((shared for _, shared in sets), default=0)
+            self.peak = max(self.peak, sum(total - shared for total, shared in sets) + mapped)
 
     def stop(self) -> None:
         """Look no more."""
@@ -81,7 +86,9 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int) -> tuple[int, int]:
+    """The process's resident set in bytes, and what of it are pages of mapped files."""
     with contextlib.suppress(OSError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    return 0
+        _, total, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        return total * _PAGE, shared * _PAGE
+    return 0, 0

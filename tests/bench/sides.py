@@ -1,9 +1,13 @@
 """The three that are measured: the reference, this program, and bare httpx sending its writes."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from tests.bench import measured
 from tests.bench.serving import COLLATE_TOKEN, DBT_TOKEN
 from tests.contract.reference import run as reference_environment
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "shop_warehouse"
 _WORKFLOW = Path(reference_environment.__file__).parent / "theirs" / "workflow.py"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
@@ -34,6 +39,22 @@ def reference_python() -> str:
     return python
 
 
+def our_python(cache: Path) -> str:
+    """An interpreter with what a user of this program has installed and no test tools, made if not there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    constraints = ROOT / ".ci" / "constraints.txt"
+    needed = [*project["dependencies"], constraints.read_text(encoding="utf-8")]
+    home = cache / f"own-{hashlib.sha256(repr(needed).encode()).hexdigest()[:10]}"
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not (home / "whole").exists():
+        shutil.rmtree(home, ignore_errors=True)
+        venv.create(home, with_pip=True)
+        install = [str(python), "-m", "pip", "install", "-q", "-c", str(constraints)]
+        subprocess.run([*install, *project["dependencies"]], check=True)
+        (home / "whole").touch()
+    return str(python)
+
+
 def reference(python: str, urls: dict[str, str], home: Path) -> Ended:
     """The reference's own dbt workflow, as Collate's workers run it; what went wrong is told."""
     config = home / "workflow.json"
@@ -49,8 +70,8 @@ def reference(python: str, urls: dict[str, str], home: Path) -> Ended:
     return Ended(cost, trouble)
 
 
-def ours(urls: dict[str, str], home: Path) -> Ended:
-    """``dbtcollate sync --yes`` with folders of its own below ``home``."""
+def ours(urls: dict[str, str], home: Path, python: str = sys.executable) -> Ended:
+    """``dbtcollate sync --yes`` with folders of its own below ``home``, by that interpreter."""
     profiles = home / "config" / "profiles"
     profiles.mkdir(parents=True, exist_ok=True)
     (profiles / "bench.toml").write_text(_profile(urls), encoding="utf-8")
@@ -58,14 +79,14 @@ def ours(urls: dict[str, str], home: Path) -> Ended:
     env |= {
         f"DBTCOLLATE_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "STATE", "CACHE", "LOG")
     }
-    command = [sys.executable, "-m", "dbtcollate_tui", "sync", "--yes", "--engine", "direct", "-p", "bench"]
+    command = [python, "-m", "dbtcollate_tui", "sync", "--yes", "--engine", "direct", "-p", "bench"]
     cost = measured.run(command, env, home / "output.txt")
     return _judged(cost)
 
 
-def floor(url: str, writes: Path, at_once: int, home: Path) -> Ended:
-    """Bare httpx sending these writes."""
-    command = [sys.executable, "-m", "tests.bench.floor", url, str(writes), str(max(at_once, 1))]
+def floor(url: str, writes: Path, at_once: int, home: Path, python: str = sys.executable) -> Ended:
+    """Bare httpx sending these writes, by that interpreter."""
+    command = [python, "-m", "tests.bench.floor", url, str(writes), str(max(at_once, 1))]
     cost = measured.run(command, _environment(), home / "output.txt")
     return _judged(cost)
 
@@ -76,7 +97,9 @@ def _judged(cost: measured.Cost) -> Ended:
 
 
 def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"NO_COLOR": "1"}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH", ""))))
+    return kept | {"NO_COLOR": "1", "PYTHONPATH": path}
 
 
 def _profile(urls: dict[str, str]) -> str:

@@ -42,6 +42,7 @@ from tests.sync.faulty import Fault, FaultyCollate, faulty
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
+PARTS = 4
 KILLS, A_CHAIN = 50, 5
 WITHIN_SECONDS = 60.0
 QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))
@@ -120,14 +121,16 @@ def end_of(events: list[SyncEvent]) -> RunFinished:
     return last
 
 
-async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_path: Path, part: int) -> None:
+    """Every write of the whole shop, refused and then lost on the way; the parts may run side by side."""
     async with ends(tmp_path) as both:
         server = both.server
-        plan = await both.plan(FEW)
+        plan = await both.plan()
         assert end_of(await both.write(plan)).outcome == "ok"
         undisturbed, writes = server.state(), server.writes
-        assert writes > 20
-        for number in range(1, writes + 1):
+        assert writes > 100
+        for number in range(1 + part, writes + 1, PARTS):
             faults: tuple[Fault, ...] = ("500", OTHER_FAULTS[number % len(OTHER_FAULTS)])
             for fault in faults:
                 server.fresh()
@@ -140,7 +143,7 @@ async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_p
                 assert end.counts.written + len(lost) == len(plan.changes)
                 assert (end.exit_code == ExitCode.OK) == (not lost), (number, fault)
                 if lost:
-                    again = end_of(await both.write(await both.plan(FEW)))
+                    again = end_of(await both.write(await both.plan()))
                     assert again.exit_code == ExitCode.OK, (number, fault, again.text)
                 assert differences(server.state(), undisturbed) == [], (number, fault)
 
@@ -248,20 +251,29 @@ async def test_a_cancel_does_not_wait_for_a_write_that_hangs_and_says_so(tmp_pat
         assert (await both.plan()).changes == ()
 
 
-def _as_a_program(arguments: list[str], environment: dict[str, str]) -> None:
-    """What a child process does: the program with these arguments, its output nowhere."""
+def _as_a_program(arguments: list[str], environment: dict[str, str], early: bool) -> None:
+    """What a child process does: the program with these arguments, its output nowhere.
+
+    Where it is ``early``, it writes as for a large project: the lineage after the rest.
+    """
     os.environ.clear()
     os.environ.update(environment)
     silent = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silent, descriptor)
     from dbtcollate_tui.cli import run
+    from dbtcollate_tui.sync import preparing
 
+    if early:
+        preparing.EARLY_QUERIES = 1
     sys.exit(run(arguments))
 
 
 async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
-    """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared."""
+    """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared.
+
+    Half of the ways write the lineage with the rest, half of them after it.
+    """
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(
         ["dbtcollate_tui.headless.sync", "dbtcollate_tui.cli", "keyring.core", __name__]
@@ -275,8 +287,8 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
         }
         command = ["sync", "--yes", "--engine", "direct", "--profile", "shop"]
 
-        async def sync(kill_at: int | None = None, after: bool = False) -> int | None:
-            child = forks.Process(target=_as_a_program, args=(command, environment))
+        async def sync(kill_at: int | None = None, *, after: bool = False, early: bool = False) -> int | None:
+            child = forks.Process(target=_as_a_program, args=(command, environment, early))
 
             def kill(number: int) -> None:
                 if kill_at is not None and number >= kill_at and child.pid is not None:
@@ -292,12 +304,13 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
         undisturbed, writes = server.state(), server.writes
         chance = random.Random(20261125)
         killed = 0
-        for _ in range(KILLS // A_CHAIN):
+        for chain in range(KILLS // A_CHAIN):
+            early = chain % 2 == 1
             server.fresh()
             for moment in sorted(chance.sample(range(1, writes + 1), A_CHAIN)):
-                assert await sync(moment, after=chance.random() < 0.5) == -9, moment
+                assert await sync(moment, after=chance.random() < 0.5, early=early) == -9, moment
                 killed += 1
-            assert await sync() == first
+            assert await sync(early=early) == first
             assert differences(server.state(), undisturbed) == []
         assert killed == KILLS
 

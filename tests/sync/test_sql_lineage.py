@@ -19,7 +19,7 @@ from dbtcollate_tui.sync.plan import build_plan
 from dbtcollate_tui.sync.server_state.state import ServerState
 from dbtcollate_tui.sync.sql_lineage.cache import SqlCache
 from dbtcollate_tui.sync.sql_lineage.column_lineage import SqlJob, SqlLineage
-from dbtcollate_tui.sync.sql_lineage.reading import SqlCatalog, with_sql
+from dbtcollate_tui.sync.sql_lineage.reading import SqlCatalog, SqlReading
 from dbtcollate_tui.sync.sql_lineage.workers import read_queries, worker_environment
 from tests.sync.builders import NEWEST, column, inventory, node, of_kind, project, table
 
@@ -101,7 +101,8 @@ async def report_of(
     listed = inventory(*tables)
     report = match(dbt, listed, SyncOptions())
     held = {item.fullyQualifiedName: item for item in known}
-    return await with_sql(dbt, report, [listed], held, SyncOptions(), fetch, cache=cache)
+    async with SqlReading(dbt, report, [listed], held, SyncOptions(), fetch, cache=cache) as sql:
+        return await sql.report()
 
 
 def planned(dbt: Project, report: MatchReport, *edges: LineageEdge) -> Plan:

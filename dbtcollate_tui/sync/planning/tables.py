@@ -211,7 +211,7 @@ def _data_model(
     body["upstream"] = list(upstream)
     if owners:
         body["owners"] = [{"id": owner.id, "type": owner.type} for owner in owners]
-    body["tags"] = [label.as_request() for label in labels.table]
+    body["tags"] = tuple(label.as_request() for label in labels.table)
     body["columns"] = [
         _model_column(column, name, server[name].dataType, labels.columns.get(name, ()))
         for column, name in columns
@@ -239,7 +239,7 @@ def _model_column(column: Column, name: str, data_type: str, labels: Sequence[Ta
         found["description"] = _text_of(column)
     if column.index is not None:
         found["ordinalPosition"] = column.index
-    found["tags"] = [label.as_request() for label in labels]
+    found["tags"] = tuple(label.as_request() for label in labels)
     return found
 
 

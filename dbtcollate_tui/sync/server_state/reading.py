@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.client import CollateClient
@@ -149,6 +149,31 @@ async def read_details(
     )
 
 
+async def with_sql_edges(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    state: ServerState,
+    only: Collection[str] | None = None,
+) -> ServerState:
+    """The state with those edges, too, that the report knows from the compiled SQL alone."""
+    ends, _ = await asyncio.to_thread(place_edges, project, report, only)
+    known, _ = await asyncio.to_thread(place_edges, project, replace(report, reads={}), only)
+    asked = {(end.upstream.id, end.downstream.id) for end in known}
+    pairs = [
+        (end.upstream, end.downstream)
+        for end in ends
+        if (pair := (end.upstream.id, end.downstream.id)) not in asked and pair not in state.edges
+    ]
+    more = await read_edges(collate, pairs, sure=_with_data_model(state.tables))
+    return replace(state, edges={**state.edges, **more})
+
+
+def _with_data_model(tables: Mapping[str, Table]) -> set[str]:
+    """The ids of the tables that a sync has reached before."""
+    return {table.id for table in tables.values() if table.dataModel is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class _Quality:
     cases: Mapping[tuple[str, str], TestCase] = field(default_factory=dict)
@@ -171,7 +196,7 @@ async def _edges(
     return await read_edges(
         collate,
         [(end.upstream, end.downstream) for end in ends],
-        sure={table.id for table in kept.values() if table.dataModel is not None},
+        sure=_with_data_model(kept),
         on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
     )
 

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import quote_part
@@ -24,37 +25,71 @@ Fetch = Callable[[TableRef], Awaitable[Table | None]]
 """Gives a table with its columns."""
 
 
-async def with_sql(
-    project: Project,
-    report: MatchReport,
-    inventories: Sequence[Inventory],
-    tables: Mapping[str, Table],
-    options: SyncOptions,
-    fetch: Fetch,
-    *,
-    only: Collection[str] | None = None,
-    cache: SqlCache | None = None,
-    on_done: OnDone | None = None,
-) -> MatchReport:
-    """The report with what the nodes' compiled SQL reads; ``only`` are unique ids, ``None`` means all.
+class SqlReading:
+    """The compiled SQL of the matched nodes, read by worker processes while the program does other things.
 
-    A table that is read by its name, without dbt's ``ref`` or ``source``, is fetched for its columns.
+    An asynchronous context: entered, it knows how many queries are ``new`` and has begun with them; left, it
+    ends its workers. ``only`` are unique ids, ``None`` means all. A table that is read by its name, without
+    dbt's ``ref`` or ``source``, is fetched for its columns.
     """
-    catalog = await asyncio.to_thread(SqlCatalog, report, inventories, tables, options)
-    jobs = await asyncio.to_thread(catalog.jobs, project, only)
-    found = await asyncio.to_thread(cache.read, jobs) if cache is not None else {}
-    new = {name: job for name, job in jobs.items() if name not in found}
-    found |= await read_queries(new, on_done)
-    if new and cache is not None and only is None:
-        await asyncio.to_thread(cache.write, jobs, found)
-    absent = catalog.without_columns(found.values())
-    if absent:
-        fetched = await bounded(absent, fetch, at_once=_FETCHED_AT_ONCE)
-        catalog.add(table for table in fetched if table is not None)
-        keys = {catalog.key(ref) for ref in absent}
-        again = {name for name, answer in found.items() if keys.intersection(answer.reads)}
-        found |= await read_queries(await asyncio.to_thread(catalog.jobs, project, again))
-    return await asyncio.to_thread(catalog.report, found)
+
+    def __init__(
+        self,
+        project: Project,
+        report: MatchReport,
+        inventories: Sequence[Inventory],
+        tables: Mapping[str, Table],
+        options: SyncOptions,
+        fetch: Fetch,
+        *,
+        only: Collection[str] | None = None,
+        cache: SqlCache | None = None,
+        on_done: OnDone | None = None,
+    ) -> None:
+        self.new = 0
+        """How many queries no earlier reading has read."""
+        self._project = project
+        self._catalog = partial(SqlCatalog, report, inventories, tables, options)
+        self._fetch = fetch
+        self._only = only
+        self._cache = cache
+        self._on_done = on_done
+        self._reading: asyncio.Task[MatchReport] | None = None
+
+    async def __aenter__(self) -> "SqlReading":
+        catalog = await asyncio.to_thread(self._catalog)
+        jobs = await asyncio.to_thread(catalog.jobs, self._project, self._only)
+        found = await asyncio.to_thread(self._cache.read, jobs) if self._cache is not None else {}
+        self.new = len(jobs) - len(found)
+        self._reading = asyncio.create_task(self._read(catalog, jobs, found))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def report(self) -> MatchReport:
+        """The match report with what the SQL reads, once all of it is read; raises ``ActionableError``."""
+        if self._reading is None:
+            raise RuntimeError("the reading has not begun")
+        return await self._reading
+
+    async def _read(
+        self, catalog: "SqlCatalog", jobs: Mapping[str, SqlJob], found: dict[str, SqlLineage]
+    ) -> MatchReport:
+        new = {name: job for name, job in jobs.items() if name not in found}
+        found |= await read_queries(new, self._on_done)
+        if new and self._cache is not None and self._only is None:
+            await asyncio.to_thread(self._cache.write, jobs, found)
+        absent = catalog.without_columns(found.values())
+        if absent:
+            fetched = await bounded(absent, self._fetch, at_once=_FETCHED_AT_ONCE)
+            catalog.add(table for table in fetched if table is not None)
+            keys = {catalog.key(ref) for ref in absent}
+            again = {name for name, answer in found.items() if keys.intersection(answer.reads)}
+            found |= await read_queries(await asyncio.to_thread(catalog.jobs, self._project, again))
+        return await asyncio.to_thread(catalog.report, found)
 
 
 class SqlCatalog:

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import DecodeError, json
 
 import dbtcollate_tui
-from dbtcollate_tui.sync.sql_lineage.column_lineage import SqlJob, SqlLineage
+from dbtcollate_tui.sync.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey
 
 SECONDS = 20.0
 """How long one query may take; the parser reads a common one in milliseconds."""
@@ -36,12 +36,13 @@ async def read_queries(
     if not jobs:
         return found
     todo = iter(jobs.items())
+    known: dict[TableKey, TableKey] = {}
     count = min(MAX_WORKERS, os.cpu_count() or 1, 1 + len(jobs) // JOBS_A_WORKER)
 
     async def work() -> None:
         async with _Worker(seconds) as worker:
             for name, job in todo:
-                found[name] = await worker.ask(job)
+                found[name] = _sharing(await worker.ask(job), known)
                 if on_done is not None:
                     on_done(len(found))
 
@@ -49,6 +50,16 @@ async def read_queries(
         for _ in range(count):
             group.create_task(work())
     return found
+
+
+def _sharing(answer: SqlLineage, known: dict[TableKey, TableKey]) -> SqlLineage:
+    """The same answer, made of the names that are ``known``, so that each is in memory once."""
+    keys = {key: known.setdefault(key, key) for key in answer.reads}
+    columns = {
+        sys.intern(output): [(keys.get(key, key), sys.intern(column)) for key, column in sources]
+        for output, sources in answer.columns.items()
+    }
+    return SqlLineage(list(keys.values()), columns, answer.error)
 
 
 class _Worker:

@@ -89,6 +89,10 @@ class Account:
                 if isinstance(change, OwnersChange | TagsChange):
                     self._left_out.setdefault(change.table.fqn, []).append(change)
 
+    def expect(self, changes: Collection[Change]) -> None:
+        """These changes are to be written too."""
+        self.tally.planned += len(changes)
+
     def begin(self, stage: str, total: int) -> None:
         """A stage of so many changes begins."""
         self._stage, self._stage_total, self._stage_done = stage, total, 0
@@ -221,6 +225,6 @@ def is_silence(error: ActionableError) -> bool:
 
 
 def _without(labels: object, gone: set[str]) -> list[Mapping[str, object]]:
-    if not isinstance(labels, list):
+    if not isinstance(labels, tuple):
         return []
     return [label for label in labels if label["tagFQN"] not in gone]
