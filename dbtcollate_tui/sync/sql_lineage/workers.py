@@ -5,7 +5,9 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from msgspec import DecodeError, json
@@ -19,6 +21,8 @@ START_SECONDS = 60.0
 JOBS_A_WORKER = 1_500
 """For fewer queries than these, read in some seconds, another process of 33 MB is not worth its memory."""
 MAX_WORKERS = 4
+SENT_AHEAD = 8
+"""Queries that a worker holds at once."""
 _LINE_LIMIT = 256 * 1024 * 1024
 _SECRETS = ("DBT_CLOUD_TOKEN", "COLLATE_TOKEN")
 
@@ -40,9 +44,9 @@ async def read_queries(
     count = min(MAX_WORKERS, os.cpu_count() or 1, 1 + len(jobs) // JOBS_A_WORKER)
 
     async def work() -> None:
-        async with _Worker(seconds) as worker:
-            for name, job in todo:
-                found[name] = _sharing(await worker.ask(job), known)
+        async with _Worker(seconds, todo) as worker:
+            async for name, answer in worker.answers():
+                found[name] = _sharing(answer, known)
                 if on_done is not None:
                     on_done(len(found))
 
@@ -63,10 +67,15 @@ def _sharing(answer: SqlLineage, known: dict[TableKey, TableKey]) -> SqlLineage:
 
 
 class _Worker:
-    """One worker process, started at the first query and again after one that it did not survive."""
+    """One worker process, started at the first query and again after one that it did not survive.
 
-    def __init__(self, seconds: float) -> None:
+    It has the next queries before its answer is read, so that it never waits for a busy event loop.
+    """
+
+    def __init__(self, seconds: float, todo: Iterator[tuple[str, SqlJob]]) -> None:
         self._seconds = seconds
+        self._todo = todo
+        self._sent: deque[tuple[str, SqlJob]] = deque()
         self._process: Process | None = None
         self._write = json.Encoder()
         self._read = json.Decoder(SqlLineage)
@@ -77,14 +86,28 @@ class _Worker:
     async def __aexit__(self, *_: object) -> None:
         await self._end()
 
-    async def ask(self, job: SqlJob) -> SqlLineage:
+    async def answers(self) -> AsyncIterator[tuple[str, SqlLineage]]:
+        """Each query's name with its answer, in their order; takes queries until there are none."""
+        while True:
+            for item in islice(self._todo, SENT_AHEAD - len(self._sent)):
+                self._sent.append(item)
+                if self._process is not None:
+                    self._send(self._process, item[1])
+            if not self._sent:
+                return
+            answer = await self._answer()
+            name, _ = self._sent.popleft()
+            yield name, answer
+
+    async def _answer(self) -> SqlLineage:
+        """The answer to the first of the queries sent."""
         words = f"the process that reads SQL was not ready within {START_SECONDS:g} s"
         try:
             async with asyncio.timeout(START_SECONDS):
                 process = await self._started()
             words = f"it took longer than {self._seconds:g} s to read"
             async with asyncio.timeout(self._seconds):
-                return await self._answer(process, job)
+                return self._read.decode(await _line(process))
         except TimeoutError:
             pass
         except (OSError, DecodeError, EOFError) as error:
@@ -96,14 +119,15 @@ class _Worker:
         if self._process is None:
             self._process = await _start()
             await _line(self._process)
+            for _, job in self._sent:
+                self._send(self._process, job)
+        if self._process.stdin is not None:
+            await self._process.stdin.drain()
         return self._process
 
-    async def _answer(self, process: Process, job: SqlJob) -> SqlLineage:
-        if process.stdin is None:
-            raise EOFError
-        process.stdin.write(self._write.encode(job) + b"\n")
-        await process.stdin.drain()
-        return self._read.decode(await _line(process))
+    def _send(self, process: Process, job: SqlJob) -> None:
+        if process.stdin is not None:
+            process.stdin.write(self._write.encode(job) + b"\n")
 
     async def _end(self) -> None:
         process, self._process = self._process, None
