@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,18 +15,22 @@ if TYPE_CHECKING:
 
 MASK = "[secret]"
 
-_PATTERNS = (
-    re.compile(r"\bdbt[cu]_[A-Za-z0-9_\-=]{6,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?"),
-    re.compile(
-        r"(?i)(?<=authorization)([\"']?\s*[:=,]\s*b?[\"']?\s*)(?:token|bearer|basic)\s+(?!\$[A-Z{])[^\s\"',}]+"
-    ),
-    re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
-    re.compile(
-        r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:\\.|(?!\3).)*\3"
-    ),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
-)
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """What secrets look like; compiled when the first text comes, which is after the first screen stands."""
+    return (
+        re.compile(r"\bdbt[cu]_[A-Za-z0-9_\-=]{6,}"),
+        re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?"),
+        re.compile(
+            r"(?i)(?<=authorization)([\"']?\s*[:=,]\s*b?[\"']?\s*)(?:token|bearer|basic)\s+(?!\$[A-Z{])[^\s\"',}]+"
+        ),
+        re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
+        re.compile(
+            r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:\\.|(?!\3).)*\3"
+        ),
+        re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    )
 
 
 class Redactor:
@@ -51,17 +56,17 @@ class Redactor:
         for value in known:
             text = text.replace(value, MASK)
         if "dbtc_" in text or "dbtu_" in text:
-            text = _PATTERNS[0].sub(MASK, text)
+            text = _patterns()[0].sub(MASK, text)
         if "eyJ" in text:
-            text = _PATTERNS[1].sub(MASK, text)
+            text = _patterns()[1].sub(MASK, text)
         lower = text.casefold()
         if "authorization" in lower:
-            text = _PATTERNS[2].sub(rf"\g<1>{MASK}", text)
+            text = _patterns()[2].sub(rf"\g<1>{MASK}", text)
         if "token" in lower or "bearer" in lower:
-            text = _PATTERNS[3].sub(MASK, text)
+            text = _patterns()[3].sub(MASK, text)
         if "token" in lower or "password" in lower or "secretkey" in lower:
-            text = _PATTERNS[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
-        return _PATTERNS[5].sub(MASK, text) if "://" in text else text
+            text = _patterns()[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
+        return _patterns()[5].sub(MASK, text) if "://" in text else text
 
 
 redact = Redactor()

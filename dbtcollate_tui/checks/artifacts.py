@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
 from dbtcollate_tui.checks.looks import Look

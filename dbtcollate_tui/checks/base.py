@@ -1,57 +1,12 @@
 """What a check is and what it says."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.errors import ActionableError, Cure
 
 ContextT = TypeVar("ContextT", contravariant=True)
-
-
-class CheckState(StrEnum):
-    """How a check stands; ``waiting`` and ``running`` before it has ended."""
-
-    PASS = "pass"
-    WARN = "warn"
-    FAIL = "fail"
-    SKIPPED = "skipped"
-    RUNNING = "running"
-    WAITING = "waiting"
-
-    @property
-    def severity(self) -> int:
-        """Order by how much it needs a person: a group's state is its worst check's."""
-        return _SEVERITY[self]
-
-
-_SEVERITY = {
-    CheckState.SKIPPED: 0,
-    CheckState.PASS: 1,
-    CheckState.WAITING: 2,
-    CheckState.RUNNING: 3,
-    CheckState.WARN: 4,
-    CheckState.FAIL: 5,
-}
-
-
-class Link(StrEnum):
-    """The links of the chain from dbt Cloud to the proof, in their order."""
-
-    DBT_CLOUD = "dbt Cloud"
-    RUN = "run"
-    ARTIFACTS = "artifacts"
-    TABLES = "tables"
-    PIPELINE = "pipeline"
-    PROOF = "proof"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """How one link of the chain stands: its state and at most two short captions."""
-
-    state: CheckState = CheckState.WAITING
-    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

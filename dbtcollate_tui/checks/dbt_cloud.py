@@ -1,6 +1,7 @@
 """Checks of dbt Cloud: address, token, permissions, account, job, the guide's three commands."""
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link, finding_of_error
+from dbtcollate_tui.checks.base import Finding, finding_of_error
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import count

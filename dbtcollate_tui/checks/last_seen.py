@@ -5,7 +5,8 @@ from datetime import datetime
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from dbtcollate_tui.checks.base import CheckResult, Link, LinkState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import Link, LinkState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states
 from dbtcollate_tui.checks.standing import Standing

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dbtcollate_tui.checks.base import Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.checks.context import CheckContext
 
 

@@ -1,6 +1,7 @@
 """dbt Cloud as Collate's own network sees it: the guide's Test Connection, done by the server."""
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.collate.automations import try_dbt_cloud

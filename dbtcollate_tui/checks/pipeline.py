@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, span

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.pipeline import ended

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link, finding_of_error
+from dbtcollate_tui.checks.base import Finding, finding_of_error
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_page
 from dbtcollate_tui.checks.looks import Look

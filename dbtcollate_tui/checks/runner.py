@@ -4,16 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 
-from dbtcollate_tui.checks.base import (
-    Check,
-    CheckResult,
-    CheckState,
-    Finding,
-    Link,
-    LinkState,
-    finding_of_error,
-    worst,
-)
+from dbtcollate_tui.checks.base import Check, CheckResult, Finding, finding_of_error, worst
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure

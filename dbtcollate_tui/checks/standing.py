@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.pipeline import OVERDUE_TIMES, ended
 from dbtcollate_tui.checks.words import ago, count, span

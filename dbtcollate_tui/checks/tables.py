@@ -3,7 +3,8 @@
 from contextlib import aclosing
 from datetime import timedelta
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
 from dbtcollate_tui.checks.looks import Look

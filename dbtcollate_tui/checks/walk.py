@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
-from dbtcollate_tui.checks.base import Check, CheckResult, CheckState, Link, LinkState
+from dbtcollate_tui.checks.base import Check, CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.walk import Outcome, Walk
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.links import bots_page, service_ingestion_page

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks

@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from dbtcollate_tui.command_options import Common
@@ -39,7 +38,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
         out.say(f"  {step.value.replace('_', ' '):10}  {words}")
 
     with tempfile.TemporaryDirectory(prefix="dbtcollate-setup-") as folder:
-        aside = replace(services, state=StateStore(Path(folder)))
+        aside = Services(services.profiles, StateStore(Path(folder)))
         async with GuidedSetup(aside) as setup:
             profile = await answer_all(
                 setup,

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TextIO
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode

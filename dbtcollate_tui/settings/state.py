@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +55,10 @@ class StateStore:
         """The value last saved, ``None`` where there is none that this version can read."""
         path = self._path(name, key)
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            import json
+
+            held = json.loads(text)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError):
@@ -73,6 +75,8 @@ class StateStore:
 
     def save(self, name: str, key: str, value: JsonValue) -> None:
         """Replace the value, in one step."""
+        import json
+
         path = self._path(name, key)
         held = {"version": STATE_VERSION, "value": _redacted(value)}
         try:

@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link, LinkState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import checks_for_step
 from dbtcollate_tui.checks.runner import link_states, run_checks

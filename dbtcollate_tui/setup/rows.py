@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.dbt_cloud.job_advice import rank
 from dbtcollate_tui.dbt_cloud.models import Account, DbtProject, Environment, Job

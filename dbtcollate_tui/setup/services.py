@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
@@ -15,15 +14,15 @@ if TYPE_CHECKING:
     from dbtcollate_tui.transport import RequestLog
 
 
-@dataclass(frozen=True)
 class Services:
     """The stores of one process. Nothing here touches the disk or the keyring before it is used.
 
     What only talking to a server needs is imported when it is asked for: the first screen does not.
     """
 
-    profiles: ProfileStore = field(default_factory=ProfileStore)
-    state: StateStore = field(default_factory=StateStore)
+    def __init__(self, profiles: ProfileStore | None = None, state: StateStore | None = None) -> None:
+        self.profiles = profiles if profiles is not None else ProfileStore()
+        self.state = state if state is not None else StateStore()
 
     @cached_property
     def secrets(self) -> SecretStore:
@@ -47,8 +46,7 @@ class Services:
         return RequestLog()
 
 
-@dataclass(frozen=True, slots=True)
-class SampleAnswers:
+class SampleAnswers(NamedTuple):
     """What the demo offers: the sandbox's addresses, and which of its choices make the main job.
 
     The sample tokens are handed over apart, as secrets.

@@ -12,7 +12,7 @@ from dbtcollate_tui.errors import ActionableError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from dbtcollate_tui.checks.base import Link
+    from dbtcollate_tui.checks.chain import Link
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side

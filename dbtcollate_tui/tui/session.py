@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.network import network
 from dbtcollate_tui.collate.automations import discovery_api

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.models import IngestionPipeline
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.collate.pipelines import IngestionPipelines

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.engine_direct import run_direct
 from tests.support.world import World, world

@@ -3,7 +3,8 @@
 import asyncio
 from contextlib import aclosing
 
-from dbtcollate_tui.checks.base import CheckState, Finding, Link
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.registry import ALL_CHECKS, checks_for_step, dependents_of

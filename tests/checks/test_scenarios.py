@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.runner import link_states
 from dbtcollate_tui.checks.symptoms import SYMPTOMS
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.standing import (
     Arrival,

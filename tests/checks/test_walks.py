@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, symptom_named, symptom_of

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact

@@ -12,7 +12,7 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 import dbtcollate_tui.tui
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile

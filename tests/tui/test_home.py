@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from textual.widgets import Button, OptionList
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.last_seen import KEY as SEEN
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.draft import SetupDraft, Step

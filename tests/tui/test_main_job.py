@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services

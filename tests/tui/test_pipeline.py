@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar

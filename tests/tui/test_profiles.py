@@ -2,7 +2,7 @@
 
 from textual.widgets import Input, OptionList
 
-from dbtcollate_tui.checks.base import Link
+from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.checks.last_seen import load_last_seen
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services

@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Button
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from textual.widgets import OptionList
 
-from dbtcollate_tui.checks.base import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.walk import Outcome, Walk
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt

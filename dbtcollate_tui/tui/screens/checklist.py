@@ -13,7 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.tui.copying import copy_text

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.palette import offered

@@ -13,7 +13,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.errors import RETRY, Cure
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.check_card import CheckCard

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text

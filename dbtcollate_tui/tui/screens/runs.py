@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from dbtcollate_tui.checks.base import Link
+from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft

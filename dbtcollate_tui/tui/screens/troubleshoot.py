@@ -16,7 +16,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
 from dbtcollate_tui.checks.walk import Outcome, Walk, earlier

@@ -1,8 +1,8 @@
 """The chain from dbt Cloud to the proof: the same on every screen, its links lit by their states."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual import events
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
 
@@ -22,11 +22,10 @@ LAST_WIDTH = 10
 LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class ChainView:
+class ChainView(NamedTuple):
     """How the whole chain stands; a link that is not named is waiting, a stale one is drawn grey."""
 
-    links: Mapping[Link, LinkState] = field(default_factory=dict)
+    links: Mapping[Link, LinkState] = MappingProxyType({})
     stale: frozenset[Link] = frozenset()
 
     def of(self, link: Link) -> LinkState:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.sync.changes import Change, Kept, Plan
 from dbtcollate_tui.sync.matching.matches import Unmatched
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle

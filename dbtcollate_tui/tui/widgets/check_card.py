@@ -7,7 +7,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.tui.glyphs import STATE_COLOURS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of

@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 from textual.app import App
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync.history.records import HistoryRecord
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS

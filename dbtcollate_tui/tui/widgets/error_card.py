@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.keys import letters_of

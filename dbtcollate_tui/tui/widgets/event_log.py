@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Change, LineageChange, TableChange
 from dbtcollate_tui.sync.events import SyncEvent

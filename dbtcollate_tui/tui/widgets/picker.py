@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 
 SILENT_SECONDS = 2.0

@@ -6,7 +6,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.tui.glyphs import GLYPHS

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Plan

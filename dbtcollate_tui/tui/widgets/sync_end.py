@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sync.changes import Change, Plan
 from dbtcollate_tui.sync.events import Failed, RunFinished, Skipped, SyncEvent

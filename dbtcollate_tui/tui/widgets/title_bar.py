@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import COLLATE_VIOLET, DBT_ORANGE
 

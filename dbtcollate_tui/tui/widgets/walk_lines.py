@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.base import CheckResult, CheckState, Link
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.walk import Walk
 from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_middle

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import SHORTEST_TOKEN, TokenShape, token_shape

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from textual import work
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago, some
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.dbt_side import RunPreview

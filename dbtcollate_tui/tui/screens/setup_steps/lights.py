@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from dbtcollate_tui.checks.base import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.dbt_cloud.regions import region_of
 from dbtcollate_tui.setup.draft import ORDER, Step

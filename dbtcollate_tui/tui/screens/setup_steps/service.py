@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.setup.collate_side import ServiceList
 from dbtcollate_tui.setup.draft import Step

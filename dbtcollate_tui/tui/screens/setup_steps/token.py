@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from dbtcollate_tui.checks.base import CheckState
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape, token_shape
