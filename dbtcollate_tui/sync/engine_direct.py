@@ -7,6 +7,7 @@ from typing import Literal
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.collecting import not_looked_at
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.errors import ActionableError
@@ -14,7 +15,6 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Change, Plan
-from dbtcollate_tui.sync.collecting import not_looked_at
 from dbtcollate_tui.sync.events import (
     Cancelled,
     Failed,

@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import cast
 
+from dbtcollate_tui.collecting import seldom_collected
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
-from dbtcollate_tui.sync.collecting import seldom_collected
 from dbtcollate_tui.sync.events import (
     Cancelled,
     Event,

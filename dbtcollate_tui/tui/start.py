@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbtcollate_tui.collecting import not_looked_at, seldom_collected
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import log_from_first_record
@@ -68,7 +69,8 @@ def run_app(
     app = DbtCollateApp(
         services, profile=profile, offer=offer, animation=animation and os.environ.get("TERM") != "dumb"
     )
-    app.run()
+    with seldom_collected(), not_looked_at():
+        app.run()
     if app.crash:
         sys.stderr.write(f"{app.crash}\n")
         return ExitCode.INTERNAL

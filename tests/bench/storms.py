@@ -28,6 +28,7 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 import dbtcollate_tui.tui
+from dbtcollate_tui.collecting import not_looked_at, seldom_collected
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from dbtcollate_tui.setup.services import SampleAnswers, Services
@@ -144,16 +145,17 @@ def world(delay: float = 0.0, *, scale: bool = False) -> Iterator[World]:
 
 @asynccontextmanager
 async def running(made: World, *, home: bool = False) -> AsyncIterator[tuple[ProbedApp, Pilot[ExitCode]]]:
-    """The app at home with a profile, or at the welcome."""
+    """The app at home with a profile, or at the welcome; the collector is kept off as by its own start."""
     services = Services()
     if home:
         services.profiles.save(made.profile)
         await services.secrets.keep("shop", "dbt_cloud", made.tokens[0], "keyring")
         await services.secrets.keep("shop", "collate", made.tokens[1], "keyring")
     app = ProbedApp(services, made.offer, "shop" if home else None)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.pause()
-        yield app, pilot
+    with seldom_collected(), not_looked_at():
+        async with app.run_test(size=(120, 36)) as pilot:
+            await pilot.pause()
+            yield app, pilot
 
 
 async def until(ready: Callable[[], object]) -> None:

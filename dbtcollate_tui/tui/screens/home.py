@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -36,6 +37,8 @@ SYNCS_SHOWN = 20
 LIST_SHOWN = 8
 """Syncs that are named beside the chart where there is room."""
 LABEL_WIDTH = 15
+RESIZED_SECONDS = 0.1
+"""A window that is drawn larger changes its size many times a second; the last one counts."""
 WAYS = {"sync": "s syncs now", "pipeline": "d sets it up in Collate"}
 """The key of each way on, for a line without a row of its own under "Needs you"."""
 
@@ -94,6 +97,8 @@ class HomeScreen(CardKeys, Screen[None]):
         self.name_of_profile = name
         self._session: ProfileSession | None = None
         self._shown: tuple[object, ...] = ()
+        self._fitted = (False, 0)
+        self._fitting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Title, chain, what is, what needs a person, and one of that in full."""
@@ -150,8 +155,10 @@ class HomeScreen(CardKeys, Screen[None]):
         self._draw()
 
     def on_resize(self) -> None:
-        """Lay the lines out anew."""
-        self.call_after_refresh(self._draw)
+        """Lay out anew what depends on the size, once that stays."""
+        if self._fitting is not None:
+            self._fitting.stop()
+        self._fitting = self.set_timer(RESIZED_SECONDS, self._fit)
 
     # ------------------------------------------------------------------ drawing
 
@@ -163,7 +170,22 @@ class HomeScreen(CardKeys, Screen[None]):
         self.query_one("#facts", Static).update(self._facts(session))
         syncs = self.query_one("#syncs", Static)
         syncs.display = bool(session.syncs)
+        self._fitted = self._room
         syncs.update(self._syncs(session))
+        self._list_needs(session)
+
+    @property
+    def _room(self) -> tuple[bool, int]:
+        """Whether there is width for more than a line of the syncs, and the height."""
+        return self.has_class("-wide") or self.has_class("-widest"), self.size.height
+
+    def _fit(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        if self._room != self._fitted:
+            self._fitted = self._room
+            self.query_one("#syncs", Static).update(self._syncs(session))
         self._list_needs(session)
 
     def _facts(self, session: "ProfileSession") -> Table:
@@ -206,10 +228,10 @@ class HomeScreen(CardKeys, Screen[None]):
         from dbtcollate_tui.tui.widgets.durations import chart, in_words
 
         shown = session.syncs[-SYNCS_SHOWN:]
-        roomy = self.has_class("-wide") or self.has_class("-widest")
+        roomy, height = self._room
         table = _grid()
         table.add_row("", "")
-        drawn = chart(self.app, shown, 3 if roomy and self.size.height >= 30 else 1)
+        drawn = chart(self.app, shown, 3 if roomy and height >= 30 else 1)
         drawn.append(f"{chr(10) if roomy else '   '}{in_words(shown)}", "" if not roomy else "dim")
         table.add_row("Syncs", drawn)
         if roomy:

@@ -1,4 +1,4 @@
-"""The garbage collector kept off a plan's many values, which live to the end of a sync anyway."""
+"""The garbage collector kept off values that live to the end anyway: a plan's, and the loaded program's."""
 
 import contextlib
 import gc
@@ -29,9 +29,16 @@ def seldom_collected() -> Iterator[None]:
 
 @contextlib.contextmanager
 def not_looked_at() -> Iterator[None]:
-    """While it lasts the collector leaves alone what is there now."""
+    """While it lasts the collector leaves alone what is there now.
+
+    Within another such time that one goes on, without what was left meanwhile.
+    """
+    within = gc.get_freeze_count() > 0
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        if within:
+            gc.collect()
+            gc.freeze()
