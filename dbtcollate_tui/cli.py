@@ -343,19 +343,19 @@ def setup(
 
 
 @dbtcollate.group(invoke_without_command=True, epilog=EXIT_CODES)
-@click.option("--action", type=click.Choice(["sync", "deploy", "verify"]), help="Only these.")
+@click.option("--action", type=click.Choice(["sync", "deploy", "verify", "walk"]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @_common
 @click.pass_context
 def history(
     context: click.Context,
-    action: Literal["sync", "deploy", "verify"] | None,
+    action: Literal["sync", "deploy", "verify", "walk"] | None,
     limit: int,
     profile: str | None,
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """List the syncs, deploys and verifications of the last 90 days, newest first."""
+    """List the syncs, deploys, verifications and walks for a symptom of the last 90 days, newest first."""
     common = context.obj = _merge(context.obj, profile, as_json, no_input)
     if context.invoked_subcommand is None:
         from dbtcollate_tui.headless import history as headless_history

@@ -56,6 +56,8 @@ class Walk:
         self.checks = tuple(check for check in checks if check.id in symptom.checks)
         self.rows: dict[str, CheckResult] = {}
         self.record: list[Entry] = []
+        self.record_id = ""
+        """The id of its record in the history, once it has one."""
         self.walking = False
         self._order = {check.id: number for number, check in enumerate(self.checks)}
 

@@ -13,6 +13,9 @@ from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
 from dbtcollate_tui.dbt_cloud.errors import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, tokens_page
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.history.checked import keep_walk
+from dbtcollate_tui.sync.history.records import EntryLevel, LogEntry
 
 NAMED_AT_MOST = 20
 """So many exceptions of a row are named."""
@@ -35,6 +38,34 @@ class Letter:
     def as_text(self) -> str:
         """The whole, with its head."""
         return f"To: {self.to}\nSubject: {self.subject}\n\n{self.text}\n"
+
+
+def keep(walk: Walk, state: StateStore, profile: Profile) -> None:
+    """Leave the walk's record in the history; one that went on after a cure renews its own. Writes files."""
+    if walk.ended is None:
+        return
+    levels: dict[CheckState | None, EntryLevel] = {CheckState.FAIL: "error", CheckState.WARN: "warn"}
+    log = [
+        LogEntry(
+            entry.at.isoformat(timespec="milliseconds"),
+            entry.kind,
+            "ok" if entry.kind == "did" else levels.get(entry.state, "info"),
+            "walk",
+            entry.text,
+        )
+        for entry in walk.record
+    ]
+    record = keep_walk(
+        state,
+        profile,
+        list(walk.rows.values()),
+        walk.began,
+        (walk.ended - walk.began).total_seconds(),
+        text=f"“{walk.symptom.seen}”: {walk.summary()}.",
+        log=log,
+        record_id=walk.record_id,
+    )
+    walk.record_id = record.id
 
 
 def report(walk: Walk, profile: Profile) -> str:

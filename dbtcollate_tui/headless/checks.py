@@ -17,7 +17,7 @@ from dbtcollate_tui.headless.common import Renderer, connect, load_profile, rend
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history.recording import keep_verification
+from dbtcollate_tui.sync.history.checked import keep_verification
 from dbtcollate_tui.transport import RequestLog
 
 REQUESTS_AT_MOST = 500

@@ -8,7 +8,7 @@ from pathlib import Path
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, symptom_named
 from dbtcollate_tui.checks.walk import ENDED, Outcome, Walk
-from dbtcollate_tui.checks.walk_report import as_json, letter_of, report
+from dbtcollate_tui.checks.walk_report import as_json, keep, letter_of, report
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
@@ -47,6 +47,7 @@ async def troubleshoot(
             async for row in rows:
                 if row.state in ENDED:
                     out.check(row)
+    await asyncio.to_thread(keep, walk, services.state, profile)
     out.say(f"{walk.summary()}.")
     if common.json:
         out.facts("troubleshooting", as_json(walk, profile))

@@ -29,7 +29,7 @@ class SyncRun:
     """Drains one engine's events; keeps the newest of them for a screen that comes later.
 
     ``plan`` is what it writes; ``in_collate`` says that Collate's workers do the writing; ``ended`` is set
-    once its last event was handed over. ``left`` is what it could not write; ``amount`` says in words how far
+    once its last event was handed over. ``left`` is what it did not write; ``amount`` says in words how far
     it is.
 
     ``deliver`` gets a batch at most twenty times a second. `cancel` asks the engine to stop between two
@@ -42,6 +42,7 @@ class SyncRun:
         start: Callable[[asyncio.Event], AsyncIterator[SyncEvent]],
         deliver: "Callable[[SyncRun, list[SyncEvent]], object]",
         plan: Plan | None = None,
+        left: Leftover | None = None,
         *,
         in_collate: bool = False,
     ) -> None:
@@ -49,7 +50,7 @@ class SyncRun:
         self.plan = plan
         self.history: list[SyncEvent] = []
         self.finished: RunFinished | None = None
-        self.left = Leftover(plan)
+        self.left = left if left is not None else Leftover(plan)
         self.amount = ""
         self.ended = asyncio.Event()
         self._start = start
@@ -61,7 +62,7 @@ class SyncRun:
     @property
     def can_retry(self) -> bool:
         """Whether it has ended and left something unwritten that can be written from here."""
-        return self.finished is not None and self.left.plan is not None and bool(self.left.failed)
+        return self.finished is not None and self.left.plan is not None and bool(self.left.unwritten)
 
     @property
     def cancelling(self) -> bool:

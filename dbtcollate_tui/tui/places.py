@@ -87,8 +87,13 @@ class Places:
             def answered(keys: frozenset[str] | None) -> None:
                 plan, run = screen.plan, None
                 if keys is not None and plan is not None:
+                    from dbtcollate_tui.sync.writing.retry import Leftover
+
                     run = running.start(
-                        session.profile.name, lambda cancel: session.write(plan, keys, cancel), plan
+                        session.profile.name,
+                        lambda cancel: session.write(plan, keys, cancel),
+                        plan,
+                        Leftover(plan, keys),
                     )
                     app.push_screen(SyncScreen(run))
                 if then is not None:

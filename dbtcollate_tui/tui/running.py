@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.sync.changes import Plan
     from dbtcollate_tui.sync.events import SyncEvent
     from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+    from dbtcollate_tui.sync.writing.retry import Leftover
     from dbtcollate_tui.tui.app import DbtCollateApp
     from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.session import ProfileSession
@@ -39,11 +40,12 @@ class Running:
         title: str,
         start: "Callable[[asyncio.Event], AsyncIterator[SyncEvent]]",
         plan: "Plan | None" = None,
+        left: "Leftover | None" = None,
     ) -> "SyncRun":
-        """Run the direct engine; ``plan`` is what it writes."""
+        """Run the direct engine; ``plan`` is what it writes, ``left`` gathers what of it stays to be done."""
         from dbtcollate_tui.tui.bridge import SyncRun
 
-        return self._own(SyncRun(title, start, self._deliver, plan))
+        return self._own(SyncRun(title, start, self._deliver, plan, left))
 
     def start_pipeline(self, session: "ProfileSession", plan: "PipelinePlan", *, trigger: bool) -> "SyncRun":
         """Deploy the pipeline in Collate, and with ``trigger`` run and follow it there."""
@@ -64,7 +66,11 @@ class Running:
         session = self._app.session
         if session is None or not run.can_retry or self.is_running:
             return None
-        return self.start(run.title, lambda cancel: session.retry(run.left, cancel), run.plan)
+        from dbtcollate_tui.sync.writing.retry import Leftover
+
+        left = run.left
+        rest = Leftover(left.plan, left.unwritten, left.written)
+        return self.start(run.title, lambda cancel: session.retry(left, cancel), run.plan, rest)
 
     def _own(self, run: "SyncRun") -> "SyncRun":
         self.run = run

@@ -27,7 +27,7 @@ from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
-from dbtcollate_tui.sync.history.recording import keep_verification
+from dbtcollate_tui.sync.history.checked import keep_verification
 from dbtcollate_tui.sync.history.records import HistoryRecord, list_records
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan

@@ -8,7 +8,9 @@ import pytest
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
+from dbtcollate_tui.sync.history.records import list_records
 from tests.e2e.test_headless import events, run, tokens
 from tests.support.world import profile_for
 
@@ -35,8 +37,14 @@ def test_a_symptom_is_walked_to_its_broken_link_with_report_and_letter(
     text = place.read_text(encoding="utf-8")
     assert text.startswith("# dbtcollate troubleshooting: shop")
     assert place.stat().st_mode & 0o077 == 0
+    listed = run("history", "--action", "walk")
+    (record,) = list_records(StateStore(), "shop", action="walk")
+    assert record.id in listed.stdout
+    assert "Broken at tables: None of dbt's 26 nodes" in record.text
+    shown = run("history", "show", record.id)
+    assert record.text in shown.stdout
     for token in tokens(sandbox).values():
-        assert token not in done.stdout + done.stderr + text
+        assert token not in done.stdout + done.stderr + text + shown.stdout
 
 
 def test_json_ends_with_the_walk_and_a_word_that_is_no_symptom_names_the_nearest(sandbox: Sandbox) -> None:

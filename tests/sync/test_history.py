@@ -19,7 +19,8 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import DescriptionChange, Plan
 from dbtcollate_tui.sync.events import Applied, Failed, LogLine, RunFinished, Sequencer
 from dbtcollate_tui.sync.history import records as history
-from dbtcollate_tui.sync.history.recording import Recorder, keep_verification
+from dbtcollate_tui.sync.history.checked import keep_verification
+from dbtcollate_tui.sync.history.recording import Recorder
 from dbtcollate_tui.sync.history.records import (
     HistoryRecord,
     find_record,

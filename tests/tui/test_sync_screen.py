@@ -221,6 +221,39 @@ async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:
             await app.on("HomeScreen")
 
 
+async def test_after_a_cancel_the_rest_is_written_at_a_key() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.on("HomeScreen")
+            await app.press("s")
+            await app.planned()
+            count = app.changes
+            await play(sandbox, "slow")
+            await app.press("w")
+            await app.until(lambda: app.app.sync_run and app.app.sync_run.left.written, "the first writes")
+            first = app.app.sync_run
+            assert first is not None
+            first.cancel()
+            await app.synced()
+            assert first.finished is not None
+            assert first.finished.outcome == "cancelled"
+            left = len(first.left.unwritten)
+            assert 0 < left < count
+            assert left + len(first.left.written) == count
+            await app.shows("r", f"Write the other {left}")
+            await play(sandbox, "healthy")
+            await app.press("r")
+            await app.until(lambda: app.app.sync_run is not first, "another run")
+            await app.synced()
+            last = app.app.sync_run
+            assert last is not None
+            assert last.finished is not None
+            assert (last.finished.outcome, last.finished.counts.planned) == ("ok", left)
+            assert last.left.unwritten == frozenset()
+
+
 async def test_the_result_and_the_log_change_places_and_a_line_s_page_is_copied() -> None:
     services = Services()
     async with Sandbox() as sandbox:

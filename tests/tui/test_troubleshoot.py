@@ -18,6 +18,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.cures import changed_profile
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.sync.history.records import list_records, load_log
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
@@ -120,6 +121,30 @@ async def test_no_lineage_by_case_is_cured_by_its_key(size: tuple[int, int]) -> 
         assert "differs in case" in drawn
         await case.cure("Match regardless of case")
         await case.ended(Outcome.EXPLAINED)
+
+
+async def test_a_walk_and_its_cure_are_one_record_of_the_history_with_its_lines() -> None:
+    async with troubleshooting("upper-case", exact=True) as made:
+        await made.choose("no-lineage")
+        state = made.services.state
+        await made.app.until(lambda: len(list_records(state, "shop", action="walk")) == 1, "its record")
+        (broken,) = list_records(state, "shop", action="walk")
+        assert (broken.outcome, broken.failures[0].key) == ("failed", "tables.matched")
+        assert broken.failures[0].causes
+        await made.cure("Match regardless of case")
+        await made.ended(Outcome.EXPLAINED)
+        await made.app.until(
+            lambda: list_records(state, "shop", action="walk")[0].outcome == "warn", "its record renewed"
+        )
+        (mended,) = list_records(state, "shop", action="walk")
+        assert mended.id == broken.id
+        assert mended.failures == ()
+        assert "after 1 cure" in mended.text
+        log = load_log(state, mended)
+        assert [entry.event for entry in log if entry.event != "walked"][:2] == ["found", "did"]
+        await made.app.press("escape", "escape")
+        made.app.app.action_history()
+        await made.app.until(lambda: "troubleshooting" in made.app.drawn(), "the record in the history")
 
 
 async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> None:

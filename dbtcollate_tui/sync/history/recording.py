@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.log import LOGGER
@@ -223,7 +222,7 @@ class Recorder:
         return taken
 
     def _begin(self) -> None:
-        with _told():
+        with told_in_the_log():
             private_folder(self._state.folder)
             private_folder(self._state.folder_of(self._record.profile))
             private_folder(self._state.history_folder(self._record.profile))
@@ -240,19 +239,19 @@ class Recorder:
 
     def _append(self, lines: Sequence[str], notes: Sequence[Mapping[str, object]]) -> None:
         note_written(self._state, self._profile, notes)
-        with _told():
+        with told_in_the_log():
             path = log_path(self._state, self._record)
             path.touch(mode=0o600)
             with path.open("a", encoding="utf-8", newline="\n") as file:
                 file.writelines(lines)
 
     def _write_record(self) -> None:
-        with _told():
+        with told_in_the_log():
             text = json.dumps(self._record.as_dict(), ensure_ascii=False, indent=1)
             write_private(record_path(self._state, self._record), redact(text) + "\n")
 
     def _write_plan(self, plan: Plan | PipelinePlan) -> None:
-        with _told():
+        with told_in_the_log():
             if isinstance(plan, Plan):
                 stored: Iterable[StoredChange] = (stored_change(change) for change in plan.changes)
                 count = len(plan.changes)
@@ -296,66 +295,9 @@ async def recorded(
         recorder.abandon()
 
 
-class VerifiedRow(Protocol):
-    """What a record keeps of a check that has ended."""
-
-    @property
-    def check_id(self) -> str:
-        """The check's id."""
-
-    @property
-    def title(self) -> str:
-        """The row's name."""
-
-    @property
-    def state(self) -> str:
-        """``pass``, ``warn``, ``fail`` or ``skipped``."""
-
-    @property
-    def summary(self) -> str:
-        """What was seen, in one line."""
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        """Likely causes, where it did not pass."""
-
-
-def keep_verification(
-    state: StateStore, profile: Profile, rows: Sequence[VerifiedRow], started: datetime, seconds: float
-) -> HistoryRecord:
-    """Leave the record of a verification: its rows by state, and the failed ones with their causes."""
-    counts = Counter(str(row.state) for row in rows)
-    record = HistoryRecord(
-        id=new_id("verify", started),
-        profile=profile.name,
-        action="verify",
-        at=started.astimezone(UTC).isoformat(timespec="seconds"),
-        outcome="failed" if counts["fail"] else "warn" if counts["warn"] else "ok",
-        seconds=round(seconds, 1),
-        server=profile.collate.base_url,
-        service=profile.collate.service,
-        checks=dict(counts),
-        failed=counts["fail"],
-        failures=tuple(
-            Failure(row.check_id, "check", row.title, row.summary, row.causes)
-            for row in rows
-            if row.state == "fail"
-        ),
-        proof=tuple(ProofLine(row.check_id, row.title, str(row.state), row.summary) for row in rows),
-        version=__version__,
-    )
-    with _told():
-        private_folder(state.folder)
-        private_folder(state.folder_of(profile.name))
-        private_folder(state.history_folder(profile.name))
-        prune(state, profile.name)
-        text = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
-        write_private(record_path(state, record), redact(text) + "\n")
-    return record
-
-
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told_in_the_log() -> Iterator[None]:
+    """What cannot be written stops nothing: it is said in the log file."""
     try:
         yield
     except OSError as error:

@@ -31,13 +31,13 @@ ID_END = 4
 ALIVE_SECONDS = 60.0
 """A sync that runs writes at least so often; a record that says it runs and does not, was interrupted."""
 
-RecordAction = Literal["sync", "deploy", "verify"]
+RecordAction = Literal["sync", "deploy", "verify", "walk"]
 RecordOutcome = Literal["ok", "warn", "partial", "failed", "cancelled", "running", "interrupted"]
 EntryLevel = Literal["debug", "info", "ok", "warn", "error"]
 
 _RECORD, _PLAN, _LOG = ".json", ".plan.json", ".log.ndjson"
 _APPLIED = b'"event": "applied"'
-_ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify)-[0-9a-f]{6}")
+_ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify|walk)-[0-9a-f]{6}")
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
@@ -45,7 +45,8 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 class Failure:
     """One thing that failed: ``key`` is the change's or the check's id, ``title`` and ``causes`` say why.
 
-    ``kind`` is the change's kind, ``check`` of a verification, ``run`` where the whole could not go on.
+    ``kind`` is the change's kind, ``check`` of a verification or a walk, ``run`` where the whole could not
+    go on.
     """
 
     key: str
@@ -57,7 +58,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ProofLine:
-    """One row of what was read back, or of a verification: its state in the words of the one or the other."""
+    """One row of what was read back, or of a check: its state in the words of the one or the other."""
 
     id: str
     title: str
@@ -67,15 +68,15 @@ class ProofLine:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRecord:
-    """One sync, deploy or verification as it is remembered.
+    """One sync, deploy, verification or walk for a symptom as it is remembered.
 
     ``profile`` is the name that the profile has now, whatever it was called then.
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
-    for a verification, ``server`` is Collate's address, ``service`` the database service.
-    ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` a verification's
-    rows by state. ``failures`` are at most a hundred of ``failed``. ``outcome`` is ``running`` while it runs
-    and ``interrupted`` where the process ended before it did; ``written`` is then what the log tells, which
-    is a second behind at most.
+    for a verification and a walk, ``server`` is Collate's address, ``service`` the database service.
+    ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` the rows of a
+    verification or a walk by state. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
+    ``running`` while it runs and ``interrupted`` where the process ended before it did; ``written`` is then
+    what the log tells, which is a second behind at most.
     """
 
     id: str
@@ -109,8 +110,8 @@ class HistoryRecord:
 
     @property
     def counts(self) -> str:
-        """What came of it in a few words: ``12 written, 1 failed``, or a verification's rows by state."""
-        if self.action == "verify":
+        """What came of it in a few words: ``12 written, 1 failed``, or the rows of checks by state."""
+        if self.action in ("verify", "walk"):
             return ", ".join(f"{count} {state}" for state, count in self.checks.items() if count)
         if self.outcome in ("running", "interrupted"):
             return f"{self.written} of {self.planned} written"

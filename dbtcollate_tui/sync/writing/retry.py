@@ -1,7 +1,7 @@
-"""What a sync could not write, tried again on demand."""
+"""What a sync could not write, or did not come to, tried again on demand."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
@@ -10,17 +10,37 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.engine_direct import run_direct
-from dbtcollate_tui.sync.events import Applied, Event, Failed, PlanReady, Skipped, SyncEvent
+from dbtcollate_tui.sync.events import Applied, Event, Failed, PlanReady, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 
 
 class Leftover:
-    """Gathers from a sync's events what it wrote and what it could not write; give it every event."""
+    """Gathers from a sync's events what it wrote and what it could not write; give it every event.
 
-    def __init__(self, plan: Plan | None = None) -> None:
+    ``chosen`` are the keys of the changes that it is to write, ``None`` for all of its plan; ``written`` are
+    those that runs before it wrote.
+    """
+
+    def __init__(
+        self,
+        plan: Plan | None = None,
+        chosen: Collection[str] | None = None,
+        written: Collection[str] = (),
+    ) -> None:
         self.plan = plan
-        self.written: set[str] = set()
+        self.written = set(written)
         self.failed: set[str] = set()
+        self._chosen = chosen
+        self._cancelled = False
+
+    @property
+    def unwritten(self) -> frozenset[str]:
+        """The keys of what failed or was skipped; after a cancel of all that is not known to be written."""
+        if self.plan is None or not self._cancelled:
+            return frozenset(self.failed)
+        chosen = self._chosen
+        keys = (change.key for change in self.plan.changes) if chosen is None else chosen
+        return frozenset(keys) - self.written
 
     def take(self, event: Event) -> None:
         """Take one event of the sync into account."""
@@ -31,6 +51,8 @@ class Leftover:
             self.failed.discard(event.change.key)
         elif isinstance(event, Failed | Skipped) and event.change is not None:
             self.failed.add(event.change.key)
+        elif isinstance(event, RunFinished):
+            self._cancelled = event.outcome == "cancelled"
 
 
 def retry_direct(
@@ -59,7 +81,7 @@ def retry_direct(
         dbt_cloud,
         collate,
         plan=None if plan_again else plan,
-        selection=frozenset(left.failed | left.written if plan_again else left.failed),
+        selection=left.unwritten | left.written if plan_again else left.unwritten,
         run_id=plan.run.id if plan.run is not None else None,
         scope=scope,
         artifacts=artifacts,

@@ -176,8 +176,12 @@ class SyncScreen(CardKeys, Screen[None]):
         )
         relabel(self, "open", "Open in dbt Cloud" if elsewhere else "Open in Collate")
         relabel(self, "copy", "Copy link" if link else "Copy log" if in_log else "Copy result")
-        count = len(self.run.left.failed)
-        relabel(self, "retry_failed", f"Retry {count} not written")
+        count = len(self.run.left.unwritten)
+        finished = self.run.finished
+        cancelled = finished is not None and finished.outcome == "cancelled"
+        relabel(
+            self, "retry_failed", f"Write the other {count}" if cancelled else f"Retry {count} not written"
+        )
         self.refresh_bindings()
 
     def _url(self) -> str:

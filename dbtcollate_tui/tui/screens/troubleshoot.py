@@ -21,7 +21,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
 from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
-from dbtcollate_tui.checks.walk_report import Letter, letter_of, report
+from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -181,6 +181,7 @@ class TroubleshootScreen(Screen[None]):
                     self._draw()
         finally:
             await context.settle()
+        await asyncio.to_thread(keep, walk, app_of(self).services.state, context.profile)
         await self.show_end()
 
     async def show_end(self) -> None:
