@@ -134,9 +134,14 @@ class DbtSide(SetupBase):
         if not accepted:
             raise no_host_knows(answers, token)
         rows = tuple(
-            AccountRow(account, answer.base_url, answer.region)
-            for answer in accepted
-            for account in sorted(answer.accounts, key=lambda item: (item.name.lower(), item.id))
+            sorted(
+                (
+                    AccountRow(account, answer.base_url, answer.region)
+                    for answer in accepted
+                    for account in answer.accounts
+                ),
+                key=lambda row: (row.account.name.lower(), row.region, row.account.id),
+            )
         )
         if not rows:
             host = accepted[0]

@@ -42,7 +42,7 @@ async def picture(app: Whole) -> str:
             field._cursor_visible = field.has_focus
         await app.pilot.pause()
         drawn = plain(app.drawn())
-        assert not lines or drawn == lines, f"{app.name} shows other text in {theme.name}"
+        assert not lines or drawn == lines, f"{app.name} shows other text in {theme.name}\n{lines}\n{drawn}"
         lines = drawn
         parts.append(f"{theme.name}\n" + "\n".join(_styles(app.top)))
     app.app.theme = DARK.name

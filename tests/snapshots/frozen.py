@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from dbtcollate_tui.checks import runner, words
+from dbtcollate_tui.tui.widgets import sync_board
 
 NOW = datetime(2026, 1, 15, 14, 2, tzinfo=UTC)
 PORT = re.compile(r"127\.0\.0\.1:\d{5}")
@@ -36,7 +37,8 @@ def frozen(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     for kind in ("CONFIG", "STATE", "CACHE", "LOG"):
         monkeypatch.setenv(f"DBTCOLLATE_{kind}_DIR", kind.lower())
     monkeypatch.setattr(words.span, "__code__", still.__code__)
-    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    for module in (runner, sync_board):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     with time_machine.travel(NOW, tick=False):

@@ -141,9 +141,8 @@ class Picker(Vertical):
     class Moved(_RowMessage):
         """The cursor stands on another row."""
 
-    def __init__(self, *, search: str = "search", noun: str = "row", id: str | None = None) -> None:
+    def __init__(self, *, noun: str = "row", id: str | None = None) -> None:
         super().__init__(id=id)
-        self._search_word = search
         self._noun = noun
         self._rows: list[PickerRow] = []
         self._shown: list[PickerRow] = []
@@ -158,7 +157,7 @@ class Picker(Vertical):
         """Search field, count, list, details."""
         with Horizontal(classes="search"):
             yield Static("/ search")
-            yield _SearchInput(placeholder=self._search_word, compact=True)
+            yield _SearchInput(placeholder="type to search", compact=True)
         yield Static(classes="count")
         with Container(classes="both"):
             yield _Rows(markup=False)
@@ -223,6 +222,8 @@ class Picker(Vertical):
         words = f"{self._found:,} of {whole}" if query else whole
         if self._found > LISTED_AT_MOST:
             words = f"{words}, the first {LISTED_AT_MOST} listed: search finds the others"
+        if query and there and not self._shown:
+            words = f"{words}: none is like “{cut_middle(query, 24)}”, ctrl+u empties the search"
         if self._loading:
             words = f"{words}, {self._loading}"
         self.query_one(".count", Static).update(Text(words))

@@ -41,7 +41,7 @@ class PickPane(StepPane):
 
     def fields(self) -> Iterable[Widget]:
         """The list."""
-        yield Picker(search="type to search", noun=self.noun)
+        yield Picker(noun=self.noun)
 
     @property
     def picker(self) -> Picker:

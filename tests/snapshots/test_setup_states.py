@@ -1,0 +1,64 @@
+"""Questions of the setup that not everybody is asked, and the choice of another account for a mending."""
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual.widgets import OptionList
+
+from dbtcollate_tui.dbt_cloud.regions import Region
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.tui.screens.setup import SetupScreen
+from tests.screenshots.take_screenshots import pane_stands, walked
+from tests.snapshots.test_screens import Album, at_home, size, still
+from tests.tui.driving import offer_of
+from tests.tui.whole import whole
+
+__all__ = ("size", "still")
+
+
+@pytest.mark.usefixtures("still")
+async def test_the_account_and_the_project(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    album = Album(size, snapshot)
+    async with Sandbox() as one:
+        two = Sandbox("wrong-account")
+        two.dbt_cloud_tokens = one.dbt_cloud_tokens
+        async with two, whole(offer=offer_of(one), size=size) as app:
+            regions = (Region("North America", one.dbt_cloud_url), Region("EMEA", two.dbt_cloud_url))
+            app.app.push_screen(SetupScreen(GuidedSetup(app.app.services, regions=regions)))
+            await app.until(pane_stands(app, "address"), "the address")
+            await app.press("enter")
+            await app.until(pane_stands(app, "dbt_token"), "the token")
+            await app.paste(one.dbt_cloud_token.get_secret_value())
+            await app.press("enter")
+            await app.until(pane_stands(app, "account"), "the accounts")
+            await app.until(lambda: "2 accounts" in app.drawn(), "both accounts")
+            await album.take(app, "setup-account")
+            await app.press(*"nobody's")
+            await app.until(lambda: "0 of 2 accounts" in app.drawn(), "none left")
+            await album.take(app, "setup-account-none")
+            await app.press(*["backspace"] * len("nobody's"), *"north")
+            await app.until(lambda: "1 of 2 accounts" in app.drawn(), "the one")
+            await app.press("enter")
+            await app.until(pane_stands(app, "project"), "the projects")
+            await app.pilot.pause()
+            await album.take(app, "setup-project")
+    album.compare()
+
+
+@pytest.mark.usefixtures("still")
+async def test_another_account_for_a_mending(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    album = Album(size, snapshot)
+    async with at_home(size, "wrong-account") as (app, _):
+        await app.press("t")
+        await app.on("TroubleshootScreen")
+        listing = app.top.query_one("#symptoms", OptionList)
+        listing.highlighted = listing.get_option_index("wrong-account")
+        await app.press("enter")
+        await app.until(lambda: walked(app), "the walk's end")
+        await app.until(lambda: "Choose among the accounts" in app.drawn(), "the cure")
+        line = next(line for line in app.drawn().splitlines() if "Choose among the accounts" in line)
+        await app.press(line.partition("Choose among")[0].split()[-1])
+        await app.on("ChooseOne")
+        await app.until(lambda: "1 account" in app.drawn(), "the account")
+        await album.take(app, "choose-one")
+    album.compare()
