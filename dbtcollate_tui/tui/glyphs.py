@@ -122,3 +122,10 @@ def cut_middle(text: str, width: int) -> str:
     head = set_cell_size(text, (keep + 1) // 2).rstrip()
     tail = text[::-1] if keep - cell_len(head) > 0 else ""
     return f"{head}{GLYPHS.cut}{set_cell_size(tail, keep - cell_len(head)).rstrip()[::-1]}"
+
+
+def cut_end(text: str, width: int) -> str:
+    """The text in this width, cut at its end."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - len(GLYPHS.cut))).rstrip() + GLYPHS.cut

@@ -18,6 +18,7 @@ from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.history.records import KEPT_DAYS, HistoryRecord, list_records
 from dbtcollate_tui.sync.history.text import what_words
+from dbtcollate_tui.tui.glyphs import cut_end
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
@@ -49,7 +50,7 @@ class RecordList(RowList[HistoryRecord]):
         took = span(row.seconds)
         room = max(8, width - len(text.plain) - len(took) - 2)
         came = row.outcome if row.outcome in ("running", "interrupted", "cancelled") else row.counts
-        text.append(came[:room].ljust(room), "default")
+        text.append(cut_end(came, room).ljust(room), "default")
         return text.append(f" {took}", "dim")
 
 

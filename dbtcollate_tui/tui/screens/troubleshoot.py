@@ -24,7 +24,7 @@ from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
 from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.mending import LetterScreen
 from dbtcollate_tui.tui.walk_cures import WalkCures
@@ -32,7 +32,7 @@ from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
-from dbtcollate_tui.tui.widgets.walk_lines import BAD, WalkLines, cut_end
+from dbtcollate_tui.tui.widgets.walk_lines import BAD, WalkLines
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession

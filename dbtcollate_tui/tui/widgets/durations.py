@@ -30,7 +30,7 @@ WHOLE = frozenset({"ok", "warn"})
 def outcome_mark(app: App[Any], record: HistoryRecord) -> Text:
     """The outcome's glyph in its colour."""
     state = OUTCOMES[record.outcome]
-    return Text(GLYPHS.states[state], colour_of(app, STATE_COLOURS[state]))
+    return Text().append(GLYPHS.states[state], colour_of(app, STATE_COLOURS[state]))
 
 
 def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> Text:

@@ -20,6 +20,8 @@ from dbtcollate_tui.tui.widgets.row_list import RowList
 LINES_AT_MOST = 20_000
 TABLE_SHARE, TABLE_LEAST, TABLE_MOST = 0.34, 18, 48
 """The table's column: its share of the width, and its bounds in cells."""
+ALIGNED_FROM, WHAT_SHARE, WHAT_LEAST = 100, 0.26, 26
+"""From so many cells on outcomes stand below each other, behind what has this share of the width."""
 LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
 _STAMP = re.compile(
     r"^\[\d{4}-\d\d-\d\d[^\]]*\]\s*(?:(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\s*|\{[^}]*\}\s*|-\s+)*"
@@ -181,6 +183,8 @@ class EventLog(RowList[LogRow]):
         room = width - text.cell_len
         shown = min(outcome.cell_len, max(10, room // 2 if row.failure else room))
         what = max(4, room - shown - 2)
+        if width >= ALIGNED_FROM:
+            what = min(what, max(WHAT_LEAST, int(width * WHAT_SHARE)))
         text.append(cut_middle(row.what, what).ljust(what) + "  ", "dim")
         outcome.truncate(max(2, width - text.cell_len), overflow="ellipsis")
         return text.append_text(outcome)

@@ -12,7 +12,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.walk import Walk
 from dbtcollate_tui.checks.words import count
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_end, cut_middle
 
 LINK_WIDTH = 11
 TITLE_WIDTH = 24
@@ -125,13 +125,6 @@ class WalkLines(OptionList):
     def _colour(self, state: CheckState) -> str:
         value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
         return value if value.startswith("#") else "dim"
-
-
-def cut_end(text: str, width: int) -> str:
-    """The text in this width, cut at its end."""
-    if len(text) <= width:
-        return text
-    return text[: max(0, width - len(GLYPHS.cut))].rstrip() + GLYPHS.cut
 
 
 def _counted(rows: tuple[CheckResult, ...]) -> str:
