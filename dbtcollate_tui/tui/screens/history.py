@@ -43,14 +43,14 @@ class RecordList(RowList[HistoryRecord]):
         """Outcome, when, what, run, what came of it, how long it took."""
         began = datetime.fromisoformat(row.at).astimezone()
         text = outcome_mark(self.app, row)
-        text.append(f" {began:%a %d %b %H:%M}  ", "default")
-        text.append(f"{what_words(row):17}  ", "default")
+        text.append(f" {began:%a %d %b %H:%M}  ")
+        text.append(f"{what_words(row):17}  ")
         if width >= 100:
             text.append(f"{f'#{row.run_id}' if row.run_id is not None else '':16}  ", "dim")
         took = span(row.seconds)
         room = max(8, width - len(text.plain) - len(took) - 2)
         came = row.outcome if row.outcome in ("running", "interrupted", "cancelled") else row.counts
-        text.append(cut_end(came, room).ljust(room), "default")
+        text.append(cut_end(came, room).ljust(room))
         return text.append(f" {took}", "dim")
 
 

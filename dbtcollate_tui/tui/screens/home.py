@@ -246,9 +246,9 @@ class HomeScreen(CardKeys, Screen[None]):
         now = datetime.now(UTC)
         most = min(LIST_SHOWN, max(0, self.size.height - 24))
         for record in session.syncs[: -most - 1 : -1] if most else ():
-            line = outcome_mark(self.app, record).append(f" {span(record.seconds):>6}   ", "default")
+            line = outcome_mark(self.app, record).append(f" {span(record.seconds):>6}   ")
             where = "in Collate" if record.engine == "collate" else "from here"
-            line.append(f"{where}, {record.counts}", "default")
+            line.append(f"{where}, {record.counts}")
             table.add_row(ago(datetime.fromisoformat(record.at), now), line)
 
     def _list_needs(self, session: "ProfileSession") -> None:

@@ -68,9 +68,9 @@ class LineList(RowList[RecordLine]):
 
     def line(self, row: RecordLine, width: int) -> Text:
         """Sign, head, text."""
-        line = Text(f"{row.sign} ", self.colour(STATE_COLOURS[row.state]), no_wrap=True)
+        line = Text(no_wrap=True).append(f"{row.sign} ", self.colour(STATE_COLOURS[row.state]))
         line.append(f"{row.head}  ", "dim")
-        return line.append(" ".join(row.text.split()), "default")
+        return line.append(" ".join(row.text.split()))
 
 
 class RecordScreen(Screen[None]):
@@ -179,7 +179,7 @@ class RecordScreen(Screen[None]):
         self.query_one("#whole").scroll_home(animate=False)
 
     def _whole(self, line: RecordLine) -> RenderableType:
-        head = Text(f"{line.head}  ", "dim").append(line.text, "default")
+        head = Text().append(f"{line.head}  ", "dim").append(line.text)
         if line.old or line.new:
             variables = self.app.theme_variables
             styles = DiffStyles(variables.get("error", "red"), variables.get("success", "green"))

@@ -152,7 +152,7 @@ class ChangeList(RowList[OutlineRow]):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
             note = entry.detail
         else:
-            text.append(row.label)
+            text.append(f"  {row.label}")
         room = width - text.cell_len - 3
         if note and width >= NOTE_FROM and room > 12:
             text.append(f"  {cut_middle(note, room)}", "dim")

@@ -117,6 +117,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         if "\n" in text.plain:
             text = Text(" ").join(text.split("\n"))
         text.no_wrap, text.end = True, ""
+        text.truncate(width, overflow="ellipsis")
         style = self.rich_style
         strip = Strip(Segment.apply_style(text.render(self.app.console), style))
         strip = strip.adjust_cell_length(width, style)
