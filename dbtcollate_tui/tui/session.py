@@ -94,6 +94,14 @@ class ProfileSession:
         rows = [row for check in ALL_CHECKS if (row := self.shown(check.id)) is not None and row.link is link]
         return max(rows, key=lambda row: row.state.severity).check_id if rows else None
 
+    def age_note(self, check_id: str) -> str:
+        """Words on a row that is older than this look: being looked at again, or of the last visit."""
+        if check_id not in self.rows:
+            return ""
+        if check_id in self.active:
+            return "below as it was before"
+        return "" if check_id in self.looked else "from the last visit"
+
     def shown(self, check_id: str) -> CheckResult | None:
         """A check's newest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""
         known = self.rows.get(check_id)

@@ -212,7 +212,7 @@ class ChecklistScreen(Screen[None]):
 
     async def _show_card(self) -> None:
         row = self.session.shown(self.current)
-        await self.query_one(CheckCard).show(row)
+        await self.query_one(CheckCard).show(row, self.session.age_note(self.current))
         self.refresh_bindings()
 
     @on(OptionList.OptionSelected)

@@ -18,7 +18,8 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
+from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
@@ -39,7 +40,7 @@ LIST_SHOWN = 8
 LABEL_WIDTH = 15
 RESIZED_SECONDS = 0.1
 """A window that is drawn larger changes its size many times a second; the last one counts."""
-WAYS = {"sync": "s syncs now", "pipeline": "d sets it up in Collate"}
+WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
 """The key of each way on, for a line without a row of its own under "Needs you"."""
 
 
@@ -216,7 +217,7 @@ class HomeScreen(CardKeys, Screen[None]):
             line.append_text(mark)
         line.append(said.text)
         if way and said.way and said.state is not CheckState.PASS:
-            line.append(f"   {WAYS[said.way]}", "dim")
+            line.append(f"   {key_of(self, said.way)} {WAYS[said.way]}", "dim")
         if said.more:
             line.append("\n")
             if marked:
@@ -292,9 +293,9 @@ class HomeScreen(CardKeys, Screen[None]):
         cure = next((cure.label for cure in row.cures if cure.kind != "retry"), "")
         wide = self.has_class("-wide") or self.has_class("-widest")
         if wide or not cure or len(row.summary) > room - 12:
-            return line.append(_cut_end(row.summary, room), "dim" if stale else "")
+            return line.append(cut_end(row.summary, room), "dim" if stale else "")
         line.append(row.summary, "dim" if stale else "")
-        return line.append(f"   {_cut_end(cure, room - len(row.summary) - 3)}", "dim")
+        return line.append(f"   {cut_end(cure, room - len(row.summary) - 3)}", "dim")
 
     def _colour(self, state: CheckState) -> str:
         return colour_of(self.app, STATE_COLOURS[state])
@@ -302,7 +303,8 @@ class HomeScreen(CardKeys, Screen[None]):
     async def _show_card(self) -> None:
         session, need = self._session, self.current_need
         if session is not None:
-            await self.query_one(CheckCard).show(session.rows.get(need) if need is not None else None)
+            row = session.rows.get(need) if need is not None else None
+            await self.query_one(CheckCard).show(row, session.age_note(need) if need is not None else "")
         self.refresh_bindings()
 
     # ------------------------------------------------------------------ keys and mouse
@@ -400,10 +402,6 @@ def _grid() -> Table:
     table.add_column(no_wrap=True, style="dim", width=LABEL_WIDTH)
     table.add_column(ratio=1)
     return table
-
-
-def _cut_end(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - len(GLYPHS.cut)].rstrip() + GLYPHS.cut
 
 
 def _progress(run: "SyncRun") -> str:

@@ -1,9 +1,11 @@
 """The questions of troubleshooting: a new token, one out of a list, a text to send. Each over the walk."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -186,7 +188,7 @@ class LetterScreen(ModalScreen[None]):
         with VerticalScroll():
             yield Static(f"To send to {self._letter.to}", classes="title", markup=False)
             yield Static(self._letter.subject + "\n", classes="muted", markup=False)
-            yield Static(self._letter.text, markup=False)
+            yield Static(_laid_out(self._letter.text))
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -196,3 +198,22 @@ class LetterScreen(ModalScreen[None]):
     def action_copy(self) -> None:
         """Copy it with its head."""
         copy_text(self, self._letter.as_text(), "the text")
+
+
+_LABEL = re.compile(r"(?:- |\S+ {2,})(?=\S)")
+
+
+def _laid_out(text: str) -> Table:
+    """The text's lines; what stands behind a label or a dash goes on below itself where it is too long."""
+    laid = Table.grid(expand=True)
+    for line in text.split("\n"):
+        label = _LABEL.match(line)
+        if label is None:
+            laid.add_row(Text(line))
+            continue
+        pair = Table.grid(expand=True)
+        pair.add_column(width=label.end())
+        pair.add_column(ratio=1)
+        pair.add_row(Text(label[0]), Text(line[label.end() :], overflow="fold"))
+        laid.add_row(pair)
+    return laid

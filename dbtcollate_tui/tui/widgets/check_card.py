@@ -47,6 +47,7 @@ class CheckCard(VerticalScroll):
         self._opened_first = opened_first
         self.row: CheckResult | None = None
         self.evidence = False
+        self._note = ""
         self._keys: dict[str, Cure] = {}
 
     def compose(self) -> ComposeResult:
@@ -56,10 +57,11 @@ class CheckCard(VerticalScroll):
         yield Vertical(id="cures")
         yield Static(id="card-evidence", markup=False)
 
-    async def show(self, row: CheckResult | None) -> None:
-        """Show a row in place of the former one."""
-        if row == self.row:
+    async def show(self, row: CheckResult | None, note: str = "") -> None:
+        """Show a row in place of the former one; ``note`` says how old it is, where that matters."""
+        if row == self.row and note == self._note:
             return
+        self._note = note
         moved = row is None or self.row is None or row.check_id != self.row.check_id
         self.row = row
         before, self._keys = self._keys, _keys(row, self._taken + letters_of(self.screen))
@@ -125,6 +127,8 @@ class CheckCard(VerticalScroll):
             title.append(STATE_WORDS[row.state], value if value.startswith("#") else "dim")
             if row.seconds >= 0.05:
                 title.append(f"  {row.seconds:.1f} s", "dim")
+            if self._note:
+                title.append(f"  {self._note}", "dim")
         self.query_one("#card-title", Static).update(title)
         self.query_one("#card-body", Static).update(self._body(row) if row is not None else "")
         self.query_one("#card-evidence", Static).update(self._evidence(row) if row is not None else "")
