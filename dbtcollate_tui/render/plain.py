@@ -43,9 +43,13 @@ class PlainRenderer:
         self._written: dict[str, Counter[Group]] = {}
 
     def say(self, text: str) -> None:
-        """One line as it is."""
-        self._stream.write(redact(text) + "\n")
+        """One line as it is, at once."""
+        self._write(text)
         self._stream.flush()
+
+    def _write(self, text: str) -> None:
+        """One line that may wait for the next that does not: what is written is told ten times a second."""
+        self._stream.write(redact(text) + "\n")
 
     def facts(self, kind: str, values: Mapping[str, object]) -> None:
         """A named object as aligned lines."""
@@ -124,7 +128,7 @@ class PlainRenderer:
     def _applied(self, event: events.Applied) -> None:
         change = event.change
         if self._verbose or not change.table_fqn:
-            self.say(f"{_clock(event)}  written    {_line(change)}")
+            self._write(f"{_clock(event)}  written    {_line(change)}")
             return
         self._written.setdefault(change.table_fqn, Counter())[change.group] += 1
         if len(self._written) > TABLES_OPEN:
@@ -136,7 +140,7 @@ class PlainRenderer:
             fqn = next(iter(self._written))
             counts = self._written.pop(fqn)
             table = ".".join(split_fqn(fqn)[-2:])
-            self.say(f"{_clock(event)}  written    {table}: {events.counts_by_group(counts)}")
+            self._write(f"{_clock(event)}  written    {table}: {events.counts_by_group(counts)}")
 
     def _failed(self, event: events.Failed) -> None:
         if event.change is None:
@@ -217,6 +221,7 @@ class PlainRenderer:
             self.say(f"        - and {len(lines) - LISTED_AT_MOST} more")
 
     def _progress(self, event: events.Progress) -> None:
+        self._stream.flush()
         if not event.total:
             return
         tenth = event.done * PROGRESS_STEPS // event.total

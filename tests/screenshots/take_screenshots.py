@@ -23,13 +23,16 @@ from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.engine_direct import run_direct
+from dbtcollate_tui.tui.screens.mending import NewToken
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.theme import DARK, LIGHT
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.snapshots.frozen import NOW
 from tests.support.memory_keyring import MemoryKeyring
 from tests.support.world import profile_for
 from tests.tui.driving import offer_of, page_of
+from tests.tui.told import Told, begun
 from tests.tui.whole import Whole, keep, play, whole
 
 SIZE = (100, 30)
@@ -94,6 +97,7 @@ async def welcome_and_setup(pictures: Callable[[Sandbox], Pictures]) -> None:
             await shots.take(app, "welcome")
             await app.press("s")
             await app.until(pane_stands(app, "address"), "the address")
+            await shots.take(app, "address")
             await app.press("enter")
             await app.until(pane_stands(app, "dbt_token"), "the token")
             await app.press("s")
@@ -104,11 +108,20 @@ async def welcome_and_setup(pictures: Callable[[Sandbox], Pictures]) -> None:
             await app.until(pane_stands(app, "collate"), "Collate")
             await app.press("s")
             await app.until(lambda: "OpenMetadata" in app.drawn(), "Collate's facts")
+            await shots.take(app, "collate")
             await app.press("enter")
             await app.until(pane_stands(app, "service"), "the services")
             await shots.take(app, "service")
+            app.top.query_one(ChainBar).focus()
+            await app.pilot.pause()
             await app.press("enter")
+            await app.on("LinkChecks")
+            await shots.take(app, "link-checks")
+            await app.press("escape")
+            await app.on("SetupScreen")
+            await app.press("tab", "enter")
             await app.until(pane_stands(app, "options"), "the options")
+            await shots.take(app, "options")
             await app.press("enter")
             await app.until(pane_stands(app, "review"), "the review")
             await shots.take(app, "review")
@@ -134,7 +147,7 @@ async def token(pictures: Callable[[Sandbox], Pictures]) -> None:
 async def checklist_and_sync(
     pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str
 ) -> None:
-    """The checklist, the plan, the sync's end."""
+    """The checklist, the plan, the runs to take another from, the sync's end, its record."""
     async with place() as (sandbox, services):
         shots = pictures(sandbox)
         await keep(services, sandbox, profile_for(sandbox))
@@ -148,9 +161,29 @@ async def checklist_and_sync(
             await app.planned()
             await app.press("down", "down")
             await shots.take(app, f"plan{ending}")
-            await app.press("w")
+            await app.press("a")
+            await app.on("RunsScreen")
+            await app.until(lambda: "newest successful run" in app.drawn(), "the runs")
+            await shots.take(app, f"runs{ending}")
+            await app.press("escape", "w")
             await app.synced()
             await shots.take(app, f"sync{ending}")
+            await app.press("escape", "escape", "h")
+            await app.on("HistoryScreen")
+            await app.until(lambda: "written" in app.drawn(), "the record")
+            await app.press("down", "enter")
+            await app.on("RecordScreen")
+            await app.until(lambda: "descriptions" in app.drawn(), "its plan")
+            await shots.take(app, f"record{ending}")
+
+
+async def syncing(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str) -> None:
+    """A sync half-way, its server slow and one change refused."""
+    async with place() as (sandbox, services):
+        shots = pictures(sandbox)
+        async with whole(services, size=size) as app:
+            await begun(app, Told())
+            await shots.take(app, f"sync-running{ending}")
 
 
 async def home(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str) -> None:
@@ -189,6 +222,9 @@ async def home(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], e
             await app.on("PipelineScreen")
             await app.until(lambda: app.top.has_class("-planned"), "the pipeline")
             await shots.take(app, f"pipeline{ending}")
+            await app.press("d")
+            await app.synced()
+            await shots.take(app, f"pipeline-run{ending}")
 
 
 def walked(app: Whole) -> bool:
@@ -202,7 +238,7 @@ def walked(app: Whole) -> bool:
 async def troubleshooting(
     pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str
 ) -> None:
-    """The symptoms, and a walk that stops at the broken link."""
+    """The symptoms, a walk that stops at the broken link, what mending asks for, and the text to send."""
     async with place("missing-catalog") as (sandbox, services):
         shots = pictures(sandbox)
         await keep(services, sandbox, profile_for(sandbox))
@@ -215,6 +251,13 @@ async def troubleshooting(
             await app.press("down", "down", "down", "enter")
             await app.until(lambda: walked(app), "the walk's end")
             await shots.take(app, f"troubleshoot{ending}")
+            await app.press("m")
+            await app.on("LetterScreen")
+            await shots.take(app, f"letter{ending}")
+            await app.press("escape")
+            app.app.push_screen(NewToken(services, profile_for(sandbox), "dbt_cloud"))
+            await app.on("NewToken")
+            await shots.take(app, f"new-token{ending}")
 
 
 async def main(folder: Path, wanted: frozenset[str]) -> None:
@@ -229,6 +272,7 @@ async def main(folder: Path, wanted: frozenset[str]) -> None:
         await checklist_and_sync(pictures, size, ending)
         await home(pictures, size, ending)
         await troubleshooting(pictures, size, ending)
+        await syncing(pictures, size, ending)
 
 
 if __name__ == "__main__":

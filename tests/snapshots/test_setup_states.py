@@ -6,8 +6,14 @@ from textual.widgets import OptionList
 
 from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.keyrings import KeyringHealth
+from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.guidance import DBT_TOKEN_DIFFERENCES
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.screens.setup import SetupScreen
+from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen
+from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
+from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
 from tests.screenshots.take_screenshots import pane_stands, walked
 from tests.snapshots.test_screens import Album, at_home, size, still
 from tests.tui.driving import offer_of
@@ -61,4 +67,35 @@ async def test_another_account_for_a_mending(size: tuple[int, int], snapshot: Sn
         await app.on("ChooseOne")
         await app.until(lambda: "1 account" in app.drawn(), "the account")
         await album.take(app, "choose-one")
+    album.compare()
+
+
+@pytest.mark.usefixtures("still")
+async def test_what_lies_over_a_question(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    album = Album(size, snapshot)
+    locked = KeyringHealth("locked", "the GNOME keyring", "the collection is locked")
+    draft = SetupDraft(
+        reached=Step.COLLATE,
+        address_text="https://ab123.us1.dbt.com",
+        dbt_base_url="https://ab123.us1.dbt.com",
+        account_id=70_403,
+        account_name="Shop",
+        project_name="shop",
+        job_name="nightly",
+    )
+    async with whole(size=size) as app:
+        for name, question in (
+            ("setup-guide", GuideScreen(DBT_TOKEN_DIFFERENCES)),
+            ("setup-keeping", KeepingScreen(locked, "dbt_cloud", "session")),
+            ("setup-resume", ResumeScreen(draft)),
+        ):
+            app.app.push_screen(question)
+            await app.on(type(question).__name__)
+            await album.take(app, name)
+            await app.press("escape")
+            await app.on("WelcomeScreen")
+        await app.press("ctrl+p")
+        await app.on("CommandPalette")
+        await app.until(lambda: "Set up" in app.drawn(), "its commands")
+        await album.take(app, "palette")
     album.compare()

@@ -1,12 +1,8 @@
 """The sync's screen: its lines filtered and followed, its speed, its sign on other screens, its retry."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.changes import Change
@@ -16,49 +12,20 @@ from dbtcollate_tui.sync.events import (
     LogLine,
     PhaseStarted,
     Progress,
-    RunFinished,
     RunStarted,
-    Sequencer,
-    SyncEvent,
     Waiting,
 )
-from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
 from tests.tui.test_plan import many
+from tests.tui.told import Told
 from tests.tui.whole import Whole, keep, play, whole
 
 PLAN = many(60)
 REFUSED = ActionableError("Collate refused the change")
-
-
-class Told:
-    """An engine that says what it is told to say."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[SyncEvent] = asyncio.Queue()
-        self._stamp = Sequencer().stamp
-
-    def say(self, *events: SyncEvent) -> None:
-        for event in events:
-            self.queue.put_nowait(self._stamp(event))
-
-    def end(self) -> None:
-        self.say(
-            RunFinished(
-                outcome="ok", counts=Counts(planned=2, written=2), exit_code=ExitCode.OK, text="Done."
-            )
-        )
-
-    async def run(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
-        while True:
-            event = await self.queue.get()
-            yield event
-            if isinstance(event, RunFinished):
-                return
 
 
 def change(number: int) -> Change:

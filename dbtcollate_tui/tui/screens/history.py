@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -25,6 +25,7 @@ from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.list_and_detail import ListAndDetail
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -71,15 +72,6 @@ class HistoryScreen(Screen[None]):
     HistoryScreen #empty { height: 1fr; padding: 1 4; max-width: 80; display: none; color: $text-muted; }
     HistoryScreen.-empty #empty { display: block; }
     HistoryScreen.-empty #parts, HistoryScreen.-empty #chart, HistoryScreen.-empty #head { display: none; }
-    HistoryScreen #parts { height: 1fr; layout: vertical; padding: 1 0 0 0; }
-    HistoryScreen RecordList { height: 1fr; padding: 0 1; }
-    HistoryScreen #about { height: auto; max-height: 40%; padding: 0 2; border-top: solid $border-blurred; }
-    HistoryScreen #about Static { height: auto; }
-    HistoryScreen.-wide #parts, HistoryScreen.-widest #parts { layout: horizontal; }
-    HistoryScreen.-wide RecordList, HistoryScreen.-widest RecordList { width: 3fr; }
-    HistoryScreen.-wide #about, HistoryScreen.-widest #about {
-        width: 2fr; height: 1fr; max-height: 100%; border-top: none; border-left: solid $border-blurred;
-    }
     """
 
     def __init__(self, state: StateStore, profile_name: str) -> None:
@@ -94,9 +86,9 @@ class HistoryScreen(Screen[None]):
         yield Static(id="chart", markup=False)
         yield Static(id="head", markup=False)
         yield FilterLine("words: failed, verification, a run's number, a day", "#records")
-        with Horizontal(id="parts"):
+        with ListAndDetail(id="parts"):
             yield RecordList(id="records")
-            with VerticalScroll(id="about", can_focus=False):
+            with VerticalScroll(id="about", classes="detail", can_focus=False):
                 yield Static(markup=False)
         yield Static(EMPTY, id="empty", markup=False)
         yield KeyFooter()

@@ -13,7 +13,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -28,6 +28,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.list_and_detail import ListAndDetail
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -91,15 +92,6 @@ class RecordScreen(Screen[None]):
     DEFAULT_CSS = """
     RecordScreen #facts { height: auto; padding: 1 2 0 2; }
     RecordScreen #tabs { height: auto; padding: 1 2 0 2; }
-    RecordScreen #parts { height: 1fr; layout: vertical; padding: 1 0 0 0; }
-    RecordScreen LineList { height: 1fr; padding: 0 1; }
-    RecordScreen #whole { height: auto; max-height: 40%; padding: 0 2; border-top: solid $border-blurred; }
-    RecordScreen #whole Static { height: auto; }
-    RecordScreen.-wide #parts, RecordScreen.-widest #parts { layout: horizontal; }
-    RecordScreen.-wide LineList, RecordScreen.-widest LineList { width: 3fr; }
-    RecordScreen.-wide #whole, RecordScreen.-widest #whole {
-        width: 2fr; height: 1fr; max-height: 100%; border-top: none; border-left: solid $border-blurred;
-    }
     """
 
     def __init__(self, state: StateStore, record: HistoryRecord) -> None:
@@ -117,9 +109,9 @@ class RecordScreen(Screen[None]):
         yield Static(id="facts", markup=False)
         yield Static(id="tabs", markup=False)
         yield FilterLine("words", "#lines")
-        with Horizontal(id="parts"):
+        with ListAndDetail(id="parts"):
             yield LineList(id="lines")
-            with VerticalScroll(id="whole", can_focus=False):
+            with VerticalScroll(id="whole", classes="detail", can_focus=False):
                 yield Static(markup=False)
         yield KeyFooter()
 
