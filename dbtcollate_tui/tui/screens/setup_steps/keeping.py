@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -12,18 +14,24 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.settings.secrets import ENV, KeyringHealth, Side, ways_of_keeping
+from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
 class KeepingScreen(ModalScreen[str | None]):
     """Gives ``keyring``, ``session``, ``environment``, ``again`` (ask the keyring anew) or ``None``."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take it", priority=True),
+        Binding("escape", "dismiss(None)", "Back"),
+    ]
     DEFAULT_CSS = """
     KeepingScreen { align: center middle; }
     KeepingScreen > Vertical {
         width: 76; max-width: 95%; height: auto; padding: 1 2; background: $panel; border: round $border;
     }
-    KeepingScreen OptionList { height: auto; border: none; background: transparent; padding: 0; }
+    KeepingScreen OptionList, KeepingScreen OptionList:focus {
+        height: auto; border: none; background: transparent; padding: 0; margin: 1 0;
+    }
     """
 
     def __init__(self, health: KeyringHealth, side: Side, keeping: str) -> None:
@@ -38,22 +46,21 @@ class KeepingScreen(ModalScreen[str | None]):
             yield Static("Where the tokens are kept", classes="question", markup=False)
             options = []
             for way in ways_of_keeping(self._health, self._side):
-                text = Text(way.label, "bold" if way.available else "dim")
+                label = Text(way.label, "bold" if way.available else "dim")
                 detail = way.detail
                 if way.where == "environment":
                     detail = f"{way.detail} It comes before everything kept, and is kept nowhere."
-                text.append(f"\n  {detail}", "dim")
-                options.append(Option(text, way.where, disabled=not way.available))
+                options.append(Option(_with(label, detail), way.where, disabled=not way.available))
             if not self._health.usable:
-                text = Text("Ask the keyring again", "bold")
-                text.append(f"\n  {self._health.cure()}.", "dim")
-                options.append(Option(text, "again"))
+                again = Text("Ask the keyring again", "bold")
+                options.append(Option(_with(again, f"{self._health.cure()}."), "again"))
             yield OptionList(*options)
             yield Static(
                 f"A token is never written into a file. {ENV[self._side]} works for scripts and CI.",
                 classes="muted",
                 markup=False,
             )
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Put the cursor on the way that is used now."""
@@ -61,6 +68,15 @@ class KeepingScreen(ModalScreen[str | None]):
         listing.highlighted = listing.get_option_index(self._keeping)
         listing.focus()
 
+    def action_take(self) -> None:
+        """Take the way under the cursor."""
+        self.query_one(OptionList).action_select()
+
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
+
+
+def _with(label: Text, detail: str) -> Group:
+    """The label, the detail indented below it."""
+    return Group(label, Padding(Text(detail, "dim"), (0, 0, 0, 2)))

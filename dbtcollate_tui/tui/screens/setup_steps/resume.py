@@ -50,7 +50,7 @@ class ResumeScreen(ModalScreen[str]):
         """What was answered, and the two ways on."""
         with Vertical():
             yield Static("A setup was left half-way", classes="title", markup=False)
-            yield Static(draft_words(self._draft), markup=False)
+            yield Static(f"\n{draft_words(self._draft)}\n", markup=False)
             yield Static("No token is kept with it.", classes="muted", markup=False)
             with Horizontal():
                 yield Button("Go on with it", id="resume", variant="primary", compact=True)
