@@ -1,7 +1,13 @@
 """dbt's side warm, Collate's side cool, nothing else coloured but states."""
 
+from typing import Any
+
+from textual.app import App
 from textual.color import Color, Gradient
 from textual.theme import Theme
+
+from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.tui.glyphs import STATE_COLOURS
 
 DBT_ORANGE = "#FF694A"
 COLLATE_VIOLET = "#8B6BFF"
@@ -52,3 +58,14 @@ LIGHT = Theme(
         "footer-background": "#EFEFF4",
     },
 )
+
+
+def colour_of(app: App[Any], variable: str, otherwise: str = "dim") -> str:
+    """The theme's colour as rich has it, or ``otherwise`` where the theme leaves it to the terminal."""
+    value = app.theme_variables.get(variable.removeprefix("$"), "")
+    return value if value.startswith("#") else otherwise
+
+
+def state_colour(app: App[Any], state: CheckState, otherwise: str = "dim") -> str:
+    """The colour of a check's state, as `colour_of` gives it."""
+    return colour_of(app, STATE_COLOURS[state], otherwise)

@@ -171,7 +171,7 @@ async def checklist_and_sync(
             await app.press("escape", "escape", "h")
             await app.on("HistoryScreen")
             await app.until(lambda: "written" in app.drawn(), "the record")
-            await app.press("down", "enter")
+            await app.press("enter")
             await app.on("RecordScreen")
             await app.until(lambda: "descriptions" in app.drawn(), "its plan")
             await shots.take(app, f"record{ending}")

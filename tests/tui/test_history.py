@@ -116,3 +116,9 @@ async def test_a_verification_that_was_asked_for_leaves_a_record_and_a_look_of_h
             await app.on("RecordScreen")
             await app.until(lambda: "dbt Cloud reachable" in app.drawn(), "the rows")
             assert app.top.query_one("#facts", Static).display
+            assert f"Checks {len(record.proof)}" in app.drawn()
+            assert "Plan" not in app.drawn()
+            await app.press("p")
+            assert "dbt Cloud reachable" in app.drawn()
+            await app.press("right")
+            await app.until(lambda: "Nothing failed." in app.drawn(), "the next part")

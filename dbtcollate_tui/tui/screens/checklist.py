@@ -18,9 +18,10 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_middle
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -203,8 +204,7 @@ class ChecklistScreen(Screen[None]):
         return line.append(f" {took}" if took else "", "dim")
 
     def _colour(self, state: CheckState) -> str:
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return value if value.startswith("#") else "dim"
+        return state_colour(self.app, state)
 
     @on(OptionList.OptionHighlighted)
     async def _moved(self) -> None:

@@ -14,9 +14,10 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.palette import offered
+from dbtcollate_tui.tui.theme import state_colour
 
 MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u by pages."
 TEXTS: dict[str, tuple[str, str]] = {
@@ -178,9 +179,8 @@ class HelpScreen(ModalScreen[None]):
     def _signs(self) -> Text:
         text = Text()
         for number, state in enumerate(CheckState):
-            colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
             text.append("   " if number else "")
-            text.append(GLYPHS.states[state], colour if colour.startswith("#") else "dim")
+            text.append(GLYPHS.states[state], state_colour(self.app, state))
             text.append(f" {STATE_WORDS[state]}", "dim")
         return text
 

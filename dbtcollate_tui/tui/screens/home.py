@@ -18,12 +18,13 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.widgets.chain import ChainBar, colour_of
+from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -298,7 +299,7 @@ class HomeScreen(CardKeys, Screen[None]):
         return line.append(f"   {cut_end(cure, room - len(row.summary) - 3)}", "dim")
 
     def _colour(self, state: CheckState) -> str:
-        return colour_of(self.app, STATE_COLOURS[state])
+        return state_colour(self.app, state)
 
     async def _show_card(self) -> None:
         session, need = self._session, self.current_need

@@ -15,7 +15,8 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.errors import RETRY, Cure
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
@@ -63,9 +64,8 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
         self.query_one(OptionList).focus()
 
     def _line(self, row: CheckResult) -> Text:
-        value = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{GLYPHS.states[row.state]} ", value if value.startswith("#") else "dim")
+        line.append(f"{GLYPHS.states[row.state]} ", state_colour(self.app, row.state))
         return line.append(f"{row.title.ljust(TITLE_WIDTH)} {row.summary}")
 
     @on(OptionList.OptionHighlighted)

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from rich.table import Table
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.sync.events import PipelinePlanReady, SyncEvent
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -81,7 +84,7 @@ class PipelineScreen(PreparingScreen[Answer | None]):
         self.plan = plan
         self.add_class("-planned")
         self.query_one("#head", Static).update(f"{plan.summary()}.")
-        self.query_one("#settings Static", Static).update(_settings(plan))
+        self.query_one("#settings Static", Static).update(_settings(self.app, plan))
         self.query_one("#settings").focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -95,6 +98,11 @@ class PipelineScreen(PreparingScreen[Answer | None]):
         if action == "again":
             return self.query_one(ErrorCard).error is not None
         return True
+
+    def on_rows_changed(self, _: RowsChanged) -> None:
+        """The theme may be another one."""
+        if self.plan is not None:
+            self.query_one("#settings Static", Static).update(_settings(self.app, self.plan))
 
     def action_run_there(self) -> None:
         """Deploy what differs, run it, follow it."""
@@ -110,15 +118,15 @@ class PipelineScreen(PreparingScreen[Answer | None]):
             self.app.open_url(self.plan.page)
 
 
-def _settings(plan: PipelinePlan) -> Table:
+def _settings(app: App[Any], plan: PipelinePlan) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(max_width=30, overflow="ellipsis", no_wrap=True)
     table.add_column(ratio=1)
     for change in plan.diff.changes:
         value = Text()
         if change.old:
-            value.append(f"- {change.old}\n", "red")
-        value.append(f"+ {change.new}", "green")
+            value.append(f"- {change.old}\n", state_colour(app, CheckState.FAIL))
+        value.append(f"+ {change.new}", state_colour(app, CheckState.PASS))
         table.add_row(Text(change.field), value)
     if not plan.diff.changes:
         table.add_row(Text("settings", "dim"), Text("equal", "dim"))

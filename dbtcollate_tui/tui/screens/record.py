@@ -21,7 +21,14 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.history.records import HistoryRecord, LogEntry, StoredPlan, load_log, load_plan
+from dbtcollate_tui.sync.history.records import (
+    HistoryRecord,
+    LogEntry,
+    RecordAction,
+    StoredPlan,
+    load_log,
+    load_plan,
+)
 from dbtcollate_tui.sync.history.text import record_text, what_words
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -34,6 +41,11 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 Part = Literal["plan", "log", "failures", "proof"]
 TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "proof": "Read back"}
+LOOKED: dict[RecordAction, dict[Part, str]] = {
+    "verify": {"failures": "Failures", "proof": "Checks"},
+    "walk": {"log": "Log", "failures": "Failures", "proof": "Checks"},
+}
+"""The parts of records that have no plan."""
 SIGNS = {"add": "+", "remove": "-"}
 LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "error": CheckState.FAIL}
 STATES = {
@@ -97,7 +109,7 @@ class RecordScreen(Screen[None]):
     def __init__(self, state: StateStore, record: HistoryRecord) -> None:
         super().__init__()
         self.record = record
-        self.part: Part = "plan"
+        self.part: Part = next(iter(self.titles))
         self._state = state
         self._lines: dict[Part, list[RecordLine]] = {}
         self._head = ""
@@ -128,8 +140,14 @@ class RecordScreen(Screen[None]):
             "proof": _proof_lines(self.record),
         }
         order: tuple[Part, ...] = ("failures", "plan", "log", "proof")
-        self.part = next((part for part in order if self._lines[part]), "plan")
+        has = [part for part in order if part in self.titles]
+        self.part = next((part for part in has if self._lines[part]), has[-1])
         self._draw()
+
+    @property
+    def titles(self) -> dict[Part, str]:
+        """The parts that a record of this kind has, with their names."""
+        return LOOKED.get(self.record.action, TITLES)
 
     @property
     def lines(self) -> Sequence[RecordLine]:
@@ -147,7 +165,7 @@ class RecordScreen(Screen[None]):
         facts.append(", ".join(ends), "dim")
         self.query_one("#facts", Static).update(facts)
         tabs = Text()
-        for number, (part, title) in enumerate(TITLES.items()):
+        for number, (part, title) in enumerate(self.titles.items()):
             tabs.append("   " if number else "")
             shown = f"{title} {len(self._lines.get(part, ()))}"
             tabs.append(f" {shown} ", "reverse" if part == self.part else "dim")
@@ -183,13 +201,14 @@ class RecordScreen(Screen[None]):
         self._fill()
 
     def action_part(self, part: Part) -> None:
-        """Show this part."""
-        self.part = part
-        self._draw()
+        """Show this part, where the record has it."""
+        if part in self.titles:
+            self.part = part
+            self._draw()
 
     def action_turn(self, by: int) -> None:
         """Show the next part, or the one before."""
-        parts = list(TITLES)
+        parts = list(self.titles)
         self.action_part(parts[(parts.index(self.part) + by) % len(parts)])
 
     def action_filter(self) -> None:

@@ -12,7 +12,8 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.glyphs import cut_middle
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -86,8 +87,7 @@ class RequestsScreen(Screen[None]):
         return Text(str(record.status), self._colour(state))
 
     def _colour(self, state: CheckState) -> str:
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return value if value.startswith("#") else ""
+        return state_colour(self.app, state, "")
 
     @property
     def current(self) -> RequestRecord | None:

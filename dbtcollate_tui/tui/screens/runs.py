@@ -18,8 +18,9 @@ from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import is_ci_run, notes_of_run
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -98,9 +99,8 @@ class RunsScreen(CardKeys, Screen[int | None]):
 
     def _line(self, run: Run) -> Text:
         state = CheckState.PASS if run.is_success else CheckState.FAIL
-        colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{GLYPHS.states[state]} ", colour if colour.startswith("#") else "")
+        line.append(f"{GLYPHS.states[state]} ", state_colour(self.app, state, ""))
         line.append(f"#{run.id}  {run.outcome:<9}")
         line.append(f"{ago(run.finished_at, datetime.now(UTC)):>11}  ", "dim")
         line.append(run.job.name if run.job is not None else f"job {run.job_id}")

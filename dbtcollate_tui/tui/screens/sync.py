@@ -16,13 +16,14 @@ from dbtcollate_tui.sync.changes import GROUPS
 from dbtcollate_tui.sync.events import Failed, RunFinished, SyncEvent
 from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.labels import relabel
-from dbtcollate_tui.tui.messages import EventsArrived
+from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
@@ -96,6 +97,12 @@ class SyncScreen(CardKeys, Screen[None]):
         self._name_keys()
         await self._take(list(self.run.history))
 
+    def on_rows_changed(self, _: RowsChanged) -> None:
+        """The theme may be another one."""
+        if self.run.finished is not None:
+            self.query_one("#outcome", Static).update(self._outcome(self.run.finished))
+            self.query_one(SyncEnd).draw_anew()
+
     async def on_events_arrived(self, message: EventsArrived) -> None:
         """The next events of the run."""
         if message.run is self.run:
@@ -128,9 +135,8 @@ class SyncScreen(CardKeys, Screen[None]):
     def _outcome(self, event: RunFinished) -> Text:
         state, word = OUTCOMES[event.outcome]
         counts = event.counts
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
         text = Text()
-        text.append(f"{GLYPHS.states[state]} {word}  ", f"bold {value}" if value.startswith("#") else "bold")
+        text.append(f"{GLYPHS.states[state]} {word}  ", f"bold {state_colour(self.app, state, '')}")
         parts = [f"{counts.written} of {counts.planned} changes written"] if counts.planned else []
         for number, name in (
             (counts.failed, "failed"),

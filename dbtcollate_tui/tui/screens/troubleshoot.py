@@ -24,9 +24,10 @@ from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
 from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.mending import LetterScreen
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
@@ -224,11 +225,10 @@ class TroubleshootScreen(Screen[None]):
 
     def _head(self, walk: Walk) -> Text:
         state = OUTCOME_STATES[walk.outcome]
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
         text = Text(overflow="fold")
         if walk.outcome is Outcome.WALKING:
             return text.append(f"“{walk.symptom.seen}”  ").append("walking the chain", "not bold dim")
-        text.append(f"{GLYPHS.states[state]} ", value if value.startswith("#") else "")
+        text.append(f"{GLYPHS.states[state]} ", state_colour(self.app, state, ""))
         return text.append(walk.summary())
 
     def _pass_time(self) -> None:

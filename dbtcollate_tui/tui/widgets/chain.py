@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
-from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
+from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, colour_of
 
 LINKS = tuple(Link)
 LAST_WIDTH = 10
@@ -180,12 +180,6 @@ def _cut_words(text: str, width: int) -> str:
     if 2 * len(words) >= width:
         return words
     return text[: max(0, width - len(GLYPHS.cut))].rstrip() + GLYPHS.cut
-
-
-def colour_of(app: App[Any], variable: str, otherwise: str = "dim") -> str:
-    """The theme's colour as rich has it, or ``otherwise`` where the theme leaves it to the terminal."""
-    value = app.theme_variables.get(variable.removeprefix("$"), "")
-    return value if value.startswith("#") else otherwise
 
 
 def small_chain(app: App[Any], states: Iterable[CheckState], *, stale: bool = False) -> Text:

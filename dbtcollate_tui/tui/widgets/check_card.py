@@ -10,8 +10,9 @@ from textual.widgets import Button, Static
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import Cure
-from dbtcollate_tui.tui.glyphs import STATE_COLOURS, STATE_WORDS
+from dbtcollate_tui.tui.glyphs import STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of
+from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.error_card import cure_keys
 
 TAKEN = "rReysqpt"
@@ -122,9 +123,8 @@ class CheckCard(VerticalScroll):
     def _draw(self) -> None:
         title, row = Text(), self.row
         if row is not None:
-            value = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
             title.append(f"{row.title}  ", "bold")
-            title.append(STATE_WORDS[row.state], value if value.startswith("#") else "dim")
+            title.append(STATE_WORDS[row.state], state_colour(self.app, row.state))
             if row.seconds >= 0.05:
                 title.append(f"  {row.seconds:.1f} s", "dim")
             if self._note:

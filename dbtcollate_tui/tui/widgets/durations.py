@@ -10,8 +10,8 @@ from textual.app import App
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync.history.records import HistoryRecord
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
-from dbtcollate_tui.tui.widgets.chain import colour_of
+from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.theme import state_colour
 
 EIGHTHS = "▁▂▃▄▅▆▇█"
 OUTCOMES = {
@@ -30,7 +30,7 @@ WHOLE = frozenset({"ok", "warn"})
 def outcome_mark(app: App[Any], record: HistoryRecord) -> Text:
     """The outcome's glyph in its colour."""
     state = OUTCOMES[record.outcome]
-    return Text().append(GLYPHS.states[state], colour_of(app, STATE_COLOURS[state]))
+    return Text().append(GLYPHS.states[state], state_colour(app, state))
 
 
 def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> Text:
@@ -45,7 +45,7 @@ def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> T
         line = Text(no_wrap=True)
         for record in records:
             state = OUTCOMES[record.outcome]
-            colour = colour_of(app, STATE_COLOURS[state])
+            colour = state_colour(app, state)
             if level == 0 and record.outcome not in WHOLE:
                 line.append(GLYPHS.states[state], f"bold {colour}")
                 continue

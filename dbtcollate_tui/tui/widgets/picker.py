@@ -16,7 +16,8 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import count
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.theme import state_colour
 
 MATCHES_AT_MOST = 200
 LISTED_AT_MOST = 500
@@ -266,8 +267,7 @@ class Picker(Vertical):
         style = "dim" if row.dim else ""
         line = Text(no_wrap=True, style=style)
         if row.state is not None:
-            colour = self.app.theme_variables.get(STATE_COLOURS[row.state].removeprefix("$"), "")
-            line.append(GLYPHS.states[row.state], colour if colour.startswith("#") else "")
+            line.append(GLYPHS.states[row.state], state_colour(self.app, row.state, ""))
             line.append(" ")
         line.append(cut_middle(row.name, name_width).ljust(name_width))
         for fact, wide in zip(row.facts, columns, strict=False):

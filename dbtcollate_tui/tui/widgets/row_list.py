@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from dbtcollate_tui.tui.theme import colour_of
+
 Row = TypeVar("Row")
 
 
@@ -152,5 +154,4 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
 
     def colour(self, variable: str) -> str:
         """The theme's colour as rich has it; "dim" where it has none."""
-        value = self.app.theme_variables.get(variable.removeprefix("$"), "")
-        return value if value.startswith("#") else "dim"
+        return colour_of(self.app, variable)

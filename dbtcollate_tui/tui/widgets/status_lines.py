@@ -9,7 +9,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.theme import state_colour
 
 SILENT_SECONDS = 2.0
 """A wait shows its seconds after so long."""
@@ -85,5 +86,4 @@ class StatusLines(Static):
         glyph = GLYPHS.states[state]
         if state is CheckState.RUNNING and self.app.animation_level != "none":
             glyph = GLYPHS.spinner[self._frame % len(GLYPHS.spinner)]
-        colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return Text(glyph, colour if colour.startswith("#") else "")
+        return Text(glyph, state_colour(self.app, state, ""))

@@ -10,6 +10,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.theme import state_colour
 
 
 class StepRail(Widget, can_focus=False):
@@ -31,14 +32,14 @@ class StepRail(Widget, can_focus=False):
 
     def render(self) -> Text:
         """Check mark, pointer or nothing, then the name."""
-        good = self.app.theme_variables.get("success", "")
+        good = state_colour(self.app, CheckState.PASS, "")
         at, reached = rail_number(self.step), rail_number(self.reached)
         text = Text(no_wrap=True)
         for number, (name, _) in enumerate(RAIL, 1):
             if number == at:
                 text.append(f"{GLYPHS.pointer} {name}\n", "bold")
             elif number < reached or number < at:
-                text.append(f"{GLYPHS.states[CheckState.PASS]} ", good if good.startswith("#") else "")
+                text.append(f"{GLYPHS.states[CheckState.PASS]} ", good)
                 text.append(f"{name}\n")
             else:
                 text.append(f"  {name}\n", "dim")

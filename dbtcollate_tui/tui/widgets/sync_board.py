@@ -14,8 +14,8 @@ from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Plan
 from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
-from dbtcollate_tui.tui.theme import CHAIN_GRADIENT
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 LINK_OF_PHASE: dict[Phase, Link] = {
@@ -214,8 +214,7 @@ class SyncBoard(Widget):
     def _phase(self, phase: Phase, width: int) -> Text:
         state = self.states[phase]
         line = Text(no_wrap=True)
-        colour = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        line.append(GLYPHS.states[state], colour if colour.startswith("#") else "dim")
+        line.append(GLYPHS.states[state], state_colour(self.app, state))
         line.append(f" {phase:10}", "bold" if state is CheckState.RUNNING else "")
         line.append(cut_middle(self.texts[phase], max(4, width - 13)), "dim")
         return line

@@ -15,7 +15,8 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sync.changes import Change, Plan
 from dbtcollate_tui.sync.events import Failed, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.sync.outcome import Proof
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.theme import state_colour
 
 PROOF_STATES = {
     "ok": CheckState.PASS,
@@ -140,7 +141,7 @@ class SyncEnd(OptionList):
     def show(self, lines: Sequence[EndLine]) -> None:
         """Show these lines."""
         self.lines = list(lines)
-        self._fill()
+        self.draw_anew()
 
     @property
     def current(self) -> EndLine | None:
@@ -154,9 +155,10 @@ class SyncEnd(OptionList):
 
     def on_resize(self, _: events.Resize) -> None:
         """Cut the lines anew."""
-        self._fill()
+        self.draw_anew()
 
-    def _fill(self) -> None:
+    def draw_anew(self) -> None:
+        """The same lines as the width and the theme are now."""
         at = self.highlighted
         width = max(20, (self.size.width or self.app.size.width) - 4)
         longest = max((len(line.title) for line in self.lines if not line.is_heading), default=0)
@@ -171,8 +173,7 @@ class SyncEnd(OptionList):
             return Text(line.title, "bold")
         text = Text()
         if line.state is not None:
-            value = self.app.theme_variables.get(STATE_COLOURS[line.state].removeprefix("$"), "")
-            text.append(f"{GLYPHS.states[line.state]} ", value if value.startswith("#") else "dim")
+            text.append(f"{GLYPHS.states[line.state]} ", state_colour(self.app, line.state))
         else:
             text.append("    ")
         name = self._name_width - len(text.plain)

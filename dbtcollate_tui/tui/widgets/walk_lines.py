@@ -12,7 +12,8 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.walk import Walk
 from dbtcollate_tui.checks.words import count
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, STATE_WORDS, cut_end, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_end, cut_middle
+from dbtcollate_tui.tui.theme import state_colour
 
 LINK_WIDTH = 11
 TITLE_WIDTH = 24
@@ -123,8 +124,7 @@ class WalkLines(OptionList):
         return line.append(cut_end(row.summary, width - line.cell_len - 3), "dim")
 
     def _colour(self, state: CheckState) -> str:
-        value = self.app.theme_variables.get(STATE_COLOURS[state].removeprefix("$"), "")
-        return value if value.startswith("#") else "dim"
+        return state_colour(self.app, state)
 
 
 def _counted(rows: tuple[CheckResult, ...]) -> str:
