@@ -117,7 +117,8 @@ class HistoryRecord:
             return f"{self.written} of {self.planned} written"
         parts = [("written", self.written), ("failed", self.failed), ("skipped", self.skipped)]
         parts += [("not tried", self.cancelled)]
-        return ", ".join(f"{count} {word}" for word, count in parts if count) or "nothing to write"
+        told = ", ".join(f"{count} {word}" for word, count in parts if count)
+        return told or ("nothing written" if self.outcome == "failed" else "nothing to write")
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON values."""

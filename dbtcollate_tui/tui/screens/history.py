@@ -51,6 +51,8 @@ class RecordList(RowList[HistoryRecord]):
         took = span(row.seconds)
         room = max(8, width - len(text.plain) - len(took) - 2)
         came = row.outcome if row.outcome in ("running", "interrupted", "cancelled") else row.counts
+        if row.outcome == "failed" and row.failures and not (row.written or row.checks):
+            came = row.failures[0].title
         text.append(cut_end(came, room).ljust(room))
         return text.append(f" {took}", "dim")
 
@@ -108,7 +110,8 @@ class HistoryScreen(Screen[None]):
             await self._read()
 
     async def on_rows_changed(self, _: RowsChanged) -> None:
-        """A verification that ended left its record."""
+        """A verification that ended left its record, or the theme is another one."""
+        self._draw_chart()
         session = app_of(self).session
         if session is None or session.checking_since is None:
             await self._read()

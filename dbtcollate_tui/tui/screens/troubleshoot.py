@@ -25,6 +25,7 @@ from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
+from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.mending import LetterScreen
 from dbtcollate_tui.tui.theme import state_colour
@@ -211,6 +212,11 @@ class TroubleshootScreen(Screen[None]):
         self.query_one("#done", Static).update("\n".join(lines))
         self.query_one("#done").display = bool(lines)
         self.refresh_bindings()
+
+    async def on_rows_changed(self, _: RowsChanged) -> None:
+        """The theme may be another one."""
+        self._draw()
+        await self._show_card()
 
     @property
     def _is_narrow(self) -> bool:

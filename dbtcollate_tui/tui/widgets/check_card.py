@@ -49,6 +49,7 @@ class CheckCard(VerticalScroll):
         self.row: CheckResult | None = None
         self.evidence = False
         self._note = ""
+        self._shown: tuple[CheckResult | None, str, str] = (None, "", "")
         self._keys: dict[str, Cure] = {}
 
     def compose(self) -> ComposeResult:
@@ -60,9 +61,10 @@ class CheckCard(VerticalScroll):
 
     async def show(self, row: CheckResult | None, note: str = "") -> None:
         """Show a row in place of the former one; ``note`` says how old it is, where that matters."""
-        if row == self.row and note == self._note:
+        shown = (row, note, self.app.theme)
+        if shown == self._shown:
             return
-        self._note = note
+        self._shown, self._note = shown, note
         moved = row is None or self.row is None or row.check_id != self.row.check_id
         self.row = row
         before, self._keys = self._keys, _keys(row, self._taken + letters_of(self.screen))
