@@ -71,6 +71,7 @@ class TroubleshootScreen(Screen[None]):
     DEFAULT_CSS = """
     TroubleshootScreen #head { height: auto; max-height: 2; padding: 0 1; text-style: bold; }
     TroubleshootScreen #parts { height: 1fr; }
+    TroubleshootScreen #symptoms > .option-list--option-disabled { color: $text-muted; text-style: bold; }
     TroubleshootScreen #symptoms, TroubleshootScreen #symptoms:focus {
         width: 1fr; height: 1fr; border: none; background: transparent; padding: 0 1;
     }
@@ -120,7 +121,7 @@ class TroubleshootScreen(Screen[None]):
         listing = self.query_one("#symptoms", OptionList)
         width = self.app.size.width
         for heading, in_guide in ((GUIDE, True), (BESIDE, False)):
-            listing.add_option(Option(Text(heading, "bold dim"), disabled=True))
+            listing.add_option(Option(Text(heading), disabled=True))
             found = [symptom for symptom in SYMPTOMS if symptom.from_guide is in_guide]
             listing.add_options(Option(_seen(symptom, width), id=symptom.id) for symptom in found)
         first = self._first or SYMPTOMS[0]

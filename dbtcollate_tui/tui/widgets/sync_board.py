@@ -155,10 +155,12 @@ class SyncBoard(Widget):
         return ChainView(links)
 
     def _captions(self, phase: Phase) -> tuple[str, ...]:
-        """Few words for the chain: what is written before the first comma."""
+        """Few words for the chain: a count, a name, what stands before the first comma."""
         if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "proof":
             return ()
-        words = self.texts[phase].partition(",")[0].partition(" tables")[0].partition(" (")[0]
+        words = self.texts[phase]
+        for end in (",", " tables", " (", " in "):
+            words = words.partition(end)[0]
         if words.startswith("#"):
             words = words.partition(" ")[2].removeprefix("success")
         return (words,) if words else ()
