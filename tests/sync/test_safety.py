@@ -44,6 +44,8 @@ OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
 PARTS = 4
 KILLS, A_CHAIN = 50, 5
+FEWER = 8
+"""So many writes fewer an interrupted sync may take: of cases made many at once, some are there already."""
 WITHIN_SECONDS = 60.0
 QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))
 
@@ -307,7 +309,7 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
         for chain in range(KILLS // A_CHAIN):
             early = chain % 2 == 1
             server.fresh()
-            for moment in sorted(chance.sample(range(1, writes + 1), A_CHAIN)):
+            for moment in sorted(chance.sample(range(1, writes + 1 - FEWER), A_CHAIN)):
                 assert await sync(moment, after=chance.random() < 0.5, early=early) == -9, moment
                 killed += 1
             assert await sync(early=early) == first
