@@ -273,7 +273,7 @@ class Sandbox:
         )
 
     async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request of that side, and note it."""
+        """Answer one request of that side; it is noted before its answer leaves."""
         if scope["type"] != "http":
             return
         path: str = scope["path"]
@@ -281,12 +281,18 @@ class Sandbox:
             refused = _refusal(scope)
             await (refused or self._control)(scope, receive, send)
             return
-        status = 0
+        noted = False
+
+        def note(status: int) -> None:
+            nonlocal noted
+            noted = True
+            self._requests += 1
+            query = scope["query_string"].decode("latin-1")
+            self._seen.append(SeenRequest(self._requests, side, scope["method"], path, query, status))
 
         async def noting(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                note(message["status"])
             await send(message)
 
         try:
@@ -295,9 +301,8 @@ class Sandbox:
             _log.exception("The sandbox's %s failed at %s %s", side, scope["method"], path)
             raise
         finally:
-            self._requests += 1
-            query = scope["query_string"].decode("latin-1")
-            self._seen.append(SeenRequest(self._requests, side, scope["method"], path, query, status))
+            if not noted:
+                note(0)
 
     async def _show(self, _request: Request) -> Response:
         return JSONResponse(

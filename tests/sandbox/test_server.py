@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
 from dbtcollate_tui.errors import UnreachableError, UsageError
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
@@ -154,3 +155,20 @@ class TestControl:
             assert [seen.path for seen in sandbox.requests] == [seen["path"] for seen in told]
             assert [seen["number"] for seen in api.control("/requests?since=1").json()["requests"]] == [2]
             assert sandbox.dbt_cloud_token.get_secret_value() not in str(told)
+
+    def test_who_has_an_answer_finds_it_noted(self) -> None:
+        noted: list[tuple[str, int]] = []
+        with running() as sandbox:
+
+            async def send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    noted.extend((seen.path, seen.status) for seen in sandbox.requests)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            path = "/api/v1/system/version"
+            scope: Scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+            scope.update(query_string=b"", headers=[])
+            asyncio.run(sandbox.answer("collate", scope, receive, send))
+        assert noted == [("/api/v1/system/version", 200)]
