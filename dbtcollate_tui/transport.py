@@ -1,4 +1,4 @@
-"""HTTP for both API clients, and the one module that imports the HTTP library.
+"""HTTP for both API clients; beside `http_lanes` the one module that imports the HTTP library.
 
 A `Transport` speaks to one server: one connection pool, a bounded number of requests at once, a pacer,
 retries with back-off and jitter where repeating is safe, no credential along a redirect to another host,
@@ -35,6 +35,7 @@ from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.http_lanes import HttpLanes
 from dbtcollate_tui.redact import redact
 
 Params = Mapping[str, str | int | bool]
@@ -243,73 +244,6 @@ class _TokenAuth(httpx.Auth):
         yield request
 
 
-class _Lanes(httpx.AsyncBaseTransport):
-    """A connection for each request at once, the newest idle one first; its caller bounds how many.
-
-    httpcore's own pool asks the socket of every connection before and after each request, which at eight
-    connections takes a fifth of the time of a sync with many small writes. A lane whose request was cancelled
-    or failed is given up: what the library then still holds of it would keep the next request waiting.
-    """
-
-    def __init__(self) -> None:
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._lanes: set[httpx.AsyncHTTPTransport] = set()
-        self._idle: list[httpx.AsyncHTTPTransport] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        lane = self._idle.pop() if self._idle else self._new()
-        try:
-            response = await lane.handle_async_request(request)
-        except BaseException:
-            await self._give_up(lane)
-            raise
-        response.stream = _LaneStream(response.stream, partial(self._end, lane))
-        return response
-
-    async def aclose(self) -> None:
-        self._idle.clear()
-        for lane in tuple(self._lanes):
-            await self._give_up(lane)
-
-    def _new(self) -> httpx.AsyncHTTPTransport:
-        lane = httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=1))
-        self._lanes.add(lane)
-        return lane
-
-    async def _end(self, lane: httpx.AsyncHTTPTransport, whole: bool) -> None:
-        if whole and lane in self._lanes:
-            self._idle.append(lane)
-        else:
-            await self._give_up(lane)
-
-    async def _give_up(self, lane: httpx.AsyncHTTPTransport) -> None:
-        self._lanes.discard(lane)
-        await lane.aclose()
-
-
-class _LaneStream(httpx.AsyncByteStream):
-    def __init__(self, stream: object, end: Callable[[bool], Awaitable[None]]) -> None:
-        self._stream = cast(httpx.AsyncByteStream, stream)
-        self._end: Callable[[bool], Awaitable[None]] | None = end
-        self._whole = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            yield piece
-        self._whole = True
-
-    async def aclose(self) -> None:
-        end, self._end = self._end, None
-        if end is None:
-            return
-        closed = False
-        try:
-            await self._stream.aclose()
-            closed = True
-        finally:
-            await end(self._whole and closed)
-
-
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine."""
     name = host.strip("[]").lower()
@@ -440,7 +374,7 @@ class Transport:
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             http2=secure,
             verify=_tls_context() if secure else True,
-            transport=None if secure else _Lanes(),
+            transport=None if secure else HttpLanes(),
             trust_env=not local,
             follow_redirects=False,
         )

@@ -86,8 +86,8 @@ def table(found: Sequence[Measured], left_out: Sequence[str]) -> str:
     parts.append(
         "wall: the whole process with its imports. wire: first request to last answer. cpu, peak:\n"
         "processor time and resident memory of the process and its children. sent, got: bodies, as the\n"
-        "client sees them. at once: most writes under way at one moment. server: the sandbox's own\n"
-        "processor time."
+        "client sees them. at once: connections that bring writes within a second, the median second.\n"
+        "server: the sandbox's own processor time."
     )
     parts += [f"{title}\n{text}" for title, text in _by_kind(found)]
     aims = list(_aims(found))

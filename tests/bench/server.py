@@ -14,6 +14,7 @@ import json
 import logging
 import re
 import socket
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ class _Counting:
         self._side = side
         self._tally = tally
         self._writes = writes
-        self._under_way = 0
+        self.writers: dict[int, set[object]] = {}
         self.began = self.ended = self.cpu_before = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,8 +70,8 @@ class _Counting:
         asked: list[bytes] = []
         tally = self._tally
         tally.writes += writing
-        self._under_way += writing
-        tally.at_once = max(tally.at_once, self._under_way)
+        if writing:
+            self.writers.setdefault(int(time.monotonic()), set()).add(scope["client"])
 
         async def receiving() -> Message:
             message = await receive()
@@ -88,7 +89,6 @@ class _Counting:
         try:
             await self._app(scope, receiving, sending)
         finally:
-            self._under_way -= writing
             body = b"".join(asked)
             tally.received += len(body)
             kind = f"{method} {'dbt: ' if self._side == 'dbt_cloud' else ''}{pattern_of(path)}"
@@ -174,6 +174,8 @@ def serve(
         for app in apps.values():
             app.state.close()
         dbt_state.unlink(missing_ok=True)
+    writers = [len(clients) for item in counting.values() for clients in item.writers.values()]
+    tally.at_once = round(statistics.median(writers)) if writers else 0
     used = [item for item in counting.values() if item.began]
     if used:
         tally.seconds = max(item.ended for item in used) - min(item.began for item in used)

@@ -35,7 +35,7 @@ class Tally:
     """Bytes of the bodies that clients sent, and of those that they got."""
     sent: int = 0
     at_once: int = 0
-    """Most writes under way at one moment."""
+    """Connections that bring writes within a second, in the median second: what a client has under way."""
     seconds: float = 0.0
     """From the first request's arrival to the last answer's end."""
     cpu_seconds: float = 0.0

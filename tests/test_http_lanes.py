@@ -1,0 +1,165 @@
+"""Which connection a request goes over, on a loopback server that knows its clients."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpcore
+import httpx
+import pytest
+
+from dbtcollate_tui import http_lanes
+from dbtcollate_tui.http_lanes import HttpLanes
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """Notes which connection, counted from 1, brought each request; answers once ``open`` is set."""
+
+    def __init__(self) -> None:
+        self.brought: list[int] = []
+        self.answer = WHOLE
+        self.open = asyncio.Event()
+        self.open.set()
+        self.writers: list[asyncio.StreamWriter] = []
+        self.url = ""
+        self._came = asyncio.Condition()
+
+    async def has_brought(self, count: int) -> None:
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.brought) >= count)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        number = len(self.writers)
+        try:
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                async with self._came:
+                    self.brought.append(number)
+                    self._came.notify_all()
+                await self.open.wait()
+                writer.write(self.answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@asynccontextmanager
+async def lanes() -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
+    server = Server()
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    async with httpx.AsyncClient(transport=HttpLanes(), timeout=10) as client:
+        yield server, client
+    listener.close()
+
+
+async def test_one_after_another_share_a_connection() -> None:
+    async with lanes() as (server, client):
+        for _ in range(3):
+            assert (await client.get(server.url)).json() == {}
+    assert server.brought == [1, 1, 1]
+
+
+async def test_so_many_at_once_have_so_many_connections_and_leave_them_to_the_next() -> None:
+    async with lanes() as (server, client):
+        server.open.clear()
+        asked = [asyncio.create_task(client.get(server.url)) for _ in range(3)]
+        await server.has_brought(3)
+        server.open.set()
+        await asyncio.gather(*asked)
+        await client.get(server.url)
+    assert sorted(server.brought[:3]) == [1, 2, 3]
+    assert server.brought[3] in (1, 2, 3)
+
+
+async def test_one_that_the_server_closed_meanwhile_is_not_asked_again() -> None:
+    async with lanes() as (server, client):
+        await client.get(server.url)
+        server.writers[0].close()
+        await server.writers[0].wait_closed()
+        await asyncio.sleep(0.01)
+        await client.get(server.url)
+    assert server.brought == [1, 2]
+
+
+async def test_one_that_was_long_idle_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_lanes, "IDLE_SECONDS", 0.01)
+    async with lanes() as (server, client):
+        await client.get(server.url)
+        await asyncio.sleep(0.05)
+        await client.get(server.url)
+    assert server.brought == [1, 2]
+
+
+async def test_one_whose_answer_was_left_half_read_is_given_up() -> None:
+    async with lanes() as (server, client):
+        server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000
+        async with client.stream("GET", server.url) as response:
+            async for _ in response.aiter_bytes(10):
+                break
+        server.answer = WHOLE
+        await client.get(server.url)
+    assert server.brought == [1, 2]
+
+
+async def test_one_that_says_it_closes_is_given_up() -> None:
+    async with lanes() as (server, client):
+        server.answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+        await client.get(server.url)
+        await client.get(server.url)
+    assert server.brought == [1, 2]
+
+
+async def test_one_whose_request_was_cancelled_is_given_up() -> None:
+    async with lanes() as (server, client):
+        server.open.clear()
+        asked = asyncio.create_task(client.get(server.url))
+        await server.has_brought(1)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        server.open.set()
+        await client.get(server.url)
+    assert server.brought == [1, 2]
+
+
+LIBRARYS = sorted(
+    (kind for kind in vars(httpcore).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    key=lambda kind: kind.__name__,
+)
+
+
+@pytest.mark.parametrize("kind", LIBRARYS, ids=lambda kind: kind.__name__)
+async def test_an_error_of_the_connection_is_httpxs_own(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise kind("said")
+
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", fail)
+    async with lanes() as (server, client):
+        with pytest.raises(httpx.TransportError, match="said") as caught:
+            await client.get(server.url)
+    assert type(caught.value).__name__ in (kind.__name__, "NetworkError")
+
+
+async def test_an_error_of_another_kind_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise KeyError("said")
+
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", fail)
+    async with lanes() as (server, client):
+        with pytest.raises(KeyError):
+            await client.get(server.url)
+
+
+async def test_an_answer_that_breaks_off_is_told_by_httpxs_error() -> None:
+    async with lanes() as (server, client):
+        server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
+        async with client.stream("GET", server.url) as response:
+            server.writers[0].close()
+            with pytest.raises(httpx.RemoteProtocolError):
+                await response.aread()
