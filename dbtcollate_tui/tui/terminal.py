@@ -5,12 +5,15 @@ import traceback
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.command import CommandPalette
 from textual.filter import LineFilter, Monochrome
 from textual.notifications import SeverityLevel
 from textual.theme import Theme
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from dbtcollate_tui.exit_codes import ExitCode
@@ -125,6 +128,12 @@ class TerminalApp(App[ExitCode]):
             if act is not None:
                 act()
                 return
+
+    @on(CommandPalette.Opened)
+    def _palette_opened(self) -> None:
+        """Its cursor blinks only where motion is wanted, as that of every field."""
+        for field in self.screen.query(Input):
+            field.cursor_blink = self.animation_level != "none"
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error

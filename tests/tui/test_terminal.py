@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import DataTable, OptionList
+from textual.widgets import DataTable, Input, OptionList
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
@@ -201,6 +201,16 @@ async def test_the_palette_does_what_the_screen_can_do() -> None:
             await app.pilot.pause(0.3)
             await app.press("enter")
             await app.until(lambda: "curl" in app.app.clipboard, "the copy")
+
+
+@pytest.mark.parametrize("moving", [False, True])
+async def test_the_palettes_cursor_blinks_only_where_motion_is_wanted(moving: bool) -> None:
+    async with whole() as app:
+        app.app.animation_level = "full" if moving else "none"
+        await app.press("ctrl+p")
+        await app.on("CommandPalette")
+        field = app.top.query_one(Input)
+        await app.until(lambda: field.cursor_blink is moving, "the cursor")
 
 
 def test_a_hanging_clipboard_program_holds_nothing_up() -> None:
