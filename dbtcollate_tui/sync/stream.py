@@ -140,7 +140,8 @@ async def stream(
                 event = teller.queue.get_nowait()
             except asyncio.QueueEmpty:
                 try:
-                    event = await asyncio.wait_for(teller.queue.get(), SILENCE_SECONDS)
+                    async with asyncio.timeout(SILENCE_SECONDS):
+                        event = await teller.queue.get()
                 except TimeoutError:
                     yield teller.waiting(time.monotonic() - silent_since)
                     continue

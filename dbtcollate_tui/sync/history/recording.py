@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -77,7 +78,7 @@ class Recorder:
         self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
         self._writing: asyncio.Task[None] | None = None
-        self._flushed = started
+        self._flushed = time.monotonic()
         self._ended = False
 
     @property
@@ -117,9 +118,9 @@ class Recorder:
             await self._plan_written()
             await asyncio.to_thread(self._flush)
             return
-        due = (datetime.now(UTC) - self._flushed).total_seconds() >= FLUSH_SECONDS
-        if len(self._lines) >= FLUSH_LINES or due:
-            self._flushed = datetime.now(UTC)
+        now = time.monotonic()
+        if len(self._lines) >= FLUSH_LINES or now - self._flushed >= FLUSH_SECONDS:
+            self._flushed = now
             await asyncio.to_thread(self._append, self._taken_lines(), self._taken_notes())
 
     async def _plan_written(self) -> None:
@@ -213,8 +214,13 @@ class Recorder:
             entry = replace(
                 entry, level="warn", text=f"{LOG_LINES} lines; from here only warnings and errors."
             )
-        values = {"at": entry.at, "event": entry.event, "level": entry.level}
-        values |= {"source": entry.source, "text": redact(entry.text)}
+        values = {
+            "at": entry.at,
+            "event": entry.event,
+            "level": entry.level,
+            "source": entry.source,
+            "text": redact(entry.text),
+        }
         self._lines.append(_as_json(values) + "\n")
 
     def _taken_lines(self) -> list[str]:
