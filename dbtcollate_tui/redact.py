@@ -19,13 +19,14 @@ MASK = "[secret]"
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
     """What secrets look like; compiled when the first text comes, which is after the first screen stands."""
+    start = r"(?:\b|(?<=\\[bfnrt]))"  # a line break that JSON wrote as \n is a break too
     return (
-        re.compile(r"\bdbt[cu]_[A-Za-z0-9_\-=]{6,}"),
-        re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?"),
+        re.compile(rf"{start}dbt[cu]_[A-Za-z0-9_\-=]{{6,}}"),
+        re.compile(rf"{start}eyJ[A-Za-z0-9_\-]{{8,}}\.[A-Za-z0-9_\-]{{4,}}(?:\.[A-Za-z0-9_\-]*)?"),
         re.compile(
             r"(?i)(?<=authorization)([\"']?\s*[:=,]\s*b?[\"']?\s*)(?:token|bearer|basic)\s+(?!\$[A-Z{])[^\s\"',}]+"
         ),
-        re.compile(r"(?i)\b(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{16,}"),
+        re.compile(rf"(?i){start}(?:bearer|token)\s+[A-Za-z0-9_\-.=+/]{{16,}}"),
         re.compile(
             r"(?i)(?<=[\"'])(dbtCloudAuthToken|jwtToken|password|secretKey|authToken|access_token)([\"']\s*:\s*)([\"'])(?:\\.|(?!\3).)*\3"
         ),
@@ -43,11 +44,11 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: SecretStr) -> None:
-        """Remember a live secret, also as an address quotes it; below 4 characters it would blank words."""
+        """Remember a live secret, also as addresses and JSON quote it; below 4 characters it is none."""
         value = secret.get_secret_value().strip()
         if len(value) >= 4:
             with self._lock:
-                self._literal.update((value, quote(value, safe="")))
+                self._literal.update((value, quote(value, safe=""), _in_json(value)))
 
     def __call__(self, text: str) -> str:
         """The text with every known or recognised secret replaced."""
@@ -67,6 +68,10 @@ class Redactor:
         if "token" in lower or "password" in lower or "secretkey" in lower:
             text = _patterns()[4].sub(rf"\g<1>\g<2>\g<3>{MASK}\g<3>", text)
         return _patterns()[5].sub(MASK, text) if "://" in text else text
+
+
+def _in_json(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 redact = Redactor()

@@ -1,5 +1,6 @@
 import json
 import threading
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,9 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJpbmdlc3Rpb24tYm90In0.c2lnbmF0dXJlLW9mLXRo
         ('{"dbtCloudAuthToken": "plain-words"}', "plain-words"),
         ("{'jwtToken': 'it\"s'}", 'it"s'),
         ("https://me:hunter2@host/path", "hunter2"),
+        (json.dumps("two lines\ndbtc_MARKED1234567890"), "dbtc_MARKED1234567890"),
+        (json.dumps(f"tab\t{JWT}"), JWT),
+        (json.dumps("line\nBearer 0123456789abcdef0123"), "0123456789abcdef0123"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, secret: str) -> None:
@@ -46,6 +50,16 @@ def test_what_looks_like_a_secret_is_masked(text: str, secret: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert Redactor()(text) == text
+
+
+@pytest.mark.parametrize("secret", ['quo"te12', "back\\slash", "plain1234", "sla/sh&amp"])
+def test_a_live_secret_is_masked_however_it_is_written(secret: str) -> None:
+    redactor = Redactor([SecretStr(secret)])
+    for text in (f"said {secret}", json.dumps({"said": f"x {secret}"}), f"/a?token={quote(secret, safe='')}"):
+        masked = redactor(text)
+        assert MASK in masked
+        for written in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+            assert written not in masked
 
 
 def test_masking_keeps_json_readable() -> None:

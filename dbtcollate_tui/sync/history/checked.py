@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.history.entries import log_text
 from dbtcollate_tui.sync.history.recording import told_in_the_log
 from dbtcollate_tui.sync.history.records import (
     Failure,
@@ -118,7 +118,6 @@ def _keep(state: StateStore, record: HistoryRecord, log: Sequence[LogEntry] = ()
         private_folder(state.history_folder(record.profile))
         prune(state, record.profile)
         if log:
-            lines = (redact(json.dumps(asdict(entry), ensure_ascii=False)) + "\n" for entry in log)
-            write_private(log_path(state, record), lines)
+            write_private(log_path(state, record), log_text(log))
         text = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
         write_private(record_path(state, record), redact(text) + "\n")

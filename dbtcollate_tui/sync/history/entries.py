@@ -1,14 +1,25 @@
-"""What of an event and of a plan a record keeps: a line, and the values that a list shows. No IO."""
+"""What of an event and of a plan a record keeps, and the text of it in the record's files. No IO."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from msgspec import json
+
+from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Change
 from dbtcollate_tui.sync.events import SyncEvent
-from dbtcollate_tui.sync.history.records import EntryLevel, LogEntry, StoredChange
+from dbtcollate_tui.sync.history.records import EntryLevel, LogEntry, StoredChange, StoredPlan
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 
 TEXT_AT_MOST = 2_000
 """Characters of an old or a new value that a stored plan keeps."""
 
+PIECE = 200
+"""Changes of a plan that become text together."""
+
+_ENCODER = json.Encoder()
 _LEVELS: dict[str, EntryLevel] = {"ok": "ok", "warn": "warn", "failed": "error"}
 
 
@@ -19,6 +30,8 @@ def entry_of(event: SyncEvent) -> LogEntry | None:
         return LogEntry(event.at.isoformat(timespec="milliseconds"), event.kind, level, source, text)
 
     match event:
+        case events.Applied():
+            return line(_words(event.change), "ok", "write")
         case events.Progress() | events.Waiting():
             return None
         case events.RunStarted():
@@ -31,8 +44,6 @@ def entry_of(event: SyncEvent) -> LogEntry | None:
             return line(event.text, event.level, event.source)
         case events.PlanReady() | events.PipelinePlanReady():
             return line(event.plan.summary(), source="plan")
-        case events.Applied():
-            return line(_words(event.change), "ok", "write")
         case events.Skipped():
             return line(f"{_words(event.change)}: {event.reason}", "warn", "write")
         case events.Failed():
@@ -83,6 +94,37 @@ def stored_settings(plan: PipelinePlan) -> list[StoredChange]:
         )
         for change in plan.diff.changes
     ]
+
+
+def log_text(entries: Sequence[LogEntry]) -> str:
+    """Lines of a log as its file holds them, secrets removed."""
+    safe = (replace(entry, text=redact(entry.text)) for entry in entries)
+    return _ENCODER.encode_lines(safe).decode()
+
+
+def plan_text(changes: Iterable[StoredChange], head: StoredPlan, most: int) -> Iterator[str]:
+    """A plan's file in pieces, secrets removed.
+
+    It holds the changes that come first, as many as ``most`` characters take; ``head.left_out`` is the number
+    of all of them.
+    """
+    size = kept = 0
+    rest = iter(changes)
+    yield '{"changes":['
+    while size <= most and (some := list(islice(rest, PIECE))):
+        lines: list[str] = []
+        for change in some:
+            text = _ENCODER.encode(change).decode()
+            size += len(text)
+            if size > most:
+                break
+            lines.append(text)
+        if lines:
+            yield ",\n" if kept else "\n"
+            yield redact(",\n".join(lines))
+        kept += len(lines)
+    told = {"summary": head.summary, "notes": head.notes, "left_out": head.left_out - kept}
+    yield f"\n],{redact(_ENCODER.encode(told).decode()).removeprefix('{')}\n"
 
 
 def _cut(text: str) -> str:

@@ -18,7 +18,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync import events
 from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.events import Engine, SyncEvent
-from dbtcollate_tui.sync.history.entries import entry_of, stored_change, stored_settings
+from dbtcollate_tui.sync.history.entries import entry_of, log_text, plan_text, stored_change, stored_settings
 from dbtcollate_tui.sync.history.records import (
     Failure,
     HistoryRecord,
@@ -26,6 +26,7 @@ from dbtcollate_tui.sync.history.records import (
     ProofLine,
     RecordAction,
     StoredChange,
+    StoredPlan,
     log_path,
     new_id,
     plan_path,
@@ -41,7 +42,6 @@ LOG_LINES = 50_000
 FAILURES = 100
 FLUSH_LINES = 500
 FLUSH_SECONDS = 0.25
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Recorder:
@@ -74,7 +74,7 @@ class Recorder:
         self._started = started
         self._failures: list[Failure] = []
         self._written: Counter[str] = Counter()
-        self._lines: list[str] = []
+        self._lines: list[LogEntry] = []
         self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
         self._writing: asyncio.Task[None] | None = None
@@ -214,16 +214,9 @@ class Recorder:
             entry = replace(
                 entry, level="warn", text=f"{LOG_LINES} lines; from here only warnings and errors."
             )
-        values = {
-            "at": entry.at,
-            "event": entry.event,
-            "level": entry.level,
-            "source": entry.source,
-            "text": redact(entry.text),
-        }
-        self._lines.append(_as_json(values) + "\n")
+        self._lines.append(entry)
 
-    def _taken_lines(self) -> list[str]:
+    def _taken_lines(self) -> list[LogEntry]:
         taken, self._lines = self._lines, []
         return taken
 
@@ -243,13 +236,13 @@ class Recorder:
         taken, self._notes = self._notes, []
         return taken
 
-    def _append(self, lines: Sequence[str], notes: Sequence[Mapping[str, object]]) -> None:
+    def _append(self, lines: Sequence[LogEntry], notes: Sequence[Mapping[str, object]]) -> None:
         note_written(self._state, self._profile, notes)
         with told_in_the_log():
             path = log_path(self._state, self._record)
             path.touch(mode=0o600)
             with path.open("a", encoding="utf-8", newline="\n") as file:
-                file.writelines(lines)
+                file.write(log_text(lines))
 
     def _write_record(self) -> None:
         with told_in_the_log():
@@ -264,20 +257,8 @@ class Recorder:
             else:
                 stored, count = stored_settings(plan), len(plan.diff.changes)
 
-            def pieces() -> Iterator[str]:
-                size = kept = 0
-                yield '{"changes": ['
-                for change in stored:
-                    text = redact(_as_json({n: getattr(change, n) for n in change.__slots__}))
-                    size += len(text)
-                    if size > PLAN_BYTES:
-                        break
-                    yield f",\n{text}" if kept else f"\n{text}"
-                    kept += 1
-                head = {"summary": plan.summary(), "notes": list(plan.notes), "left_out": count - kept}
-                yield f"\n], {redact(_as_json(head)).removeprefix('{')}\n"
-
-            write_private(plan_path(self._state, self._record), pieces())
+            head = StoredPlan(plan.summary(), notes=tuple(plan.notes), left_out=count)
+            write_private(plan_path(self._state, self._record), plan_text(stored, head, PLAN_BYTES))
         self._write_record()
 
 

@@ -36,7 +36,7 @@ RecordOutcome = Literal["ok", "warn", "partial", "failed", "cancelled", "running
 EntryLevel = Literal["debug", "info", "ok", "warn", "error"]
 
 _RECORD, _PLAN, _LOG = ".json", ".plan.json", ".log.ndjson"
-_APPLIED = b'"event": "applied"'
+_APPLIED = re.compile(rb'"event": ?"applied"')
 _ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify|walk)-[0-9a-f]{6}")
 _STAMP = "%Y%m%dT%H%M%S%f"
 
@@ -306,7 +306,7 @@ def _read(path: Path) -> HistoryRecord | None:
     log = path.with_name(path.name.removesuffix(_RECORD) + _LOG)
     try:
         last = (log if log.exists() else path).stat().st_mtime
-        written = log.read_bytes().count(_APPLIED) if log.exists() else 0
+        written = len(_APPLIED.findall(log.read_bytes())) if log.exists() else 0
     except OSError:
         return record
     record = replace(record, written=written)
