@@ -244,6 +244,27 @@ class _TokenAuth(httpx.Auth):
         yield request
 
 
+class _Cookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """As httpx's own, which makes two objects of urllib also for an answer that sets none."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
+
+
+class _Client(httpx.AsyncClient):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._held = _Cookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._held
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise NotImplementedError
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine."""
     name = host.strip("[]").lower()
@@ -367,7 +388,7 @@ class Transport:
                 )
         local = is_loopback(self.base_url.host)
         secure = self.base_url.scheme == "https"
-        self._client = httpx.AsyncClient(
+        self._client = _Client(
             auth=_TokenAuth(token, scheme) if token is not None else None,
             headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),

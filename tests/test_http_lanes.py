@@ -126,6 +126,42 @@ async def test_one_whose_request_was_cancelled_is_given_up() -> None:
     assert server.brought == [1, 2]
 
 
+async def test_head_and_body_go_out_together() -> None:
+    came: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.read(1_000_000))
+        writer.write(WHOLE)
+        await writer.drain()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    async with httpx.AsyncClient(transport=HttpLanes(), timeout=10) as client:
+        assert (await client.post(url, content=b"the body")).json() == {}
+    listener.close()
+    assert came[0].startswith(b"POST / HTTP/1.1\r\n")
+    assert came[0].endswith(b"\r\n\r\nthe body")
+
+
+async def test_a_body_larger_than_a_sockets_buffer_arrives_whole() -> None:
+    body = b"0123456789" * 300_000
+    came = b""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        await reader.readuntil(b"\r\n\r\n")
+        came = await reader.readexactly(len(body))
+        writer.write(WHOLE)
+        await writer.drain()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    async with httpx.AsyncClient(transport=HttpLanes(), timeout=10) as client:
+        assert (await client.post(url, content=body)).json() == {}
+    listener.close()
+    assert came == body
+
+
 LIBRARYS = sorted(
     (kind for kind in vars(httpcore).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     key=lambda kind: kind.__name__,

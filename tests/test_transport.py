@@ -463,6 +463,20 @@ async def test_at_most_so_many_requests_at_once() -> None:
     assert most == 3
 
 
+async def test_a_cookie_that_the_server_sets_comes_back_to_it() -> None:
+    async with serving(http(200, Set_Cookie="AWSALB=node7; Path=/"), http(200)) as server:
+        async with Transport(server.url, TOKEN, retries=QUICK) as transport:
+            for _ in range(3):
+                await transport.request("GET", "/x")
+        await get(server)
+    assert [headers.get("cookie") for _, headers in server.requests] == [
+        None,
+        "AWSALB=node7",
+        "AWSALB=node7",
+        None,
+    ]
+
+
 async def test_the_address_keeps_its_path() -> None:
     async with serving(http(200)) as server, Transport(f"{server.url}/base/", TOKEN) as transport:
         await transport.request("GET", "/x")
