@@ -20,6 +20,9 @@ def join_fqn(*parts: str) -> str:
 
 def split_fqn(fqn: str) -> tuple[str, ...]:
     """The plain names of an FQN, quotes taken off; raises ``ValueError`` where it is not one."""
+    plain = fqn.split(".")
+    if '"' not in fqn and all(plain):
+        return tuple(plain)
     parts: list[str] = []
     position = 0
     while True:

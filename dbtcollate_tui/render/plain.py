@@ -1,7 +1,9 @@
 """Plain lines for a terminal without the app, a log, a screen reader: no colour, no cursor movement."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import TextIO
 
 from dbtcollate_tui.checks.base import CheckResult
@@ -40,7 +42,7 @@ class PlainRenderer:
         self._stream = stream
         self._verbose = verbose
         self._tenth: dict[str, int] = {}
-        self._written: dict[str, Counter[Group]] = {}
+        self._written: defaultdict[str, Counter[Group]] = defaultdict(Counter)
 
     def say(self, text: str) -> None:
         """One line as it is, at once."""
@@ -130,7 +132,7 @@ class PlainRenderer:
         if self._verbose or not change.table_fqn:
             self._write(f"{_clock(event)}  written    {_line(change)}")
             return
-        self._written.setdefault(change.table_fqn, Counter())[change.group] += 1
+        self._written[change.table_fqn][change.group] += 1
         if len(self._written) > TABLES_OPEN:
             self._tell_written(event, keep=TABLES_OPEN)
 
@@ -232,7 +234,12 @@ class PlainRenderer:
 
 
 def _clock(event: events.Event) -> str:
-    return f"{event.at.astimezone():%H:%M:%S}"
+    return _time_of_day(int(event.at.timestamp()))
+
+
+@lru_cache(maxsize=4)
+def _time_of_day(second: int) -> str:
+    return f"{datetime.fromtimestamp(second):%H:%M:%S}"
 
 
 def _line(change: Change) -> str:
