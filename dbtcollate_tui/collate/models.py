@@ -207,10 +207,11 @@ class Table(Entity):
         while stack:
             pointer, name, column = stack.pop()
             yield pointer, name, column
-            stack.extend(
-                (f"{pointer}/children/{i}", f"{name}.{c.name}", c)
-                for i, c in reversed(list(enumerate(column.children)))
-            )
+            if column.children:
+                stack.extend(
+                    (f"{pointer}/children/{i}", f"{name}.{c.name}", c)
+                    for i, c in reversed(list(enumerate(column.children)))
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
