@@ -9,7 +9,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -21,6 +20,7 @@ from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_middle
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
@@ -38,7 +38,7 @@ ORDER = tuple(check.id for check in ALL_CHECKS)
 UNDER_WAY = (CheckState.WAITING, CheckState.RUNNING)
 
 
-class ChecklistScreen(Screen[None]):
+class ChecklistScreen(FittedScreen[None]):
     """Shows the open profile's checks; ``at`` is the row to begin at."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

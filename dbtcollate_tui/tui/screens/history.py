@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.words import ago, span
@@ -21,6 +20,7 @@ from dbtcollate_tui.sync.history.text import what_words
 from dbtcollate_tui.tui.glyphs import cut_end
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
@@ -57,7 +57,7 @@ class RecordList(RowList[HistoryRecord]):
         return text.append(f" {took}", "dim")
 
 
-class HistoryScreen(Screen[None]):
+class HistoryScreen(FittedScreen[None]):
     """Newest first, a chart on top; enter opens a record to its plan and its log."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,7 +9,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -23,6 +22,7 @@ from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
@@ -45,7 +45,7 @@ WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
 """The key of each way on, for a line without a row of its own under "Needs you"."""
 
 
-class HomeScreen(CardKeys, Screen[None]):
+class HomeScreen(CardKeys, FittedScreen[None]):
     """Shows at once what the last visit knew, grey with its age, then looks anew, link by link."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

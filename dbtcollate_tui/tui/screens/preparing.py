@@ -5,19 +5,20 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from textual.screen import Screen, ScreenResultType
+from textual.screen import ScreenResultType
 from textual.widgets import Static
 
 from dbtcollate_tui.sync.events import Failed, SyncEvent
 from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 
 
-class PreparingScreen(CardKeys, Screen[ScreenResultType]):
+class PreparingScreen(CardKeys, FittedScreen[ScreenResultType]):
     """Runs a preparation with the screen, from its start and again after an error.
 
     The screen has a `ChainBar`, a `SyncBoard`, an `ErrorCard` and a static ``#head``, and the class

@@ -10,7 +10,6 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -22,6 +21,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.widgets.chain import small_chain
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -45,7 +45,7 @@ class Known:
     seen: "LastSeen | None" = None
 
 
-class ProfilesScreen(CardKeys, Screen[None]):
+class ProfilesScreen(CardKeys, FittedScreen[None]):
     """Each profile as the last visit left it; a digit or enter opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

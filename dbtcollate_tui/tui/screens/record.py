@@ -32,6 +32,7 @@ from dbtcollate_tui.sync.history.records import (
 from dbtcollate_tui.sync.history.text import record_text, what_words
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -86,7 +87,7 @@ class LineList(RowList[RecordLine]):
         return line.append(" ".join(row.text.split()))
 
 
-class RecordScreen(Screen[None]):
+class RecordScreen(FittedScreen[None]):
     """The parts one after the other (left, right or their letters), each to be filtered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -5,7 +5,6 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
 from dbtcollate_tui.checks.chain import CheckState
@@ -13,6 +12,7 @@ from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import cut_middle
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -22,7 +22,7 @@ FIXED_WIDTH = 50
 """Cells of all columns but the path's."""
 
 
-class RequestsScreen(Screen[None]):
+class RequestsScreen(FittedScreen[None]):
     """Newest first: time, method, path, status, seconds, size; no secret is in any of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,7 +32,7 @@ class RequestsScreen(Screen[None]):
     ]
     DEFAULT_CSS = """
     RequestsScreen DataTable { height: 1fr; background: transparent; overflow-x: hidden; }
-    RequestsScreen #whole { height: auto; max-height: 5; padding: 0 1; border-top: solid $border-blurred; }
+    RequestsScreen #whole { height: 5; padding: 0 1; border-top: solid $border-blurred; }
     """
 
     def __init__(self, log: RequestLog) -> None:
@@ -76,7 +76,8 @@ class RequestsScreen(Screen[None]):
         if self._records:
             table.move_cursor(row=min(at, len(self._records) - 1))
         else:
-            self.query_one("#whole", Static).update("No request yet in this session.")
+            whole = self.query_one("#whole", Static)
+            whole.update("No request yet in this session.", layout=False)
         self.refresh_bindings()
 
     def _status(self, record: RequestRecord) -> Text:
@@ -102,7 +103,7 @@ class RequestsScreen(Screen[None]):
             told = Text(f"{record.method} {record.url}", overflow="fold")
             if record.failure:
                 told.append(f"\nNo answer: {record.failure}", self._colour(CheckState.FAIL))
-            self.query_one("#whole", Static).update(told)
+            self.query_one("#whole", Static).update(told, layout=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a request there is none to copy."""

@@ -8,7 +8,6 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -20,6 +19,7 @@ from dbtcollate_tui.dbt_cloud.run_notes import is_ci_run, notes_of_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -28,7 +28,7 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 Choose = Callable[[], Awaitable[RunChoice]]
 
 
-class RunsScreen(CardKeys, Screen[int | None]):
+class RunsScreen(CardKeys, FittedScreen[int | None]):
     """Gives the id of the run to take, or ``None`` where the choice stays as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,7 +7,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from dbtcollate_tui.checks.chain import Link
@@ -20,6 +19,7 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport import Retrying
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.link_checks import LinkChecks
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
@@ -55,7 +55,7 @@ PANES: dict[Step, type[StepPane]] = {
 }
 
 
-class SetupScreen(Screen[Profile | None]):
+class SetupScreen(FittedScreen[Profile | None]):
     """Gives the saved profile, or ``None`` where the setup was left; its answers are kept then.
 
     ``setup`` is a new one, one to edit a profile, or one with answers; the screen closes it at the end.

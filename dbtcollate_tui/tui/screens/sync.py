@@ -7,7 +7,6 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
 from dbtcollate_tui.checks.chain import CheckState
@@ -22,6 +21,7 @@ from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
@@ -41,7 +41,7 @@ OUTCOMES = {
 }
 
 
-class SyncScreen(CardKeys, Screen[None]):
+class SyncScreen(CardKeys, FittedScreen[None]):
     """Shows a `SyncRun` that the app owns: leaving the screen does not stop it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

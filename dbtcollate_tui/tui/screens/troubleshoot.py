@@ -12,7 +12,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -27,6 +26,7 @@ from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.mending import LetterScreen
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.tui.walk_cures import WalkCures
@@ -54,7 +54,7 @@ OUTCOME_STATES = {
 }
 
 
-class TroubleshootScreen(Screen[None]):
+class TroubleshootScreen(FittedScreen[None]):
     """Symptoms, then the chain walked for the chosen one; ``symptom`` is walked at once where it is given.
 
     ``walk`` is the walk that is shown. Cures are carried out by `WalkCures`, which calls `go_on` afterwards.

@@ -7,13 +7,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -33,7 +33,7 @@ SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The 
 ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
 
 
-class WelcomeScreen(CardKeys, Screen[None]):
+class WelcomeScreen(CardKeys, FittedScreen[None]):
     """Set up, go on with a setup left half-way, or (in the demo) look round with sample data."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
