@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -76,8 +76,7 @@ class DbtCollateApp(TerminalApp):
                 asyncio.get_running_loop().add_signal_handler(number, self._leave_cancelling)
 
     def _theme_changed(self, name: str) -> None:
-        """Keep it for the next start; lines that hold colours are drawn anew."""
-        self._tell(RowsChanged)
+        """Keep it for the next start."""
         self.run_worker(
             asyncio.to_thread(self.services.state.save, APP_STATE, THEME_KEY, name), exit_on_error=False
         )
@@ -120,13 +119,13 @@ class DbtCollateApp(TerminalApp):
         try:
             async with contextlib.aclosing(session.check(ids, asked=asked)) as rows:
                 async for _ in rows:
-                    self._tell(RowsChanged)
+                    self._tell_rows()
         finally:
-            self._tell(RowsChanged)
+            self._tell_rows()
 
-    def _tell(self, message: Callable[[], RowsChanged]) -> None:
+    def _tell_rows(self) -> None:
         for screen in self.screen_stack:
-            screen.post_message(message())
+            screen.post_message(RowsChanged())
 
     # ------------------------------------------------------------------ going about
 

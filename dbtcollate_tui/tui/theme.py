@@ -1,9 +1,11 @@
 """dbt's side warm, Collate's side cool, nothing else coloured but states."""
 
+from collections.abc import Callable
 from typing import Any
 
 from textual.app import App
 from textual.color import Color, Gradient
+from textual.dom import DOMNode
 from textual.theme import Theme
 
 from dbtcollate_tui.checks.chain import CheckState
@@ -58,6 +60,11 @@ LIGHT = Theme(
         "footer-background": "#EFEFF4",
     },
 )
+
+
+def on_theme_change(node: DOMNode, draw: Callable[[], object]) -> None:
+    """Have ``draw`` called after each change of theme, as long as the mounted node lives."""
+    node.app.theme_changed_signal.subscribe(node, lambda _: draw())
 
 
 def colour_of(app: App[Any], variable: str, otherwise: str = "dim") -> str:

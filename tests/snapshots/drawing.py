@@ -1,5 +1,6 @@
 """A screen as text that a person can compare: its lines, then the styles of each line, dark and light."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.style import Style
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
+from textual.color import Color
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -17,6 +19,9 @@ from tests.tui.whole import Whole
 
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 THEMES = (DARK, LIGHT)
+STATES_OF_DARK = [
+    Color.parse(colour) for colour in (DARK.success, DARK.warning, DARK.error, DARK.accent) if colour
+]
 
 
 class ScreenFiles(SingleFileSnapshotExtension):
@@ -44,11 +49,20 @@ async def picture(app: Whole) -> str:
         drawn = plain(app.drawn())
         assert not lines or drawn == lines, f"{app.name} shows other text in {theme.name}\n{lines}\n{drawn}"
         lines = drawn
-        parts.append(f"{theme.name}\n" + "\n".join(_styles(app.top)))
+        styles = "\n".join(_styles(app.top))
+        left = {colour for colour in re.findall(r"(#[0-9a-f]{6})/", styles) if _is_dark_state(colour)}
+        assert theme is DARK or not left, f"{app.name} keeps {left} of the dark theme in the light one"
+        parts.append(f"{theme.name}\n{styles}")
     app.app.theme = DARK.name
     await app.pilot.pause()
     framed = "\n".join(f"|{line}|" for line in lines.split("\n"))
     return "\n\n".join([framed, *parts]) + "\n"
+
+
+def _is_dark_state(colour: str) -> bool:
+    """Whether it is a state's colour in the dark theme, but for what blending rounds."""
+    red, green, blue = Color.parse(colour).rgb
+    return any(abs(red - c.r) + abs(green - c.g) + abs(blue - c.b) <= 3 for c in STATES_OF_DARK)
 
 
 def _styles(screen: Screen[Any]) -> Iterator[str]:

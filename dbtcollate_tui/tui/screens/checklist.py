@@ -21,7 +21,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_middle
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -86,6 +86,7 @@ class ChecklistScreen(FittedScreen[None]):
 
     async def on_mount(self) -> None:
         """Show what is known, in the order it stands."""
+        on_theme_change(self, self._draw)
         rows = self._list
         rows.add_options(Option(Text(""), id=check_id) for check_id in self._order)
         if self.session.checking_since is None:

@@ -17,7 +17,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.palette import offered
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 
 MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u by pages."
 TEXTS: dict[str, tuple[str, str]] = {
@@ -162,8 +162,12 @@ class HelpScreen(ModalScreen[None]):
                 title, text = self._widget
                 yield Static(Text.assemble((f"{title}  ", "bold"), text))
             yield Static(self._table())
-            yield Static(self._signs())
+            yield Static(self._signs(), id="signs")
             yield Static("esc  close", classes="muted", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        on_theme_change(self, lambda: self.query_one("#signs", Static).update(self._signs()))
 
     def _table(self) -> Table:
         """Two keys a row, read downwards."""

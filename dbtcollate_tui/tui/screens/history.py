@@ -22,6 +22,7 @@ from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
+from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -98,6 +99,7 @@ class HistoryScreen(FittedScreen[None]):
     async def on_mount(self) -> None:
         """Read the records."""
         self._list.focus()
+        on_theme_change(self, self._draw_chart)
         await self._read()
 
     async def on_screen_resume(self) -> None:
@@ -110,8 +112,7 @@ class HistoryScreen(FittedScreen[None]):
             await self._read()
 
     async def on_rows_changed(self, _: RowsChanged) -> None:
-        """A verification that ended left its record, or the theme is another one."""
-        self._draw_chart()
+        """A verification that ended left its record."""
         session = app_of(self).session
         if session is None or session.checking_since is None:
             await self._read()

@@ -23,7 +23,7 @@ from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
@@ -121,6 +121,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
     def on_mount(self) -> None:
         """Stand first, then read and look."""
         self.set_interval(20, self._draw)
+        on_theme_change(self, self._draw)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:

@@ -16,7 +16,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.errors import RETRY, Cure
 from dbtcollate_tui.tui.glyphs import GLYPHS
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
@@ -62,6 +62,12 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
     def on_mount(self) -> None:
         """The worst check first."""
         self.query_one(OptionList).focus()
+        on_theme_change(self, self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        listing = self.query_one(OptionList)
+        for at, row in enumerate(self._rows):
+            listing.replace_option_prompt_at_index(at, self._line(row))
 
     def _line(self, row: CheckResult) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")

@@ -14,9 +14,8 @@ from textual.widgets import Static
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.sync.events import PipelinePlanReady, SyncEvent
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
-from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -99,8 +98,11 @@ class PipelineScreen(PreparingScreen[Answer | None]):
             return self.query_one(ErrorCard).error is not None
         return True
 
-    def on_rows_changed(self, _: RowsChanged) -> None:
-        """The theme may be another one."""
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        on_theme_change(self, self._draw_settings)
+
+    def _draw_settings(self) -> None:
         if self.plan is not None:
             self.query_one("#settings Static", Static).update(_settings(self.app, self.plan))
 

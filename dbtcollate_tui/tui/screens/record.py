@@ -33,6 +33,7 @@ from dbtcollate_tui.sync.history.text import record_text, what_words
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -131,6 +132,7 @@ class RecordScreen(FittedScreen[None]):
     async def on_mount(self) -> None:
         """Read plan and log; begin with what failed, else with the plan, else with the log."""
         self.query_one(LineList).focus()
+        on_theme_change(self, self._moved)
         plan = await asyncio.to_thread(load_plan, self._state, self.record)
         log = await asyncio.to_thread(load_log, self._state, self.record)
         self._head = plan.summary if plan is not None else ""

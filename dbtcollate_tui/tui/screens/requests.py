@@ -13,7 +13,7 @@ from dbtcollate_tui.transport import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import cut_middle
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
@@ -49,6 +49,7 @@ class RequestsScreen(FittedScreen[None]):
 
     def on_mount(self) -> None:
         """Fill the table."""
+        on_theme_change(self, self._fill)
         self._fill()
         self.query_one(DataTable).focus()
 

@@ -20,7 +20,7 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -65,6 +65,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
 
     def on_mount(self) -> None:
         """Read them."""
+        on_theme_change(self, self._draw_anew)
         self.action_again()
 
     def action_again(self) -> None:
@@ -96,6 +97,11 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         listing.highlighted = ids.index(self._current) if self._current in ids else 0
         listing.focus()
         self.refresh_bindings()
+
+    def _draw_anew(self) -> None:
+        listing = self.query_one(OptionList)
+        for at, run in enumerate(self._runs):
+            listing.replace_option_prompt_at_index(at, self._line(run))
 
     def _line(self, run: Run) -> Text:
         state = CheckState.PASS if run.is_success else CheckState.FAIL

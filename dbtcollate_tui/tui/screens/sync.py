@@ -17,13 +17,13 @@ from dbtcollate_tui.tui.bridge import SyncRun
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.labels import relabel
-from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
+from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog
@@ -92,13 +92,13 @@ class SyncScreen(CardKeys, FittedScreen[None]):
     async def on_mount(self) -> None:
         """Show what happened before the screen stood."""
         self.query_one(EventLog).focus()
+        on_theme_change(self, self._draw_end)
         if self.run.cancelling:
             self._say_cancelling()
         self._name_keys()
         await self._take(list(self.run.history))
 
-    def on_rows_changed(self, _: RowsChanged) -> None:
-        """The theme may be another one."""
+    def _draw_end(self) -> None:
         if self.run.finished is not None:
             self.query_one("#outcome", Static).update(self._outcome(self.run.finished))
             self.query_one(SyncEnd).draw_anew()

@@ -24,11 +24,10 @@ from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
-from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.owner import app_of
 from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.mending import LetterScreen
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
@@ -116,6 +115,7 @@ class TroubleshootScreen(FittedScreen[None]):
 
     def on_mount(self) -> None:
         """List the symptoms, and begin where one was given."""
+        on_theme_change(self, self._draw)
         session = self.session
         self.query_one(TitleBar).subject = session.profile.name if session is not None else ""
         listing = self.query_one("#symptoms", OptionList)
@@ -213,11 +213,6 @@ class TroubleshootScreen(FittedScreen[None]):
         self.query_one("#done", Static).update("\n".join(lines))
         self.query_one("#done").display = bool(lines)
         self.refresh_bindings()
-
-    async def on_rows_changed(self, _: RowsChanged) -> None:
-        """The theme may be another one."""
-        self._draw()
-        await self._show_card()
 
     @property
     def _is_narrow(self) -> bool:

@@ -15,6 +15,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.sync.changes import Change, Kept, Plan
 from dbtcollate_tui.sync.matching.matches import Unmatched
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.change_rows import (
     Arrangement,
     BranchRow,
@@ -194,6 +195,10 @@ class ChangeDetail(VerticalScroll):
     def compose(self) -> ComposeResult:
         """The text."""
         yield Static(id="values")
+
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        on_theme_change(self, self._draw)
 
     def show(self, row: OutlineRow | None, *, left_out: bool = False, over: str = "") -> None:
         """Show this row's values; ``over`` says what a decided conflict overwrites."""

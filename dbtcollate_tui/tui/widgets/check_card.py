@@ -12,7 +12,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.tui.glyphs import STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.error_card import cure_keys
 
 TAKEN = "rReysqpt"
@@ -49,7 +49,7 @@ class CheckCard(VerticalScroll):
         self.row: CheckResult | None = None
         self.evidence = False
         self._note = ""
-        self._shown: tuple[CheckResult | None, str, str] = (None, "", "")
+        self._shown: tuple[CheckResult | None, str] = (None, "")
         self._keys: dict[str, Cure] = {}
 
     def compose(self) -> ComposeResult:
@@ -59,9 +59,13 @@ class CheckCard(VerticalScroll):
         yield Vertical(id="cures")
         yield Static(id="card-evidence", markup=False)
 
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        on_theme_change(self, self._draw)
+
     async def show(self, row: CheckResult | None, note: str = "") -> None:
         """Show a row in place of the former one; ``note`` says how old it is, where that matters."""
-        shown = (row, note, self.app.theme)
+        shown = (row, note)
         if shown == self._shown:
             return
         self._shown, self._note = shown, note

@@ -1,5 +1,6 @@
 """A searchable list for accounts, projects, jobs and services, with the chosen row's details below."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -17,7 +19,7 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 
 MATCHES_AT_MOST = 200
 LISTED_AT_MOST = 500
@@ -151,6 +153,7 @@ class Picker(Vertical):
         self._extra: tuple[str, ...] = ()
         self._placed: str | None = None
         self._width = 0
+        self._laid: tuple[int, int, list[int]] = (0, 0, [])
         self._found = 0
         self.touched = False
 
@@ -165,10 +168,19 @@ class Picker(Vertical):
             with VerticalScroll(classes="details", can_focus=False):
                 yield Static(markup=False)
 
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        on_theme_change(self, self._recolour)
+
+    def _recolour(self) -> None:
+        listing = self.query_one(OptionList)
+        for at, row in enumerate(self._shown):
+            listing.replace_option_prompt_at_index(at, self._line(row, *self._laid))
+
     @property
     def current(self) -> PickerRow | None:
-        """The row under the cursor."""
-        at = self.query_one(OptionList).highlighted
+        """The row under the cursor; ``None`` too where the list is gone, since the screen closes."""
+        at = next((listing.highlighted for listing in self.query(OptionList)), None)
         return self._shown[at] if at is not None and at < len(self._shown) else None
 
     def focus_search(self) -> None:
@@ -178,13 +190,15 @@ class Picker(Vertical):
     def set_rows(self, rows: Iterable[PickerRow], *, chosen: str | None = None, loading: str = "") -> None:
         """Show these rows; ``loading`` says what still comes.
 
-        As long as nobody has moved the cursor (``touched``) it goes to ``chosen``; then it stays.
+        As long as nobody has moved the cursor (``touched``) it goes to ``chosen``; then it stays. Rows that
+        come while the screen closes are shown nowhere.
         """
         current = self.current
         self._rows = list(rows)
         self._loading = loading
         stays = current is not None and (self.touched or chosen is None)
-        self._fill(current.id if stays and current is not None else chosen)
+        with contextlib.suppress(NoMatches):
+            self._fill(current.id if stays and current is not None else chosen)
 
     def reset(self, *, rows: bool) -> None:
         """No search any more, and nobody has moved the cursor; with ``rows`` no rows either."""
@@ -213,8 +227,8 @@ class Picker(Vertical):
         self._width = listing.size.width
         with self.prevent(OptionList.OptionHighlighted):
             listing.clear_options()
-            name, columns = self._columns(width)
-            listing.add_options(Option(self._line(row, width, name, columns)) for row in self._shown)
+            self._laid = (width, *self._columns(width))
+            listing.add_options(Option(self._line(row, *self._laid)) for row in self._shown)
             if self._shown:
                 ids = [row.id for row in self._shown]
                 listing.highlighted = ids.index(wanted) if wanted in ids else 0

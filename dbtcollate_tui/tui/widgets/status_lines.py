@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS
-from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 
 SILENT_SECONDS = 2.0
 """A wait shows its seconds after so long."""
@@ -40,6 +40,7 @@ class StatusLines(Static):
 
     def on_mount(self) -> None:
         """Turn the spinner where motion is wanted; count the seconds anyway."""
+        on_theme_change(self, self._draw)
         moving = self.app.animation_level != "none"
         self.set_interval(1 / 10 if moving else 1.0, self._turn)
 
