@@ -124,7 +124,6 @@ async def read_details(
         words = group.create_task(_words(collate, project, nodes, options))
         people = group.create_task(_people(collate, nodes, options))
         meta = group.create_task(read_meta_state(collate, nodes))
-        me = group.create_task(collate.logged_in_user())
     found, (has_classification, tags, terms), (owners, suggestions) = (
         quality.result(),
         words.result(),
@@ -142,7 +141,7 @@ async def read_details(
         terms=terms,
         owners=owners,
         suggestions=suggestions,
-        own_names=frozenset({me.result().name, "ingestion-bot"}),
+        own_names=frozenset({collate.me.name, "ingestion-bot"}),
         assets=asset_refs,
         asset_edges=asset_edges,
         meta=meta.result(),
