@@ -147,8 +147,3 @@ def link_states(results: Iterable[CheckResult]) -> dict[Link, LinkState]:
         captions = dict.fromkeys(row.caption for row in ordered if row.caption and not row.blocked_by)
         states[link] = LinkState(state, tuple(captions)[:2])
     return states
-
-
-def overall(results: Iterable[CheckResult]) -> CheckState:
-    """The state of all: fail before warn before pass."""
-    return worst(list({result.check_id: result for result in results}.values()))

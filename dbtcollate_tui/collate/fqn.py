@@ -49,11 +49,3 @@ def entity_link(table_fqn: str, column: str | None = None) -> str:
     if column is None:
         return f"<#E::table::{table_fqn}>"
     return f"<#E::table::{table_fqn}::columns::{column}>"
-
-
-def split_entity_link(link: str) -> tuple[str, str | None]:
-    """A table's entity link as (table FQN, column or ``None``); raises ``ValueError`` for other links."""
-    match = re.fullmatch(r"<#E::table::(.+?)(?:::columns::(.+))?>", link)
-    if match is None:
-        raise ValueError(f"{link!r} is not the link of a table")
-    return match.group(1), match.group(2)

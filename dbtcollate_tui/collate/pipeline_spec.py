@@ -166,11 +166,6 @@ class PipelineDiff:
         """Whether anything that can be compared differs."""
         return self.creates or bool(self.changes) or self.credential == "differs"
 
-    @property
-    def needs_write(self) -> bool:
-        """Whether to write so that the server surely has the spec, its token included."""
-        return self.visible_changes or self.credential == "hidden"
-
 
 def is_masked(secret: SecretStr | None) -> bool:
     """Whether a secret in a server's answer is a mask, a reference into a vault, or absent."""

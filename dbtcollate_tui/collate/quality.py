@@ -106,15 +106,6 @@ class QualityCalls(ServerCalls):
             for case in page:
                 yield case
 
-    async def test_case(self, fqn: str, fields: Sequence[str] = CASE_FIELDS) -> TestCase | None:
-        """A test case by its FQN (table, column if any, name)."""
-        return await self.find(
-            TestCase,
-            f"/dataQuality/testCases/name/{path_segment(fqn)}",
-            params={"fields": self.dialect.fields(fields)},
-            doing="show the test case",
-        )
-
     async def put_test_case(
         self,
         name: str,

@@ -185,15 +185,6 @@ class SecretStore:
         await self._change(key, "forget", lambda: self._keyring.delete(_service(key)))
         self._reads[key] = _known(None)
 
-    async def move(self, old: str, new: str) -> None:
-        """Carry both tokens over to another profile name, to where each was kept."""
-        for side in ENV:
-            if (check_name(old), side) in self._session:
-                await self.keep(new, side, self._session.pop((old, side)), "session")
-            elif (held := await self._read((old, side))) is not None:
-                await self.keep(new, side, held, "keyring")
-                await self.forget(old, side)
-
     async def _read(self, key: tuple[str, Side]) -> SecretStr | None:
         read = self._reads.get(key)
         if read is None or not read.done():

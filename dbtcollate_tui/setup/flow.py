@@ -88,18 +88,3 @@ def invalidate(draft: SetupDraft, changed: Step) -> tuple[SetupDraft, str]:
         return draft, ""
     words = f"Cleared, since it hung on the former answer: {', '.join(lost)}." if lost else ""
     return draft.model_copy(update=update), words
-
-
-_OTHER_NAMES = {
-    "token": Step.DBT_TOKEN,
-    "run": Step.JOB,
-    "dbt_cloud_token": Step.DBT_TOKEN,
-    "collate_token": Step.COLLATE,
-}
-
-
-def step_named(value: str) -> Step | None:
-    """The step that a ``go_to_step`` cure means; ``None`` for "sync" and "pipeline", no questions."""
-    if value in _OTHER_NAMES:
-        return _OTHER_NAMES[value]
-    return Step(value) if value in tuple(Step) else None

@@ -9,7 +9,6 @@ from dbtcollate_tui.collate.fqn import (
     join_fqn,
     path_segment,
     quote_part,
-    split_entity_link,
     split_fqn,
 )
 
@@ -35,8 +34,8 @@ def test_what_is_no_fqn(text: str) -> None:
         split_fqn(text)
 
 
-@pytest.mark.parametrize("column", [None, "id", "address.street"])
-def test_entity_links(column: str | None) -> None:
-    assert split_entity_link(entity_link("s.d.a.orders", column)) == ("s.d.a.orders", column)
-    with pytest.raises(ValueError, match="not the link of a table"):
-        split_entity_link("<#E::dashboard::x>")
+def test_entity_links() -> None:
+    assert entity_link("s.d.a.orders") == "<#E::table::s.d.a.orders>"
+    assert (
+        entity_link("s.d.a.orders", "address.street") == "<#E::table::s.d.a.orders::columns::address.street>"
+    )

@@ -71,7 +71,7 @@ def test_a_new_pipeline_is_all_changes() -> None:
 
 def test_the_same_again_is_no_change() -> None:
     diff = diff_pipeline(SPEC, [stored()], NEW)
-    assert (diff.changes, diff.credential, diff.needs_write) == ((), "same", False)
+    assert (diff.changes, diff.credential) == ((), "same")
 
 
 @pytest.mark.parametrize("mask", ["*********", "", "secret:/om/dbt/token", None])
@@ -82,7 +82,7 @@ def test_a_masked_secret_is_never_the_real_one(mask: str | None) -> None:
         config = pipeline.config.model_copy(update={"dbtConfigSource": source})  # type: ignore[union-attr]
         pipeline = pipeline.model_copy(update={"config": config})
     diff = diff_pipeline(SPEC, [pipeline], NEW)
-    assert (diff.credential, diff.visible_changes, diff.needs_write) == ("hidden", False, True)
+    assert (diff.credential, diff.visible_changes) == ("hidden", False)
     assert is_masked(SecretStr("*********"))
     assert not is_masked(SecretStr(SECRET))
 

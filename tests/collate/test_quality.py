@@ -98,7 +98,6 @@ async def test_reading_cases() -> None:
     fake = FakeCollate(
         answers={
             "GET /dataQuality/testCases": say({"data": [CASE], "paging": {"total": 1}}),
-            f"GET /dataQuality/testCases/name/{FQN}": say(CASE),
             "PATCH /dataQuality/testCases/c1": say({**CASE, "description": "x"}),
             "GET /dataQuality/testDefinitions/name/not_null": say({"id": "d1", "name": "not_null"}),
         }
@@ -108,8 +107,6 @@ async def test_reading_cases() -> None:
         assert case.testDefinition is not None
         assert case.testDefinition.name == "not_null"
         assert [item.id async for item in client.all_test_cases()] == ["c1"]
-        assert await client.test_case(FQN) == case
-        assert await client.test_case("none") is None
         assert await client.test_definition("not_null") is not None
         patched = await client.patch_test_case("c1", [{"op": "add", "path": "/description", "value": "x"}])
         assert patched.description == "x"

@@ -140,17 +140,6 @@ async def test_forgetting_removes_the_token_from_session_and_keyring(memory_keyr
     assert await store.get("shop", "dbt_cloud") is None
 
 
-async def test_tokens_move_with_a_profiles_name(memory_keyring: MemoryKeyring) -> None:
-    store = SecretStore()
-    await store.keep("draft", "dbt_cloud", TOKEN, "keyring")
-    await store.keep("draft", "collate", OTHER, "session")
-    await store.move("draft", "shop")
-    assert memory_keyring.items == {(ITEM, "token"): TOKEN.get_secret_value()}
-    assert (await store.require("shop", "collate")).origin == "session"
-    assert await store.get("draft", "dbt_cloud") is None
-    assert await store.get("draft", "collate") is None
-
-
 async def test_an_empty_token_is_not_kept(memory_keyring: MemoryKeyring) -> None:
     with pytest.raises(UsageError, match="The Collate token is empty"):
         await SecretStore().keep("shop", "collate", SecretStr(""), "keyring")

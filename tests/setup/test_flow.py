@@ -5,7 +5,8 @@ import pytest
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.setup.cures import changed_profile
 from dbtcollate_tui.setup.draft import SetupDraft, Step, draft_of
-from dbtcollate_tui.setup.flow import FlowFacts, invalidate, next_step, previous_step, rail_number, step_named
+from dbtcollate_tui.setup.flow import FlowFacts, invalidate, next_step, previous_step, rail_number
+from dbtcollate_tui.tui.screens.setup_steps.base import step_of
 from tests.support.world import world
 
 FULL = SetupDraft(
@@ -85,13 +86,8 @@ def test_an_incomplete_draft_names_the_first_missing_answer() -> None:
     assert draft_of(FULL.profile()).profile() == FULL.profile()
 
 
-def test_rail_and_names_of_steps() -> None:
+def test_the_rails_numbers() -> None:
     assert [rail_number(step) for step in Step] == [1, 2, 2, 3, 3, 4, 5, 6, 7]
-    assert step_named("token") is Step.DBT_TOKEN
-    assert step_named("run") is Step.JOB
-    assert step_named("collate") is Step.COLLATE
-    assert step_named("sync") is None
-    assert step_named("pipeline") is None
 
 
 async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
@@ -103,7 +99,7 @@ async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
             "pipeline",
         }
         assert values
-        assert all(step_named(value) is not None for value in values)
+        assert all(step_of(value) is not None for value in values)
 
 
 def test_a_cure_that_sets_a_field_changes_the_profile() -> None:

@@ -75,7 +75,6 @@ async def use_the_rest(client: CollateClient) -> None:
     assert await client.edge(second.id, first.id) is not None
     await client.delete_lineage(edge)
     case = await anext(client.all_test_cases())
-    assert await client.test_case(case.fullyQualifiedName) is not None
     await client.patch_test_case(case.id, [{"op": "add", "path": "/description", "value": "a text"}])
     assert await client.test_case_results(case.fullyQualifiedName, 0, 2_000_000_000_000)
     assert await client.owner("ana") is not None
