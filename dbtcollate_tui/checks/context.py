@@ -31,7 +31,7 @@ from dbtcollate_tui.sync.plan import build_plan
 from dbtcollate_tui.sync.proof.now import prove_now
 from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
 from dbtcollate_tui.sync.server_state.state import Tables
-from dbtcollate_tui.transport import RequestLog
+from dbtcollate_tui.transport.request_log import RequestLog
 
 T = TypeVar("T")
 SYNCS_LOOKED_AT = 50

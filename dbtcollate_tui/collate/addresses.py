@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport import check_address, is_loopback
+from dbtcollate_tui.transport.addresses import check_address, is_loopback
 
 _URL = re.compile(r"(?i)\bhttps?://[^\s<>\"'`]+")
 _HOST = re.compile(

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
+from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
 _MISSING_CALL = re.compile(r"HTTP (405|404|415) ")

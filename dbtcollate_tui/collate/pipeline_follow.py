@@ -14,7 +14,7 @@ from dbtcollate_tui.collate.pipeline_logs import LogPages, StreamEnd, read_strea
 from dbtcollate_tui.collate.sse import server_events
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport import HttpError, TransportError
+from dbtcollate_tui.transport.errors import HttpError, TransportError
 
 if TYPE_CHECKING:
     from dbtcollate_tui.collate.pipelines import IngestionPipelines

@@ -8,7 +8,7 @@ from dbtcollate_tui.collate.errors import InvalidRequestError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline
 from dbtcollate_tui.collate.sse import server_events
-from dbtcollate_tui.transport import NotJson
+from dbtcollate_tui.transport.errors import NotJson
 
 MOST_LINES = 50_000
 _NOT_TEXT = frozenset({"after", "total"})

@@ -13,7 +13,7 @@ from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, Ser
 from dbtcollate_tui.collate.pipeline_follow import Follower, PipelineUpdate, WaitingUpdate
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
-from dbtcollate_tui.transport import NotJson
+from dbtcollate_tui.transport.errors import NotJson
 
 ROOT = "/services/ingestionPipelines"
 DAY_MS = 86_400_000

@@ -22,17 +22,10 @@ from dbtcollate_tui.collate.models import Entity, ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import ActionableError, Cure, UnreachableError
-from dbtcollate_tui.transport import (
-    Answer,
-    NotJson,
-    Params,
-    RequestLog,
-    Retrying,
-    RetryPolicy,
-    Timeouts,
-    Transport,
-    TransportError,
-)
+from dbtcollate_tui.transport.client import Answer, Params, Transport
+from dbtcollate_tui.transport.errors import NotJson, TransportError
+from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
+from dbtcollate_tui.transport.request_log import RequestLog
 
 M = TypeVar("M", bound=Entity)
 

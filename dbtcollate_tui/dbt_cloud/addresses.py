@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from dbtcollate_tui.dbt_cloud.regions import LOGIN_HOST, PUBLIC_PAGES, HostKind, host_kind, region_of
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport import is_loopback
+from dbtcollate_tui.transport.addresses import is_loopback
 
 _ID = re.compile(r"[0-9]{1,18}")
 _HOST = re.compile(

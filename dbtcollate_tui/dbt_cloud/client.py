@@ -15,19 +15,10 @@ from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, unreadable
 from dbtcollate_tui.dbt_cloud.models import Account, Connection, DbtProject, Environment, Job, Run
 from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.transport import (
-    Answer,
-    HttpError,
-    NotJson,
-    Pacer,
-    Params,
-    RequestLog,
-    Retrying,
-    RetryPolicy,
-    Timeouts,
-    Transport,
-    TransportError,
-)
+from dbtcollate_tui.transport.client import Answer, Params, Transport
+from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
+from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts
+from dbtcollate_tui.transport.request_log import RequestLog
 
 PAGE = 100
 """Objects a page, the most that dbt's OpenAPI document allows."""

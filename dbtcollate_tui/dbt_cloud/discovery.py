@@ -21,7 +21,8 @@ from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
-from dbtcollate_tui.transport import RequestLog, Retrying, RetryPolicy, Timeouts
+from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
+from dbtcollate_tui.transport.request_log import RequestLog
 
 HostState = Literal["asking", "ok", "refused", "unreachable", "other"]
 ONE_TIMEOUT = 10.0

@@ -14,14 +14,8 @@ from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport import (
-    ForeignRedirect,
-    HttpError,
-    NoAnswer,
-    NotJson,
-    RequestRecord,
-    TransportError,
-)
+from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
+from dbtcollate_tui.transport.request_log import RequestRecord
 
 What = Literal[
     "accounts",

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from dbtcollate_tui.transport import is_loopback
+from dbtcollate_tui.transport.addresses import is_loopback
 
 HostKind = Literal["shared", "cell", "single_tenant", "loopback", "unknown"]
 

@@ -18,7 +18,7 @@ from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.history.checked import keep_verification
-from dbtcollate_tui.transport import RequestLog
+from dbtcollate_tui.transport.request_log import RequestLog
 
 REQUESTS_AT_MOST = 500
 ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from dbtcollate_tui.sandbox.collate.runner import PipelineRunContext, PipelineRunFailed
-from dbtcollate_tui.transport import is_loopback
+from dbtcollate_tui.transport.addresses import is_loopback
 
 if TYPE_CHECKING:
     from dbtcollate_tui.settings.model import Profile

@@ -14,7 +14,7 @@ from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Origin, Side
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 
 Ask = Callable[[Side], Awaitable[SecretStr | None]]
 ENTRY: Mapping[Side, str] = {"dbt_cloud": "dbt_token", "collate": "collate"}

@@ -24,7 +24,7 @@ from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft, Step
 from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 
 RUNS_FOR_PACE = 20
 LIST_AGAIN_SECONDS = 0.5

@@ -11,7 +11,7 @@ from dbtcollate_tui.settings.store import ProfileStore
 if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
     from dbtcollate_tui.settings.secrets import SecretStore
-    from dbtcollate_tui.transport import RequestLog
+    from dbtcollate_tui.transport.request_log import RequestLog
 
 
 class Services:
@@ -41,7 +41,7 @@ class Services:
     @cached_property
     def request_log(self) -> RequestLog:
         """What was asked of the servers in the last minutes."""
-        from dbtcollate_tui.transport import RequestLog
+        from dbtcollate_tui.transport.request_log import RequestLog
 
         return RequestLog()
 

@@ -26,8 +26,8 @@ from dbtcollate_tui.sync.events import (
 )
 from dbtcollate_tui.sync.outcome import Counts, Outcome
 from dbtcollate_tui.sync.speed import Speed
-from dbtcollate_tui.transport import Retrying as TransportRetrying
-from dbtcollate_tui.transport import Transport
+from dbtcollate_tui.transport.client import Transport
+from dbtcollate_tui.transport.pacing import Retrying as TransportRetrying
 
 SILENCE_SECONDS = 2.0
 """After so long without an event the stream says what is waited for."""

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.transport import RetryPolicy
+from dbtcollate_tui.transport.pacing import RetryPolicy
 
 Handler = Callable[["Asked"], Response | Awaitable[Response]]
 QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))

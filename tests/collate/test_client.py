@@ -22,7 +22,8 @@ from dbtcollate_tui.collate.errors import (
 )
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.transport import RequestLog, Retrying
+from dbtcollate_tui.transport.pacing import Retrying
+from dbtcollate_tui.transport.request_log import RequestLog
 from tests.collate.server import (
     QUICK,
     TOKEN,

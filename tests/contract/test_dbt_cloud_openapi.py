@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, choose_run
-from dbtcollate_tui.transport import RetryPolicy, Unpaced
+from dbtcollate_tui.transport.pacing import RetryPolicy, Unpaced
 from tests.contract.dbt_cloud_mock import mocking
 
 TOKEN = SecretStr("dbtc_ForTheMock0123456789012345678901")

@@ -15,7 +15,7 @@ from dbtcollate_tui.dbt_cloud.errors import MissingPermission
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.transport import RetryPolicy, Unpaced
+from dbtcollate_tui.transport.pacing import RetryPolicy, Unpaced
 from tests.conftest import Places
 from tests.dbt_cloud.fake import ACCOUNT, NOW, TOKEN, FakeDbtCloud, run, serving, steps
 

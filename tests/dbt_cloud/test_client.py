@@ -23,7 +23,8 @@ from dbtcollate_tui.dbt_cloud.errors import (
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.transport import RequestLog, Retrying, RetryPolicy, Timeouts, Unpaced
+from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts, Unpaced
+from dbtcollate_tui.transport.request_log import RequestLog
 from tests.dbt_cloud.fake import ACCOUNT, PROJECT, TOKEN, envelope, job, refusal, run, serving
 
 ONCE = RetryPolicy(attempts=1)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import TooManyRequests
 from dbtcollate_tui.dbt_cloud.pacing import SharedPacer, requests_per_minute, shared_pacer
-from dbtcollate_tui.transport import Retrying, RetryPolicy
+from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy
 from tests.conftest import Places
 from tests.dbt_cloud.fake import TOKEN, refusal, serving
 

@@ -7,7 +7,7 @@ from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.permissions import RESOURCES, PermissionAnswer, advise_token, check_permissions
 from dbtcollate_tui.errors import UnreachableError
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.transport import RetryPolicy
+from dbtcollate_tui.transport.pacing import RetryPolicy
 
 
 async def check(sandbox: Sandbox, token: SecretStr, job: bool = False) -> tuple[PermissionAnswer, ...]:

@@ -6,7 +6,7 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, RunChoice, RunRule, choose_run
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.transport import Unpaced
+from dbtcollate_tui.transport.pacing import Unpaced
 from tests.dbt_cloud.fake import ACCOUNT, JOB, NOW, PROJECT, TOKEN, FakeDbtCloud, job, run, serving, steps
 
 CI = {"cause": "pull request", "cause_category": "ci", "github_pull_request_id": 42, "job_definition_id": 9}

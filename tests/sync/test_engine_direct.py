@@ -41,7 +41,8 @@ from dbtcollate_tui.sync.events import (
 )
 from dbtcollate_tui.sync.history.records import latest, list_records, load_log, load_plan
 from dbtcollate_tui.sync.selection.scope import Scope
-from dbtcollate_tui.transport import RetryPolicy, Transport
+from dbtcollate_tui.transport.client import Transport
+from dbtcollate_tui.transport.pacing import RetryPolicy
 
 SERVICE = "shop_warehouse"
 MARTS = f"{SERVICE}.shop.marts"

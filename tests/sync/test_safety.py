@@ -37,7 +37,7 @@ from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
 from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.stream import Teller
 from dbtcollate_tui.sync.writing.retry import Leftover, retry_direct
-from dbtcollate_tui.transport import RetryPolicy
+from dbtcollate_tui.transport.pacing import RetryPolicy
 from tests.sync.faulty import Fault, FaultyCollate, faulty
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")

@@ -13,7 +13,10 @@ from dbtcollate_tui.sandbox.collate.entities import create, create_body, newer_o
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.wire import now_ms, page_request, quote_name
-from dbtcollate_tui.transport import RetryPolicy, Timeouts, Transport, TransportError, is_loopback
+from dbtcollate_tui.transport.addresses import is_loopback
+from dbtcollate_tui.transport.client import Transport
+from dbtcollate_tui.transport.errors import TransportError
+from dbtcollate_tui.transport.pacing import RetryPolicy, Timeouts
 
 WORKFLOW = KINDS["workflow"]
 MASK = "*********"

@@ -48,7 +48,7 @@ from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case,
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.pace import Pace
 from dbtcollate_tui.sync.writing.standing import model_moved, moved, standing
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 
 OF_LINEAGE = (LineageChange, ExposureChange, RemoveEdge)
 STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (

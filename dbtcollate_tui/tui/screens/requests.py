@@ -9,7 +9,7 @@ from textual.widgets import DataTable, Static
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.settings.secrets import token_variable
-from dbtcollate_tui.transport import RequestLog, RequestRecord
+from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import cut_middle
 from dbtcollate_tui.tui.screens.fitted import FittedScreen

@@ -16,7 +16,7 @@ from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import ORDER, Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.tui.offer import DemoOffer
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.fitted import FittedScreen

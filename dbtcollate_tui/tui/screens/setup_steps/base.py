@@ -16,7 +16,7 @@ from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guidance import GuideDifference
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen

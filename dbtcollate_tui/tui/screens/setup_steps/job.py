@@ -12,7 +12,7 @@ from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.dbt_side import RunPreview
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.rows import JobList, JobRow
-from dbtcollate_tui.transport import Retrying
+from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.picking import ANY, PickPane

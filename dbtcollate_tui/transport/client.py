@@ -1,4 +1,4 @@
-"""HTTP for both API clients; beside `http_lanes` the one module that imports the HTTP library.
+"""Requests and their answers.
 
 A `Transport` speaks to one server: one connection pool, a bounded number of requests at once, a pacer,
 retries with back-off and jitter where repeating is safe, no credential along a redirect to another host,
@@ -6,28 +6,19 @@ TLS everywhere but on loopback, the system's trust store, and a record of each r
 """
 
 import asyncio
-import ipaddress
 import json
 import os
 import random
 import re
-import shlex
 import ssl
-import sys
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from types import ModuleType
-from typing import Any, Literal, Protocol, cast
-
-if "httpx" not in sys.modules:
-    # httpx's own command line, which it does without: it loads rich and pygments, 4.5 MB.
-    sys.modules["httpx._main"] = cast(ModuleType, None)
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -35,157 +26,18 @@ from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import Cure, UsageError
-from dbtcollate_tui.http_lanes import HttpLanes
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.transport.addresses import check_address, is_loopback
+from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NoAnswerKind, NotJson
+from dbtcollate_tui.transport.lanes import HttpLanes
+from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts, Unpaced
+from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 
 Params = Mapping[str, str | int | bool]
-NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
-RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 BODY_EXCERPT_BYTES = 4_096
 _NO_SUCH_NAME = ("name or service", "getaddrinfo", "nodename", "resolution", "no address associated")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
-
-
-class TransportError(Exception):
-    """Base of what a request can end in instead of a usable answer."""
-
-
-class NoAnswer(TransportError):
-    """The server could not be reached, or fell silent."""
-
-    def __init__(
-        self, kind: NoAnswerKind, host: str, detail: str, record: "RequestRecord | None" = None
-    ) -> None:
-        super().__init__(f"no answer from {host} ({kind}): {detail}")
-        self.kind: NoAnswerKind = kind
-        self.host = host
-        self.detail = detail
-        self.record = record
-
-
-class HttpError(TransportError):
-    """The server answered with a status of 400 or more; ``body`` is its beginning, at most 4 KiB."""
-
-    def __init__(
-        self, record: "RequestRecord", status: int, body: bytes, retry_after: float | None = None
-    ) -> None:
-        super().__init__(f"{record.method} {record.path} answered {status}")
-        self.record = record
-        self.status = status
-        self.body = body
-        self.retry_after = retry_after
-
-    def json(self) -> Any:
-        """The error body as JSON values, or ``None`` where it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    def excerpt(self, length: int = 200) -> str:
-        """The beginning of the body as one redacted line."""
-        return redact(" ".join(self.body.decode("utf-8", "replace").split()))[:length]
-
-
-class NotJson(TransportError):
-    """A 2xx answer that is not JSON: most often the web page of a wrong address."""
-
-    def __init__(self, record: "RequestRecord", content_type: str, body: bytes) -> None:
-        super().__init__(
-            f"{record.method} {record.path} answered {content_type or 'no content type'}, not JSON"
-        )
-        self.record = record
-        self.content_type = content_type
-        self.body = body
-
-
-class ForeignRedirect(TransportError):
-    """The server redirects to another host; the credential was not sent there."""
-
-    def __init__(self, record: "RequestRecord", location: str) -> None:
-        super().__init__(f"{record.host} redirects to {location}")
-        self.record = record
-        self.location = location
-
-
-@dataclass(slots=True)
-class RequestRecord:
-    """One request of the last minutes: what was asked and how it ended, with no secret in it."""
-
-    method: str
-    url: str
-    host: str
-    path: str
-    at: datetime
-    body: str | None = None
-    content_type: str | None = None
-    status: int | None = None
-    seconds: float = 0.0
-    received: int = 0
-    failure: str | None = None
-
-    def as_curl(self, token_variable: str) -> str:
-        """The request as a curl command that works where the named variable holds the token."""
-        parts = ["curl", "-sS"]
-        if self.method != "GET":
-            parts += ["-X", self.method]
-        words = [shlex.quote(part) for part in parts]
-        words.append(f'-H "Authorization: Bearer ${{{token_variable}}}"')
-        words.append("-H 'Accept: application/json'")
-        if self.body is not None:
-            words.append(f"-H {shlex.quote(f'Content-Type: {self.content_type}')}")
-            words.append(f"-d {shlex.quote(self.body)}")
-        words.append(shlex.quote(self.url))
-        return " ".join(words)
-
-
-class RequestLog:
-    """The newest requests of the process, at most ``size`` of them."""
-
-    def __init__(self, size: int = 500) -> None:
-        self._records: deque[RequestRecord] = deque(maxlen=size)
-
-    def add(self, record: RequestRecord) -> None:
-        """Append a record; the oldest falls out when the log is full."""
-        self._records.append(record)
-
-    def newest(self, count: int = 100) -> list[RequestRecord]:
-        """At most ``count`` records, newest first."""
-        return list(self._records)[-count:][::-1]
-
-
-class Pacer(Protocol):
-    """Holds a request back until it may be sent."""
-
-    async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
-        """Return when one more request may go out; ``on_wait`` is told a wait of a second or more."""
-
-    async def hold(self, seconds: float) -> None:
-        """Let no request out for so long, since the server asked for a pause."""
-
-
-class Unpaced:
-    """A pacer for servers without a published limit."""
-
-    async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
-        """Return at once."""
-
-    async def hold(self, seconds: float) -> None:
-        """Hold nothing back: the request that was refused waits by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retrying:
-    """Told to ``on_retry`` before each wait: which request, which attempt comes next, how long, why.
-
-    A request that the pacer holds back is told too: its ``attempt`` is then 1.
-    """
-
-    record: RequestRecord
-    attempt: int
-    wait_seconds: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,31 +59,6 @@ class Answer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             raise NotJson(self.record, self.headers.get("content-type", ""), self.content[:500]) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds: for connecting, for each wait for bytes, and for one whole answer (not for a download)."""
-
-    connect: float = 10.0
-    read: float = 60.0
-    whole: float = 300.0
-
-
-@dataclass(slots=True)
-class RetryPolicy:
-    """How often (``attempts`` in all) and how long (seconds) a safe request is repeated.
-
-    A server's own Retry-After wins over the back-off; one that would end after ``total_seconds`` is not
-    waited for. ``default_retry_after`` is the wait after a 429 that names none.
-    """
-
-    attempts: int = 4
-    total_seconds: float = 420.0
-    first_wait: float = 0.5
-    longest_wait: float = 20.0
-    statuses: frozenset[int] = field(default=RETRIED_STATUSES)
-    default_retry_after: float | None = None
 
 
 class _TokenAuth(httpx.Auth):
@@ -263,38 +90,6 @@ class _Client(httpx.AsyncClient):
     @cookies.setter
     def cookies(self, cookies: object) -> None:
         raise NotImplementedError
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def check_address(base_url: str) -> httpx.URL:
-    """The address as a URL; raises `UsageError` unless it is https, or http to this machine."""
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise UsageError(
-            f"{redact(base_url)!r} is not an address",
-            causes=[str(error)],
-            cures=[Cure("advice", "Paste the address of any page from the browser.")],
-        ) from None
-    if url.scheme == "https" and url.host:
-        return url
-    if url.scheme == "http" and is_loopback(url.host):
-        return url
-    raise UsageError(
-        f"{redact(base_url)} is not an https address",
-        causes=["A token is only sent over TLS; plain http is for this machine alone."],
-        cures=[Cure("advice", f"Use https://{url.host or 'HOST'}")],
-    )
 
 
 def _tls_context() -> ssl.SSLContext:

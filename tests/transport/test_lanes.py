@@ -8,8 +8,8 @@ import httpcore
 import httpx
 import pytest
 
-from dbtcollate_tui import http_lanes
-from dbtcollate_tui.http_lanes import HttpLanes
+from dbtcollate_tui.transport import lanes as transport_lanes
+from dbtcollate_tui.transport.lanes import HttpLanes
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -86,7 +86,7 @@ async def test_one_that_the_server_closed_meanwhile_is_not_asked_again() -> None
 
 
 async def test_one_that_was_long_idle_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_lanes, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(transport_lanes, "IDLE_SECONDS", 0.01)
     async with lanes() as (server, client):
         await client.get(server.url)
         await asyncio.sleep(0.05)

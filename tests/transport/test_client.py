@@ -17,18 +17,11 @@ import trustme
 from pydantic import SecretStr
 
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.transport import (
-    ForeignRedirect,
-    HttpError,
-    NoAnswer,
-    NotJson,
-    RequestLog,
-    Retrying,
-    RetryPolicy,
-    Timeouts,
-    Transport,
-    check_address,
-)
+from dbtcollate_tui.transport.addresses import check_address
+from dbtcollate_tui.transport.client import Transport
+from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson
+from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
+from dbtcollate_tui.transport.request_log import RequestLog
 
 TOKEN = SecretStr("dbtc_PlantedTransportSecret0123456789")
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.02)

@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dbtcollate_tui.transport import HttpError, RetryPolicy, Transport
+from dbtcollate_tui.transport.client import Transport
+from dbtcollate_tui.transport.errors import HttpError
+from dbtcollate_tui.transport.pacing import RetryPolicy
 
 TOKEN = SecretStr("dbtc_PlantedHttp2Secret0123456789")
 FILE = bytes(range(256)) * 12_000

@@ -1,0 +1,52 @@
+"""The requests of the last minutes, without a secret in any of them."""
+
+import shlex
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request of the last minutes: what was asked and how it ended, with no secret in it."""
+
+    method: str
+    url: str
+    host: str
+    path: str
+    at: datetime
+    body: str | None = None
+    content_type: str | None = None
+    status: int | None = None
+    seconds: float = 0.0
+    received: int = 0
+    failure: str | None = None
+
+    def as_curl(self, token_variable: str) -> str:
+        """The request as a curl command that works where the named variable holds the token."""
+        parts = ["curl", "-sS"]
+        if self.method != "GET":
+            parts += ["-X", self.method]
+        words = [shlex.quote(part) for part in parts]
+        words.append(f'-H "Authorization: Bearer ${{{token_variable}}}"')
+        words.append("-H 'Accept: application/json'")
+        if self.body is not None:
+            words.append(f"-H {shlex.quote(f'Content-Type: {self.content_type}')}")
+            words.append(f"-d {shlex.quote(self.body)}")
+        words.append(shlex.quote(self.url))
+        return " ".join(words)
+
+
+class RequestLog:
+    """The newest requests of the process, at most ``size`` of them."""
+
+    def __init__(self, size: int = 500) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=size)
+
+    def add(self, record: RequestRecord) -> None:
+        """Append a record; the oldest falls out when the log is full."""
+        self._records.append(record)
+
+    def newest(self, count: int = 100) -> list[RequestRecord]:
+        """At most ``count`` records, newest first."""
+        return list(self._records)[-count:][::-1]
