@@ -27,8 +27,8 @@ from dbtcollate_tui.tui.widgets.change_rows import (
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, side_by_side, stacked
 from dbtcollate_tui.tui.widgets.row_list import RowList
 
-NOTE_FROM = 60
-"""Notes stand at the end of a row from this width."""
+NOTE_ROOM = 16
+"""Cells that a note needs at the end of a row."""
 
 
 class ChangeList(RowList[OutlineRow]):
@@ -155,7 +155,7 @@ class ChangeList(RowList[OutlineRow]):
         else:
             text.append(f"  {row.label}")
         room = width - text.cell_len - 3
-        if note and width >= NOTE_FROM and room > 12:
+        if note and room >= NOTE_ROOM:
             text.append(f"  {cut_middle(note, room)}", "dim")
         return text
 
