@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
@@ -38,13 +39,11 @@ class HttpLanes(httpx.AsyncBaseTransport):
         )
         lane = await self._lane(asked.url.origin)
         try:
-            answer = await lane.handle_async_request(asked)
-        except BaseException as error:
+            with _errors_of_httpx():
+                answer = await lane.handle_async_request(asked)
+        except BaseException:
             await self._give_up(lane)
-            known = _as_httpx(error)
-            if known is None:
-                raise
-            raise known from error
+            raise
         stream = _LaneStream(cast(httpx.AsyncByteStream, answer.stream), partial(self._end, lane))
         return httpx.Response(
             answer.status, headers=answer.headers, stream=stream, extensions=answer.extensions
@@ -132,14 +131,9 @@ class _LaneStream(httpx.AsyncByteStream):
         self._end: Callable[[], Awaitable[None]] | None = end
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with _errors_of_httpx():
             async for piece in self._stream:
                 yield piece
-        except Exception as error:
-            known = _as_httpx(error)
-            if known is None:
-                raise
-            raise known from error
 
     async def aclose(self) -> None:
         end, self._end = self._end, None
@@ -151,10 +145,13 @@ class _LaneStream(httpx.AsyncByteStream):
             await end()
 
 
-def _as_httpx(error: BaseException) -> httpx.TransportError | None:
-    """httpx's error of the same name for one of httpcore's; ``None`` for any other."""
-    name = type(error).__name__
-    if getattr(httpcore, name, None) is not type(error):
-        return None
-    found: httpx.TransportError = getattr(httpx, name, httpx.NetworkError)(str(error))
-    return found
+@contextmanager
+def _errors_of_httpx() -> Iterator[None]:
+    """An error of httpcore's becomes httpx's of the same name; any other stays as it is."""
+    try:
+        yield
+    except Exception as error:
+        name = type(error).__name__
+        if getattr(httpcore, name, None) is not type(error):
+            raise
+        raise getattr(httpx, name, httpx.NetworkError)(str(error)) from error

@@ -19,6 +19,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.prompts import put_prompts
 
 TITLE_WIDTH = 24
 
@@ -65,9 +66,7 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
         on_theme_change(self, self._draw_anew)
 
     def _draw_anew(self) -> None:
-        listing = self.query_one(OptionList)
-        for at, row in enumerate(self._rows):
-            listing.replace_option_prompt_at_index(at, self._line(row))
+        put_prompts(self.query_one(OptionList), map(self._line, self._rows))
 
     def _line(self, row: CheckResult) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")

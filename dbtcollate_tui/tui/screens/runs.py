@@ -23,6 +23,7 @@ from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.prompts import put_prompts
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 Choose = Callable[[], Awaitable[RunChoice]]
@@ -99,9 +100,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         self.refresh_bindings()
 
     def _draw_anew(self) -> None:
-        listing = self.query_one(OptionList)
-        for at, run in enumerate(self._runs):
-            listing.replace_option_prompt_at_index(at, self._line(run))
+        put_prompts(self.query_one(OptionList), map(self._line, self._runs))
 
     def _line(self, run: Run) -> Text:
         state = CheckState.PASS if run.is_success else CheckState.FAIL

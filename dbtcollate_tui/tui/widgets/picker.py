@@ -20,6 +20,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
+from dbtcollate_tui.tui.widgets.prompts import put_prompts
 
 MATCHES_AT_MOST = 200
 LISTED_AT_MOST = 500
@@ -173,9 +174,7 @@ class Picker(Vertical):
         on_theme_change(self, self._recolour)
 
     def _recolour(self) -> None:
-        listing = self.query_one(OptionList)
-        for at, row in enumerate(self._shown):
-            listing.replace_option_prompt_at_index(at, self._line(row, *self._laid))
+        put_prompts(self.query_one(OptionList), (self._line(row, *self._laid) for row in self._shown))
 
     @property
     def current(self) -> PickerRow | None:
