@@ -65,6 +65,42 @@ def test_a_refusal_halves_the_limit_once_for_all_that_were_under_way() -> None:
     assert pace.limit <= 2
 
 
+def test_a_burst_is_spread_over_the_time_of_one_write() -> None:
+    pace = Pace(lambda text: None)
+    settled(pace, 0.02, 100)
+    gap = 0.9 * 0.02 / MOST
+    waits = [pace.wait(7.0) for _ in range(MOST)]
+    assert waits == pytest.approx([gap * place for place in range(MOST)])
+    assert max(waits) < 0.02
+    assert pace.wait(7.0 + 0.02) == 0.0, "what is spread already waits no more"
+
+
+def test_writes_of_a_new_kind_do_not_wait_before_one_is_answered() -> None:
+    pace = Pace(lambda text: None)
+    settled(pace, 0.02, 100)
+    pace.begin()
+    assert [pace.wait(7.0) for _ in range(START)] == [0.0] * START
+
+
+async def test_a_write_that_was_cancelled_while_it_waited_gives_its_turn_back() -> None:
+    pace = Pace(lambda text: None, most=1)
+    pace.record(60.0)
+
+    async def write() -> None:
+        async with pace.turn():
+            pass
+
+    await write()
+    waiting = asyncio.create_task(write())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    pace.begin()
+    async with asyncio.timeout(10):
+        await write()
+
+
 async def test_at_most_the_limit_runs_and_a_failed_write_gives_its_turn_back() -> None:
     pace = Pace(lambda text: None)
     running = most = 0

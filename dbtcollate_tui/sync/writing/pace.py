@@ -16,6 +16,10 @@ WINDOW = 8
 FEW_WAIT, MANY_WAIT = 3.0, 6.0
 """Writes that wait in the server: with so few one more is sent at once, with so many one less."""
 AFTER_REFUSAL = 0.5
+SPREAD = 0.9
+"""A write begins at least so much of its even share of the quickest one's time after the one before it."""
+SHORTEST_WAIT = 0.001
+"""Seconds; asyncio's timers know no shorter ones."""
 
 
 class Pace:
@@ -25,6 +29,9 @@ class Pace:
     longer a write takes now than the quickest one did. Few: one more at once. Many: one less. A 429, 502,
     503, 504 or a closed connection halves the limit. Where `WINDOW` writes took 1.5 s and more on average, it
     is `START` at most until they take 0.5 s again. ``on_change`` is told of the last two in words.
+
+    Writes are spread over the time that one takes, as TCP pacing spreads packets: those of one burst are
+    answered in one burst, and wait for each other on both sides, round after round.
     """
 
     def __init__(self, on_change: Callable[[str], object], most: int = MOST) -> None:
@@ -39,10 +46,12 @@ class Pace:
         self._since_change = 0
         self._since_refusal = MOST
         self._refusals = 0
+        self._next = 0.0
 
     def begin(self) -> None:
         """Another kind of write follows, whose quickest time is not known yet."""
         self._quickest = float("inf")
+        self._next = 0.0
         self._window.clear()
         self._since_change = 0
 
@@ -54,6 +63,10 @@ class Pace:
             self._running += 1
         started, refusals = time.monotonic(), self._refusals
         try:
+            wait = self.wait(started)
+            if wait >= SHORTEST_WAIT:
+                await asyncio.sleep(wait)
+                started, refusals = time.monotonic(), self._refusals
             yield
         finally:
             self._running -= 1
@@ -61,6 +74,14 @@ class Pace:
                 self.record((time.monotonic() - started) / parts)
             async with self._free:
                 self._free.notify(max(1, self.limit - self._running))
+
+    def wait(self, now: float) -> float:
+        """Take the next place for a write to begin; how many seconds it is from ``now``."""
+        if self._quickest == float("inf"):
+            return 0.0
+        place = max(now, self._next)
+        self._next = place + SPREAD * self._quickest / self.limit
+        return place - now
 
     def refused(self, reason: str) -> None:
         """The server asked for a pause or dropped a write; counts once in so many writes as go at once."""
