@@ -19,6 +19,8 @@ from dbtcollate_tui.collate.server import ServerCalls
 TABLE_FIELDS = ("columns", "tags", "owners", "dataModel")
 TABLES_A_PAGE = (250, 50, 10)
 """A table comes with its columns, twice where it has a data model: so many are some megabytes."""
+TABLES_WITHOUT_MODEL_A_PAGE = (400, *TABLES_A_PAGE)
+"""The same where the data model is not asked for."""
 
 
 class CatalogCalls(ServerCalls):
@@ -77,9 +79,8 @@ class CatalogCalls(ServerCalls):
             "fields": self.dialect.fields(fields),
             "include": "non-deleted",
         }
-        async for page in self.pages(
-            Table, "/tables", params=params, doing="list tables", sizes=TABLES_A_PAGE
-        ):
+        sizes = TABLES_A_PAGE if "dataModel" in fields else TABLES_WITHOUT_MODEL_A_PAGE
+        async for page in self.pages(Table, "/tables", params=params, doing="list tables", sizes=sizes):
             for table in page:
                 yield table
 

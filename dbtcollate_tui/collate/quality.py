@@ -12,7 +12,7 @@ from dbtcollate_tui.collate.server import ServerCalls, read_list
 
 CASE_FIELDS = ("testDefinition", "testCaseResult")
 _RESULTS = TypeAdapter(list[TestCaseResult])
-CASES_A_PAGE = (500, 100, 10)
+CASES_A_PAGE = (1000, 100, 10)
 MOST_CASES = 100
 """So many test cases one request may make; the server answers 413 to more."""
 

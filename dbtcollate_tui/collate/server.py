@@ -271,7 +271,9 @@ def size_may_matter(error: ActionableError) -> bool:
 def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | None]:
     try:
         body = answer.json()
-        items = [model.model_validate(item) for item in body["data"]]
+        data = body["data"]
+        data.reverse()
+        items = [model.model_validate(data.pop()) for _ in range(len(data))]
         after = (body.get("paging") or {}).get("after")
     except NotJson as error:
         raise explain(error, doing=doing) from error
