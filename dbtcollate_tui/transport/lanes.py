@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
 import httpcore
 import httpx
+
+from dbtcollate_tui.transport.sockets import Sockets
 
 IDLE_SECONDS = 5.0
 """As long a connection is kept that nothing is asked over; httpx's own figure."""
@@ -25,7 +27,7 @@ class HttpLanes(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self._lanes: set[httpcore.AsyncHTTPConnection] = set()
         self._idle: list[httpcore.AsyncHTTPConnection] = []
-        self._sockets = _Sockets()
+        self._sockets = Sockets()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it; raises httpx's errors, as its own transport does."""
@@ -76,51 +78,6 @@ class HttpLanes(httpx.AsyncBaseTransport):
     async def _give_up(self, lane: httpcore.AsyncHTTPConnection) -> None:
         self._lanes.discard(lane)
         await lane.aclose()
-
-
-class _Sockets(httpcore.AsyncNetworkBackend):
-    """httpcore's own sockets, but a request's head and its body go out together."""
-
-    def __init__(self) -> None:
-        self._own = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect; raises httpcore's errors."""
-        return _Joining(await self._own.connect_tcp(host, port, timeout, local_address, socket_options))
-
-
-class _Joining(httpcore.AsyncNetworkStream):
-    """A socket that keeps what is written until something is read."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self._unsent: list[bytes] = []
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Keep it."""
-        self._unsent.append(buffer)
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Send what was kept, then read; raises httpcore's errors."""
-        if self._unsent:
-            unsent, self._unsent = b"".join(self._unsent), []
-            await self._stream.write(unsent, timeout)
-        return await self._stream.read(max_bytes, timeout)
-
-    async def aclose(self) -> None:
-        """Close it; what was kept is not sent."""
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> object:
-        """What httpcore's own socket knows."""
-        return self._stream.get_extra_info(info)
 
 
 class _LaneStream(httpx.AsyncByteStream):

@@ -1,6 +1,8 @@
 """Which connection a request goes over, on a loopback server that knows its clients."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -160,6 +162,49 @@ async def test_a_body_larger_than_a_sockets_buffer_arrives_whole() -> None:
         assert (await client.post(url, content=body)).json() == {}
     listener.close()
     assert came == body
+
+
+async def test_one_that_the_server_spoke_over_unasked_is_not_asked_again() -> None:
+    async with lanes() as (server, client):
+        await client.get(server.url)
+        server.writers[0].write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        await server.writers[0].drain()
+        await asyncio.sleep(0.01)
+        assert (await client.get(server.url)).status_code == 200
+    assert server.brought == [1, 2]
+
+
+async def test_an_answer_larger_than_what_is_held_arrives_whole_and_no_faster_than_it_is_read() -> None:
+    body = b"0123456789" * 3_000_000
+    async with lanes() as (server, client):
+        server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        async with client.stream("GET", server.url) as response:
+            pieces = response.aiter_bytes(1000)
+            first = await anext(pieces)
+            await asyncio.sleep(0.2)
+            held = server.writers[0].transport.get_write_buffer_size()
+            rest = b"".join([piece async for piece in pieces])
+    assert held > 0, "the server still waits for a reader"
+    assert first + rest == body
+
+
+async def test_a_connection_that_is_refused_or_reset_and_a_late_answer_have_errors_of_their_own() -> None:
+    async with lanes() as (server, client):
+        server.open.clear()
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url, timeout=0.05)
+        asked = asyncio.create_task(client.get(server.url))
+        await server.has_brought(2)
+        sock = server.writers[1].get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        server.writers[1].transport.abort()
+        with pytest.raises(httpx.ReadError):
+            await asked
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    async with httpx.AsyncClient(transport=HttpLanes()) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/")
 
 
 LIBRARYS = sorted(

@@ -7,6 +7,7 @@ parser cannot be stopped from outside but by ending its process, so this is how 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,8 @@ DIALECTS = {
 TableKey = tuple[str, str, str]
 """Database, schema and name of a table in lower case, by Collate's names."""
 
+COLLECTED_AFTER = 5_000
+"""So many new objects are looked through at once: a query's tree has a thousand or so, and goes as a whole."""
 WATCHDOG_SECONDS = 120
 """A worker whose parent is gone ends itself after so long with one query."""
 
@@ -203,6 +206,8 @@ def _last_part(name: str) -> str:
 def main() -> None:
     """Say by an empty line that the parser is loaded, then answer jobs until standard input ends."""
     lineage_of(SqlJob("select 1 as one"))
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
     read, write = json.Decoder(SqlJob), json.Encoder()
     answers = sys.stdout.buffer
     answers.write(b"\n")
