@@ -125,19 +125,6 @@ class SecretStore:
         redact.learn(found.secret)
         return found if found.secret.get_secret_value() else None
 
-    async def require(self, profile: str, side: Side) -> FoundSecret:
-        """As ``get``, but raises ``UsageError`` with the ways of giving the token and the keyring's state."""
-        found = await self.get(profile, side)
-        if found is not None:
-            return found
-        broken = self._health if self._health is not None and not self._health.usable else None
-        causes = [f"{ENV[side]} is not set, and the keyring has no token for the profile {profile!r}."]
-        cures = [Cure("go_to_step", f"Give the token in the setup, or set {ENV[side]}", f"{side}_token")]
-        if broken is not None:
-            causes = [f"{ENV[side]} is not set, and the keyring is of no help. {broken.as_sentence()}"]
-            cures.insert(0 if broken.state in ("locked", "hangs") else 1, Cure("advice", broken.cure()))
-        raise UsageError(f"No {LABELS[side]}", causes=causes, cures=cures)
-
     def from_environment(self, side: Side) -> FoundSecret | None:
         """The environment variable's token, unless the person chose to ignore it."""
         if side in self._ignored:

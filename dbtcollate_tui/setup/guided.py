@@ -8,7 +8,7 @@ from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
-from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered, load_draft
+from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
 from dbtcollate_tui.setup.collate_side import CollateSide
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.cures import place_of
@@ -40,13 +40,6 @@ class GuidedSetup(CollateSide, DbtSide):
         super().__init__(services, draft, regions=regions)
         self.editing = editing
         self.step = Step.ADDRESS
-
-    @classmethod
-    def resume(cls, services: Services) -> Self:
-        """The setup that was left half-way, at its first open question; a new one where there is none."""
-        setup = cls(services, load_draft(services))
-        setup.step = setup.first_open()
-        return setup
 
     @classmethod
     def edit(cls, services: Services, name: str, *, regions: Sequence[Region] = SHARED_REGIONS) -> Self:

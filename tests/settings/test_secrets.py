@@ -17,7 +17,7 @@ from dbtcollate_tui.log import LOGGER, start_logging
 from dbtcollate_tui.redact import MASK, redact
 from dbtcollate_tui.settings.keyrings import KeyringHealth, human_name
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from dbtcollate_tui.settings.secrets import SecretStore, ways_of_keeping
+from dbtcollate_tui.settings.secrets import FoundSecret, SecretStore, Side, ways_of_keeping
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.conftest import Places
@@ -38,6 +38,13 @@ QUICK = 0.2
 def instance(kind: Callable[[], KeyringBackend]) -> KeyringBackend:
     """One of the library's own backends, whose constructors are untyped."""
     return kind()
+
+
+async def held(store: SecretStore, profile: str, side: Side) -> FoundSecret:
+    """The token that must be there."""
+    found = await store.get(profile, side)
+    assert found is not None
+    return found
 
 
 def as_backend(module: str, name: str) -> MemoryKeyring:
@@ -69,7 +76,7 @@ async def test_environment_goes_before_session_before_keyring(monkeypatch: pytes
         if step == "forget":
             store = SecretStore()
             store.ignore_environment("dbt_cloud")
-        found = await store.require("shop", "dbt_cloud")
+        found = await held(store, "shop", "dbt_cloud")
         origins.append((found.origin, found.secret.get_secret_value(), found.removed))
     assert origins == [
         ("environment", "dbtc_ENVIRON1234567890", ("one line break", "quotes", '"Bearer "')),
@@ -82,7 +89,7 @@ async def test_the_environment_alone_leaves_the_keyring_untouched(
     monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring
 ) -> None:
     monkeypatch.setenv("COLLATE_TOKEN", "eyJ-collate-token")
-    assert (await SecretStore().require("shop", "collate")).origin == "environment"
+    assert (await held(SecretStore(), "shop", "collate")).origin == "environment"
     assert not memory_keyring.reads
 
 
@@ -119,13 +126,13 @@ async def test_an_unchanged_token_is_not_written_again(memory_keyring: MemoryKey
     await store.keep("shop", "dbt_cloud", OTHER, "keyring")
     await store.keep("shop", "dbt_cloud", OTHER, "keyring")
     assert memory_keyring.writes[ITEM] == 1
-    assert (await store.require("shop", "dbt_cloud")).secret == OTHER
+    assert (await held(store, "shop", "dbt_cloud")).secret == OTHER
 
 
 async def test_a_token_for_the_session_only_never_reaches_the_keyring(memory_keyring: MemoryKeyring) -> None:
     store = SecretStore()
     await store.keep("shop", "collate", TOKEN, "session")
-    assert (await store.require("shop", "collate")).origin == "session"
+    assert (await held(store, "shop", "collate")).origin == "session"
     assert not memory_keyring.items
     assert await SecretStore().get("shop", "collate") is None
 
@@ -153,7 +160,7 @@ async def test_every_found_token_is_taught_to_the_redactor(
     memory_keyring.items["dbtcollate/shop/collate", "token"] = " plain-from-keyring\n"
     store = SecretStore()
     await store.get("shop", "dbt_cloud")
-    found = await store.require("shop", "collate")
+    found = await held(store, "shop", "collate")
     assert found.secret.get_secret_value() == "plain-from-keyring"
     await store.keep("shop", "collate", SecretStr("plain-for-session"), "session")
     assert redact("plain-from-environment, plain-from-keyring, plain-for-session") == ", ".join([MASK] * 3)
@@ -199,7 +206,7 @@ async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_ke
     assert "set DBT_CLOUD_TOKEN" in caught.value.as_text()
     assert "MARKED" not in caught.value.as_text()
     await store.keep("shop", "dbt_cloud", TOKEN, "session")
-    assert (await store.require("shop", "dbt_cloud")).secret == TOKEN
+    assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
 
 
 @pytest.mark.parametrize("value", ["no_such_module.Keyring", "keyring.backends.fail.NoSuchClass", "nodots"])
@@ -239,7 +246,7 @@ async def test_windows_limit_is_said_in_characters_and_spoils_nothing_else(
     said = "Windows Credential Manager takes 1,280 characters and this token has 1,281."
     assert caught.value.causes == (said,)
     assert (await store.probe()).usable
-    assert await store.require("shop", "collate")
+    assert await held(store, "shop", "collate")
 
 
 async def test_a_locked_keyring_is_asked_again_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,15 +254,14 @@ async def test_a_locked_keyring_is_asked_again_only_when_told(monkeypatch: pytes
     backend.items[ITEM, "token"] = TOKEN.get_secret_value()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     store = SecretStore()
-    with pytest.raises(UsageError) as caught:
-        await store.require("shop", "dbt_cloud")
-    assert caught.value.title == "No dbt Cloud token"
-    assert "Memory Keyring is locked." in caught.value.as_text()
-    assert "Unlock the keyring" in caught.value.cures[0].label
+    assert await store.get("shop", "dbt_cloud") is None
+    assert store.health is not None
+    assert "Memory Keyring is locked." in store.health.as_sentence()
+    assert "Unlock the keyring" in store.health.cure()
     backend.locked = False
     assert await store.get("shop", "dbt_cloud") is None
     assert (await store.probe(again=True)).usable
-    assert (await store.require("shop", "dbt_cloud")).secret == TOKEN
+    assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
 
 
 async def test_a_late_answer_of_a_hanging_keyring_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +411,7 @@ async def test_a_planted_token_is_in_no_file(places: Places, monkeypatch: pytest
     )
     profiles.save(profile)
     for side in ("dbt_cloud", "collate"):
-        found = await store.require("shop", "dbt_cloud" if side == "dbt_cloud" else "collate")
+        found = await held(store, "shop", "dbt_cloud" if side == "dbt_cloud" else "collate")
         clear = found.secret.get_secret_value()
         state.save("setup", "draft", {"pasted": clear, "seen": [f"https://host/?token={clear}"]})
         LOGGER.error("asked with %s and %r", clear, found)

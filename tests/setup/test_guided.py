@@ -17,6 +17,7 @@ from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UnreachableError, UsageError
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guidance import collate_token_help, dbt_token_help
 from dbtcollate_tui.setup.guided import GuidedSetup
@@ -298,20 +299,20 @@ async def test_the_draft_is_kept_half_way_without_a_token_and_taken_up_again(
             assert await setup.advance() is Step.COLLATE
         assert sandbox.dbt_cloud_token.get_secret_value() not in _files(places)
         assert str(sandbox.job_id) in _files(places)
-        async with GuidedSetup.resume(Services()) as again:
-            assert again.step is Step.DBT_TOKEN
+        async with GuidedSetup(Services(), load_draft(Services())) as again:
+            assert again.first_open() is Step.DBT_TOKEN
             assert again.draft.job_id == sandbox.job_id
             await _try(again, sandbox.dbt_cloud_token)
             assert again.cleared == ""
             assert again.draft.job_id == sandbox.job_id
             assert again.first_open() is Step.COLLATE
         monkeypatch.setenv("DBT_CLOUD_TOKEN", sandbox.dbt_cloud_token.get_secret_value())
-        async with GuidedSetup.resume(Services()) as third:
+        async with GuidedSetup(Services(), load_draft(Services())) as third:
             assert await third.use_kept_tokens() == {"dbt_cloud"}
             assert third.first_open() is Step.COLLATE
             assert third.origins == {"dbt_cloud": "environment"}
             third.discard()
-    assert GuidedSetup.resume(Services()).step is Step.ADDRESS
+    assert load_draft(Services()) is None
 
 
 async def test_another_address_drops_the_token_and_what_hung_on_it() -> None:

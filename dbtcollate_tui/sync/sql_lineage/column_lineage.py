@@ -59,7 +59,7 @@ TableKey = tuple[str, str, str]
 """Database, schema and name of a table in lower case, by Collate's names."""
 
 COLLECTED_AFTER = 5_000
-"""So many new objects are looked through at once: a query's tree has a thousand or so, and goes as a whole."""
+"""So many new objects are looked through at once: a query makes a thousand, and they go together."""
 WATCHDOG_SECONDS = 120
 """A worker whose parent is gone ends itself after so long with one query."""
 
