@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 from textual.widgets import Static
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.history.records import list_records
 from dbtcollate_tui.tui.screens.history import HistoryScreen, RecordList
-from dbtcollate_tui.tui.screens.record import LineList, RecordScreen
+from dbtcollate_tui.tui.screens.record import LineList, RecordLine, RecordScreen
+from dbtcollate_tui.tui.theme import LIGHT
 from tests.support.world import profile_for
 from tests.tui.records import leave
 from tests.tui.whole import SIZES, Whole, keep, whole
@@ -71,6 +73,34 @@ async def test_records_are_listed_newest_first_filtered_and_opened(size: tuple[i
             await app.on("HistoryScreen")
             await app.press("escape")
             await app.until(lambda: len(shown(app)) == 4, "all")
+
+
+async def test_a_change_of_theme_leaves_a_long_line_where_it_was_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[RecordLine] = []
+
+    def long_text(self: RecordScreen, line: RecordLine) -> Text:
+        drawn.append(line)
+        return Text("\n".join(map(str, range(200))))
+
+    monkeypatch.setattr(RecordScreen, "_whole", long_text)
+    services = Services()
+    async with Sandbox() as sandbox:
+        profile = profile_for(sandbox)
+        leave(services, profile, [("ok", 2.0)])
+        async with whole(services) as app:
+            app.app.push_screen(RecordScreen(services.state, list_records(services.state, profile.name)[0]))
+            await app.on("RecordScreen")
+            text = app.top.query_one("#whole")
+            await app.until(lambda: text.max_scroll_y > 100, "the text")
+            text.scroll_to(y=50, animate=False)
+            await app.until(lambda: text.scroll_y == 50, "the middle")
+            before = len(drawn)
+            app.app.theme = LIGHT.name
+            await app.until(lambda: len(drawn) > before, "the text in the new colours")
+            await app.press("shift+f12")
+            assert text.scroll_y == 50
 
 
 async def test_a_record_is_copied_and_exported_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

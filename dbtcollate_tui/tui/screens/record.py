@@ -132,7 +132,7 @@ class RecordScreen(FittedScreen[None]):
     async def on_mount(self) -> None:
         """Read plan and log; begin with what failed, else with the plan, else with the log."""
         self.query_one(LineList).focus()
-        on_theme_change(self, self._moved)
+        on_theme_change(self, self._draw_whole)
         plan = await asyncio.to_thread(load_plan, self._state, self.record)
         log = await asyncio.to_thread(load_log, self._state, self.record)
         self._head = plan.summary if plan is not None else ""
@@ -186,10 +186,13 @@ class RecordScreen(FittedScreen[None]):
 
     @on(LineList.Moved)
     def _moved(self) -> None:
+        self._draw_whole()
+        self.query_one("#whole").scroll_home(animate=False)
+
+    def _draw_whole(self) -> None:
         line = self.query_one(LineList).current
         whole = self._whole(line) if line is not None else Text(NOTHING[self.part], "dim")
         self.query_one("#whole Static", Static).update(whole)
-        self.query_one("#whole").scroll_home(animate=False)
 
     def _whole(self, line: RecordLine) -> RenderableType:
         head = Text().append(f"{line.head}  ", "dim").append(line.text)
