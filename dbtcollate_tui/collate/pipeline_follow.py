@@ -5,19 +5,17 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError, explain
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ProgressUpdate, StepSummary
 from dbtcollate_tui.collate.pipeline_logs import LogPages, StreamEnd, read_stream
+from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.sse import server_events
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import HttpError, TransportError
-
-if TYPE_CHECKING:
-    from dbtcollate_tui.collate.pipelines import IngestionPipelines
 
 LogWay = Literal["stream", "poll"]
 UNREACHABLE_SECONDS = 120.0
@@ -81,12 +79,72 @@ PipelineUpdate = (
 )
 
 
-class Follower:
+def follow(
+    pipelines: IngestionPipelines,
+    pipeline: IngestionPipeline,
+    run_id: str | None = None,
+    *,
+    known_runs: Sequence[str] = (),
+    poll_seconds: float = 2.0,
+    quiet_seconds: float = 3.0,
+) -> AsyncGenerator[PipelineUpdate, None]:
+    """Follow a run until it ends: its state, log lines and counts; closing the iterator stops it.
+
+    Without ``run_id`` the newest run is followed that is not among ``known_runs``. Something comes at
+    least every ``quiet_seconds``. Logs by server-sent events where the server streams them, else polled.
+    """
+    return _Follower(
+        pipelines,
+        pipeline,
+        run_id,
+        known_runs=known_runs,
+        poll_seconds=poll_seconds,
+        quiet_seconds=quiet_seconds,
+    ).updates()
+
+
+async def trigger_and_follow(
+    pipelines: IngestionPipelines,
+    pipeline: IngestionPipeline,
+    *,
+    poll_seconds: float = 2.0,
+    quiet_seconds: float = 3.0,
+    patience_seconds: float = 60.0,
+    pause_seconds: float = 5.0,
+) -> AsyncGenerator[PipelineUpdate, None]:
+    """Trigger a run and follow it until it ends; the last update is an `EndedUpdate`."""
+    known = [run.runId for run in await pipelines.statuses(pipeline.fullyQualifiedName)]
+    started = time.monotonic()
+    trigger = asyncio.create_task(
+        pipelines.trigger(pipeline, patience_seconds=patience_seconds, pause_seconds=pause_seconds)
+    )
+    try:
+        while not trigger.done():
+            done, _ = await asyncio.wait({trigger}, timeout=quiet_seconds)
+            if not done:
+                yield WaitingUpdate("Collate to take the run", time.monotonic() - started)
+        run_id = trigger.result()
+    finally:
+        trigger.cancel()
+    updates = follow(
+        pipelines,
+        pipeline,
+        run_id,
+        known_runs=known,
+        poll_seconds=poll_seconds,
+        quiet_seconds=quiet_seconds,
+    )
+    async with contextlib.aclosing(updates):
+        async for update in updates:
+            yield update
+
+
+class _Follower:
     """One run being followed; `updates` may be used once."""
 
     def __init__(
         self,
-        pipelines: "IngestionPipelines",
+        pipelines: IngestionPipelines,
         pipeline: IngestionPipeline,
         run_id: str | None,
         *,

@@ -1,16 +1,14 @@
 """Ingestion pipelines on the server: list, compare, write, deploy, trigger, kill, statuses."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError, InvalidRequestError, NotFoundError, NotSpokenError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
-from dbtcollate_tui.collate.pipeline_follow import Follower, PipelineUpdate, WaitingUpdate
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.transport.errors import NotJson
@@ -152,59 +150,6 @@ class IngestionPipelines:
             return None
         body = answer.json() if answer.content.strip() else None
         return PipelineStatus.model_validate(body) if body else None
-
-    def follow(
-        self,
-        pipeline: IngestionPipeline,
-        run_id: str | None = None,
-        *,
-        known_runs: Sequence[str] = (),
-        poll_seconds: float = 2.0,
-        quiet_seconds: float = 3.0,
-    ) -> AsyncGenerator[PipelineUpdate, None]:
-        """Follow a run until it ends: its state, log lines and counts; closing the iterator stops it.
-
-        Without ``run_id`` the newest run is followed that is not among ``known_runs``. Something comes at
-        least every ``quiet_seconds``. Logs by server-sent events where the server streams them, else polled.
-        """
-        return Follower(
-            self,
-            pipeline,
-            run_id,
-            known_runs=known_runs,
-            poll_seconds=poll_seconds,
-            quiet_seconds=quiet_seconds,
-        ).updates()
-
-    async def run(
-        self,
-        pipeline: IngestionPipeline,
-        *,
-        poll_seconds: float = 2.0,
-        quiet_seconds: float = 3.0,
-        patience_seconds: float = 60.0,
-        pause_seconds: float = 5.0,
-    ) -> AsyncGenerator[PipelineUpdate, None]:
-        """Trigger a run and follow it until it ends; the last update is an `EndedUpdate`."""
-        known = [run.runId for run in await self.statuses(pipeline.fullyQualifiedName)]
-        started = time.monotonic()
-        trigger = asyncio.create_task(
-            self.trigger(pipeline, patience_seconds=patience_seconds, pause_seconds=pause_seconds)
-        )
-        try:
-            while not trigger.done():
-                done, _ = await asyncio.wait({trigger}, timeout=quiet_seconds)
-                if not done:
-                    yield WaitingUpdate("Collate to take the run", time.monotonic() - started)
-            run_id = trigger.result()
-        finally:
-            trigger.cancel()
-        updates = self.follow(
-            pipeline, run_id, known_runs=known, poll_seconds=poll_seconds, quiet_seconds=quiet_seconds
-        )
-        async with contextlib.aclosing(updates):
-            async for update in updates:
-                yield update
 
     async def _operate(self, operation: str, pipeline: IngestionPipeline) -> ServiceStatus:
         try:

@@ -20,6 +20,8 @@ from dbtcollate_tui.collate.pipeline_follow import (
     StateUpdate,
     StepsUpdate,
     WaitingUpdate,
+    follow,
+    trigger_and_follow,
 )
 from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, NoPipelineServiceError
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
@@ -308,11 +310,12 @@ class _Run:
         if active is not None:
             text = f"a run is under way already and is followed: {active.runId}"
             teller(LogLine(source="Collate", level="info", text=text))
-            updates = pipelines.follow(
-                pipeline, active.runId, poll_seconds=tempo.poll, quiet_seconds=tempo.quiet
+            updates = follow(
+                pipelines, pipeline, active.runId, poll_seconds=tempo.poll, quiet_seconds=tempo.quiet
             )
         else:
-            updates = pipelines.run(
+            updates = trigger_and_follow(
+                pipelines,
                 pipeline,
                 poll_seconds=tempo.poll,
                 quiet_seconds=tempo.quiet,

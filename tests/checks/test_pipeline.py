@@ -4,6 +4,7 @@ import pytest
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.models import IngestionPipeline
+from dbtcollate_tui.collate.pipeline_follow import trigger_and_follow
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.schedules import next_times_words
@@ -76,7 +77,9 @@ async def test_a_failed_run_is_a_failed_row_with_what_the_run_said() -> None:
     async with world("pipeline-fails") as here:
         pipelines, pipeline = await _write(here, "0 7 * * *")
         await pipelines.deploy(pipeline)
-        async for _ in pipelines.run(pipeline, poll_seconds=0.05, quiet_seconds=0.5, pause_seconds=0.05):
+        async for _ in trigger_and_follow(
+            pipelines, pipeline, poll_seconds=0.05, quiet_seconds=0.5, pause_seconds=0.05
+        ):
             pass
         row = (await here.check(ROWS))["pipeline.status"]
     assert row.state is CheckState.FAIL

@@ -10,7 +10,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import GuardFailedError, NotFoundError
 from dbtcollate_tui.collate.models import FINAL_STATES, LineageEdge, StepSummary, Table, TagLabel
 from dbtcollate_tui.collate.patch import TablePatch
-from dbtcollate_tui.collate.pipeline_follow import EndedUpdate, LogUpdate
+from dbtcollate_tui.collate.pipeline_follow import EndedUpdate, LogUpdate, trigger_and_follow
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.collate.pipelines import IngestionPipelines, NoPipelineServiceError
 from dbtcollate_tui.collate.run_report import RunReport
@@ -153,7 +153,9 @@ async def test_a_pipeline_from_first_to_last(version: str) -> None:
         await pipelines.deploy(made)
         updates = [
             update
-            async for update in pipelines.run(made, poll_seconds=0.1, quiet_seconds=0.2, pause_seconds=0.2)
+            async for update in trigger_and_follow(
+                pipelines, made, poll_seconds=0.1, quiet_seconds=0.2, pause_seconds=0.2
+            )
         ]
         assert isinstance(updates[-1], EndedUpdate)
         assert updates[-1].run.pipelineState in FINAL_STATES

@@ -18,6 +18,8 @@ from dbtcollate_tui.collate.pipeline_follow import (
     StateUpdate,
     StepsUpdate,
     WaitingUpdate,
+    follow,
+    trigger_and_follow,
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from tests.collate.server import Asked, FakeCollate, Handler, connected, refuse, say
@@ -59,8 +61,13 @@ async def collect(
     fake: FakeCollate, run_id: str | None = "r1", known: Sequence[str] = ()
 ) -> list[PipelineUpdate]:
     async with connected(fake) as client:
-        updates = IngestionPipelines(client).follow(
-            PIPELINE, run_id, known_runs=known, poll_seconds=0.02, quiet_seconds=0.05
+        updates = follow(
+            IngestionPipelines(client),
+            PIPELINE,
+            run_id,
+            known_runs=known,
+            poll_seconds=0.02,
+            quiet_seconds=0.05,
         )
         return [update async for update in updates]
 
@@ -201,7 +208,7 @@ async def test_a_token_refused_meanwhile_ends_it() -> None:
 async def test_closing_ends_every_request() -> None:
     fake = FakeCollate(answers={STATUS: runs("running"), STREAM: stream(logs("one", "1"), hang=True)})
     async with connected(fake) as client:
-        updates = IngestionPipelines(client).follow(PIPELINE, "r1", poll_seconds=0.02, quiet_seconds=0.05)
+        updates = follow(IngestionPipelines(client), PIPELINE, "r1", poll_seconds=0.02, quiet_seconds=0.05)
         async for update in updates:
             if isinstance(update, LogUpdate):
                 break
@@ -224,8 +231,8 @@ async def test_a_whole_run_from_trigger_to_end() -> None:
         },
     )
     async with connected(fake) as client:
-        found = IngestionPipelines(client).run(
-            PIPELINE, poll_seconds=0.02, quiet_seconds=0.03, pause_seconds=0.08
+        found = trigger_and_follow(
+            IngestionPipelines(client), PIPELINE, poll_seconds=0.02, quiet_seconds=0.03, pause_seconds=0.08
         )
         updates = [update async for update in found]
     assert isinstance(updates[0], WaitingUpdate)

@@ -14,6 +14,7 @@ import httpx
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import LineageEdge, StackTraceError, StepSummary
+from dbtcollate_tui.collate.pipeline_follow import trigger_and_follow
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.run_report import RunReport
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
@@ -46,7 +47,7 @@ async def use_pipelines(client: CollateClient, sandbox: RecordingSandbox) -> Non
     made = await pipelines.create_or_update(spec)
     await pipelines.deploy(made)
     quick = {"poll_seconds": 0.1, "quiet_seconds": 0.2, "pause_seconds": 0.2}
-    async for _ in pipelines.run(made, **quick):
+    async for _ in trigger_and_follow(pipelines, made, **quick):
         pass
     runs = await pipelines.statuses(made.fullyQualifiedName)
     assert runs[0].pipelineState == "partialSuccess"
