@@ -10,9 +10,10 @@ from starlette.responses import Response
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Collate, Router, answer, checked_entity
 from dbtcollate_tui.sandbox.collate.entities import create, create_body, newer_only, upsert
+from dbtcollate_tui.sandbox.collate.identity import now_ms, quote_name
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import now_ms, page_request, quote_name
+from dbtcollate_tui.sandbox.collate.wire import page_request
 from dbtcollate_tui.transport.addresses import is_loopback
 from dbtcollate_tui.transport.client import Transport
 from dbtcollate_tui.transport.errors import TransportError

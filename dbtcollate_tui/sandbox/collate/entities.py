@@ -11,22 +11,11 @@ from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Router, answer, checked_entity
 from dbtcollate_tui.sandbox.collate.bodies import check_body, create_shape
+from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, now_ms, quote_name, reference, touch
 from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
 from dbtcollate_tui.sandbox.collate.patching import patched, settle
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import (
-    from_old,
-    join_fqn,
-    new_id,
-    now_ms,
-    page_answer,
-    page_request,
-    present,
-    quote_name,
-    reference,
-    requested_fields,
-    touch,
-)
+from dbtcollate_tui.sandbox.collate.wire import from_old, page_answer, page_request, present, requested_fields
 
 Placed = tuple[Entity, str, str]
 """An entity, and the FQNs that it is listed under: its parent's, and that of the level above."""

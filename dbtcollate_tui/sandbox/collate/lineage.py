@@ -9,10 +9,10 @@ from starlette.responses import Response
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer, checked_entity
 from dbtcollate_tui.sandbox.collate.bodies import ADD_LINEAGE, LINEAGE_DETAILS, check_body
 from dbtcollate_tui.sandbox.collate.entities import newer_only
+from dbtcollate_tui.sandbox.collate.identity import now_ms, reference
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.patching import apply_patch, checked_reference
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import now_ms, reference
 
 _MAX_DEPTH = 3
 

@@ -10,19 +10,11 @@ from jsonpointer import JsonPointerException
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
 from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
+from dbtcollate_tui.sandbox.collate.identity import join_fqn, now_ms, reference, split_fqn, touch
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.types import check_extension
-from dbtcollate_tui.sandbox.collate.wire import (
-    allowed_fields,
-    from_old,
-    join_fqn,
-    now_ms,
-    reference,
-    split_fqn,
-    to_old,
-    touch,
-)
+from dbtcollate_tui.sandbox.collate.wire import allowed_fields, from_old, to_old
 
 _OWNER_RULE = (
     "Rule [Multiple Users or Single Team Ownership] validation failed: Entity does not satisfy the rule. "

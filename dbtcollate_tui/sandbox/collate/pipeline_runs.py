@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer
 from dbtcollate_tui.sandbox.collate.bodies import PIPELINE_STATUS, PROGRESS, check_body
 from dbtcollate_tui.sandbox.collate.entities import newer_only
+from dbtcollate_tui.sandbox.collate.identity import new_id, now_ms
 from dbtcollate_tui.sandbox.collate.pipelines import DEFAULT_STATUSES, DISABLED, PIPELINE, addressed, shown
 from dbtcollate_tui.sandbox.collate.runner import error_frame
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import new_id, now_ms
 
 
 def list_statuses(call: Call) -> Response:

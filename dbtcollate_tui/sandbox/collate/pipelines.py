@@ -16,17 +16,11 @@ from dbtcollate_tui.sandbox.collate.entities import (
     newer_only,
     upsert,
 )
+from dbtcollate_tui.sandbox.collate.identity import quote_name, touch
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.patching import checked_reference, patched
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import (
-    page_answer,
-    page_request,
-    present,
-    quote_name,
-    requested_fields,
-    touch,
-)
+from dbtcollate_tui.sandbox.collate.wire import page_answer, page_request, present, requested_fields
 
 PIPELINE = KINDS["ingestionPipeline"]
 MASK = "*********"

@@ -21,17 +21,10 @@ from dbtcollate_tui.sandbox.collate.entities import (
     read_answer,
     written_answer,
 )
+from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, quote_name, reference
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity, Page
-from dbtcollate_tui.sandbox.collate.wire import (
-    join_fqn,
-    new_id,
-    page_answer,
-    page_request,
-    quote_name,
-    reference,
-    requested_fields,
-)
+from dbtcollate_tui.sandbox.collate.wire import page_answer, page_request, requested_fields
 
 CASE = KINDS["testCase"]
 SUITE = KINDS["testSuite"]

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
+from dbtcollate_tui.sandbox.collate.identity import new_id, now_ms
 from dbtcollate_tui.sandbox.collate.store import Entity, Store
-from dbtcollate_tui.sandbox.collate.wire import new_id, now_ms
 
 TERMINAL = frozenset({"success", "failed", "partialSuccess", "stopped"})
 HEARTBEAT_SECONDS = 25.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dbtcollate_tui.sandbox.collate.api import BOT
+from dbtcollate_tui.sandbox.collate.identity import new_id, now_ms, reference
 from dbtcollate_tui.sandbox.collate.pipelines import AIRFLOW_DEFAULTS
 from dbtcollate_tui.sandbox.collate.seeder import DAY_MS, Seeder
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import new_id, now_ms, reference
 from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbtcollate_tui.sandbox.collate.api import BOT
+from dbtcollate_tui.sandbox.collate.identity import new_id, now_ms, quote_name, reference
 from dbtcollate_tui.sandbox.collate.patching import note_change
 from dbtcollate_tui.sandbox.collate.store import Entity, Store
-from dbtcollate_tui.sandbox.collate.wire import new_id, now_ms, quote_name, reference
 from dbtcollate_tui.sandbox.shop_data import WarehouseColumn, WarehouseTable
 
 DAY_MS = 86_400_000

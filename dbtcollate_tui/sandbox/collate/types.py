@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, uuid5
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer
+from dbtcollate_tui.sandbox.collate.identity import new_id
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import new_id
 
 _STORED = "customProperty"
 
