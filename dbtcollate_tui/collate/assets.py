@@ -1,6 +1,7 @@
 """What dbt names by an OpenMetadata FQN and is no table: dashboards, models, endpoints, custom properties."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dbtcollate_tui.collate.catalog import read_edges
@@ -39,7 +40,7 @@ class AssetCalls(ServerCalls):
         found = await self.find(
             EntityReference, f"/{PATHS[kind]}/name/{path_segment(fqn)}", doing=f"show the {kind}"
         )
-        return None if found is None or found.deleted else found.model_copy(update={"type": kind})
+        return None if found is None or found.deleted else replace(found, type=kind)
 
     async def asset_upstream(self, asset: EntityReference) -> frozenset[str]:
         """The ids of what has an edge to this entity."""

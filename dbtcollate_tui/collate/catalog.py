@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from dbtcollate_tui.collate.entity import read_entity
 from dbtcollate_tui.collate.errors import NotFoundError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import (
@@ -149,7 +150,7 @@ class CatalogCalls(ServerCalls):
             details = (answer.json() or {}).get("edge")
             if not isinstance(details, Mapping):
                 return None
-            return LineageEdge.model_validate({"fromEntity": ends[0], "toEntity": ends[1], **details})
+            return read_entity(LineageEdge, {"fromEntity": ends[0], "toEntity": ends[1], **details})
         try:
             answer = await self.call(
                 "GET",
@@ -183,14 +184,14 @@ def read_edges(body: Any, here: EntityReference) -> list[LineageEdge]:
     nodes = {here.id: here}
     for node in (body.get("entity"), *(body.get("nodes") or ())):
         if isinstance(node, Mapping) and node.get("id"):
-            nodes.setdefault(str(node["id"]), EntityReference.model_validate(node))
+            nodes.setdefault(str(node["id"]), read_entity(EntityReference, node))
     edges: dict[tuple[str, str], LineageEdge] = {}
     for raw in (*(body.get("upstreamEdges") or ()), *(body.get("downstreamEdges") or ())):
         ends = _end(raw.get("fromEntity"), nodes), _end(raw.get("toEntity"), nodes)
         pair = ends[0].id, ends[1].id
         if pair not in edges:
             details = raw.get("lineageDetails") or {}
-            edges[pair] = LineageEdge.model_validate({**details, "fromEntity": ends[0], "toEntity": ends[1]})
+            edges[pair] = read_entity(LineageEdge, {**details, "fromEntity": ends[0], "toEntity": ends[1]})
     return list(edges.values())
 
 

@@ -1,10 +1,22 @@
 """The base of OpenMetadata's entities, and what every one of them may hold: references and tag labels."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
+
+M = TypeVar("M")
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def read_entity(model: type[M], value: object) -> M:
+    """JSON values as an `Entity` or a `Part`; raises pydantic's ``ValidationError``."""
+    adapter = _ADAPTERS.get(model)
+    if adapter is None:
+        adapter = _ADAPTERS[model] = TypeAdapter(model)
+    entity: M = adapter.validate_python(value)
+    return entity
 
 
 def without_nulls(data: Any) -> Any:
@@ -31,7 +43,18 @@ class Entity(BaseModel):
         return values
 
 
-class EntityReference(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Base of what a server has very many of: as an `Entity`, with neither a dictionary nor a set each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_default(cls, data: Any) -> Any:
+        return without_nulls(data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityReference(Part):
     """A pointer to another entity."""
 
     id: str
@@ -47,18 +70,13 @@ class EntityReference(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagLabel:
+class TagLabel(Part):
     """A tag or glossary term on a table or column."""
 
     tagFQN: str
     source: str = "Classification"
     labelType: str = "Manual"
     state: str = "Confirmed"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        return without_nulls(data)
 
     def as_request(self) -> dict[str, str]:
         """The label as a request body holds it: all four fields."""

@@ -12,8 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from dbtcollate_tui.collate.entity import Entity as Entity
 from dbtcollate_tui.collate.entity import EntityReference as EntityReference
+from dbtcollate_tui.collate.entity import Part as Part
 from dbtcollate_tui.collate.entity import TagLabel as TagLabel
-from dbtcollate_tui.collate.entity import without_nulls
 from dbtcollate_tui.collate.pipeline_models import FINAL_STATES as FINAL_STATES
 from dbtcollate_tui.collate.pipeline_models import AirflowConfig as AirflowConfig
 from dbtcollate_tui.collate.pipeline_models import DbtCloudSource as DbtCloudSource
@@ -119,8 +119,8 @@ class DatabaseSchema(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column; ``children`` are the fields of a struct. A server has many: no dictionary, no set each."""
+class Column(Part):
+    """A column; ``children`` are the fields of a struct."""
 
     name: str
     dataType: str = ""
@@ -131,11 +131,6 @@ class Column:
     ordinalPosition: int | None = None
     tags: tuple[TagLabel, ...] = ()
     children: tuple["Column", ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        return without_nulls(data)
 
 
 class DataModel(Entity):
@@ -215,17 +210,12 @@ class Table(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnLineage:
+class ColumnLineage(Part):
     """Which columns (FQNs) one column (FQN) is made of."""
 
     fromColumns: tuple[str, ...] = ()
     toColumn: str = ""
     function: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        return without_nulls(data)
 
     def as_request(self) -> dict[str, object]:
         """The mapping as a request body holds it."""
@@ -235,7 +225,8 @@ class ColumnLineage:
         return body
 
 
-class LineageEdge(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageEdge(Part):
     """An edge between two entities with its details (source, SQL, columns)."""
 
     fromEntity: EntityReference
@@ -329,17 +320,12 @@ class CustomProperty(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestParameter:
+class TestParameter(Part):
     """A parameter's value in a test case."""
 
     __test__ = False
     name: str = ""
     value: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        return without_nulls(data)
 
 
 class TestDefinition(Entity):
@@ -366,7 +352,7 @@ class TestSuite(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestCaseResult:
+class TestCaseResult(Part):
     """One result; ``timestamp`` in ms since 1970, status Success, Failed, Aborted or Queued."""
 
     __test__ = False
@@ -377,13 +363,9 @@ class TestCaseResult:
     passedRows: int | None = None
     failedRows: int | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_is_default(cls, data: Any) -> Any:
-        return without_nulls(data)
 
-
-class TestCase(Entity):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCase(Part):
     """A test on a table or a column, with its newest result where the server gave it."""
 
     __test__ = False

@@ -1,6 +1,7 @@
 """Users and teams as owners; classifications, tags, glossary terms and domains."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dbtcollate_tui.collate.errors import CollateError
@@ -51,7 +52,7 @@ class PeopleCalls(ServerCalls):
     async def team(self, name: str) -> EntityReference | None:
         """A team by its exact name."""
         found = await self.find(EntityReference, f"/teams/name/{path_segment(name)}", doing="show the team")
-        return None if found is None or found.deleted else found.model_copy(update={"type": "team"})
+        return None if found is None or found.deleted else replace(found, type="team")
 
     async def owner(self, text: str) -> EntityReference | None:
         """Whom a name in dbt means: a user of that name, else that e-mail, else that team; never a guess."""

@@ -8,6 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from dbtcollate_tui.collate.capabilities import Capabilities, read_capabilities
 from dbtcollate_tui.collate.dialect import NEWEST, Dialect
+from dbtcollate_tui.collate.entity import read_entity
 from dbtcollate_tui.collate.errors import (
     BOTS_PAGE,
     InvalidRequestError,
@@ -18,7 +19,7 @@ from dbtcollate_tui.collate.errors import (
     is_speed_limit,
     raise_for,
 )
-from dbtcollate_tui.collate.models import Entity, ServerVersion, User
+from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import ActionableError, Cure, UnreachableError
@@ -27,7 +28,7 @@ from dbtcollate_tui.transport.errors import NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
 
-M = TypeVar("M", bound=Entity)
+M = TypeVar("M")
 
 PAGE_SIZES = (1000, 250, 50, 10)
 SLOW_PAGE_SECONDS = 15.0
@@ -273,7 +274,7 @@ def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | No
         body = answer.json()
         data = body["data"]
         data.reverse()
-        items = [model.model_validate(data.pop()) for _ in range(len(data))]
+        items = [read_entity(model, data.pop()) for _ in range(len(data))]
         after = (body.get("paging") or {}).get("after")
     except NotJson as error:
         raise explain(error, doing=doing) from error
@@ -288,7 +289,7 @@ def read_list(model: type[M], answer: Answer, doing: str) -> list[M]:
         body = answer.json()
         if not isinstance(body, list):
             raise TypeError
-        return [model.model_validate(item) for item in body]
+        return [read_entity(model, item) for item in body]
     except NotJson as error:
         raise explain(error, doing=doing) from error
     except (ValidationError, TypeError) as error:
@@ -297,7 +298,7 @@ def read_list(model: type[M], answer: Answer, doing: str) -> list[M]:
 
 def _model(model: type[M], answer: Answer, doing: str) -> M:
     try:
-        return model.model_validate(answer.json())
+        return read_entity(model, answer.json())
     except NotJson as error:
         raise_for(error, doing=doing)
     except ValidationError as error:

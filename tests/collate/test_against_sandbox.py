@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -79,9 +80,9 @@ async def test_lineage_and_data_model(client: CollateClient) -> None:
     assert (found.source, found.sqlQuery) == ("DbtLineage", "select 1")
     (upstream,) = await client.lineage_upstream(second)
     assert upstream.fromEntity.fullyQualifiedName == first.fullyQualifiedName
-    ghost = first.as_reference().model_copy(update={"id": "00000000-0000-4000-8000-000000000000"})
+    ghost = replace(first.as_reference(), id="00000000-0000-4000-8000-000000000000")
     with pytest.raises(NotFoundError):
-        await client.put_lineage(edge.model_copy(update={"fromEntity": ghost}))
+        await client.put_lineage(replace(edge, fromEntity=ghost))
     body = {"modelType": "DBT", "resourceType": "model", "dbtSourceProject": "shop", "sql": "select 1"}
     await client.put_data_model(second.id, body)
     table = await client.table(second.fullyQualifiedName)

@@ -1,5 +1,6 @@
 """Services, tables, data models and lineage in both dialects."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,9 +153,7 @@ async def test_writing_and_removing_an_edge() -> None:
     async with connected(fake) as client:
         await client.put_lineage(edge)
         await client.delete_lineage(edge)
-        await client.delete_lineage(
-            edge.model_copy(update={"toEntity": EntityReference(id="t5", type="table")})
-        )
+        await client.delete_lineage(replace(edge, toEntity=EntityReference(id="t5", type="table")))
     assert fake.asked[0].body == {
         "edge": {
             "fromEntity": {"id": "t0", "type": "table"},

@@ -176,7 +176,7 @@ async def test_an_edge_that_another_lineage_took_over_stays(tmp_path: Path) -> N
             "fct_orders", lambda node: replace(node, depends_on=(), compiled_code="select 1")
         )
         (first, *_) = [c for c in (await here.plan(without)).removable if isinstance(c, RemoveEdge)]
-        await here.collate.put_lineage(first.edge.model_copy(update={"source": "Manual"}))
+        await here.collate.put_lineage(replace(first.edge, source="Manual"))
         assert first.key not in {change.key for change in (await here.plan(without)).removable}
 
 

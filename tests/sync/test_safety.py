@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -353,10 +353,10 @@ async def test_what_a_person_adds_to_an_edge_after_the_plan_stays(tmp_path: Path
         change = next(item for item in first.changes if isinstance(item, LineageChange))
         edge = await both.collate.edge(change.upstream.id, change.downstream.id)
         assert edge is not None
-        await both.collate.put_lineage(edge.model_copy(update={"sqlQuery": "select 'an older run'"}))
+        await both.collate.put_lineage(replace(edge, sqlQuery="select 'an older run'"))
         plan = await both.plan(FEW)
         assert [item.key for item in plan.changes] == [change.key]
-        await both.collate.put_lineage(edge.model_copy(update={"sqlQuery": "", "description": "by ana"}))
+        await both.collate.put_lineage(replace(edge, sqlQuery="", description="by ana"))
         assert end_of(await both.write(plan)).counts.written == 1
         now = await both.collate.edge(change.upstream.id, change.downstream.id)
         assert now is not None

@@ -1,6 +1,7 @@
 """What is sent to Collate for a change. No IO."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dbtcollate_tui.collate.models import EntityReference, LineageEdge, TagLabel
 from dbtcollate_tui.collate.quality import case_body
@@ -30,7 +31,7 @@ def new_case(change: TestCaseChange) -> dict[str, object]:
 def edge_of(change: LineageChange) -> LineageEdge:
     """The edge as it will be, with what stands there and dbt does not tell."""
     if change.existing is not None:
-        return change.existing.model_copy(update={"sqlQuery": change.sql, "columnsLineage": change.columns})
+        return replace(change.existing, sqlQuery=change.sql, columnsLineage=change.columns)
     return LineageEdge(
         fromEntity=EntityReference(id=change.upstream.id, type="table"),
         toEntity=EntityReference(id=change.downstream.id, type="table"),
