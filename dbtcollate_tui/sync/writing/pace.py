@@ -61,17 +61,18 @@ class Pace:
         async with self._free:
             await self._free.wait_for(lambda: self._running < self.limit)
             self._running += 1
-        started, refusals = time.monotonic(), self._refusals
         try:
-            wait = self.wait(started)
+            wait = self.wait(time.monotonic())
             if wait >= SHORTEST_WAIT:
                 await asyncio.sleep(wait)
-                started, refusals = time.monotonic(), self._refusals
-            yield
+            started, refusals = time.monotonic(), self._refusals
+            try:
+                yield
+            finally:
+                if refusals == self._refusals:
+                    self.record((time.monotonic() - started) / parts)
         finally:
             self._running -= 1
-            if refusals == self._refusals:
-                self.record((time.monotonic() - started) / parts)
             async with self._free:
                 self._free.notify(max(1, self.limit - self._running))
 
