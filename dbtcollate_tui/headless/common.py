@@ -65,7 +65,10 @@ async def follow(
     found: Ready | None = None
     finished: RunFinished | None = None
     async for event in events:
-        out.event(event)
+        if isinstance(event, PlanReady):
+            await asyncio.to_thread(out.event, event)
+        else:
+            out.event(event)
         if isinstance(event, wanted):
             found = event
         elif isinstance(event, RunFinished):

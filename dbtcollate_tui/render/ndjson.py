@@ -1,7 +1,7 @@
 """``--json``: one event a line on standard output, nothing else there."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from dbtcollate_tui.checks.base import CheckResult
@@ -11,9 +11,16 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.sync.events import SCHEMA_VERSION, SyncEvent
 
+PART = 500
+"""Items of a list that become text together."""
+
 
 class NdjsonRenderer:
-    """Writes each event as one JSON object and flushes it at once."""
+    """Writes each event as one JSON object and flushes it at once.
+
+    A plan may be of many thousand changes. It is written in parts, so that a thread which does that (as
+    `headless.common.follow` has it) never holds up the others for long.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -57,5 +64,35 @@ class NdjsonRenderer:
         )
 
     def _write(self, values: Mapping[str, object]) -> None:
-        self._stream.write(redact(json.dumps(values, ensure_ascii=False)) + "\n")
+        for text in _texts(values):
+            self._stream.write(redact(text))
+        self._stream.write("\n")
         self._stream.flush()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The value's JSON text, whole or, where a list in it is long, in parts that end between two items."""
+    if not _is_long(value):
+        yield json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, Mapping):
+        between = "{"
+        for key, item in value.items():
+            if _is_long(item):
+                yield f"{between}{json.dumps(key)}: "
+                yield from _texts(item)
+            else:
+                yield between + json.dumps({key: item}, ensure_ascii=False)[1:-1]
+            between = ", "
+        yield "}"
+    elif isinstance(value, list):
+        between = "["
+        for start in range(0, len(value), PART):
+            yield between + json.dumps(value[start : start + PART], ensure_ascii=False)[1:-1]
+            between = ", "
+        yield "]"
+
+
+def _is_long(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_long(item) for item in value.values())
+    return isinstance(value, list) and len(value) > PART
