@@ -29,13 +29,24 @@ from textual.pilot import Pilot
 
 import dbtcollate_tui.tui
 from dbtcollate_tui.collecting import not_looked_at, seldom_collected
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from dbtcollate_tui.setup.services import SampleAnswers, Services
-from dbtcollate_tui.sync.events import LogLine, RunFinished, RunStarted, Sequencer, SyncEvent
+from dbtcollate_tui.sync.changes import DescriptionChange, Plan
+from dbtcollate_tui.sync.events import (
+    LogLine,
+    PlanReady,
+    RunFinished,
+    RunStarted,
+    Sequencer,
+    SyncEvent,
+)
+from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from tests.support.memory_keyring import MemoryKeyring
 
@@ -246,6 +257,49 @@ async def flooded() -> Times:
             return app.took
 
 
+def large_plan() -> Plan:
+    """What a first sync of 5,000 models writes: 95,000 texts."""
+    tables = [TableRef(str(n), f"s.d.marts.m_{n:04}", "s", "d", "marts", f"m_{n:04}") for n in range(5_000)]
+    columns = ["", *(f"column_{n:02}" for n in range(18))]
+    return Plan(
+        tuple(
+            DescriptionChange(table=table, column=name, before="", after=f"What {name} of {table.name} says.")
+            for table in tables
+            for name in columns
+        ),
+        MatchReport({}, ()),
+    )
+
+
+async def walked() -> Times:
+    """A plan of 95,000 changes: a key held down for 6 s, a branch left out, then letters in the filter."""
+    stamp, plan = Sequencer().stamp, large_plan()
+
+    async def prepare(cancel: asyncio.Event, run_id: int | None) -> AsyncIterator[SyncEvent]:
+        yield stamp(RunStarted(engine="direct", profile="shop", title="Plan for shop"))
+        yield stamp(PlanReady(plan=plan))
+        yield stamp(RunFinished(outcome="ok", counts=Counts(), exit_code=ExitCode.OK, text=plan.summary()))
+
+    async def choose() -> RunChoice:
+        raise AssertionError("no run is chosen here")
+
+    with world() as made:
+        async with running(made, home=True) as (app, pilot):
+            screen = PlanScreen("shop", prepare, choose)
+            app.push_screen(screen)
+            await until(lambda: screen.plan is not None)
+            await pilot.pause()
+            with pressing(app):
+                for number in range(180):
+                    app.post_message(Key("down" if number % 60 < 40 else "up", None))
+                    await asyncio.sleep(1 / 30)
+                for name in ("home", "space", "slash", *"m_04 05 column", *["backspace"] * 8):
+                    key = {" ": "space", "_": "underscore"}.get(name, name)
+                    app.post_message(Key(key, name if len(name) == 1 else None))
+                    await asyncio.sleep(0.2)
+            return app.took
+
+
 async def slow() -> Times:
     """Every answer of both servers takes 2 s, while home looks at the whole chain."""
     with world(2.0) as made:
@@ -261,6 +315,7 @@ STORMS: dict[str, Callable[[], Awaitable[Times]]] = {
     "paste": pasted,
     "picker": picked,
     "events": flooded,
+    "plan": walked,
     "slow": slow,
 }
 

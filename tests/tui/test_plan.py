@@ -14,7 +14,13 @@ from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.sync.planning.text import plan_text
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.widgets.change_list import ChangeList
-from dbtcollate_tui.tui.widgets.change_rows import BranchRow, LeafRow, OutlineRow, PlanOutline
+from dbtcollate_tui.tui.widgets.change_rows import (
+    FILTERED_OPEN_AT_MOST,
+    BranchRow,
+    LeafRow,
+    OutlineRow,
+    PlanOutline,
+)
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
 from tests.tui.whole import Whole, keep, whole
@@ -85,6 +91,41 @@ def test_a_branch_stays_as_it_was_folded() -> None:
     again = PlanOutline(many(20, 1))
     again.take_over(outline)
     assert len(again.rows()) == 1
+
+
+def test_a_filter_opens_what_fits_unless_that_is_very_much() -> None:
+    outline = PlanOutline(many(400, 13))
+    outline.read_texts()
+    outline.filter("model_")
+    rows = outline.rows()
+    assert len(outline.shown) > FILTERED_OPEN_AT_MOST
+    assert not any(row.is_open for row in rows[1:] if isinstance(row, BranchRow))
+    outline.filter("model_00")
+    assert len(outline.shown) == 1300
+    assert all(row.is_open for row in outline.rows() if isinstance(row, BranchRow))
+
+
+def test_what_fits_has_its_keys_and_a_branch_those_below_it() -> None:
+    plan = many(3, 2)
+    outline = PlanOutline(plan)
+    assert outline.shown_keys == {change.key for change in plan.changes}
+    outline.filter("model_0001")
+    below = {change.key for change in plan.changes if "model_0001" in change.key}
+    assert outline.shown_keys == below
+    assert [row.keys for row in outline.rows() if isinstance(row, BranchRow)] == [below, below]
+    outline.filter("")
+    assert outline.shown_keys == {change.key for change in plan.changes}
+
+
+def test_a_branch_tells_what_is_kept_and_what_is_only_said() -> None:
+    plan = many(1)
+    kept = Kept(
+        group="descriptions", target="t", label="marts.model_0000: it", server="a", dbt="b", reason="edited"
+    )
+    plan = Plan(plan.changes, plan.match, kept=(kept,), notes=("said", "said too"))
+    first, notes = [row for row in PlanOutline(plan).rows() if isinstance(row, BranchRow) and not row.depth]
+    assert (len(first.keys), first.others[True], first.others.total()) == (1, 1, 1)
+    assert (len(notes.keys), notes.others[True], notes.others.total()) == (0, 0, 2)
 
 
 def test_the_filter_looks_at_old_and_new_and_widens_again() -> None:

@@ -145,7 +145,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         self._name_keys()
 
     def _name_keys(self) -> None:
-        count = len(self._chosen())
+        count = self._count_chosen()
         shown = self._keys_shown()
         out = bool(shown) and shown <= self.changes.left_out
         relabel(self, "write", f"Write {count} change{'' if count == 1 else 's'}")
@@ -170,9 +170,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
 
     def _keys_shown(self) -> frozenset[str]:
         outline = self.changes.outline
-        return (
-            frozenset(leaf.key for leaf in outline.shown if leaf.key) if outline is not None else frozenset()
-        )
+        return outline.shown_keys if outline is not None else frozenset()
 
     def on_row_list_moved(self) -> None:
         """Show the values of the row under the cursor."""
@@ -193,7 +191,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         """Only the keys that work now are shown."""
         planned = self.plan is not None
         if action == "write":
-            return planned and bool(self._chosen())
+            return self._count_chosen() > 0
         if action == "leave_out":
             return planned and bool(self._keys_under_cursor())
         if action == "overwrite":
@@ -211,6 +209,10 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     def _keys_under_cursor(self) -> frozenset[str]:
         row = self.changes.current
         return row.keys if row is not None else frozenset()
+
+    def _count_chosen(self) -> int:
+        """How many changes are to be written; those left out are all of the plan's, see `_decide`."""
+        return len(self.plan.changes) - len(self.changes.left_out) if self.plan is not None else 0
 
     def _chosen(self) -> frozenset[str]:
         if self.plan is None:
@@ -277,6 +279,9 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     def action_filter(self) -> None:
         """Open the filter."""
         self.query_one(FilterLine).open()
+        outline = self.changes.outline
+        if outline is not None:
+            self.run_worker(asyncio.to_thread(outline.read_texts), group="texts")
 
     @on(Input.Changed, "#search")
     def _filtered(self, event: Input.Changed) -> None:

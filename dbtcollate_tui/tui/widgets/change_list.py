@@ -123,11 +123,10 @@ class ChangeList(RowList[OutlineRow]):
         text.append(f"{GLYPHS.open if row.is_open else GLYPHS.pointer} ", "dim")
         text.append(row.title, "bold" if not row.depth else "")
         keys = row.keys
-        others = len(row.leaves) - sum(1 for leaf in row.leaves if leaf.key)
+        kept, others = row.others[True], row.others.total()
         parts = [str(len(keys))] if keys or not others else []
         if others:
-            conflicts = sum(1 for leaf in row.leaves if isinstance(leaf.entry, Kept))
-            parts.append(f"{conflicts} kept" if conflicts else str(others))
+            parts.append(f"{kept} kept" if kept else str(others))
         if out := len(keys & self.left_out):
             parts.append(f"{out} left out")
         return text.append(f"  {', '.join(parts)}", "dim")
@@ -258,7 +257,7 @@ class ChangeDetail(VerticalScroll):
 
 
 def _branch_words(row: BranchRow) -> str:
-    keys, kept = row.keys, sum(isinstance(leaf.entry, Kept) for leaf in row.leaves)
+    keys, kept = row.keys, row.others[True]
     parts = []
     if keys:
         count = len(keys)

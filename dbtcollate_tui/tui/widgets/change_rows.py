@@ -1,7 +1,9 @@
 """A plan as an outline: by kind or by table, filtered and folded; knows no widget."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
@@ -11,6 +13,8 @@ Entry = Change | Kept | Unmatched | str
 Arrangement = Literal["kind", "table"]
 OPEN_AT_MOST = 12
 """A branch of so many leaves stands open by itself."""
+FILTERED_OPEN_AT_MOST = 2_000
+"""Where no more than these fit the filter, every branch stands open by itself."""
 SEARCHED_AT_MOST = 2_000
 """So many characters of each value are searched by the filter."""
 NO_TABLE, NO_OWNER, NOTES = "no table in Collate", "owners not found", "notes"
@@ -40,7 +44,7 @@ class Leaf:
         return self.words[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class BranchRow:
     """The head of some leaves; ``name`` tells it from the others when it is folded."""
 
@@ -50,12 +54,17 @@ class BranchRow:
     leaves: tuple[Leaf, ...]
     is_open: bool
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The keys of the changes below it."""
-        return frozenset(leaf.key for leaf in self.leaves if leaf.key)
+        return keys_of(self.leaves)
 
-    @property
+    @cached_property
+    def others(self) -> Counter[bool]:
+        """How many below it are no changes: ``True`` conflicts that are kept, ``False`` what is only said."""
+        return Counter(isinstance(leaf.entry, Kept) for leaf in self.leaves if not leaf.key)
+
+    @cached_property
     def conflicts(self) -> frozenset[str]:
         """The keys of the conflicts below it, decided for dbt or not."""
         return frozenset(leaf.conflict for leaf in self.leaves if leaf.conflict)
@@ -83,6 +92,11 @@ class LeafRow:
 OutlineRow = BranchRow | LeafRow
 
 
+def keys_of(leaves: Iterable[Leaf]) -> frozenset[str]:
+    """The keys of those that are changes."""
+    return frozenset(leaf.key for leaf in leaves if leaf.key)
+
+
 class PlanOutline:
     """The rows of a plan. A branch stays as it was folded; else it is open where it is small or filtered."""
 
@@ -92,11 +106,24 @@ class PlanOutline:
         self._folds: dict[str, bool] = {}
         self._query = ""
         self._shown = self.leaves
+        self._shown_keys: frozenset[str] | None = None
 
     @property
     def shown(self) -> Sequence[Leaf]:
         """The leaves that fit the filter."""
         return self._shown
+
+    @property
+    def shown_keys(self) -> frozenset[str]:
+        """The keys of the changes that fit the filter."""
+        if self._shown_keys is None:
+            self._shown_keys = keys_of(self._shown)
+        return self._shown_keys
+
+    def read_texts(self) -> None:
+        """Make what the filter looks at, so that its first letter need not; for a thread of its own."""
+        for leaf in self.leaves:
+            _ = leaf.search
 
     def filter(self, query: str) -> None:
         """Keep what holds every word; a longer query looks through what fitted the shorter one alone."""
@@ -108,6 +135,7 @@ class PlanOutline:
         wanted = query.split()
         self._shown = [leaf for leaf in among if all(word in leaf.search for word in wanted)]
         self._query = query
+        self._shown_keys = None
 
     def fold(self, row: BranchRow, is_open: bool) -> None:
         """Open or close a branch."""
@@ -135,7 +163,8 @@ class PlanOutline:
         return rows
 
     def _is_open(self, name: str, leaves: Sequence[Leaf], first: bool = False) -> bool:
-        by_itself = first or len(leaves) <= OPEN_AT_MOST or bool(self._query)
+        filtered = bool(self._query) and len(self._shown) <= FILTERED_OPEN_AT_MOST
+        by_itself = first or len(leaves) <= OPEN_AT_MOST or filtered
         return self._folds.get(name, by_itself)
 
     def _sections(self) -> Iterable[tuple[str, list[Leaf]]]:
