@@ -44,6 +44,7 @@ async def picture(app: Whole) -> str:
         app.app.theme = theme.name
         await app.pilot.pause()
         for field in app.top.query(Input):
+            field.cursor_blink = False
             field._cursor_visible = field.has_focus
         await app.pilot.pause()
         drawn = plain(app.drawn())

@@ -12,7 +12,8 @@ import pytest
 import time_machine
 
 from dbtcollate_tui.checks import runner, words
-from dbtcollate_tui.tui.widgets import sync_board
+from dbtcollate_tui.tui.screens import checklist
+from dbtcollate_tui.tui.widgets import status_lines, sync_board, walk_lines
 
 NOW = datetime(2026, 1, 15, 14, 2, tzinfo=UTC)
 PORT = re.compile(r"127\.0\.0\.1:\d{5}")
@@ -37,7 +38,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     for kind in ("CONFIG", "STATE", "CACHE", "LOG"):
         monkeypatch.setenv(f"DBTCOLLATE_{kind}_DIR", kind.lower())
     monkeypatch.setattr(words.span, "__code__", still.__code__)
-    for module in (runner, sync_board):
+    for module in (runner, checklist, status_lines, sync_board, walk_lines):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
