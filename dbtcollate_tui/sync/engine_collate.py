@@ -1,28 +1,14 @@
 """The sync inside Collate: the ingestion pipeline written, deployed, run there, followed, and read back."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.links import pipeline_log_page, service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
-from dbtcollate_tui.collate.pipeline_follow import (
-    EndedUpdate,
-    LogUpdate,
-    NoteUpdate,
-    PipelineUpdate,
-    ProgressTold,
-    StateUpdate,
-    StepsUpdate,
-    WaitingUpdate,
-    follow,
-    trigger_and_follow,
-)
 from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, NoPipelineServiceError
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
@@ -39,7 +25,6 @@ from dbtcollate_tui.sync.events import (
     PhaseFinished,
     PhaseStarted,
     PipelinePlanReady,
-    Progress,
     RunFinished,
     RunStarted,
     SyncEvent,
@@ -47,24 +32,14 @@ from dbtcollate_tui.sync.events import (
 from dbtcollate_tui.sync.history.recording import Recorder, recorded
 from dbtcollate_tui.sync.outcome import Counts, Outcome, Proof, ProofRow, ProofState
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, pipeline_notes, pipeline_spec
+from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun, Tempo
 from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts, run_facts
 from dbtcollate_tui.sync.proof.now import prove_now
 from dbtcollate_tui.sync.stream import Teller, retries_told, stream
 from dbtcollate_tui.sync.worker_lines import RunMemory
 
-Deploy = Literal["needed", "always", "never"]
 STOP_SECONDS = 10.0
 """How long a cancel lets Collate take to stop the run there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """Seconds between two looks at the run, before a silence is told, and for a trigger after a deploy."""
-
-    poll: float = 2.0
-    quiet: float = 2.0
-    trigger_patience: float = 60.0
-    trigger_pause: float = 5.0
 
 
 def prepare_collate(
@@ -217,10 +192,6 @@ async def _choose(
     return await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
 
 
-class _CancelledByPerson(Exception):
-    """The person's cancel, met while a run is triggered or followed."""
-
-
 @dataclass(slots=True)
 class _Run:
     """One run of this engine, and what its record needs."""
@@ -236,8 +207,6 @@ class _Run:
     kill_on_cancel: bool | Callable[[], bool]
     tempo: Tempo
     compared: Plan | None = None
-    memory: RunMemory = field(default_factory=RunMemory)
-    wrote_token: bool = False
 
     async def work(self, teller: Teller, *, trigger: bool) -> RunFinished:
         choice: RunChoice | None = None
@@ -247,132 +216,39 @@ class _Run:
             )
             self.plan, choice = prepared.plan, prepared.choice
         plan = self.plan
-        pipelines = IngestionPipelines(self.collate)
-        teller.counts = self.memory.counts
+        run = PipelineRun(IngestionPipelines(self.collate), plan, self.deploy, self.tempo, self.cancel)
+        teller.counts = run.memory.counts
         teller(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
-        pipeline = await self._deployed(teller, pipelines, plan)
+        pipeline = await run.deployed(teller)
         if not trigger:
             text = f"{pipeline.name} is deployed, {_schedule_words(self.profile)}"
             teller(PhaseFinished(phase="write", text=text))
             return _finished(teller, "ok", ExitCode.OK, text, Counts(written=1))
         page = pipeline_log_page(self.collate.base_url, pipeline.fullyQualifiedName)
         try:
-            ended = await self._followed(teller, pipelines, pipeline, plan)
-        except _CancelledByPerson:
-            return await self._cancelled(teller, pipelines, pipeline)
-        text = _run_words(ended, self.memory)
+            ended = await run.followed(teller, pipeline)
+        except CancelledByPerson:
+            return await self._cancelled(teller, run, pipeline)
+        text = _run_words(ended, run.memory)
         if ended.pipelineState in ("failed", "stopped"):
-            card = self.memory.why(ended, pipeline.name, page, own_token=self.wrote_token)
+            card = run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)
             teller(PhaseFinished(phase="write", text=text, level="failed"))
             teller(Failed(error=card))
-            return _finished(teller, "failed", ExitCode.FAILED, card.title, self.memory.counts())
+            return _finished(teller, "failed", ExitCode.FAILED, card.title, run.memory.counts())
         partial = ended.pipelineState == "partialSuccess"
         teller(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
         if partial:
-            teller(Failed(error=self.memory.why(ended, pipeline.name, page, own_token=self.wrote_token)))
-        return await self._proved(teller, choice, plan.run, ended, text, page)
+            teller(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
+        return await self._proved(teller, choice, plan.run, ended, text, page, run.memory.counts())
 
-    async def _deployed(
-        self, teller: Teller, pipelines: IngestionPipelines, plan: PipelinePlan
-    ) -> IngestionPipeline:
-        existing = plan.diff.existing
-        if self.deploy == "never" and existing is None:
-            raise UsageError(
-                f"There is no pipeline {plan.name} in {plan.spec.service.name} yet",
-                cures=[Cure("advice", "Make and deploy it first: dbtcollate deploy")],
-            )
-        action = plan.action
-        if existing is not None and (
-            self.deploy == "never" or (self.deploy == "needed" and action == "keep")
-        ):
-            teller(LogLine(source="Collate", level="info", text=f"{existing.name} is used as it is"))
-            return existing
-        pipeline = await pipelines.create_or_update(plan.spec, plan.diff)
-        self.wrote_token = True
-        word = "made" if existing is None else "updated"
-        teller(LogLine(source="Collate", level="info", text=f"{pipeline.name} {word}"))
-        status = await pipelines.deploy(pipeline)
-        teller(LogLine(source="Collate", level="info", text=status.reason or f"{pipeline.name} deployed"))
-        if plan.takes_pause_off:
-            pipeline = await pipelines.toggle(pipeline)
-            teller(LogLine(source="Collate", level="info", text=f"{pipeline.name}: its pause is taken off"))
-        return pipeline
-
-    async def _followed(
-        self,
-        teller: Teller,
-        pipelines: IngestionPipelines,
-        pipeline: IngestionPipeline,
-        plan: PipelinePlan,
-    ) -> PipelineStatus:
-        tempo = self.tempo
-        active = plan.active_run if not self.wrote_token else None
-        if active is not None:
-            text = f"a run is under way already and is followed: {active.runId}"
-            teller(LogLine(source="Collate", level="info", text=text))
-            updates = follow(
-                pipelines, pipeline, active.runId, poll_seconds=tempo.poll, quiet_seconds=tempo.quiet
-            )
-        else:
-            updates = trigger_and_follow(
-                pipelines,
-                pipeline,
-                poll_seconds=tempo.poll,
-                quiet_seconds=tempo.quiet,
-                patience_seconds=tempo.trigger_patience,
-                pause_seconds=tempo.trigger_pause,
-            )
-        teller.doing = f"Collate to run {pipeline.name}"
-        ended: PipelineStatus | None = None
-        async with contextlib.aclosing(_until(self.cancel, updates)) as watched:
-            async for update in watched:
-                if isinstance(update, EndedUpdate):
-                    ended = update.run
-                    self.memory.steps = ended.status or self.memory.steps
-                else:
-                    self._tell(teller, update)
-        if ended is None:
-            raise ActionableError("Collate told no end of the run", cures=[RETRY])
-        return ended
-
-    def _tell(self, teller: Teller, update: PipelineUpdate) -> None:
-        match update:
-            case StateUpdate(run):
-                teller.doing = f"the run in Collate, {run.pipelineState}"
-                text = f"run {run.runId} is {run.pipelineState}"
-                teller(LogLine(source="Collate", level="info", text=text))
-            case StepsUpdate(steps):
-                self.memory.steps = steps
-                done, text = self.memory.records, self.memory.words()
-                teller(Progress(phase="write", done=done, total=None, unit="records", text=text))
-            case LogUpdate(lines):
-                for line in lines:
-                    teller(LogLine(source="worker", level=self.memory.take(line), text=line))
-            case ProgressTold(progress):
-                words = ": ".join(part for part in (progress.stepName, progress.message) if part)
-                if words:
-                    done = self.memory.records
-                    teller(Progress(phase="write", done=done, total=None, unit="records", text=words))
-            case NoteUpdate(text):
-                teller(LogLine(source="Collate", level="warn", text=text))
-            case WaitingUpdate(what):
-                teller.doing = what
-
-    async def _cancelled(
-        self, teller: Teller, pipelines: IngestionPipelines, pipeline: IngestionPipeline
-    ) -> RunFinished:
+    async def _cancelled(self, teller: Teller, run: PipelineRun, pipeline: IngestionPipeline) -> RunFinished:
         wanted = self.kill_on_cancel() if callable(self.kill_on_cancel) else self.kill_on_cancel
         text = f"no longer followed; a run of {pipeline.name} goes on in Collate"
         if wanted:
-            try:
-                await pipelines.kill(pipeline)
-                text = f"{pipeline.name} is stopped in Collate"
-            except ActionableError as error:
-                teller(LogLine(source="Collate", level="error", text=error.title))
-                text = f"{pipeline.name} could not be stopped in Collate: {error.title}"
+            text = await run.stopped(teller, pipeline)
         teller(PhaseFinished(phase="write", text=text, level="warn"))
         teller(Cancelled(text=f"cancelled: {text}"))
-        return _finished(teller, "cancelled", ExitCode.INTERRUPTED, text, self.memory.counts())
+        return _finished(teller, "cancelled", ExitCode.INTERRUPTED, text, run.memory.counts())
 
     async def _proved(
         self,
@@ -382,9 +258,9 @@ class _Run:
         ended: PipelineStatus,
         text: str,
         page: str,
+        counts: Counts,
     ) -> RunFinished:
         """The proof, as the direct sync gives it; a failure to read back does not undo the run's success."""
-        counts = self.memory.counts()
         partial = ended.pipelineState == "partialSuccess"
         side = self.profile.dbt_cloud
         try:
@@ -422,35 +298,6 @@ class _Run:
         counts = replace(counts, unchanged=sum(compared.unchanged.values()))
         said = f"{text}. Read back: {proof.summary()}."
         return replace(_finished(teller, outcome, code, said, counts), proof=proof)
-
-
-async def _until(
-    cancel: asyncio.Event, updates: AsyncGenerator[PipelineUpdate, None]
-) -> AsyncGenerator[PipelineUpdate, None]:
-    """The updates; raises `_CancelledByPerson` as soon as ``cancel`` is set."""
-    stopped = asyncio.create_task(cancel.wait())
-    try:
-        while True:
-            following = asyncio.ensure_future(_next(updates))
-            try:
-                await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if stopped.done():
-                    raise _CancelledByPerson
-                update = following.result()
-            finally:
-                if not following.done():
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
-            if update is None:
-                return
-            yield update
-    finally:
-        stopped.cancel()
-        await updates.aclose()
-
-
-async def _next(updates: AsyncGenerator[PipelineUpdate, None]) -> PipelineUpdate | None:
-    return await anext(updates, None)
 
 
 def _with_ingestion(proof: Proof, ended: PipelineStatus, text: str, page: str) -> Proof:

@@ -9,8 +9,9 @@ from dbtcollate_tui.checks.network import network
 from dbtcollate_tui.collate.automations import discovery_api
 from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.sync.engine_collate import Tempo, run_collate
+from dbtcollate_tui.sync.engine_collate import run_collate
 from dbtcollate_tui.sync.events import RunFinished
+from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import World, world
 
 ROW = "collate.network"

@@ -30,9 +30,10 @@ from dbtcollate_tui.setup.mending import (
     try_token,
     with_job,
 )
-from dbtcollate_tui.sync.engine_collate import Tempo, run_collate
+from dbtcollate_tui.sync.engine_collate import run_collate
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.sync.events import Failed, SyncEvent
+from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import World, profile_for, world
 
 

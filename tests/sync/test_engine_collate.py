@@ -22,7 +22,7 @@ from dbtcollate_tui.sandbox.scenarios import scenario_named
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.engine_collate import Tempo, prepare_collate, run_collate
+from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.engine_direct import run_direct
 from dbtcollate_tui.sync.events import (
     Cancelled,
@@ -35,6 +35,7 @@ from dbtcollate_tui.sync.events import (
 )
 from dbtcollate_tui.sync.history.records import latest
 from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import SERVICE, profile_for
 
 QUICK = Tempo(poll=0.05, quiet=0.2, trigger_pause=0.05)
