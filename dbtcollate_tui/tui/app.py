@@ -16,15 +16,16 @@ from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
+from dbtcollate_tui.tui.owner import OwningApp
 from dbtcollate_tui.tui.places import Places
 from dbtcollate_tui.tui.running import Running
-from dbtcollate_tui.tui.terminal import TerminalApp
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.offer import DemoOffer
+    from dbtcollate_tui.tui.owner import Ended, Then
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
@@ -32,8 +33,8 @@ APP_STATE, THEME_KEY = "app", "theme"
 NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
 
 
-class DbtCollateApp(TerminalApp):
-    """Owns the services, the open profile and the one running sync; screens come and go.
+class DbtCollateApp(OwningApp):
+    """The app itself; screens come and go.
 
     ``profile`` is the one to open (``None``: the one last used); ``offer`` are the demo's addresses and
     tokens.
@@ -62,7 +63,7 @@ class DbtCollateApp(TerminalApp):
         self.offer = offer
         self.session: ProfileSession | None = None
         self.running = Running(self)
-        self.places = Places(self)
+        self.places = Places(self, self.running)
         self._wanted = profile
         held = services.state.load(APP_STATE, THEME_KEY)
         self.begin_with_theme(held if isinstance(held, str) else DARK.name, DARK, LIGHT)
@@ -139,20 +140,32 @@ class DbtCollateApp(TerminalApp):
 
     def action_sync(self) -> None:
         """Show the running sync, or plan a new one."""
-        self.places.sync()
+        self.show_sync()
 
     def action_show_sync(self) -> None:
         """Show the running sync, from any screen."""
         if self.is_syncing:
-            self.places.sync()
+            self.show_sync()
+
+    def show_sync(self, *, run_id: int | None = None, then: "Then | None" = None) -> None:
+        """Show the running sync, or the plan of a new one."""
+        self.places.sync(run_id=run_id, then=then)
 
     def action_pipeline(self) -> None:
         """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
-        self.places.pipeline()
+        self.show_pipeline()
+
+    def show_pipeline(self, *, then: "Then | None" = None) -> None:
+        """Show the pipeline inside Collate, compared, or the sync that is running."""
+        self.places.pipeline(then=then)
 
     def action_troubleshoot(self) -> None:
         """Walk the chain from a symptom to its cause and cure."""
-        self.places.troubleshoot()
+        self.show_troubleshooting()
+
+    def show_troubleshooting(self, check_id: str | None = None) -> None:
+        """Show the symptoms, or at once the walk that a check's row is about."""
+        self.places.troubleshoot(check_id)
 
     def action_verify(self) -> None:
         """Show the checklist, looking anew."""
@@ -164,16 +177,20 @@ class DbtCollateApp(TerminalApp):
 
     def action_new_setup(self) -> None:
         """Set up a new profile."""
+        self.new_setup()
+
+    def new_setup(self) -> None:
+        """Set up a new profile."""
         self.places.new_setup()
 
     def action_edit_setup(self) -> None:
         """Change the open profile's answers."""
         if self.session is not None:
-            self.edit_profile(self.session.profile.name)
+            self.edit_setup(self.session.profile.name)
 
-    def edit_profile(self, name: str, step: str | None = None) -> None:
+    def edit_setup(self, name: str, step: str | None = None, *, then: "Ended | None" = None) -> None:
         """Change a profile's answers, at a step."""
-        self.places.edit_setup(name, step)
+        self.places.edit_setup(name, step, then=then)
 
     def action_profiles(self) -> None:
         """Show the profiles."""
@@ -209,7 +226,7 @@ class DbtCollateApp(TerminalApp):
         """The screen's actions, the places to go to, then Textual's commands."""
         from dbtcollate_tui.tui.palette import commands_of
 
-        return commands_of(self, screen, super().get_system_commands(screen))
+        return commands_of(screen, super().get_system_commands(screen))
 
     def on_error_card_cure_chosen(self, message: "ErrorCard.CureChosen") -> None:
         """Carry out a cure that no screen took."""
@@ -242,6 +259,10 @@ class DbtCollateApp(TerminalApp):
     def is_syncing(self) -> bool:
         """Whether a sync is running."""
         return self.running.is_running
+
+    def retry(self, run: "SyncRun") -> "SyncRun | None":
+        """Write what an ended direct run did not write."""
+        return self.running.retry(run)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An engine that dies is a defect: end like any unexpected error."""

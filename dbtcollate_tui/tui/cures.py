@@ -7,11 +7,11 @@ from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.tui.copying import copy_text
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.tui.app import DbtCollateApp
+    from dbtcollate_tui.tui.owner import OwningApp
     from dbtcollate_tui.tui.session import ProfileSession
 
 
-def carry_out(app: "DbtCollateApp", cure: Cure) -> None:
+def carry_out(app: "OwningApp", cure: Cure) -> None:
     """Carry out a cure of the open profile; one that is advice alone does nothing."""
     match cure.kind:
         case "open_url":
@@ -21,25 +21,25 @@ def carry_out(app: "DbtCollateApp", cure: Cure) -> None:
         case "retry" | "rerun_check":
             rerun(app, cure.value)
         case "go_to_step" if cure.value == "sync":
-            app.places.sync()
+            app.show_sync()
         case "go_to_step" if cure.value == "pipeline":
-            app.places.pipeline()
+            app.show_pipeline()
         case "go_to_step" if app.session is not None:
-            app.edit_profile(app.session.profile.name, cure.value)
+            app.edit_setup(app.session.profile.name, cure.value)
         case "set_field" if app.session is not None:
             app.run_worker(_set_field(app, app.session, cure), group="open", exclusive=True)
         case _:
             pass
 
 
-def rerun(app: "DbtCollateApp", check_id: str) -> None:
+def rerun(app: "OwningApp", check_id: str) -> None:
     """Look anew at a check and at all that hang on it; at everything for an empty id."""
     from dbtcollate_tui.checks.registry import dependents_of
 
     app.start_checks(dependents_of(check_id) if check_id else None)
 
 
-async def _set_field(app: "DbtCollateApp", session: "ProfileSession", cure: Cure) -> None:
+async def _set_field(app: "OwningApp", session: "ProfileSession", cure: Cure) -> None:
     from dbtcollate_tui.setup.cures import changed_profile
 
     try:

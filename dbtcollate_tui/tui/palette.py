@@ -2,41 +2,41 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-if TYPE_CHECKING:
-    from dbtcollate_tui.tui.app import DbtCollateApp
-
 ROOM = __name__.rpartition(".")[0]
 
 
-def commands_of(
-    app: "DbtCollateApp", screen: Screen[object], textuals: Iterable[SystemCommand]
-) -> Iterator[SystemCommand]:
+PLACES = (
+    ("home", "Home", "The chain at rest"),
+    ("sync", "Sync", "Plan a sync, or show the running one"),
+    ("pipeline", "Pipeline in Collate", "Compare, deploy, run it there"),
+    ("verify", "Verify", "Run the checklist"),
+    ("troubleshoot", "Troubleshoot", "From what you see to its cause and cure"),
+    ("history", "History", "Former syncs and checks, with plan and log"),
+    ("edit_setup", "Edit setup", "Change this profile's answers"),
+    ("new_setup", "New setup", "Set up another profile"),
+    ("profiles", "Profiles", "Open or delete a profile"),
+    ("requests", "Requests", "What was asked of the servers; copy as curl"),
+    ("help", "Help", "This screen, its keys, the signs"),
+)
+"""The app's actions that lead to a place."""
+
+
+def commands_of(screen: Screen[object], textuals: Iterable[SystemCommand]) -> Iterator[SystemCommand]:
     """Every command that works on this screen now; quitting asks where a sync is running."""
     yield from _actions_of(screen)
-    yield SystemCommand("Home", "The chain at rest", app.action_home)
-    if app.session is not None:
-        yield SystemCommand("Sync", "Plan a sync, or show the running one", app.action_sync)
-        yield SystemCommand("Pipeline in Collate", "Compare, deploy, run it there", app.action_pipeline)
-        yield SystemCommand("Verify", "Run the checklist", app.action_verify)
-        yield SystemCommand(
-            "Troubleshoot", "From what you see to its cause and cure", app.action_troubleshoot
-        )
-        yield SystemCommand("History", "Former syncs and checks, with plan and log", app.action_history)
-        yield SystemCommand("Edit setup", "Change this profile's answers", app.action_edit_setup)
-    yield SystemCommand("New setup", "Set up another profile", app.action_new_setup)
-    yield SystemCommand("Profiles", "Open or delete a profile", app.action_profiles)
-    yield SystemCommand("Requests", "What was asked of the servers; copy as curl", app.action_requests)
-    yield SystemCommand("Help", "This screen, its keys, the signs", app.action_help)
+    app = screen.app
+    for action, title, words in PLACES:
+        if app.check_action(action, ()):
+            yield SystemCommand(title, words, partial(app.run_action, action, app))
     for command in textuals:
         if command.title == "Quit":
-            yield SystemCommand("Quit", "Leave the program", app.action_quit_asking)
+            yield SystemCommand("Quit", "Leave the program", partial(app.run_action, "quit_asking", app))
         else:
             yield command
 

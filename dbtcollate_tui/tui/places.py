@@ -1,7 +1,7 @@
 """Going about: which screen each place is, and what its answer leads to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.sync.events import SyncEvent
-    from dbtcollate_tui.tui.app import DbtCollateApp
-    from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.tui.owner import Ended, OwningApp, Then
+    from dbtcollate_tui.tui.running import Running
     from dbtcollate_tui.tui.screens.pipeline import Answer
 
-Then = Callable[["SyncRun | None"], None]
-Ended = Callable[["Profile | None"], Awaitable[None]]
 BASE = 1
 """Textual's own blank screen below all others."""
 
@@ -31,8 +29,9 @@ BASE = 1
 class Places:
     """Pushes the app's screens. Those that need a profile do nothing without one."""
 
-    def __init__(self, app: "DbtCollateApp") -> None:
+    def __init__(self, app: "OwningApp", running: "Running") -> None:
         self._app = app
+        self._running = running
 
     def first(self, wanted: str | None) -> Screen[None]:
         """Home of the wanted profile, or of the one last used; the welcome where there is none."""
@@ -62,7 +61,7 @@ class Places:
             self._app.pop_screen()
         self._app.switch_screen(screen)
 
-    def sync(self, *, run_id: int | None = None, then: Then | None = None) -> None:
+    def sync(self, *, run_id: int | None = None, then: "Then | None" = None) -> None:
         """The running sync, or the plan of a new one.
 
         ``run_id`` is the run to begin with in place of the rule's; ``then`` gets the sync, or ``None`` where
@@ -71,7 +70,7 @@ class Places:
         from dbtcollate_tui.tui.screens.plan import PlanScreen
         from dbtcollate_tui.tui.screens.sync import SyncScreen
 
-        app, session, running = self._app, self._app.session, self._app.running
+        app, session, running = self._app, self._app.session, self._running
         if running.is_running and running.run is not None:
             if not isinstance(app.screen, SyncScreen):
                 app.push_screen(SyncScreen(running.run))
@@ -101,7 +100,7 @@ class Places:
 
             app.push_screen(screen, answered)
 
-    def pipeline(self, *, then: Then | None = None) -> None:
+    def pipeline(self, *, then: "Then | None" = None) -> None:
         """The pipeline inside Collate, compared; then the run that deploys it, or the one running now.
 
         ``then`` gets that run, or ``None`` where none was begun.
@@ -112,7 +111,7 @@ class Places:
         app, session = self._app, self._app.session
         if session is None:
             return
-        if app.running.is_running:
+        if self._running.is_running:
             self.sync(then=then)
             return
         screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
@@ -120,7 +119,7 @@ class Places:
         def answered(answer: "Answer | None") -> None:
             run = None
             if answer is not None and screen.plan is not None:
-                run = app.running.start_pipeline(session, screen.plan, trigger=answer == "run")
+                run = self._running.start_pipeline(session, screen.plan, trigger=answer == "run")
                 app.push_screen(SyncScreen(run))
             if then is not None:
                 then(run)

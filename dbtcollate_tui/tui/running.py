@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dbtcollate_tui.sync.events import SyncEvent
     from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
     from dbtcollate_tui.sync.writing.retry import Leftover
-    from dbtcollate_tui.tui.app import DbtCollateApp
     from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.tui.owner import OwningApp
     from dbtcollate_tui.tui.session import ProfileSession
 
 LAST_WRITES_SECONDS = 12.0
@@ -26,7 +26,7 @@ class Running:
     ``run`` is the running sync, or the last one.
     """
 
-    def __init__(self, app: "DbtCollateApp") -> None:
+    def __init__(self, app: "OwningApp") -> None:
         self._app = app
         self.run: SyncRun | None = None
 

@@ -223,7 +223,7 @@ class ChecklistScreen(FittedScreen[None]):
         if row is not None and row.state in (CheckState.FAIL, CheckState.WARN):
             self.query_one(CheckCard).focus_cures()
         elif self.session.checking_since is None:
-            app_of(self).action_sync()
+            app_of(self).show_sync()
 
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
@@ -255,7 +255,7 @@ class ChecklistScreen(FittedScreen[None]):
 
     def action_troubleshoot(self) -> None:
         """Walk the chain for what the row under the cursor shows."""
-        app_of(self).places.troubleshoot(self.current)
+        app_of(self).show_troubleshooting(self.current)
 
     def action_all_again(self) -> None:
         """Look anew at everything."""

@@ -186,7 +186,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
     def action_edit(self) -> None:
         """Change its answers."""
         if self.current is not None:
-            app_of(self).edit_profile(self.current)
+            app_of(self).edit_setup(self.current)
 
     def action_rename(self) -> None:
         """Ask for another name, then move file, tokens and history to it."""

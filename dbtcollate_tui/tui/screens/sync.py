@@ -302,7 +302,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
 
     def action_retry_failed(self) -> None:
         """Write again what was not written; the new run takes this one's place on the screen."""
-        run = app_of(self).running.retry(self.run)
+        run = app_of(self).retry(self.run)
         if run is not None:
             self.app.switch_screen(SyncScreen(run))
 
@@ -312,7 +312,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
             message.stop()
             self.dismiss(None)
             app = app_of(self)
-            app.action_pipeline() if self.run.in_collate else app.action_sync()
+            app.show_pipeline() if self.run.in_collate else app.show_sync()
 
     def action_open(self) -> None:
         """Open the chosen line's page in Collate, else the service's."""

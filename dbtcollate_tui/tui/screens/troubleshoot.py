@@ -25,10 +25,9 @@ from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.owner import app_of
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.screens.mending import LetterScreen
+from dbtcollate_tui.tui.screens.walk_cures import WalkCures, WalkScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
-from dbtcollate_tui.tui.walk_cures import WalkCures
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -53,7 +52,7 @@ OUTCOME_STATES = {
 }
 
 
-class TroubleshootScreen(FittedScreen[None]):
+class TroubleshootScreen(WalkScreen):
     """Symptoms, then the chain walked for the chosen one; ``symptom`` is walked at once where it is given.
 
     ``walk`` is the walk that is shown. Cures are carried out by `WalkCures`, which calls `go_on` afterwards.

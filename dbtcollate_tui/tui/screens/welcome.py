@@ -113,7 +113,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
 
     def action_set_up(self) -> None:
         """Begin the guided setup."""
-        app_of(self).action_new_setup()
+        app_of(self).new_setup()
 
     def action_look_round(self) -> None:
         """Answer everything with the demo's answers, then show the checklist."""

@@ -1,6 +1,7 @@
 """Cures carried out while the chain is walked: each ends with the walk going on from where it stood."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -20,20 +21,59 @@ from dbtcollate_tui.setup.mending import (
 from dbtcollate_tui.sync.events import Failed
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.screens.fitted import FittedScreen
 from dbtcollate_tui.tui.widgets.picker import PickerRow
 
 if TYPE_CHECKING:
+    from dbtcollate_tui.checks.context import CheckContext
+    from dbtcollate_tui.checks.walk import Walk
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.tui.bridge import SyncRun
     from dbtcollate_tui.tui.screens.mending import Rows
-    from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
+
+
+class WalkScreen(FittedScreen[None]):
+    """A screen with a walk of the chain that its cures lead on.
+
+    ``run_id`` is the dbt Cloud run taken in place of the rule's; ``reopened`` says that a cure opened the
+    profile anew.
+    """
+
+    walk: "Walk | None"
+    run_id: int | None
+    reopened: bool
+
+    @property
+    @abstractmethod
+    def context(self) -> "CheckContext | None":
+        """What the checks of this walk share."""
+
+    @abstractmethod
+    def shows(self, check_id: str) -> bool:
+        """Put the cursor on a row of the walk that needs a person; false where it is none."""
+
+    @abstractmethod
+    def go_on(self, origin: str) -> None:
+        """Walk on from the link of a check; from the first for an empty id."""
+
+    @abstractmethod
+    def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
+        """Note what was done about a row, and walk on from the check ``origin``, else from the row's own."""
+
+    @abstractmethod
+    def take_run(self, run_id: int | None) -> None:
+        """Walk with this run in place of the rule's, or with the rule's again."""
+
+    @abstractmethod
+    async def show_end(self) -> None:
+        """Put the cursor on what was found, and show its card."""
 
 
 class WalkCures:
     """Carries out the cures of a row of the screen's walk."""
 
-    def __init__(self, screen: "TroubleshootScreen") -> None:
+    def __init__(self, screen: WalkScreen) -> None:
         self._screen = screen
         self._app = app_of(screen)
 
@@ -64,9 +104,9 @@ class WalkCures:
             case "go_to_step" if cure.value == "run":
                 self._choose_run(row)
             case "go_to_step" if cure.value == "sync":
-                app.places.sync(run_id=screen.run_id, then=lambda run: self._follow(run, cure, row))
+                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, cure, row))
             case "go_to_step" if cure.value == "pipeline":
-                app.places.pipeline(then=lambda run: self._follow(run, cure, row))
+                app.show_pipeline(then=lambda run: self._follow(run, cure, row))
             case "go_to_step":
                 self._setup(cure, row)
             case _:
@@ -118,7 +158,7 @@ class WalkCures:
             else:
                 self._follow(run, cure, row)
 
-        self._app.places.pipeline(then=then)
+        self._app.show_pipeline(then=then)
 
     async def _set_field(self, cure: Cure, row: CheckResult) -> None:
         if self._app.session is not None:
@@ -230,7 +270,7 @@ class WalkCures:
                 origin = earlier(first_affected(before, profile), row.check_id)
                 self._screen.mended(row, f"{cure.label}: saved in the profile", origin)
 
-        self._app.places.edit_setup(before.name, cure.value, then=ended)
+        self._app.edit_setup(before.name, cure.value, then=ended)
 
     # ------------------------------------------------------------------ syncs and pipelines
 
