@@ -67,11 +67,10 @@ class Whole:
         await self.until(lambda: self.app.screen_stack and self.name == name, name)
 
     def is_checked(self) -> bool:
-        """Whether every check was looked at in this session, and none is any more."""
+        """Whether every check was looked at in this session, and no look is under way or about to begin."""
         session = self.app.session
-        return (
-            session is not None and session.checking_since is None and len(session.looked) == len(ALL_CHECKS)
-        )
+        looking = any(worker.group == "checks" and not worker.is_finished for worker in self.app.workers)
+        return session is not None and not looking and len(session.looked) == len(ALL_CHECKS)
 
     async def checked(self) -> None:
         """Wait until every check was looked at in this session."""
