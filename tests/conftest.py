@@ -7,10 +7,14 @@ from pathlib import Path
 import keyring
 import keyring.core
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dbtcollate_tui.log import stop_logging
 from dbtcollate_tui.redact import redact
 from tests.support.memory_keyring import MemoryKeyring
+
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, slots=True)
