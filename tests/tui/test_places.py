@@ -5,6 +5,8 @@ from textual.widgets import DataTable
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.tui.app import DbtCollateApp
+from dbtcollate_tui.tui.palette import PLACES
 from tests.support.world import profile_for
 from tests.tui.driving import offer_of
 from tests.tui.whole import SIDES, SIZES, Whole, keep, whole
@@ -127,6 +129,11 @@ async def test_the_palette_leads_everywhere_and_reveals_nothing() -> None:
             await app.on("RequestsScreen")
             for token in tokens(sandbox):
                 assert token not in app.app.export_screenshot()
+
+
+@pytest.mark.parametrize("action", [*(action for action, _, _ in PLACES), "quit_asking"])
+def test_what_the_palette_names_is_an_action_of_the_app(action: str) -> None:
+    assert callable(getattr(DbtCollateApp, f"action_{action}"))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "140x40"])
