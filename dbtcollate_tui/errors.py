@@ -6,6 +6,9 @@ from typing import Literal
 
 from dbtcollate_tui.exit_codes import ExitCode
 
+NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
+"""Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
+
 CureKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "advice"]
 
 
@@ -82,6 +85,25 @@ class AuthError(ActionableError):
 
 
 class UnreachableError(ActionableError):
-    """A server could not be reached, or did not answer in time."""
+    """A server could not be reached, or did not answer in time.
+
+    Args:
+        kind: Why there was no answer; ``None`` where the server did answer.
+        brief: The title for a line that already names the host. Default: the title.
+    """
 
     exit_code = ExitCode.UNREACHABLE
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        causes: Sequence[str] = (),
+        cures: Sequence[Cure] = (),
+        evidence: Sequence[str] = (),
+        kind: NoAnswerKind | None = None,
+        brief: str = "",
+    ) -> None:
+        super().__init__(title, causes=causes, cures=cures, evidence=evidence)
+        self.kind = kind
+        self.brief = brief or title

@@ -9,6 +9,7 @@ from dbtcollate_tui.checks.dbt_cloud import job_settings
 from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
+from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
 from dbtcollate_tui.errors import Cure
 
 
@@ -75,7 +76,7 @@ async def results(context: CheckContext) -> Finding:
     """Whether the run holds the results of its tests."""
     fetched, project = await context.fetched(), await context.project()
     warned = tuple(
-        note.text for note in fetched.notes if note.level == "warn" and "run_results.json" in note.text
+        note.text for note in fetched.notes if note.kind in (NoteKind.NO_RESULTS, NoteKind.STEP_IGNORED)
     )
     told = " ".join(note.text for note in fetched.notes if note.level == "info")
     if project.freshness:

@@ -10,10 +10,10 @@ from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, some, span
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
-from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD
+from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD, NoteKind
 from dbtcollate_tui.errors import Cure
 
-_TOLD_ELSEWHERE = ("It is stale", "It ended", "It has no catalog.json")
+_HAS_ITS_OWN_CHECK = frozenset({NoteKind.STALE, NoteKind.UNSCHEDULED, NoteKind.NO_CATALOG})
 
 
 async def exists(context: CheckContext) -> Finding:
@@ -106,7 +106,7 @@ def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Cure, ..
 async def kind(context: CheckContext) -> Finding:
     """Whether the run is whole and production's: no CI run, no part, no newer failure."""
     choice = await context.choice()
-    notes = [note for note in choice.notes if not note.text.startswith(_TOLD_ELSEWHERE)]
+    notes = [note for note in choice.notes if note.kind not in _HAS_ITS_OWN_CHECK]
     warned = tuple(note.text for note in notes if note.level == "warn")
     told = tuple(note.text for note in notes if note.level == "info")
     if not warned:

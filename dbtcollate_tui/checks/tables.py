@@ -155,16 +155,13 @@ def _words(group: CauseGroup) -> str:
 
 
 def _cures(groups: list[CauseGroup]) -> tuple[Cure, ...]:
-    labels = dict.fromkeys(node.cure for group in groups for node in group.nodes if node.cure)
-    found: list[Cure] = []
-    for label in list(labels)[:5]:
-        cases = "match_case = exact_then_unique" in label
-        found.append(
-            Cure("set_field", label, "options.match_case=exact_then_unique")
-            if cases
-            else Cure("advice", label)
-        )
-    return tuple(found)
+    causes = {node.cure: group.cause for group in groups for node in group.nodes if node.cure}
+    return tuple(
+        Cure("set_field", label, "options.match_case=exact_then_unique")
+        if cause == "case_differs"
+        else Cure("advice", label)
+        for label, cause in list(causes.items())[:5]
+    )
 
 
 async def _better(context: CheckContext, report: MatchReport) -> ServiceScore | None:

@@ -4,17 +4,12 @@ import json
 import re
 from typing import NoReturn
 
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refused_operations
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
-_MISSING_CALL = re.compile(r"HTTP (405|404|415) ")
-_GUARD = re.compile(r"(?i)(Operation\.TEST fails|test operation|Values are not equal)")
-_FEATURE = re.compile(
-    r"(?i)\b(feature|plan|licen[cs]e|subscription|quota)\b.*\blimit|\blimit.*\b(feature|plan|licen[cs]e|quota)"
-)
-_OPERATION = re.compile(r"operations?\s*\[([^\]]*)\]")
 
 
 class CollateError(ActionableError):
@@ -95,7 +90,7 @@ def server_message(error: HttpError) -> str:
 
 def is_speed_limit(error: HttpError) -> bool:
     """Whether a 429 asks for a pause: it says how long, or its words speak of no limit of features."""
-    return error.retry_after is not None or _FEATURE.search(server_message(error)) is None
+    return error.retry_after is not None or CollateSays.PLAN_LIMIT not in collate_says(server_message(error))
 
 
 def evidence_of(error: HttpError) -> str:
@@ -145,10 +140,11 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
 
 def _explain_status(error: HttpError, doing: str, version: str) -> ActionableError:
     words = server_message(error)
+    says = collate_says(words)
     evidence = (evidence_of(error),)
     status = error.status
     if status == 401:
-        expired = "expired" in words.lower()
+        expired = CollateSays.TOKEN_EXPIRED in says
         return TokenError(
             "The Collate token has expired" if expired else "Collate does not accept the token",
             causes=(
@@ -167,8 +163,8 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             ],
         )
     if status == 403:
-        match = _OPERATION.search(words)
-        operation = f" (operation {match.group(1)})" if match is not None else ""
+        refused = refused_operations(words)
+        operation = f" (operation {refused})" if refused else ""
         return ForbiddenError(
             f"The Collate token may not {doing}{operation}",
             causes=["No policy of the bot's roles allows it, or one denies it."],
@@ -179,8 +175,10 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
                 RETRY,
             ],
         )
-    missing = _MISSING_CALL.search(words) if status == 500 else None
-    if status == 405 or missing is not None or (status == 404 and words.startswith("HTTP 404")):
+    missing = (status == 500 and CollateSays.CALL_UNKNOWN in says) or (
+        status == 404 and CollateSays.CALL_NOT_FOUND in says
+    )
+    if status == 405 or missing:
         spoken = f"OpenMetadata {version}" if version else "This version of OpenMetadata"
         return NotSpokenError(
             f"{spoken} has no way to {doing}",
@@ -193,7 +191,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         return NotFoundError(
             f"Collate has nothing to {doing}", status=status, message=words, evidence=evidence, cures=(RETRY,)
         )
-    if _GUARD.search(words) and status in (400, 409, 412, 422, 500):
+    if CollateSays.GUARD_FAILED in says and status in (400, 409, 412, 422, 500):
         return GuardFailedError(
             f"It changed in Collate meanwhile: did not {doing}",
             status=status,
@@ -271,5 +269,9 @@ def _explain_silence(error: NoAnswer) -> UnreachableError:
     if error.kind == "tls":
         cures.insert(0, Cure("advice", "Set SSL_CERT_FILE to a bundle with your company's certificate."))
     return UnreachableError(
-        title.format(host=error.host), causes=[cause], evidence=[redact(error.detail)], cures=cures
+        title.format(host=error.host),
+        causes=[cause],
+        evidence=[redact(error.detail)],
+        cures=cures,
+        kind=error.kind,
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from dbtcollate_tui.collate.entity import Entity, EntityReference
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 
 PipelineState = Literal["queued", "running", "success", "failed", "partialSuccess", "stopped"]
 FINAL_STATES: frozenset[str] = frozenset({"success", "failed", "partialSuccess", "stopped"})
@@ -70,7 +71,7 @@ class ServiceStatus(Entity):
     @property
     def available(self) -> bool:
         """Whether pipelines can be deployed and run."""
-        if "disabled" in self.reason.lower() or self.platform.lower() == "disabled":
+        if CollateSays.PIPELINE_SERVICE_OFF in collate_says(f"{self.reason} {self.platform}"):
             return False
         if self.status:
             return self.status.lower() == "healthy"

@@ -10,6 +10,7 @@ from dbtcollate_tui.collate.errors import CollateError, InvalidRequestError, Not
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.transport.errors import NotJson
 
@@ -102,8 +103,8 @@ class IngestionPipelines:
                 return str(run_id) if run_id else None
             except InvalidRequestError as error:
                 waited = time.monotonic() - started
-                text = error.message.lower()
-                if "failed to trigger ingestionpipeline" not in text or waited >= patience_seconds:
+                says = collate_says(error.message)
+                if CollateSays.TRIGGER_FAILED not in says or waited >= patience_seconds:
                     raise _not_run(error) from error
                 if on_wait is not None:
                     on_wait(waited)
@@ -171,7 +172,7 @@ class IngestionPipelines:
         reason = str(values.get("reason") or "")
         record = answer.record
         evidence = f'{record.method} {record.path} answered {answer.status}, reason "{reason}"'
-        if "disabled" in reason.lower():
+        if CollateSays.PIPELINE_SERVICE_OFF in collate_says(reason):
             raise NoPipelineServiceError(
                 "This server has no pipeline service",
                 causes=["Ingestion inside the server is switched off, so it cannot run a pipeline."],
@@ -191,8 +192,8 @@ class IngestionPipelines:
 
 
 def _not_run(error: InvalidRequestError) -> ActionableError:
-    text = error.message.lower()
-    if "due to [null]" in text or "connection refused" in text or "connectexception" in text:
+    says = collate_says(error.message)
+    if CollateSays.PIPELINE_SERVICE_DOWN in says:
         return NoPipelineServiceError(
             "Collate's pipeline service does not answer",
             causes=[
@@ -201,7 +202,7 @@ def _not_run(error: InvalidRequestError) -> ActionableError:
             evidence=error.evidence,
             cures=[RETRY, DIRECT_SYNC],
         )
-    if "failed to trigger" in text:
+    if CollateSays.TRIGGER_FAILED in says:
         return InvalidRequestError(
             "Collate did not start the run",
             status=error.status,

@@ -21,6 +21,7 @@ from dbtcollate_tui.collate.errors import (
 )
 from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import ActionableError, Cure, UnreachableError
 from dbtcollate_tui.transport.client import Answer, Params, Transport
@@ -152,7 +153,7 @@ class ServerCalls:
         try:
             await self.call("GET", "/tables", params={"limit": 1, "fields": "owners"}, doing="list tables")
         except InvalidRequestError as error:
-            if "Invalid field name" not in error.message:
+            if CollateSays.FIELD_UNKNOWN not in collate_says(error.message):
                 raise
             old = True
         numbers = (1, 1, 0) if old else (*NEWEST, 0)
@@ -263,10 +264,10 @@ class ServerCalls:
 def size_may_matter(error: ActionableError) -> bool:
     """Whether a request that failed so may succeed when it asks for less."""
     if isinstance(error, InvalidRequestError):
-        return error.status == 413 or "limit" in error.message.lower()
+        return error.status == 413 or CollateSays.PAGE_TOO_LARGE in collate_says(error.message)
     if isinstance(error, ServerFailedError):
         return True
-    return "in time" in error.title or "closed the connection" in error.title
+    return isinstance(error, UnreachableError) and error.kind in ("timeout", "closed")
 
 
 def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | None]:

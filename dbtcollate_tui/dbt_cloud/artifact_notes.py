@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.commands import MAKES_RESULTS, RUNS_TESTS
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.dbt_cloud.run_notes import Note
+from dbtcollate_tui.dbt_cloud.run_notes import Note, NoteKind
 
 
 def judge_results(
@@ -24,6 +24,7 @@ def judge_results(
     means = f" The test results of {', '.join(lost)} may be lost." if lost else ""
     return kept, [
         Note(
+            NoteKind.STEP_IGNORED,
             "warn",
             f"This dbt Cloud ignores which step is asked for: {len(writing)} steps gave the same "
             f"run_results.json, that of the last one.{means} A job that runs its tests last keeps them.",
@@ -42,6 +43,7 @@ def notes_of_missing(
     if catalog is None:
         notes.append(
             Note(
+                NoteKind.NO_CATALOG,
                 "warn",
                 "This run has no catalog.json. Column types, their order and warehouse comments stay as they "
                 "are in Collate; descriptions come from the manifest. Add dbt docs generate to the job.",
@@ -50,16 +52,21 @@ def notes_of_missing(
     if not results:
         notes.append(
             Note(
-                "warn", "This run has no run_results.json: no test result is sent. Add dbt test or dbt build."
+                NoteKind.NO_RESULTS,
+                "warn",
+                "This run has no run_results.json: no test result is sent. Add dbt test or dbt build.",
             )
         )
     if sources is None and any(step.dbt.verb == "source freshness" for step in choice.steps):
-        notes.append(Note("info", "This run has no sources.json: no source freshness is sent."))
+        notes.append(
+            Note(NoteKind.NO_SOURCES, "info", "This run has no sources.json: no source freshness is sent.")
+        )
     ran = [step for step in choice.steps if step.has_run and step.dbt.verb in MAKES_RESULTS]
     tested = [step for step in ran if step.dbt.verb in RUNS_TESTS]
     if tested and ran[-1] not in tested and any(file.step == tested[-1].index for file in results):
         notes.append(
             Note(
+                NoteKind.RESULTS_OF_COLLATE,
                 "info",
                 f"Test results come from step {tested[-1].index} ({tested[-1].command}). Collate's own "
                 f"workers before 2.0.7 read the last step only ({ran[-1].command}) and lose them.",
@@ -69,6 +76,7 @@ def notes_of_missing(
     if last is not None and last.dbt.verb in ("test", "seed", "source freshness"):
         notes.append(
             Note(
+                NoteKind.MANIFEST_OF_COLLATE,
                 "info",
                 f"Collate's own workers take the last step's manifest ({last.command}), which has no "
                 "compiled code: SQL and column lineage do not arrive that way.",

@@ -57,7 +57,9 @@ class HostAnswer:
                 return "knows the token, shows no account"
             case "refused":
                 return "does not know this token"
-        return "no answer" if self.error is None else self.error.title.removeprefix(f"{self.host} ")
+        if isinstance(self.error, UnreachableError):
+            return self.error.brief
+        return "no answer" if self.error is None else self.error.title
 
 
 async def find_accounts(
@@ -202,6 +204,8 @@ def _moved(error: ActionableError) -> bool:
 def _too_slow(region: Region, seconds: float) -> UnreachableError:
     return UnreachableError(
         f"{region.host} did not answer in time",
+        kind="timeout",
+        brief="did not answer in time",
         causes=["The network is slow, or a firewall drops the packets."],
         evidence=[f"no answer within {seconds:g} s"],
         cures=[RETRY],
@@ -211,6 +215,7 @@ def _too_slow(region: Region, seconds: float) -> UnreachableError:
 def _held_back(region: Region, seconds: float) -> TooManyRequests:
     return TooManyRequests(
         f"{region.host} was not asked: too many requests with this token",
+        brief="was not asked: too many requests with this token",
         causes=["The ceiling on requests was reached, or dbt Cloud asked for a pause."],
         evidence=[f"the next request may go out in {seconds:.0f} s"],
         cures=[Cure("retry", f"Ask again in {seconds:.0f} s")],

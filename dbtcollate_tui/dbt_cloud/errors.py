@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import SecretStr, ValidationError
 
 from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
+from dbtcollate_tui.dbt_cloud.server_words import DbtCloudSays, dbt_cloud_says
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
@@ -186,7 +187,7 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
 def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) -> AuthError:
     said = user_message(error)
     evidence = [evidence_of(error.record, said)]
-    if "not scoped to account" in said.lower() and asked.account_id is not None:
+    if DbtCloudSays.WRONG_ACCOUNT in dbt_cloud_says(said) and asked.account_id is not None:
         return WrongAccount(
             f"The token does not belong to account {asked.account_id}",
             causes=[
@@ -277,6 +278,7 @@ def _not_json(error: NotJson, base_url: str) -> ActionableError:
     kind = error.content_type.split(";")[0] or "no content type"
     return WrongHost(
         f"{error.record.host} is not dbt Cloud's API",
+        brief="is not dbt Cloud's API",
         causes=[
             "The address is that of another web page: a wrong host answers 200 with a page.",
             "A proxy or a log-in page stands between.",
@@ -295,6 +297,7 @@ def _redirected(error: ForeignRedirect) -> ActionableError:
         cures.insert(0, Cure("set_field", f"Use https://{host}", f"base_url=https://{host}"))
     return WrongHost(
         f"{error.record.host} redirects to another host, {host}",
+        brief=f"redirects to another host, {host}",
         causes=[
             "The account has moved there."
             if known
@@ -346,4 +349,6 @@ def _no_answer(error: NoAnswer) -> UnreachableError:
         causes=causes,
         evidence=[redact(error.detail)],
         cures=[RETRY, Cure("go_to_step", "Enter another address", "address")],
+        kind=error.kind,
+        brief=what,
     )

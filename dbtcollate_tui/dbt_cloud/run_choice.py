@@ -21,6 +21,10 @@ from dbtcollate_tui.dbt_cloud.schedules import duration_words
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
 
 RunRule = Literal["newest_successful", "newest_completed"]
+_RULE_WORDS: dict[RunRule, str] = {
+    "newest_successful": "newest successful run",
+    "newest_completed": "newest completed run",
+}
 ALTERNATIVES = 20
 OLDER_PAGES = 5
 
@@ -34,6 +38,7 @@ class RunChoice:
     """The run that will be used, its steps, and everything that is shown before it is used.
 
     ``reference_run`` is the run that Collate's workers of today take: the newest success or failure.
+    ``reason_in_job`` is the reason for a line that already names the job.
     ``rule`` is ``None`` for a run that was named. ``missed`` counts scheduled times that passed since.
     """
 
@@ -41,6 +46,7 @@ class RunChoice:
     steps: tuple[RunStep, ...]
     rule: RunRule | None
     reason: str
+    reason_in_job: str
     reference_run: Run | None
     notes: tuple[Note, ...]
     alternatives: tuple[Run, ...]
@@ -96,6 +102,7 @@ async def choose_run(
                 cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
             )
         taken_rule, reason = None, "the run that was asked for"
+        reason_in_job = reason
     else:
         allowed = _allowed(completed, rule)
         wanted = allowed if job_id is not None else _without_ci(allowed)
@@ -118,6 +125,7 @@ async def choose_run(
             raise _no_run(newest, project_id, job_id, rule)
         run = await client.run(account_id, (wanted or allowed)[0].id)
         taken_rule, reason = rule, _reason(run, rule, project_id, job_id)
+        reason_in_job = _RULE_WORDS[rule] if job_id is not None else reason
     reference = completed[0] if completed else run
     missed = missed_since(run, now)
     notes = [
@@ -132,6 +140,7 @@ async def choose_run(
         steps=tuple(sorted(run.run_steps, key=lambda step: step.index)),
         rule=taken_rule,
         reason=reason,
+        reason_in_job=reason_in_job,
         reference_run=reference,
         notes=tuple(notes),
         alternatives=tuple(others),
@@ -157,7 +166,7 @@ def _without_ci(runs: Sequence[Run]) -> list[Run]:
 
 def _reason(run: Run, rule: RunRule, project_id: int | None, job_id: int | None) -> str:
     name = run.job.name if run.job is not None else ""
-    what = "newest successful run" if rule == "newest_successful" else "newest completed run"
+    what = _RULE_WORDS[rule]
     if job_id is not None:
         words = f"{what} of job {name or job_id}"
     elif project_id is not None:

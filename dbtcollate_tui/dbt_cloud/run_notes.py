@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Literal
 
 from dbtcollate_tui.dbt_cloud.models import ERROR, Run, RunStep
@@ -13,10 +14,36 @@ UNSCHEDULED_OLD = timedelta(days=7)
 GRACE = timedelta(minutes=15)
 
 
+class NoteKind(Enum):
+    """What a note about a run or its artifacts is about."""
+
+    CI_RUN = auto()
+    MERGE_RUN = auto()
+    SCHEMA_OVERRIDE = auto()
+    STEPS_OVERRIDE = auto()
+    TARGET_OVERRIDE = auto()
+    PARTIAL = auto()
+    DEFERRED = auto()
+    FAILED = auto()
+    NEWER_IN_PROGRESS = auto()
+    NEWER_FAILED = auto()
+    NEWER_CI_RUN = auto()
+    STALE = auto()
+    UNSCHEDULED = auto()
+    RUN_OF_COLLATE = auto()
+    NO_CATALOG = auto()
+    NO_RESULTS = auto()
+    NO_SOURCES = auto()
+    STEP_IGNORED = auto()
+    RESULTS_OF_COLLATE = auto()
+    MANIFEST_OF_COLLATE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something to know about a run before it is used."""
 
+    kind: NoteKind
     level: Literal["info", "warn"]
     text: str
 
@@ -60,42 +87,71 @@ def notes_of_run(run: Run) -> list[Note]:
         number = trigger.pull_request_id if trigger is not None else None
         of = f" of pull request {number}" if number is not None else ""
         notes.append(
-            Note("warn", f"Run {run.id} is a CI run{of}: it describes unmerged code in a schema of its own.")
+            Note(
+                NoteKind.CI_RUN,
+                "warn",
+                f"Run {run.id} is a CI run{of}: it describes unmerged code in a schema of its own.",
+            )
         )
     elif trigger is not None and trigger.cause_category == "merge":
         notes.append(
-            Note("warn", f"Run {run.id} was started by a merge; such a job mostly builds what changed.")
+            Note(
+                NoteKind.MERGE_RUN,
+                "warn",
+                f"Run {run.id} was started by a merge; such a job mostly builds what changed.",
+            )
         )
     if trigger is not None and trigger.schema_override:
         notes.append(
-            Note("warn", f"It wrote to the schema {trigger.schema_override} in place of its environment's.")
+            Note(
+                NoteKind.SCHEMA_OVERRIDE,
+                "warn",
+                f"It wrote to the schema {trigger.schema_override} in place of its environment's.",
+            )
         )
     if trigger is not None and trigger.steps_override:
         notes.append(
-            Note("warn", f"It ran other commands than its job: {' → '.join(trigger.steps_override)}.")
+            Note(
+                NoteKind.STEPS_OVERRIDE,
+                "warn",
+                f"It ran other commands than its job: {' → '.join(trigger.steps_override)}.",
+            )
         )
     if trigger is not None and trigger.target_name_override:
         notes.append(
-            Note("warn", f"It ran with the target {trigger.target_name_override} in place of its job's.")
+            Note(
+                NoteKind.TARGET_OVERRIDE,
+                "warn",
+                f"It ran with the target {trigger.target_name_override} in place of its job's.",
+            )
         )
     parts = selections(run)
     if parts:
         notes.append(
             Note(
-                "warn", f"It worked on a part of the project ({parts[0]}): other tests have no result in it."
+                NoteKind.PARTIAL,
+                "warn",
+                f"It worked on a part of the project ({parts[0]}): other tests have no result in it.",
             )
         )
     if run.deferring_run_id is not None or (run.job is not None and run.job.is_deferred):
         notes.append(
-            Note("warn", "It is deferred: what it did not build was taken from another environment.")
+            Note(
+                NoteKind.DEFERRED,
+                "warn",
+                "It is deferred: what it did not build was taken from another environment.",
+            )
         )
     step = failed_step(run)
     if run.is_error:
         where = f" at step {step.index} of {len(run.run_steps)} ({step.command or step.name})" if step else ""
-        notes.append(Note("warn", f"It failed{where}: artifacts of the steps after that are missing."))
+        notes.append(
+            Note(NoteKind.FAILED, "warn", f"It failed{where}: artifacts of the steps after that are missing.")
+        )
     if run.has_docs_generated is False:
         notes.append(
             Note(
+                NoteKind.NO_CATALOG,
                 "warn",
                 "It has no catalog.json: column types and warehouse comments are not sent. "
                 "Add dbt docs generate to the job's commands.",
@@ -112,7 +168,11 @@ def notes_of_others(run: Run, newest: Sequence[Run], job_id: int | None) -> list
     ]
     for other in at_work[:3]:
         notes.append(
-            Note("info", f"Run {other.id} of {_job_words(other)} is {other.outcome} and may replace it soon.")
+            Note(
+                NoteKind.NEWER_IN_PROGRESS,
+                "info",
+                f"Run {other.id} of {_job_words(other)} is {other.outcome} and may replace it soon.",
+            )
         )
     later = [
         other
@@ -125,7 +185,11 @@ def notes_of_others(run: Run, newest: Sequence[Run], job_id: int | None) -> list
     if failed:
         more = f"; {len(failed)} runs failed since" if len(failed) > 1 else ""
         notes.append(
-            Note("warn", f"Run {failed[0].id} of {_job_words(failed[0])} is newer and failed{more}.")
+            Note(
+                NoteKind.NEWER_FAILED,
+                "warn",
+                f"Run {failed[0].id} of {_job_words(failed[0])} is newer and failed{more}.",
+            )
         )
     skipped = [other for other in later if other.is_success and is_ci_run(other)]
     if skipped and not is_ci_run(run):
@@ -133,6 +197,7 @@ def notes_of_others(run: Run, newest: Sequence[Run], job_id: int | None) -> list
         of = f" of pull request {number}" if number is not None else ""
         notes.append(
             Note(
+                NoteKind.NEWER_CI_RUN,
                 "warn",
                 f"Run {skipped[0].id} of {_job_words(skipped[0])} is newer, and passed over: a CI run{of}.",
             )
@@ -163,12 +228,19 @@ def notes_of_age(run: Run, missed: int, now: datetime) -> list[Note]:
         schedule = run.job.schedule_words if run.job is not None else ""
         return [
             Note(
+                NoteKind.STALE,
                 "warn",
                 f"It is stale: it ended {duration_words(age)} ago, and {times} passed since ({schedule}).",
             )
         ]
     if (run.job is None or run.job.cron is None) and age > UNSCHEDULED_OLD.total_seconds():
-        return [Note("warn", f"It ended {duration_words(age)} ago, and its job has no schedule that is on.")]
+        return [
+            Note(
+                NoteKind.UNSCHEDULED,
+                "warn",
+                f"It ended {duration_words(age)} ago, and its job has no schedule that is on.",
+            )
+        ]
     return []
 
 
@@ -184,6 +256,7 @@ def notes_of_reference(run: Run, reference: Run) -> list[Note]:
         means = "its metadata may differ"
     return [
         Note(
+            NoteKind.RUN_OF_COLLATE,
             "info",
             f"Collate's own workers would take run {reference.id} of {_job_words(reference)} "
             f"({reference.outcome}), the newest that ended at all: {means}.",

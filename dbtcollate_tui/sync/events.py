@@ -93,6 +93,7 @@ class Progress(Event):
     """How far a phase is: ``done`` of ``total`` (``None``: not known) in ``unit``.
 
     ``rate`` is units a second of late, ``seconds_left`` what is left at that rate; ``None`` until known.
+    ``text_has_count`` says that ``text`` already says how far it is, in a unit of its own.
     """
 
     kind: ClassVar[str] = "progress"
@@ -102,6 +103,7 @@ class Progress(Event):
     total: int | None
     unit: str
     text: str = ""
+    text_has_count: bool = False
     rate: float | None = None
     seconds_left: float | None = None
 

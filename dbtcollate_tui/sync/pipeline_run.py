@@ -127,7 +127,16 @@ class PipelineRun:
             case StepsUpdate(steps):
                 self.memory.steps = steps
                 done, text = self.memory.records, self.memory.words()
-                teller(Progress(phase="write", done=done, total=None, unit="records", text=text))
+                teller(
+                    Progress(
+                        phase="write",
+                        done=done,
+                        total=None,
+                        unit="records",
+                        text=text,
+                        text_has_count=bool(text),
+                    )
+                )
             case LogUpdate(lines):
                 for line in lines:
                     teller(LogLine(source="worker", level=self.memory.take(line), text=line))
@@ -135,7 +144,16 @@ class PipelineRun:
                 words = ": ".join(part for part in (progress.stepName, progress.message) if part)
                 if words:
                     done = self.memory.records
-                    teller(Progress(phase="write", done=done, total=None, unit="records", text=words))
+                    teller(
+                        Progress(
+                            phase="write",
+                            done=done,
+                            total=None,
+                            unit="records",
+                            text=words,
+                            text_has_count=True,
+                        )
+                    )
             case NoteUpdate(text):
                 teller(LogLine(source="Collate", level="warn", text=text))
             case WaitingUpdate(what):

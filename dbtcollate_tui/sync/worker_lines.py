@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from dbtcollate_tui.collate.models import PipelineStatus, StepSummary
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure
 from dbtcollate_tui.sync.events import Level
 from dbtcollate_tui.sync.outcome import Counts
@@ -20,7 +21,6 @@ _LEVELS: dict[str, Level] = {
     "FATAL": "error",
 }
 _LEVEL_WITHIN = 160
-_REFUSED = re.compile(r"\b401\b|unauthorized|invalid token", re.IGNORECASE)
 
 
 def line_level(line: str) -> Level:
@@ -70,7 +70,9 @@ class RunMemory:
     def why(self, run: PipelineStatus, pipeline: str, page: str, *, own_token: bool) -> ActionableError:
         """The card of a run that did not end well; ``own_token`` is whether our token was just written."""
         reasons = _failures(run.status or self.steps)
-        refused = any(_REFUSED.search(text) for text in (*reasons, *self.errors))
+        refused = any(
+            CollateSays.DBT_TOKEN_REFUSED in collate_says(text) for text in (*reasons, *self.errors)
+        )
         cures = [Cure("open_url", "Open the run's log in Collate", page)]
         if refused and not own_token:
             cures.insert(0, Cure("advice", "Write your own token into it: dbtcollate deploy"))

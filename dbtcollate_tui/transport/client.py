@@ -25,10 +25,10 @@ from pydantic import SecretStr
 from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Cure, NoAnswerKind, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
-from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NoAnswerKind, NotJson
+from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson
 from dbtcollate_tui.transport.lanes import HttpLanes
 from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts, Unpaced
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from dbtcollate_tui.errors import NoAnswerKind
 from dbtcollate_tui.redact import redact
 
 if TYPE_CHECKING:
     from dbtcollate_tui.transport.request_log import RequestRecord
-
-NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 
 
 class TransportError(Exception):

@@ -114,7 +114,7 @@ def test_without_the_option_texts_are_filled_and_others_kept_with_their_author()
     assert texts(of_kind(plan, "description")) == {"marts.orders.id": ("", "key")}
     (kept,) = plan.kept
     assert (kept.server, kept.dbt) == ("mine", "dbt")
-    assert "edited in Collate by ana, kept" in kept.reason
+    assert kept.words == "edited in Collate by ana, kept"
 
 
 @pytest.mark.parametrize("kind", ["source", "model"])

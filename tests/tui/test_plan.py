@@ -142,9 +142,7 @@ def test_the_filter_looks_at_old_and_new_and_widens_again() -> None:
 
 def test_what_is_kept_stands_among_the_changes_of_its_kind() -> None:
     plan = many(1)
-    kept = Kept(
-        "descriptions", "x", "marts.other", "Ana's text", "dbt's text", "edited in Collate by ana, kept"
-    )
+    kept = Kept("descriptions", "x", "marts.other", "Ana's text", "dbt's text", "edited in Collate by ana")
     rows = PlanOutline(Plan(plan.changes, plan.match, kept=(kept,))).rows()
     assert titles(rows) == ["descriptions", "marts.other", "marts.model_0000"]
     marked = rows[1]

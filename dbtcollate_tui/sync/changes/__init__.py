@@ -49,6 +49,11 @@ class Kept:
     change: Change | None = None
 
     @property
+    def words(self) -> str:
+        """The reason and what comes of it, for a list that holds other things too."""
+        return f"{self.reason}, kept"
+
+    @property
     def is_removal(self) -> bool:
         """Whether it is what dbt no longer has, which a sync may take away."""
         return self.change is not None and self.change.action == "remove"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Literal
 
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
@@ -49,11 +50,21 @@ class PlacedTest:
         return f"{self.table.fqn}{middle}.{quote_part(self.test.name)}"
 
 
+class UnplacedCause(Enum):
+    """Why a test has no place in Collate."""
+
+    UNKNOWN_NODE = auto()
+    EPHEMERAL = auto()
+    NO_TABLE = auto()
+    NO_COLUMN = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class UnplacedTest:
     """A dbt test that has no place in Collate, and why."""
 
     test: DbtTest
+    cause: UnplacedCause
     reason: str
 
 
@@ -77,7 +88,7 @@ def place_tests(
             continue
         ref = report.matched.get(owner or "")
         if ref is None or ref.fqn not in tables:
-            unplaced.append(UnplacedTest(test, _no_table(test, owner, project)))
+            unplaced.append(_without_table(test, owner, project))
             continue
         short = test.test_name.rsplit(".", 1)[-1] if test.kind == "generic" else test.name
         if not test.column_name:
@@ -86,7 +97,9 @@ def place_tests(
         names = columns.setdefault(ref.fqn, ColumnNames(tables[ref.fqn]))
         column = names.find(test.column_name.strip('"`[]'))
         if column is None:
-            unplaced.append(UnplacedTest(test, f"{ref.fqn} has no column {test.column_name}"))
+            unplaced.append(
+                UnplacedTest(test, UnplacedCause.NO_COLUMN, f"{ref.fqn} has no column {test.column_name}")
+            )
             continue
         placed.append(PlacedTest(test, ref, column, short, "COLUMN"))
     return placed, unplaced
@@ -107,12 +120,14 @@ def _with_relations(unique_ids: Iterable[str], project: Project) -> Iterable[str
             yield unique_id
 
 
-def _no_table(test: DbtTest, owner: str | None, project: Project) -> str:
+def _without_table(test: DbtTest, owner: str | None, project: Project) -> UnplacedTest:
     if owner is None:
-        return "the manifest does not tell which node it tests"
+        return UnplacedTest(
+            test, UnplacedCause.UNKNOWN_NODE, "the manifest does not tell which node it tests"
+        )
     if owner in project.ephemeral:
-        return f"{owner} is ephemeral and has no table"
-    return f"{owner} has no table in Collate"
+        return UnplacedTest(test, UnplacedCause.EPHEMERAL, f"{owner} is ephemeral and has no table")
+    return UnplacedTest(test, UnplacedCause.NO_TABLE, f"{owner} has no table in Collate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,19 +20,24 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ServiceScore:
-    """How well a service fits: ``score`` from 0 to 100, tables found of those expected, the reason in words.
+    """How well a service fits: ``score`` from 0 to 100, tables found of those expected, the reasons in words.
 
     ``matched`` and ``expected`` are ``None`` where the service's tables or dbt's nodes are not known yet.
     """
 
     service: DatabaseService
     score: int
-    reason: str
+    reasons: tuple[str, ...]
     type_fits: bool
     matched: int | None = None
     expected: int | None = None
     tables: int | None = None
     missing_databases: tuple[str, ...] = field(default=())
+
+    @property
+    def reason(self) -> str:
+        """The reasons in one line."""
+        return "; ".join(self.reasons)
 
     @property
     def fits(self) -> bool:
@@ -65,7 +70,7 @@ def _score(
     reasons = [_type_words(project.adapter_type, service.serviceType, kinds)]
     points = 30.0 if exact_type else 5.0
     if inventory is None:
-        return ServiceScore(service, round(points), "; ".join(reasons), type_fits)
+        return ServiceScore(service, round(points), tuple(reasons), type_fits)
     if isinstance(project, Project):
         wanted = {name for name in wanted_databases(project.nodes.values(), options) if name}
     else:
@@ -86,7 +91,7 @@ def _score(
         return ServiceScore(
             service,
             score,
-            "; ".join(reasons),
+            tuple(reasons),
             type_fits,
             matched,
             expected,
@@ -102,7 +107,7 @@ def _score(
     return ServiceScore(
         service,
         round(points),
-        "; ".join(reasons),
+        tuple(reasons),
         type_fits,
         tables=len(inventory.tables),
         missing_databases=missing,

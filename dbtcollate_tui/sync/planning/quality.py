@@ -20,7 +20,7 @@ from dbtcollate_tui.sync.changes import (
     TestResultChange,
 )
 from dbtcollate_tui.sync.matching.matches import AssetRef, MatchReport, TableRef
-from dbtcollate_tui.sync.matching.placing import PlacedTest, place_edges, place_tests
+from dbtcollate_tui.sync.matching.placing import PlacedTest, UnplacedCause, place_edges, place_tests
 from dbtcollate_tui.sync.planning.findings import Findings
 from dbtcollate_tui.sync.planning.freshness import freshness_limits, freshness_of, freshness_text, result_of
 from dbtcollate_tui.sync.server_state.state import ServerState, case_key
@@ -168,7 +168,7 @@ def plan_tests(
     for lost in unplaced:
         if lost.test.unique_id in project.results:
             facts.missing_results.append(f"{lost.test.name}: {lost.reason}")
-        if "no column" in lost.reason:
+        if lost.cause is UnplacedCause.NO_COLUMN:
             findings.kept.append(
                 Kept("tests", lost.test.unique_id, lost.test.name, "", lost.test.test_name, lost.reason)
             )
@@ -214,7 +214,7 @@ def _plan_case(
             findings.same("tests")
             return []
         if old and not options.update_descriptions:
-            reason = "another text in Collate, kept; updating descriptions is off"
+            reason = "another text in Collate; updating descriptions is off"
             findings.kept.append(Kept("tests", fqn, f"{item.table.short}: {test.name}", old, text, reason))
             return []
     change = TestCaseChange(

@@ -97,9 +97,9 @@ def _descriptions(
             findings.descriptions[claimed.ref.fqn, name] = new
             continue
         if edited and person:
-            reason = f"edited in Collate by {by}, kept" if by else "another text in Collate, kept"
+            reason = f"edited in Collate by {by}" if by else "another text in Collate"
         else:
-            reason = "not written by a person, kept; updating descriptions is off"
+            reason = "not written by a person; updating descriptions is off"
         findings.kept.append(
             Kept(
                 "descriptions", claimed.ref.fqn, change.label, old, new, reason, by if edited else "", change

@@ -214,6 +214,7 @@ class Account:
                 total=self.tally.planned,
                 unit="changes",
                 text=f"{self._stage} {self._stage_done} of {self._stage_total}",
+                text_has_count=True,
             )
         )
 

@@ -111,7 +111,7 @@ def removable(
             change.label,
             server=change.old,
             dbt="",
-            reason=f"{change.note}, kept",
+            reason=change.note,
             change=change,
         )
         for change in found

@@ -147,7 +147,7 @@ class ChangeList(RowList[OutlineRow]):
                 note = over_words(over) if over is not None else entry.note
         elif isinstance(entry, Kept):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
-            note = entry.reason if "kept" in entry.reason else f"{entry.reason}, kept"
+            note = entry.words
         elif isinstance(entry, Unmatched):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
             note = entry.detail

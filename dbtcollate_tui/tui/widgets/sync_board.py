@@ -238,9 +238,7 @@ class SyncBoard(Widget):
 
 def _progress_words(event: events.Progress) -> str:
     """What a phase does: the text says how far it is where it counts itself, as the writer's does."""
-    if event.unit == "bytes":
-        return event.text
-    if any(letter.isdigit() for letter in event.text):
+    if event.unit == "bytes" or event.text_has_count:
         return event.text
     amount = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,} {event.unit}"
     return f"{event.text} {amount}".strip()

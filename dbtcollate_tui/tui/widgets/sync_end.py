@@ -104,8 +104,7 @@ def _left(plan: Plan) -> Iterable[EndLine]:
             yield EndLine(node.unique_id, f"{node.detail}. {node.cure}".strip(". "), indent=1)
         yield from _more(count)
     for kept in plan.kept[:NAMED_AT_MOST]:
-        reason = kept.reason if "kept" in kept.reason else f"{kept.reason}, kept"
-        yield EndLine(kept.label, f"{kept.group}: {reason}", CheckState.WARN)
+        yield EndLine(kept.label, f"{kept.group}: {kept.words}", CheckState.WARN)
     yield from _more(len(plan.kept))
     for owner in plan.unmapped_owners:
         near = f"; nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""

@@ -37,8 +37,7 @@ def preview_lines(preview: RunPreview) -> tuple[str, ...]:
     if choice is not None:
         run = choice.run
         when = ago(run.finished_at or run.created_at, datetime.now(UTC))
-        why = choice.reason.split(" of job ")[0]
-        lines.append(f"run #{run.id}, {run.outcome}{f' {when}' if when else ''}: {why}")
+        lines.append(f"run #{run.id}, {run.outcome}{f' {when}' if when else ''}: {choice.reason_in_job}")
         if preview.error is None:
             names = {name.rsplit("/", 1)[-1] for name in preview.artifacts}
             files = [f"{good if name in names else bad} {word}" for name, word in FILES]

@@ -28,7 +28,7 @@ def service_row(score: ServiceScore, best: bool, basis: str) -> PickerRow:
         dim=not score.type_fits,
         details=(
             f"{fqn}  {service.host}".rstrip(),
-            *(f"  {reason}" for reason in score.reason.split("; ")),
+            *(f"  {reason}" for reason in score.reasons),
             basis,
         ),
         words=service.serviceType,
