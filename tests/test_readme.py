@@ -1,6 +1,8 @@
 """The README's commands are the ones that CI runs, to the letter."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -24,3 +26,19 @@ def test_every_picture_of_the_readme_is_there() -> None:
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
     assert pictures
     assert [name for name in pictures if not (ROOT / name).exists()] == []
+
+
+def test_the_example_of_keys_toml_is_accepted(tmp_path: Path) -> None:
+    """In a process of its own: keys are remapped for as long as it runs."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    path = tmp_path / "keys.toml"
+    path.write_text(example, encoding="utf-8")
+    script = (
+        "import sys; from pathlib import Path; from dbtcollate_tui.tui.keys import remap_keys; "
+        "remap_keys(Path(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -37,6 +39,8 @@ PAIRS = {
 ASCII_OF = {ord(sign): shown for signs, shown in PAIRS.items() for sign in signs}
 NEAR = 12
 """How far a channel may be from a quiet background to count as one, of 255."""
+SAME = 4
+"""How far a channel may be from a mark's background to count as one, of 255: blending rounds."""
 
 
 @lru_cache(4096)
@@ -79,35 +83,79 @@ class Ascii(LineFilter):
         return [Segment(as_ascii(text), style, control) for text, style, control in segments]
 
 
+Grounds = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backgrounds:
+    """A theme's backgrounds: the ``quiet`` ones mark nothing, the ``marks`` always mark a row."""
+
+    quiet: Grounds
+    marks: Grounds
+
+    def marked(self, ground: RichColor) -> bool:
+        """Whether a background marks something: a row, a key, a selection."""
+        rgb = ground.get_truecolor()
+        return _distance(rgb, self.marks) <= SAME or _distance(rgb, self.quiet) > NEAR
+
+
+def _distance(rgb: tuple[int, int, int], colours: Grounds) -> int:
+    return min(
+        (max(abs(one - other) for one, other in zip(rgb, colour, strict=True)) for colour in colours),
+        default=255,
+    )
+
+
 class WithoutColour(LineFilter):
-    """``NO_COLOR``: the terminal's own two colours alone; what stood out by its background is reversed.
+    """``NO_COLOR``: the terminal's own two colours alone; what stood out by its background is reversed."""
 
-    ``quiet`` gives the backgrounds that are no mark of anything.
-    """
-
-    def __init__(self, quiet: Callable[[], Iterable[Color]]) -> None:
+    def __init__(self, grounds: Callable[[], Backgrounds]) -> None:
         super().__init__()
-        self._quiet = quiet
+        self._grounds = grounds
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments with attributes in place of colours."""
-        quiet = tuple(colour.rgb for colour in self._quiet())
+        grounds = self._grounds()
         return [
-            Segment(text, None if style is None else _colourless(style, quiet), control)
+            Segment(text, None if style is None else _colourless(style, grounds), control)
             for text, style, control in segments
         ]
 
 
 @lru_cache(2048)
-def _colourless(style: Style, quiet: tuple[tuple[int, int, int], ...]) -> Style:
+def _colourless(style: Style, grounds: Backgrounds) -> Style:
     ground = style.bgcolor
     default = RichColor.default()
     plain = Style.from_color(default, default)
-    if ground is not None and not ground.is_default:
-        rgb = ground.get_truecolor()
-        marked = all(
-            max(abs(one - other) for one, other in zip(rgb, colour, strict=True)) > NEAR for colour in quiet
-        )
-        if marked:
-            return style + plain + Style(reverse=not style.reverse)
+    if ground is not None and not ground.is_default and grounds.marked(ground):
+        return style + plain + Style(reverse=not style.reverse)
     return style + plain
+
+
+class FewColours(LineFilter):
+    """Reverses what stands out by a background that the terminal shows in the colour of a quiet one."""
+
+    def __init__(self, grounds: Callable[[], Backgrounds], system: ColorSystem) -> None:
+        super().__init__()
+        self._grounds = grounds
+        self._system = system
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments, their marks still visible."""
+        grounds = self._grounds()
+        return [
+            Segment(text, None if style is None else _visible(style, grounds, self._system), control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(2048)
+def _visible(style: Style, grounds: Backgrounds, system: ColorSystem) -> Style:
+    ground = style.bgcolor
+    if ground is None or ground.is_system_defined or not grounds.marked(ground):
+        return style
+    lost = {RichColor.from_rgb(*colour).downgrade(system).number for colour in grounds.quiet}
+    if ground.downgrade(system).number not in lost:
+        return style
+    default = RichColor.default()
+    return style + Style.from_color(default, default) + Style(reverse=not style.reverse)

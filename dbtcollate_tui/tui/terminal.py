@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.color import ColorSystem
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -19,11 +20,14 @@ from textual.worker import WorkerFailed
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.tui.filters import Ascii, Defused, WithoutColour
+from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
 
 QUIET_GROUNDS = ("background", "surface", "panel")
 """The theme's backgrounds that mark nothing."""
+ROW_SHARES = (0.25, 0.4)
+"""The shares of the primary colour in the background of a selected row, as app.tcss has them."""
+FEW = {"standard": ColorSystem.STANDARD, "windows": ColorSystem.WINDOWS, "256": ColorSystem.EIGHT_BIT}
 MOVES = {
     "down": ("cursor_down", "scroll_down"),
     "up": ("cursor_up", "scroll_up"),
@@ -62,6 +66,7 @@ class TerminalApp(App[ExitCode]):
         self.crash = ""
         if not animation:
             self.animation_level = "none"
+        self._backgrounds: tuple[str, Backgrounds] | None = None
         self._drawing = self._filters_of_lines()
 
     def begin_with_theme(self, name: str, *own: Theme) -> None:
@@ -82,12 +87,22 @@ class TerminalApp(App[ExitCode]):
         if GLYPHS is ASCII:
             filters.append(Ascii())
         if self.no_color:
-            filters.append(WithoutColour(self._quiet_grounds))
+            filters.append(WithoutColour(self._grounds))
+        elif self.console.color_system in FEW:
+            filters.append(FewColours(self._grounds, FEW[self.console.color_system]))
         return filters
 
-    def _quiet_grounds(self) -> tuple[Color, ...]:
-        variables = self.theme_variables
-        return tuple(Color.parse(variables[name]) for name in QUIET_GROUNDS)
+    def _grounds(self) -> Backgrounds:
+        if self._backgrounds is None or self._backgrounds[0] != self.theme:
+            variables = self.theme_variables
+            quiet = [Color.parse(variables[name]) for name in QUIET_GROUNDS]
+            primary = Color.parse(variables["primary"])
+            marks = [ground.blend(primary, share) for ground in quiet for share in ROW_SHARES]
+            grounds = Backgrounds(
+                tuple(colour.rgb for colour in quiet), tuple(colour.rgb for colour in marks)
+            )
+            self._backgrounds = self.theme, grounds
+        return self._backgrounds[1]
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is drawn."""

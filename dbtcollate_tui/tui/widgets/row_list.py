@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
@@ -124,7 +125,9 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         strip = Strip(Segment.apply_style(text.render(self.app.console), style))
         strip = strip.adjust_cell_length(width, style)
         if number == self.cursor and self._rows:
-            strip = strip.apply_style(self.get_component_rich_style("row-list--cursor", partial=True))
+            # Over the row's own styles: `Strip.apply_style` would lay it under their backgrounds.
+            bar = Style(bgcolor=self.get_component_rich_style("row-list--cursor").bgcolor)
+            strip = Strip(Segment.apply_style(strip, post_style=bar), width)
         return strip
 
     def action_move(self, by: int) -> None:
