@@ -49,6 +49,11 @@ COLLATE_BODIES: dict[CollateSays, dict[str, object]] = {
 DBT_CLOUD_BODIES: dict[DbtCloudSays, str] = {
     DbtCloudSays.WRONG_ACCOUNT: '{"status":{"code":403,"is_success":false,"user_message":"Access denied: '
     'Token is not scoped to account.","developer_message":null},"data":null}',
+    DbtCloudSays.IP_RESTRICTED: '{"status":{"code":403,"is_success":false,"user_message":"Forbidden: Access '
+    'denied","developer_message":null},"data":{"account_id":1,"account_access_denied":true}}',
+    DbtCloudSays.MAYBE_HIDDEN: '{"status":{"code":404,"is_success":false,"user_message":"The requested '
+    "resource was not found. Please check that you have the proper permissions. If you are seeing this in "
+    'error, please contact support!","developer_message":""},"data":null}',
 }
 
 

@@ -52,7 +52,11 @@ async def catalog(context: CheckContext) -> Finding:
         )
     choice = await context.choice()
     client = await context.dbt_cloud()
-    cures = [Cure("advice", "Add dbt docs generate to the job, or tick “Generate docs on run”; then run it")]
+    if choice.run.is_fusion:
+        advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles"
+    else:
+        advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
+    cures = [Cure("advice", advice)]
     if choice.run.job is not None:
         url = job_settings(client.base_url, choice.run.job, context)
         cures.append(Cure("open_url", "Open the job's settings", url))
@@ -64,7 +68,9 @@ async def catalog(context: CheckContext) -> Finding:
         "still come from the manifest, unlike what the guide says.",
         caption="no catalog",
         causes=(
-            "The job did not run dbt docs generate.",
+            "No step that writes it finished."
+            if choice.run.is_fusion
+            else "The job did not run dbt docs generate.",
             "That step failed, or was skipped after a failure.",
         ),
         evidence=tuple(f"step {step.index}: {step.command or step.name}" for step in choice.steps),

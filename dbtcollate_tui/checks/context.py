@@ -15,6 +15,7 @@ from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore, FetchedArtifacts
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import Account, Job
+from dbtcollate_tui.dbt_cloud.permissions import read_account
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.settings.model import Profile
@@ -152,7 +153,7 @@ class CheckContext:
         """The profile's account."""
 
         async def read() -> Account:
-            return await (await self.dbt_cloud()).account(self.profile.dbt_cloud.account_id)
+            return await read_account(await self.dbt_cloud(), self.profile.dbt_cloud.account_id)
 
         return await self._once("account", read)
 

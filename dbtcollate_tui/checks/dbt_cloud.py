@@ -14,6 +14,8 @@ from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import Cure
 
+REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
+"""dbt's page on the job scheduler, "Deactivation of jobs"."""
 ORIGIN_WORDS = {
     "environment": "from the environment",
     "session": "of this session",
@@ -42,9 +44,8 @@ async def token(context: CheckContext) -> Finding:
         known = [await context.account()]
     origin = ORIGIN_WORDS[context.clients.origins["dbt_cloud"]]
     return Finding(
-        CheckState.WARN if shape.warning else CheckState.PASS,
+        CheckState.PASS,
         f"{shape.label}, {shape.length} characters, {origin}",
-        detail=shape.warning or "",
         evidence=(
             *context.seen(client.host, "/accounts/"),
             f"sees {count(len(known), 'account')}: {', '.join(str(account.id) for account in known[:5])}",
@@ -78,6 +79,7 @@ async def permissions(context: CheckContext) -> Finding:
     side = context.profile.dbt_cloud
     answers = await check_permissions(client, side.account_id, side.project_id, side.job_id)
     missing = [answer for answer in answers if answer.state == "missing"]
+    unread = [answer for answer in answers if answer.state == "untried" and answer.error is not None]
     evidence = tuple(f"{answer.resource}: {answer.state}, {answer.detail}" for answer in answers)
     if missing and missing[0].error is not None:
         card = finding_of_error(missing[0].error)
@@ -91,6 +93,16 @@ async def permissions(context: CheckContext) -> Finding:
         )
     read = [answer.resource for answer in answers if answer.state == "ok"]
     region = region_of(client.host.rsplit(":", 1)[0])
+    if unread and unread[0].error is not None:
+        card = finding_of_error(unread[0].error)
+        return Finding(
+            CheckState.WARN,
+            f"Could not check: {', '.join(answer.resource for answer in unread)}",
+            caption=region,
+            causes=(card.summary, *card.causes),
+            cures=card.cures,
+            evidence=(*card.evidence, *evidence),
+        )
     return Finding(CheckState.PASS, f"reads {', '.join(read)}", caption=region, evidence=evidence)
 
 
@@ -117,6 +129,18 @@ async def job(context: CheckContext) -> Finding:
             evidence=evidence,
             causes=("dbt Cloud keeps deleted jobs, but starts none of their runs.",),
             cures=(Cure("go_to_step", "Choose another job", "job"),),
+        )
+    if found.deactivated:
+        return Finding(
+            CheckState.WARN,
+            f"{found.name} (job {found.id}) is deactivated: dbt Cloud no longer starts it",
+            causes=(found.deactivation,),
+            evidence=evidence,
+            cures=(
+                Cure("advice", REACTIVATE),
+                Cure("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
+                Cure("go_to_step", "Choose another job", "job"),
+            ),
         )
     if advice.label == "poor":
         return Finding(

@@ -9,8 +9,8 @@ from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.models import PipelineStatus
+from dbtcollate_tui.dbt_cloud.crons import explain_cron
 from dbtcollate_tui.dbt_cloud.schedules import (
-    explain_cron,
     missed_times,
     next_times_words,
     propose_schedule,

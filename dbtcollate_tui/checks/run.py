@@ -29,7 +29,8 @@ async def exists(context: CheckContext) -> Finding:
     return Finding(
         CheckState.PASS if run.is_success else CheckState.WARN,
         f"#{run.id}{name} {run.outcome}, {ago(run.finished_at, context.now)}",
-        detail=f"Taken as the {choice.reason}.",
+        detail=f"Taken as the {choice.reason}."
+        + (f" dbt Cloud says: {run.status_message}" if run.status_message and not run.is_success else ""),
         caption=span(choice.age_seconds) if choice.age_seconds is not None else run.outcome,
         evidence=(
             *context.seen(client.host, f"/runs/{run.id}/"),

@@ -15,8 +15,8 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.pipeline import OVERDUE_TIMES, ended
 from dbtcollate_tui.checks.words import ago, count, span
 from dbtcollate_tui.collate.pipeline_models import PipelineStatus
+from dbtcollate_tui.dbt_cloud.crons import explain_cron, read_cron
 from dbtcollate_tui.dbt_cloud.models import Run
-from dbtcollate_tui.dbt_cloud.schedules import explain_cron, read_cron
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.sync.history.records import HistoryRecord
 

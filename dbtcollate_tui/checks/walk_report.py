@@ -10,7 +10,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.walk import Outcome, Walk
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
-from dbtcollate_tui.dbt_cloud.errors import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, tokens_page
+from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
@@ -189,7 +189,7 @@ def _dbt_token(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"A service token for account {side.account_id} with the permission {_may_read(profile)}.",
-        f"It is made at {SERVICE_TOKENS_PLACE}: {tokens_page(side.base_url, side.account_id)}",
+        f"It is made at {SERVICE_TOKENS_PLACE}: {account_settings(side.base_url, side.account_id)}",
         "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
     )
 
@@ -199,7 +199,7 @@ def _dbt_account(row: CheckResult, profile: Profile) -> Needed:
     return _ACCOUNT, (
         f"The id of the account that holds {_job(profile)}; the one used now is {side.account_id}.",
         f"Or a service token of account {side.account_id} with the permission {_may_read(profile)}: "
-        f"{tokens_page(side.base_url, side.account_id)}",
+        f"{account_settings(side.base_url, side.account_id)}",
     )
 
 
@@ -207,7 +207,7 @@ def _dbt_permissions(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"The permission {_may_read(profile)} for the token in use. {row.summary}.",
-        f"Place: {SERVICE_TOKENS_PLACE}, {tokens_page(side.base_url, side.account_id)}",
+        f"Place: {SERVICE_TOKENS_PLACE}, {account_settings(side.base_url, side.account_id)}",
         "If the account allows certain IP addresses only: this machine's and Collate's among them.",
     )
 
@@ -318,7 +318,7 @@ def _network(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"The addresses of Collate's workers in the IP allow list of account {side.account_id}: "
-        f"Account settings → IP restrictions, {tokens_page(side.base_url, side.account_id)}",
+        f"Account settings → IP restrictions, {account_settings(side.base_url, side.account_id)}",
     )
 
 

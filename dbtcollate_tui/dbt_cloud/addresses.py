@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from dbtcollate_tui.dbt_cloud.regions import LOGIN_HOST, PUBLIC_PAGES, HostKind, host_kind, region_of
+from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE
+from dbtcollate_tui.dbt_cloud.regions import (
+    LOGIN_HOST,
+    PUBLIC_PAGES,
+    HostKind,
+    host_kind,
+    login_region,
+    region_of,
+    without_other_api,
+)
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import is_loopback
@@ -14,10 +23,24 @@ _ID = re.compile(r"[0-9]{1,18}")
 _HOST = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|[0-9.]{7,15}|\[[0-9a-f:.]+\]|localhost"
 )
+_JDBC = re.compile(r"(?i)^jdbc:arrow-flight-sql://")
+"""The Semantic Layer's address, which dbt's settings show as a JDBC one with a token in its query."""
 _SCHEME = re.compile(r"(?i)^[a-z][a-z0-9+.-]*://")
 _QUOTES = "\"'`<>“”‘’«»"
 _ACCOUNT_LABELS = frozenset(
-    {"accounts", "deploy", "explore", "develop", "dashboard", "catalog", "canvas", "insights"}
+    {
+        "accounts",
+        "deploy",
+        "explore",
+        "develop",
+        "dashboard",
+        "catalog",
+        "canvas",
+        "insights",
+        "orchestration",
+        "studio",
+        "wizard",
+    }
 )
 _PASTE = Cure("advice", "Paste the address of any dbt Cloud page from the browser.")
 
@@ -37,6 +60,8 @@ class DbtCloudAddress:
     environment_id: int | None
     host_kind: HostKind
     region: str
+    instead_of: str = ""
+    """What the given host serves in place of the Administrative API, whose host ``base_url`` has."""
 
     @property
     def host(self) -> str:
@@ -76,6 +101,16 @@ def read_address(text: str) -> DbtCloudAddress:
             f"{host} is a public page of dbt Labs, not an account's host",
             cures=[_PASTE],
         )
+    region = login_region(host)
+    if region:
+        raise UsageError(
+            f"{host} is dbt Cloud's log-in page for {region}, not an account's host",
+            causes=[f"Every account has a host of its own, like ab123.{host.removeprefix('login.')}."],
+            cures=[_PASTE, Cure("advice", f"{ACCESS_URL_PLACE} shows it.")],
+        )
+    host, instead_of = without_other_api(host)
+    if instead_of:
+        shown, port = host, None
     kind = host_kind(host)
     base_url: str | None = None
     if host != LOGIN_HOST:
@@ -91,10 +126,12 @@ def read_address(text: str) -> DbtCloudAddress:
         environment_id=ids.get("environment"),
         host_kind=kind,
         region=region_of(host),
+        instead_of=instead_of,
     )
 
 
 def _split(cleaned: str) -> SplitResult:
+    cleaned = _JDBC.sub("https://", cleaned)
     scheme = _SCHEME.match(cleaned)
     if scheme is None:
         first = re.split(r"[/?#:]", cleaned, maxsplit=1)[0]
@@ -114,6 +151,8 @@ def _segments(split: SplitResult) -> list[str]:
 
 def _read_ids(segments: list[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
+    if len(segments) > 1 and segments[1] == "projects" and _ID.fullmatch(segments[0]):
+        ids["account"] = int(segments[0])
     for label, value in pairwise(segments):
         if label in _ACCOUNT_LABELS:
             name = "account"

@@ -46,7 +46,8 @@ def notes_of_missing(
                 NoteKind.NO_CATALOG,
                 "warn",
                 "This run has no catalog.json. Column types, their order and warehouse comments stay as they "
-                "are in Collate; descriptions come from the manifest. Add dbt docs generate to the job.",
+                "are in Collate; descriptions come from the manifest."
+                + ("" if choice.run.is_fusion else " Add dbt docs generate to the job."),
             )
         )
     if not results:

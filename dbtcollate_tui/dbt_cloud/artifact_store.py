@@ -2,8 +2,10 @@
 
 Without ``step`` dbt Cloud sends the last step's file (dbt's OpenAPI document), so every step is asked by
 itself. The manifest comes from the last step that compiles, since ``test``, ``seed`` and ``source freshness``
-write one without compiled code; run_results.json from every step that writes one; catalog.json from
-``docs generate``; sources.json from ``source freshness``.
+write one without compiled code; run_results.json from every step that writes one; sources.json from
+``source freshness``. catalog.json comes from ``docs generate`` or a step with ``--write-catalog``; without
+one, from any step that compiles, since dbt 2 and the variable ``DBT_WRITE_CATALOG`` write it there and
+dbt Cloud's ``has_docs_generated`` does not say so.
 
 Files lie below the user's cache folder (``DBTCOLLATE_CACHE_DIR`` overrides it) by host, account, run and
 step. Only whole files get their final name, beside a note of their size and hash, which is compared before
@@ -31,7 +33,7 @@ from dbtcollate_tui.dbt_cloud.artifact_files import (
     prune,
 )
 from dbtcollate_tui.dbt_cloud.artifact_notes import judge_results, notes_of_missing
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient, Download
 from dbtcollate_tui.dbt_cloud.commands import COMPILES
 from dbtcollate_tui.dbt_cloud.models import RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
@@ -42,6 +44,7 @@ FETCHES_AT_ONCE = 4
 _NO_RESULTS = frozenset(
     {"deps", "clean", "debug", "parse", "init", "ls", "list", "show", "source freshness", "lint"}
 )
+MAY_WRITE_CATALOG = frozenset({"build", "run", "compile", "test"})
 ProgressState = Literal["asking", "downloading", "done", "cached", "missing"]
 
 
@@ -96,6 +99,7 @@ class _Fetch:
     choice: RunChoice
     on_progress: OnProgress
     folder: Path
+    hidden: set[str] = field(default_factory=set)
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
 
 
@@ -123,8 +127,9 @@ class ArtifactStore:
     ) -> FetchedArtifacts:
         """Every artifact of the run, from the cache or from dbt Cloud; a cut-off download is begun again.
 
-        Raises an `ActionableError` where there is no manifest, a file is not JSON, or the disk is full, and
-        what the client raises. Every other file may be missing: a note then says what is lost.
+        Raises an `ActionableError` where there is no manifest, a file is not JSON, or the disk is full,
+        `HiddenOrMissing` where the token may not read the run's artifacts, and what the client raises.
+        Every other file may be missing: a note then says what is lost.
         """
         folder = self.folder / re.sub(r"[^a-z0-9.-]", "_", client.host) / str(account_id) / str(choice.run.id)
         fetch = _Fetch(client, account_id, choice, on_progress or (lambda _: None), folder)
@@ -135,12 +140,14 @@ class ArtifactStore:
         steps = [step for step in choice.steps if step.has_run]
         async with _together() as group:
             manifest = group.create_task(_first_of(fetch, "manifest.json", _manifest_steps(steps)))
-            catalog = group.create_task(_first_of(fetch, "catalog.json", _catalog_steps(choice, steps)))
+            catalog = group.create_task(_first_of(fetch, "catalog.json", _catalog_steps(steps)))
             sources = group.create_task(_first_of(fetch, "sources.json", _sources_steps(choice, steps)))
             results = group.create_task(_each_of(fetch, "run_results.json", _results_steps(steps)))
         await asyncio.to_thread(prune, folder.parent)
         found = manifest.result()
         if found is None:
+            if "manifest.json" in fetch.hidden:
+                await client.artifact_names(account_id, choice.run.id)
             raise _no_manifest(choice)
         kept, notes = judge_results(choice, results.result())
         notes += notes_of_missing(choice, catalog.result(), sources.result(), kept)
@@ -165,9 +172,10 @@ def _manifest_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
     return [*ordered, None]
 
 
-def _catalog_steps(choice: RunChoice, steps: Sequence[RunStep]) -> list[RunStep | None]:
-    docs: list[RunStep | None] = [step for step in reversed(steps) if step.dbt.verb == "docs generate"]
-    return docs or ([] if choice.run.has_docs_generated is False else [None])
+def _catalog_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
+    saying = [step for step in reversed(steps) if step.dbt.writes_catalog]
+    others = [step for step in reversed(steps) if step not in saying and step.dbt.verb in MAY_WRITE_CATALOG]
+    return [*saying, *others, *(() if saying else (None,))]
 
 
 def _sources_steps(choice: RunChoice, steps: Sequence[RunStep]) -> list[RunStep | None]:
@@ -221,9 +229,6 @@ async def _one(fetch: _Fetch, name: str, step: RunStep | None) -> ArtifactFile |
 
 
 async def _download(fetch: _Fetch, name: str, step: int | None, path: Path) -> int | None:
-    def told(done: int, total: int | None) -> None:
-        fetch.on_progress(ArtifactProgress(name, step, "downloading", done, total))
-
     for attempt in (1, 2):
         partial = PartialFile(path)
         try:
@@ -239,6 +244,8 @@ async def _download(fetch: _Fetch, name: str, step: int | None, path: Path) -> i
                 ),
             )
             if not found:
+                if found is Download.HIDDEN:
+                    fetch.hidden.add(name)
                 return None
             if await asyncio.to_thread(partial.looks_whole):
                 return await asyncio.to_thread(partial.keep)
@@ -262,7 +269,12 @@ def _no_manifest(choice: RunChoice) -> ActionableError:
     ran = ", ".join(step.command for step in choice.steps if step.command) or "no dbt command"
     return ActionableError(
         f"Run {choice.run.id} has no manifest.json",
-        causes=["It failed before dbt wrote one.", "dbt Cloud no longer keeps that run's artifacts."],
+        causes=[
+            f"It ended before dbt wrote one: {choice.run.status_message}"
+            if choice.run.status_message
+            else "It ended before dbt wrote one.",
+            "dbt Cloud no longer keeps that run's artifacts.",
+        ],
         evidence=[f"steps: {ran}"],
         cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
     )

@@ -1,4 +1,4 @@
-"""The client of dbt Cloud's Administrative API: what a sync reads, and nothing that writes.
+"""The client of dbt Cloud's Administrative API: what a sync reads, and starting and stopping a job's runs.
 
 Paths and parameters are those of dbt's OpenAPI documents: accounts, projects, environments and connections
 from v3, jobs, runs and artifacts from v2.
@@ -7,12 +7,24 @@ from v3, jobs, runs and artifacts from v2.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
+from dbtcollate_tui.dbt_cloud.error_bodies import is_hint_at_permissions
 from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, unreadable
-from dbtcollate_tui.dbt_cloud.models import Account, Connection, DbtProject, Environment, Job, Run
+from dbtcollate_tui.dbt_cloud.models import (
+    Account,
+    Connection,
+    DbtProject,
+    Environment,
+    Job,
+    Run,
+    RunOrder,
+    RunStep,
+)
 from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.transport.client import Answer, Params, Transport
@@ -27,6 +39,18 @@ COOL_DOWN_SECONDS = 300.0
 """How long dbt Cloud answers 429 once its limit was passed, where it does not say."""
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class Download(Enum):
+    """How a download ended; true only for `FOUND`."""
+
+    FOUND = "found"
+    MISSING = "missing"
+    HIDDEN = "hidden"
+    """404 with a hint at permissions: missing, or not shown to this token."""
+
+    def __bool__(self) -> bool:
+        return self is Download.FOUND
 
 
 class DbtCloudClient:
@@ -60,6 +84,9 @@ class DbtCloudClient:
         )
         self._token = token
         self._guessed = guessed
+        self._plans: dict[int, str] = {}
+        self.left_out = 0
+        """Elements of lists that could not be read, and were left out."""
 
     async def __aenter__(self) -> "DbtCloudClient":
         return self
@@ -93,11 +120,15 @@ class DbtCloudClient:
 
     async def accounts(self) -> list[Account]:
         """The accounts that the token may see."""
-        return await self._all("/api/v3/accounts/", Account, Asked("accounts"))
+        found = await self._all("/api/v3/accounts/", Account, Asked("accounts"))
+        self._plans.update({account.id: account.plan for account in found})
+        return found
 
     async def account(self, account_id: int) -> Account:
         """One account."""
-        return await self._one(f"/api/v2/accounts/{account_id}/", Account, Asked("account", account_id))
+        found = await self._one(f"/api/v2/accounts/{account_id}/", Account, Asked("account", account_id))
+        self._plans[found.id] = found.plan
+        return found
 
     async def projects(self, account_id: int) -> list[DbtProject]:
         """Every active project of the account, by name."""
@@ -163,7 +194,7 @@ class DbtCloudClient:
             params["status__in"] = "[" + ",".join(str(status) for status in status_in) + "]"
         asked = Asked("runs", account_id, project_id)
         answer = await self._get(f"/api/v2/accounts/{account_id}/runs/", asked, params)
-        return self._read_list(answer, Run, asked)[0]
+        return self._read_list(answer, Run, asked).items
 
     async def run(self, account_id: int, run_id: int) -> Run:
         """One run with its steps, job, trigger and environment."""
@@ -194,14 +225,14 @@ class DbtCloudClient:
         )
 
     async def artifact_names(self, account_id: int, run_id: int) -> tuple[str, ...]:
-        """The paths of the run's artifacts; of the last step's, since the list takes no ``step``."""
+        """The paths of the run's artifacts; of the last step's, since the list takes no ``step``.
+
+        Empty for a run that ended before dbt wrote anything: dbt Cloud then answers ``"data": null``.
+        """
         asked = Asked("artifacts", account_id, subject=run_id)
         answer = await self._get(f"/api/v2/accounts/{account_id}/runs/{run_id}/artifacts/", asked)
         data = self._envelope(answer, asked)["data"]
-        try:
-            return TypeAdapter(tuple[str, ...]).validate_python(data)
-        except ValidationError as error:
-            raise unreadable(asked, answer.record, error) from None
+        return tuple(name for name in data if isinstance(name, str)) if isinstance(data, list) else ()
 
     async def download_artifact(
         self,
@@ -212,8 +243,8 @@ class DbtCloudClient:
         write: Callable[[bytes], object],
         restart: Callable[[], object],
         on_bytes: Callable[[int, int | None], None] | None = None,
-    ) -> bool:
-        """Stream ``name`` (``manifest.json``, …) of a step to ``write``; ``False`` where the step has none.
+    ) -> Download:
+        """Stream ``name`` (``manifest.json``, …) of a step to ``write``, where the step has it.
 
         ``step`` counts from 1; ``None`` means the last. ``restart`` is called before each attempt, since a
         cut-off download begins again; ``on_bytes`` gets bytes so far and in all (``None`` where unsaid).
@@ -230,15 +261,51 @@ class DbtCloudClient:
                 if error.status != 404:
                     raise self._card(error, asked) from None
                 if _is_dbt_answer(error):
-                    return False
+                    return Download.HIDDEN if is_hint_at_permissions(error) else Download.MISSING
                 continue
             except TransportError as error:
                 raise self._card(error, asked) from None
             kind = answer.headers.get("content-type", "")
             if "html" in kind:
                 raise self._card(NotJson(answer.record, kind, b""), asked)
-            return True
-        return False
+            return Download.FOUND
+        return Download.MISSING
+
+    async def start_run(self, account_id: int, job_id: int, order: RunOrder) -> Run:
+        """Start a run of a job; it is queued when this returns. Sent once, never again after a failure.
+
+        Raises `MissingPermission` where the token may not run jobs.
+        """
+        path = f"/api/v2/accounts/{account_id}/jobs/{job_id}/run/"
+        return await self._post(path, Asked("run of job", account_id, subject=job_id), order.as_body())
+
+    async def cancel_run(self, account_id: int, run_id: int) -> Run:
+        """Stop a run; one that has ended stays as it is."""
+        path = f"/api/v2/accounts/{account_id}/runs/{run_id}/cancel/"
+        return await self._post(path, Asked("cancel", account_id, subject=run_id))
+
+    async def retry_run(self, account_id: int, run_id: int) -> Run:
+        """Run a failed run's failed and skipped steps again, as a new run."""
+        path = f"/api/v2/accounts/{account_id}/runs/{run_id}/retry/"
+        return await self._post(path, Asked("retry", account_id, subject=run_id))
+
+    async def step_log(self, account_id: int, step_id: int) -> RunStep:
+        """One step with its log so far: of dbt's debug log the last 1,000 lines."""
+        return await self._one(
+            f"/api/v2/accounts/{account_id}/steps/{step_id}/",
+            RunStep,
+            Asked("run", account_id, name="the log of a step"),
+        )
+
+    async def _post(self, path: str, asked: Asked, body: dict[str, Any] | None = None) -> Run:
+        try:
+            answer = await self._transport.request("POST", path, json_body=body or {}, repeatable=False)
+        except TransportError as error:
+            raise self._card(error, asked) from None
+        try:
+            return Run.model_validate(self._envelope(answer, asked)["data"])
+        except ValidationError as error:
+            raise unreadable(asked, answer.record, error) from None
 
     async def _get(self, path: str, asked: Asked, params: Params | None = None) -> Answer:
         try:
@@ -254,7 +321,8 @@ class DbtCloudClient:
             raise self._card(error, asked) from None
 
     def _card(self, error: TransportError, asked: Asked) -> ActionableError:
-        return as_actionable(error, asked, self.base_url, self._token, guessed=self._guessed)
+        plan = self._plans.get(asked.account_id, "") if asked.account_id is not None else ""
+        return as_actionable(error, asked, self.base_url, self._token, guessed=self._guessed, plan=plan)
 
     def _envelope(self, answer: Answer, asked: Asked) -> dict[str, Any]:
         try:
@@ -273,18 +341,27 @@ class DbtCloudClient:
         except ValidationError as error:
             raise unreadable(asked, answer.record, error) from None
 
-    def _read_list(self, answer: Answer, model: type[M], asked: Asked) -> tuple[list[M], int | None]:
+    def _read_list(self, answer: Answer, model: type[M], asked: Asked) -> "_Page[M]":
+        """A page of a list: null is an empty one, and an element that cannot be read costs itself alone."""
         body = self._envelope(answer, asked)
         data = body["data"]
         if isinstance(data, dict):
             data = [data]
-        try:
-            items = [model.model_validate(item) for item in data or ()]
-        except ValidationError as error:
-            raise unreadable(asked, answer.record, error) from None
-        pagination = (body.get("extra") or {}).get("pagination") or {}
-        total = pagination.get("total_count")
-        return items, total if isinstance(total, int) else None
+        listed = data if isinstance(data, list) else []
+        items: list[M] = []
+        first: ValidationError | None = None
+        for item in listed:
+            try:
+                items.append(model.model_validate(item))
+            except ValidationError as error:
+                first = first or error
+                self.left_out += 1
+        if first is not None and not items:
+            raise unreadable(asked, answer.record, first) from None
+        extra = body.get("extra")
+        pagination = extra.get("pagination") if isinstance(extra, dict) else None
+        total = pagination.get("total_count") if isinstance(pagination, dict) else None
+        return _Page(items, len(listed), total if isinstance(total, int) else None)
 
     async def _all(self, path: str, model: type[M], asked: Asked) -> list[M]:
         return [item async for page in self._active_pages(path, model, asked, {}) for item in page]
@@ -305,37 +382,45 @@ class DbtCloudClient:
     async def _pages(
         self, path: str, model: type[M], asked: Asked, params: Params
     ) -> AsyncGenerator[list[M], None]:
-        async def page(offset: int) -> tuple[list[M], int | None]:
+        async def page(offset: int) -> _Page[M]:
             where = {**params, "limit": PAGE, "offset": offset}
             return self._read_list(await self._get(path, asked, where), model, asked)
 
         if asked.what == "accounts":
             answer = await self._get(path, asked)
-            yield self._read_list(answer, model, asked)[0]
+            yield self._read_list(answer, model, asked).items
             return
-        first, total = await page(0)
-        yield first
-        step = len(first)
-        if total is None:
-            while len(first) == PAGE:
-                first, _ = await page(step)
-                step += len(first)
-                yield first
+        first = await page(0)
+        yield first.items
+        step = first.size
+        if first.total is None:
+            while first.size == PAGE:
+                first = await page(step)
+                step += first.size
+                yield first.items
             return
         if not step:
             return
-        offsets = deque(range(step, total, step))
-        waiting: deque[asyncio.Task[tuple[list[M], int | None]]] = deque()
+        offsets = deque(range(step, first.total, step))
+        waiting: deque[asyncio.Task[_Page[M]]] = deque()
         try:
             while offsets or waiting:
                 while offsets and len(waiting) < PAGES_AT_ONCE:
                     waiting.append(asyncio.create_task(page(offsets.popleft())))
-                items, _ = await waiting.popleft()
-                yield items
+                yield (await waiting.popleft()).items
         finally:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page(Generic[M]):
+    """A page's elements that could be read, how many it had, and how many there are on all pages."""
+
+    items: list[M]
+    size: int
+    total: int | None
 
 
 def _is_dbt_answer(error: HttpError) -> bool:

@@ -47,6 +47,11 @@ class DbtCommand:
         """Whether it works on a part of the project or on no rows."""
         return bool(self.selection)
 
+    @property
+    def writes_catalog(self) -> bool:
+        """Whether it says that it writes catalog.json: ``docs generate``, or dbt 2's ``--write-catalog``."""
+        return self.verb == "docs generate" or "--write-catalog" in self.text.split()
+
 
 @lru_cache(maxsize=4096)
 def read_command(text: str) -> DbtCommand:

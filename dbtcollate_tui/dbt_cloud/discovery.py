@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import (
+    IpRestricted,
     MissingPermission,
     TokenRefused,
     TooManyRequests,
@@ -131,9 +132,12 @@ async def _ask(
             try:
                 accounts = await client.accounts()
             except AuthError as error:
-                if isinstance(error, TokenRefused) or account_id is None:
+                if isinstance(error, TokenRefused | IpRestricted) or account_id is None:
                     raise
                 accounts = [await client.account(account_id)]
+            else:
+                if account_id is not None and all(account.id != account_id for account in accounts):
+                    accounts += await _unlisted(client, account_id)
         return answer("ok")
     except TokenRefused as error:
         return answer("refused", error)
@@ -149,6 +153,16 @@ async def _ask(
         return answer("unreachable", _too_slow(region, give_up_after))
 
 
+async def _unlisted(client: DbtCloudClient, account_id: int) -> list[Account]:
+    """The address's account, which the list left out; raises `IpRestricted`, the usual reason for that."""
+    try:
+        return [await client.account(account_id)]
+    except IpRestricted:
+        raise
+    except ActionableError:
+        return []
+
+
 def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None) -> ActionableError:
     """The card for a token that no asked host opens; the host's own card where only one was asked.
 
@@ -160,7 +174,9 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
         return final[0].error
     for answer in final:
         error = answer.error
-        if isinstance(error, MissingPermission | WrongAccount) or (error is not None and _moved(error)):
+        if isinstance(error, IpRestricted | MissingPermission | WrongAccount) or (
+            error is not None and _moved(error)
+        ):
             return error
     by_name = sorted(final, key=lambda answer: (answer.region, answer.host))
     evidence = [

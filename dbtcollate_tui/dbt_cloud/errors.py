@@ -10,8 +10,23 @@ from typing import Literal
 
 from pydantic import SecretStr, ValidationError
 
+from dbtcollate_tui.dbt_cloud.error_bodies import (
+    blocked_account,
+    is_hint_at_permissions,
+    is_ip_restricted,
+    is_wrong_account,
+    reasons,
+    user_message,
+)
+from dbtcollate_tui.dbt_cloud.models import Account
+from dbtcollate_tui.dbt_cloud.pages import (
+    ACCESS_URL_PLACE,
+    GROUPS_PLACE,
+    IP_RESTRICTIONS_PLACE,
+    SERVICE_TOKENS_PLACE,
+    account_settings,
+)
 from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
-from dbtcollate_tui.dbt_cloud.server_words import DbtCloudSays, dbt_cloud_says
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
 from dbtcollate_tui.redact import redact
@@ -31,11 +46,12 @@ What = Literal[
     "connection",
     "artifacts",
     "artifact",
+    "run of job",
+    "cancel",
+    "retry",
 ]
-ACCESS_URL_PLACE = "Account settings → Account information → Access URL"
-SERVICE_TOKENS_PLACE = "Account settings → API tokens → Service tokens"
-PERSONAL_TOKENS_PLACE = "Account settings → API tokens → Personal tokens"
-GROUPS_PLACE = "Account settings → Groups & Licenses"
+WRITES: frozenset[What] = frozenset({"run of job", "cancel", "retry"})
+"""Calls that start or stop a run: they need more than a permission to read."""
 
 
 class TokenRefused(AuthError):
@@ -50,6 +66,14 @@ class MissingPermission(AuthError):
     """403: the token belongs to the account, and may not read this."""
 
 
+class HiddenOrMissing(MissingPermission):
+    """404 with a hint at permissions: the token may not see it, or it does not exist."""
+
+
+class IpRestricted(AuthError):
+    """403: the account lets certain IP addresses in, and this machine's is not among them."""
+
+
 class NotFound(ActionableError):
     """404: no such object."""
 
@@ -60,6 +84,9 @@ class TooManyRequests(UnreachableError):
 
 class WrongHost(UnreachableError):
     """Something else than dbt Cloud's API answers at the address, or it redirects elsewhere."""
+
+
+_WRITING: dict[What, str] = {"run of job": "a run of job", "cancel": "stopping run", "retry": "retrying run"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,8 @@ class Asked:
 
     def as_words(self) -> str:
         """Such as "run 98431 of account 70403"."""
+        if self.what in WRITES:
+            return f"{_WRITING[self.what]} {self.subject} of account {self.account_id}"
         words = self.name or self.what
         if self.subject is not None:
             of_run = self.what in ("artifact", "artifacts")
@@ -88,14 +117,25 @@ class Asked:
 
 
 def as_actionable(
-    error: TransportError, asked: Asked, base_url: str, token: SecretStr, *, guessed: bool
+    error: TransportError,
+    asked: Asked,
+    base_url: str,
+    token: SecretStr,
+    *,
+    guessed: bool,
+    plan: str = "",
 ) -> ActionableError:
-    """The card for a request that failed; ``guessed`` says that nobody gave the address."""
+    """The card for a request that failed.
+
+    ``guessed`` says that nobody gave the address; ``plan`` is the account's, where it is known.
+    """
     match error:
         case HttpError(status=401):
             return _refused(error, base_url, token, guessed=guessed)
         case HttpError(status=403):
-            return _forbidden(error, asked, base_url, token)
+            return _forbidden(error, asked, base_url, token, plan)
+        case HttpError(status=404) if is_hint_at_permissions(error):
+            return _hidden_or_missing(error, asked, base_url, token, plan)
         case HttpError(status=404):
             return _not_found(error, asked)
         case HttpError(status=429):
@@ -114,7 +154,7 @@ def as_actionable(
 
 
 def unreadable(asked: Asked, record: RequestRecord, error: ValidationError) -> ActionableError:
-    """The card for an answer whose fields are not what dbt's OpenAPI document says."""
+    """The card for an answer whose fields are not those of dbt's OpenAPI document."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "the whole"
     return ActionableError(
@@ -129,21 +169,6 @@ def evidence_of(record: RequestRecord, said: str = "") -> str:
     """One line: the request, its status, what the server said."""
     status = f" → {record.status}" if record.status is not None else ""
     return redact(f"{record.method} {record.host}{record.path}{status}" + (f" {said!r}" if said else ""))
-
-
-def user_message(error: HttpError) -> str:
-    """dbt's own words: ``status.user_message`` of the body, else the body's beginning."""
-    body = error.json()
-    status = body.get("status") if isinstance(body, dict) else None
-    said = status.get("user_message") if isinstance(status, dict) else None
-    return redact(said) if isinstance(said, str) and said else error.excerpt(120)
-
-
-def tokens_page(base_url: str, account_id: int | None) -> str:
-    """The address of the account's settings, from where the token pages are reached."""
-    if account_id is None:
-        return f"{base_url}/settings"
-    return f"{base_url}/settings/accounts/{account_id}"
 
 
 def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool) -> TokenRefused:
@@ -168,7 +193,7 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
     cures = [
         Cure("go_to_step", "Paste the address of any dbt Cloud page", "address"),
         Cure("go_to_step", "Enter another token", "token"),
-        Cure("open_url", "Open the list of tokens", tokens_page(base_url, None)),
+        Cure("open_url", "Open the list of tokens", account_settings(base_url, None)),
         RETRY,
     ]
     if not unsure:
@@ -184,10 +209,11 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
     )
 
 
-def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) -> AuthError:
-    said = user_message(error)
-    evidence = [evidence_of(error.record, said)]
-    if DbtCloudSays.WRONG_ACCOUNT in dbt_cloud_says(said) and asked.account_id is not None:
+def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, plan: str) -> AuthError:
+    evidence = [evidence_of(error.record, user_message(error))]
+    if is_ip_restricted(error):
+        return _ip_restricted(error, asked, base_url)
+    if is_wrong_account(error) and asked.account_id is not None:
         return WrongAccount(
             f"The token does not belong to account {asked.account_id}",
             causes=[
@@ -200,47 +226,123 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr) 
                 Cure("go_to_step", "Enter another token", "token"),
             ],
         )
-    permission, place = needed_permission(asked, token)
-    causes = [f"It has no permission to read {asked.what}: {permission}, under {place}."]
-    if token_shape(token).kind == "service":
+    permission, place = needed_permission(asked, token, plan)
+    causes = [f"It has no permission {_for_what(asked)}: {permission}, under {place}."]
+    if token_shape(token).kind == "service" and (not plan or not Account(id=0, plan=plan).has_service_tokens):
         causes.append("The account's plan has no service tokens for this API: use a personal token instead.")
-    causes.append("The account allows certain IP addresses only: Account settings → IP restrictions.")
+    causes.append(f"The account allows certain IP addresses only: {IP_RESTRICTIONS_PLACE}.")
     return MissingPermission(
-        f"The token may not read {asked.as_words()}",
+        f"The token may not {_may_not(asked)}",
         causes=causes,
         evidence=evidence,
         cures=[
-            Cure("open_url", permission, tokens_page(base_url, asked.account_id)),
+            Cure("open_url", permission, account_settings(base_url, asked.account_id)),
             Cure("go_to_step", "Enter another token", "token"),
             RETRY,
         ],
     )
 
 
-def needed_permission(asked: Asked, token: SecretStr) -> tuple[str, str]:
-    """What to add so that the token may read this, and the path of the page to add it on."""
-    on_project = asked.what not in ("accounts", "account", "connections", "connection")
-    sets = "Account Viewer (or Job Viewer on the project)" if on_project else "Account Viewer"
+def _for_what(asked: Asked) -> str:
+    return "to start or stop runs" if asked.what in WRITES else f"to read {asked.what}"
+
+
+def _may_not(asked: Asked) -> str:
+    verbs: dict[What, str] = {"run of job": "run job", "cancel": "cancel run", "retry": "retry run"}
+    if asked.what in verbs:
+        return f"{verbs[asked.what]} {asked.subject} of account {asked.account_id}"
+    return f"read {asked.as_words()}"
+
+
+def _ip_restricted(error: HttpError, asked: Asked, base_url: str) -> IpRestricted:
+    account_id = blocked_account(error) or asked.account_id
+    page = account_settings(base_url, account_id)
+    whose = "The account" if account_id is None else f"Account {account_id}"
+    return IpRestricted(
+        f"{whose} does not allow this machine's IP address",
+        causes=[
+            f"Its IP restrictions let listed addresses in only: {IP_RESTRICTIONS_PLACE}.",
+            "This machine left the network or VPN whose address is listed.",
+        ],
+        evidence=[evidence_of(error.record, user_message(error))],
+        cures=[
+            Cure("open_url", "Ask an account admin to allow the address", page),
+            Cure("retry", "Connect to the allowed network or VPN, then try again"),
+        ],
+    )
+
+
+_PLAN_SETS: dict[str, tuple[str, str]] = {"team": ("Read-Only, Member or Job Admin", "Job Admin or Member")}
+"""Permission sets of plans without the Enterprise sets, to read and to run (dbt's page on service tokens)."""
+
+
+def permission_sets(asked: Asked, plan: str) -> str:
+    """The permission sets of the plan that allow this."""
+    for prefix, (reading, running) in _PLAN_SETS.items():
+        if plan.startswith(prefix):
+            return running if asked.what in WRITES else reading
+    if asked.what in WRITES:
+        return "Job Runner or Job Admin"
+    if asked.what in ("connections", "connection"):
+        return "Database Admin or Account Admin"
+    if asked.what in ("accounts", "account"):
+        return "Account Viewer"
+    return "Account Viewer (or Job Viewer on the project)"
+
+
+def needed_permission(asked: Asked, token: SecretStr, plan: str = "") -> tuple[str, str]:
+    """What to add so that the token may do this, and the path of the page to add it on."""
+    sets = permission_sets(asked, plan)
     if token_shape(token).kind == "personal":
         return f"give a group of the token's user {sets}", GROUPS_PLACE
     return f"add the permission {sets} to the token", SERVICE_TOKENS_PLACE
 
 
+def _hidden_or_missing(
+    error: HttpError, asked: Asked, base_url: str, token: SecretStr, plan: str
+) -> HiddenOrMissing:
+    permission, place = needed_permission(asked, token, plan)
+    other = _choose_another(asked)
+    return HiddenOrMissing(
+        f"dbt Cloud does not show {asked.as_words()} to this token",
+        causes=[
+            f"The token has no permission {_for_what(asked)}: {permission}, under {place}.",
+            _deleted(asked),
+        ],
+        evidence=[evidence_of(error.record, user_message(error))],
+        cures=[
+            Cure("open_url", permission, account_settings(base_url, asked.account_id)),
+            Cure("go_to_step", "Enter another token", "token"),
+            *((other,) if other is not None else ()),
+            RETRY,
+        ],
+    )
+
+
+def _deleted(asked: Asked) -> str:
+    return f"It was deleted, or its id is of another account than {asked.account_id}."
+
+
+def _choose_another(asked: Asked) -> Cure | None:
+    if asked.what in ("job", "projects", "jobs", "run of job"):
+        return Cure("go_to_step", "Choose another job", "job")
+    if asked.what in ("run", "artifacts", "artifact", "runs"):
+        return Cure("go_to_step", "Choose another run", "run")
+    if asked.what == "account":
+        return Cure("go_to_step", "Choose among the accounts that the token sees", "account")
+    return None
+
+
 def _not_found(error: HttpError, asked: Asked) -> ActionableError:
-    causes = [f"It was deleted, or its id is of another account than {asked.account_id}."]
-    cures: list[Cure] = [RETRY]
-    if asked.what in ("job", "project", "projects", "jobs"):
-        cures.insert(0, Cure("go_to_step", "Choose another job", "job"))
-    elif asked.what in ("run", "artifacts", "artifact", "runs"):
-        cures.insert(0, Cure("go_to_step", "Choose another run", "run"))
+    causes = [_deleted(asked)]
+    other = _choose_another(asked)
+    if asked.what in ("run", "artifacts", "artifact", "runs"):
         causes.append("dbt Cloud no longer keeps that run's artifacts.")
-    elif asked.what == "account":
-        cures.insert(0, Cure("go_to_step", "Choose among the accounts that the token sees", "account"))
     return NotFound(
         f"dbt Cloud has no {asked.as_words()}",
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=cures,
+        cures=[*((other,) if other is not None else ()), RETRY],
     )
 
 
@@ -268,7 +370,7 @@ def _other_status(error: HttpError, asked: Asked) -> ActionableError:
         )
     return ActionableError(
         f"dbt Cloud refused the request for {asked.as_words()} ({error.status})",
-        causes=["The server is of another version than this program expects."],
+        causes=reasons(error) or ["The server has another version than this program expects."],
         evidence=[evidence_of(error.record, user_message(error))],
         cures=[RETRY],
     )

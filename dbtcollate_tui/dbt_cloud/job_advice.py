@@ -62,6 +62,9 @@ def advise(job: Job) -> JobAdvice:
         score += 10
     else:
         bad.append("builds no models")
+    if job.deactivated:
+        score -= 120
+        bad.insert(0, job.deactivation.rstrip("."))
     if job.is_ci:
         score -= 200
         what = "merge" if job.job_type == "merge" else "pull request"
@@ -83,7 +86,7 @@ def advise(job: Job) -> JobAdvice:
         bad.append("its last run failed")
     builds = [command for command in job.dbt_commands if command.verb in ("run", "build")]
     whole = any(not command.is_partial for command in builds)
-    label: JobLabel = "good" if whole and not job.is_ci else "poor"
+    label: JobLabel = "good" if whole and not job.is_ci and not job.deactivated else "poor"
     words = bad if label == "poor" else [*good, *bad]
     return JobAdvice(job, score, label, ", ".join(words))
 
@@ -117,7 +120,10 @@ def three_commands(job: Job) -> tuple[CommandCheck, ...]:
     def found(*verbs: str) -> str:
         return next((command.text for command in job.dbt_commands if command.verb in verbs), "")
 
-    runs, tests, docs = found("run", "build"), found("test", "build"), found("docs generate")
+    runs, tests = found("run", "build"), found("test", "build")
+    docs = next((command.text for command in job.dbt_commands if command.writes_catalog), "")
+    if not docs and job.is_fusion:
+        docs = "every run of dbt 2 writes it"
     return (
         CommandCheck(
             "dbt run", "manifest.json", bool(runs), runs, "Add dbt run, or dbt build, to the commands."
@@ -134,6 +140,6 @@ def three_commands(job: Job) -> tuple[CommandCheck, ...]:
             "catalog.json",
             bool(docs),
             docs,
-            'Tick "Generate docs on run" in the job\'s settings, or add dbt docs generate as last command.',
+            'Turn on "Generate docs on run" in the job\'s settings, or add dbt docs generate at the end.',
         ),
     )

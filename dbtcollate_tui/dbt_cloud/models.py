@@ -1,19 +1,36 @@
 """dbt Cloud's objects, with the fields that are used, in dbt's own words.
 
-Fields and codes are those of dbt's OpenAPI document. Unknown fields are left out, and a field that the
-server leaves out or sends as null has an empty value, so that a new or an old server can be read alike.
+Fields and codes are those of dbt's OpenAPI document. Unknown fields are left out. A field that the server
+leaves out, sends as null or in an unexpected type has an empty value, and an element of a list that cannot be
+read is left out alone: a new or an old server is read alike, and one odd value never costs a whole answer.
+Only an object's own id must be there.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from dbtcollate_tui.dbt_cloud.commands import DbtCommand, command_of_step, read_command
+from dbtcollate_tui.dbt_cloud.crons import explain_cron
+from dbtcollate_tui.dbt_cloud.versions import is_fusion
+from dbtcollate_tui.errors import UsageError
 
 QUEUED, STARTING, RUNNING, SUCCESS, ERROR, CANCELLED = 1, 2, 3, 10, 20, 30
 """``Run.status`` in dbt's OpenAPI document."""
 COMPLETED = (SUCCESS, ERROR)
+FAILURES_TO_DEACTIVATE = 100
+"""dbt's page on the job scheduler: this many failed runs in a row deactivate a job."""
 ACTIVE = 1
 
 _OUTCOMES = {
@@ -27,8 +44,41 @@ _OUTCOMES = {
 _DAYS = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays")
 
 
-def _none_as(value: Any) -> BeforeValidator:
-    return BeforeValidator(lambda given: value if given is None else given)
+def _else(value: Any) -> WrapValidator:
+    """The empty value in place of null and of what cannot be read."""
+
+    def read(given: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if given is None:
+            return value
+        try:
+            return handler(given)
+        except ValidationError:
+            return value
+
+    return WrapValidator(read)
+
+
+def _as_text(given: Any) -> Any:
+    return str(given) if isinstance(given, int | float) else given
+
+
+def _without_nulls(given: Any) -> Any:
+    return [item for item in given if item is not None] if isinstance(given, list | tuple) else given
+
+
+def _numbered_steps(given: Any) -> Any:
+    """Steps that are objects; one without an index counts by its place."""
+    if not isinstance(given, list | tuple):
+        return ()
+    steps: list[Any] = []
+    for place, step in enumerate(given, 1):
+        if isinstance(step, RunStep):
+            steps.append(step)
+        elif isinstance(step, dict):
+            index = step.get("index")
+            number = index if isinstance(index, int) and not isinstance(index, bool) else place
+            steps.append({**step, "index": number})
+    return steps
 
 
 def _details(given: Any) -> Any:
@@ -39,12 +89,18 @@ def _as_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-Text = Annotated[str, _none_as("")]
-Flag = Annotated[bool, _none_as(False)]
-Count = Annotated[int, _none_as(0)]
+Text = Annotated[str, BeforeValidator(_as_text), _else("")]
+Flag = Annotated[bool, _else(False)]
+Count = Annotated[int, _else(0)]
+MaybeId = Annotated[int | None, _else(None)]
+MaybeFlag = Annotated[bool | None, _else(None)]
 Moment = Annotated[datetime, AfterValidator(_as_utc)]
-Texts = Annotated[tuple[str, ...], _none_as(())]
-Numbers = Annotated[tuple[int, ...], _none_as(())]
+MaybeMoment = Annotated[Moment | None, _else(None)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_without_nulls), _else(())]
+Numbers = Annotated[tuple[int, ...], BeforeValidator(_without_nulls), _else(())]
+OwnId = Annotated[int, BeforeValidator(lambda given: 0 if given is None else given)]
+"""An object's own id: null is 0, and anything else that is no number makes the object unreadable."""
+Details = Annotated[dict[str, Any], _else({})]
 
 
 class _Answered(BaseModel):
@@ -69,10 +125,15 @@ class Account(_Answered):
     def has_service_tokens(self) -> bool:
         """Whether the plan has service tokens that can read the Administrative API.
 
-        dbt's page on service tokens: permission sets need an Enterprise plan; others use a personal
-        token. An unknown plan counts as having them.
+        dbt's page on service tokens: Enterprise plans and legacy Team plans have them; Developer and Starter
+        can give a service token the Semantic Layer only. An unknown plan counts as having them.
         """
-        return not self.plan.startswith(("developer", "free", "starter", "team"))
+        return not self.plan.startswith(("developer", "free", "starter"))
+
+    @property
+    def own_host(self) -> str:
+        """The first label of the account's own host (``ab123``); empty where dbt Cloud does not say."""
+        return self.static_subdomain or self.vanity_subdomain
 
 
 class DbtProject(_Answered):
@@ -83,21 +144,21 @@ class DbtProject(_Answered):
     account_id: Count = 0
     description: Text = ""
     state: Count = ACTIVE
-    connection_id: int | None = None
-    docs_job_id: int | None = None
-    freshness_job_id: int | None = None
+    connection_id: MaybeId = None
+    docs_job_id: MaybeId = None
+    freshness_job_id: MaybeId = None
 
 
 class Environment(_Answered):
     """``type`` is deployment or development; ``deployment_type`` production, staging or empty."""
 
-    id: Count = 0
+    id: OwnId = 0
     name: Text = ""
     project_id: Count = 0
     type: Text = ""
     deployment_type: Text = ""
     dbt_version: Text = ""
-    connection_id: int | None = None
+    connection_id: MaybeId = None
     state: Count = ACTIVE
 
     @property
@@ -112,7 +173,7 @@ class Connection(_Answered):
     id: int
     name: Text = ""
     adapter_version: Text = ""
-    config: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict)
+    config: Details = Field(default_factory=dict)
 
     @property
     def adapter(self) -> str:
@@ -132,7 +193,7 @@ class ScheduleTime(_Answered):
     """``type`` is every_hour (each ``interval`` hours) or at_exact_hours (UTC)."""
 
     type: Text = ""
-    interval: Annotated[int, _none_as(1)] = 1
+    interval: Annotated[int, _else(1)] = 1
     hours: Numbers = ()
 
 
@@ -143,8 +204,8 @@ class JobSchedule(_Answered):
     """
 
     cron: Text = ""
-    date: Annotated[ScheduleDate, BeforeValidator(_details)] = ScheduleDate()
-    time: Annotated[ScheduleTime, BeforeValidator(_details)] = ScheduleTime()
+    date: Annotated[ScheduleDate, BeforeValidator(_details), _else(ScheduleDate())] = ScheduleDate()
+    time: Annotated[ScheduleTime, BeforeValidator(_details), _else(ScheduleTime())] = ScheduleTime()
 
 
 class JobTriggers(_Answered):
@@ -169,13 +230,13 @@ class RunTrigger(_Answered):
     cause: Text = ""
     cause_category: Text = ""
     git_branch: Text = ""
-    azure_pull_request_id: int | None = None
-    github_pull_request_id: int | None = None
-    gitlab_merge_request_id: int | None = None
-    non_native_pull_request_id: int | None = None
+    azure_pull_request_id: MaybeId = None
+    github_pull_request_id: MaybeId = None
+    gitlab_merge_request_id: MaybeId = None
+    non_native_pull_request_id: MaybeId = None
     schema_override: Text = ""
     target_name_override: Text = ""
-    steps_override: Annotated[tuple[str, ...], _none_as(())] = ()
+    steps_override: Texts = ()
 
     @property
     def pull_request_id(self) -> int | None:
@@ -194,15 +255,17 @@ class RunTrigger(_Answered):
 class RunStep(_Answered):
     """A step of a run; ``index`` counts from 1 and is what an artifact's ``step`` parameter means."""
 
-    id: int | None = None
+    id: MaybeId = None
     run_id: Count = 0
     index: int
     name: Text = ""
     status: Count = 0
     status_humanized: Text = ""
-    started_at: Moment | None = None
-    finished_at: Moment | None = None
-    run_step_command: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict, repr=False)
+    started_at: MaybeMoment = None
+    finished_at: MaybeMoment = None
+    run_step_command: Details = Field(default_factory=dict, repr=False)
+    logs: Text = Field(default="", repr=False)
+    truncated_debug_logs: Text = Field(default="", repr=False)
 
     @property
     def command(self) -> str:
@@ -240,18 +303,22 @@ class Run(_Answered):
     dbt_version: Text = ""
     git_branch: Text = ""
     git_sha: Text = ""
-    deferring_run_id: int | None = None
-    has_docs_generated: bool | None = None
-    has_sources_generated: bool | None = None
-    artifacts_saved: bool | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    finished_at: Moment | None = None
+    deferring_run_id: MaybeId = None
+    can_retry: Flag = False
+    retry_not_supported_reason: Text = ""
+    retrying_run_id: MaybeId = None
+    blocked_by: Numbers = ()
+    has_docs_generated: MaybeFlag = None
+    has_sources_generated: MaybeFlag = None
+    artifacts_saved: MaybeFlag = None
+    created_at: MaybeMoment = None
+    started_at: MaybeMoment = None
+    finished_at: MaybeMoment = None
     href: Text = ""
-    trigger: RunTrigger | None = None
-    job: "Job | None" = None
-    environment: Environment | None = None
-    run_steps: Annotated[tuple[RunStep, ...], _none_as(())] = ()
+    trigger: Annotated[RunTrigger | None, _else(None)] = None
+    job: Annotated["Job | None", _else(None)] = None
+    environment: Annotated[Environment | None, _else(None)] = None
+    run_steps: Annotated[tuple[RunStep, ...], BeforeValidator(_numbered_steps), _else(())] = ()
 
     @property
     def job_id(self) -> int:
@@ -284,9 +351,22 @@ class Run(_Answered):
         return self.status in (QUEUED, STARTING, RUNNING)
 
     @property
+    def is_fusion(self) -> bool:
+        """Whether dbt 2 (Fusion) ran it."""
+        if self.dbt_version:
+            return is_fusion(self.dbt_version)
+        return self.job is not None and self.job.is_fusion
+
+    @property
     def outcome(self) -> str:
         """Its state in one word."""
         return _OUTCOMES.get(self.status) or self.status_humanized.lower() or f"status {self.status}"
+
+    @property
+    def outcome_words(self) -> str:
+        """Its state, with dbt Cloud's own reason where it gives one: "cancelled: This run timed out …"."""
+        reason = self.status_message.strip().rstrip(".")
+        return f"{self.outcome}: {reason}" if reason and not self.is_success else self.outcome
 
     @property
     def seconds(self) -> float | None:
@@ -303,7 +383,7 @@ class Run(_Answered):
 class Job(_Answered):
     """A job: the commands it runs, what starts it, and its last run where that was asked for."""
 
-    id: Count = 0
+    id: OwnId = 0
     name: Text = ""
     description: Text = ""
     account_id: Count = 0
@@ -315,16 +395,18 @@ class Job(_Answered):
     generate_sources: Flag = False
     job_type: Text = ""
     state: Count = ACTIVE
-    triggers: Annotated[JobTriggers, _none_as({})] = JobTriggers()
-    schedule: Annotated[JobSchedule, _none_as({})] = JobSchedule()
-    settings: Annotated[JobSettings, _none_as({})] = JobSettings()
+    deactivated: Flag = False
+    run_failure_count: Count = 0
+    triggers: Annotated[JobTriggers, _else(JobTriggers())] = JobTriggers()
+    schedule: Annotated[JobSchedule, _else(JobSchedule())] = JobSchedule()
+    settings: Annotated[JobSettings, _else(JobSettings())] = JobSettings()
     dbt_version: Text = ""
-    deferring_environment_id: int | None = None
-    deferring_job_definition_id: int | None = None
-    job_completion_trigger_condition: Annotated[dict[str, Any], _none_as({})] = Field(default_factory=dict)
-    environment: Environment | None = None
-    most_recent_run: Run | None = None
-    most_recent_completed_run: Run | None = None
+    deferring_environment_id: MaybeId = None
+    deferring_job_definition_id: MaybeId = None
+    job_completion_trigger_condition: Details = Field(default_factory=dict)
+    environment: Annotated[Environment | None, _else(None)] = None
+    most_recent_run: Annotated[Run | None, _else(None)] = None
+    most_recent_completed_run: Annotated[Run | None, _else(None)] = None
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -332,7 +414,8 @@ class Job(_Answered):
         listed = tuple(step.strip() for step in self.execute_steps if step.strip())
         verbs = {read_command(line).verb for line in listed}
         before = ("dbt source freshness",) if self.makes_freshness and "source freshness" not in verbs else ()
-        after = ("dbt docs generate",) if self.generate_docs and "docs generate" not in verbs else ()
+        docs = self.generate_docs and not self.is_fusion and "docs generate" not in verbs
+        after = ("dbt docs generate",) if docs else ()
         return before + listed + after
 
     @property
@@ -344,6 +427,25 @@ class Job(_Answered):
     def is_active(self) -> bool:
         """Whether it is not deleted."""
         return self.state == ACTIVE
+
+    @property
+    def deactivation(self) -> str:
+        """Why and since when dbt Cloud no longer starts it, as a sentence; empty for a job that is on."""
+        if not self.deactivated:
+            return ""
+        if self.run_failure_count >= FAILURES_TO_DEACTIVATE:
+            why = f"after {self.run_failure_count} failed runs in a row"
+        elif self.run_failure_count:
+            why = f"after {self.run_failure_count} failed runs in a row, or for inactivity"
+        else:
+            why = "for inactivity"
+        last = self.most_recent_run
+        since = (
+            f"; its last run, {last.id}, started {last.created_at:%Y-%m-%d}"
+            if last and last.created_at
+            else ""
+        )
+        return f"dbt Cloud deactivated it {why}{since}."
 
     @property
     def is_ci(self) -> bool:
@@ -361,8 +463,14 @@ class Job(_Answered):
 
     @property
     def makes_docs(self) -> bool:
-        """Whether it writes catalog.json."""
-        return any(command.verb == "docs generate" for command in self.dbt_commands)
+        """Whether it writes catalog.json; a dbt 2 job does so in every run, without a docs step."""
+        return self.is_fusion or any(command.writes_catalog for command in self.dbt_commands)
+
+    @property
+    def is_fusion(self) -> bool:
+        """Whether it runs dbt 2 (Fusion), by its own version or its environment's."""
+        environment = self.environment.dbt_version if self.environment is not None else ""
+        return is_fusion(self.dbt_version or environment)
 
     @property
     def makes_freshness(self) -> bool:
@@ -388,14 +496,16 @@ class Job(_Answered):
 
     @property
     def cron(self) -> str | None:
-        """Its cron in UTC (0 = Sunday) while the schedule is on; ``None`` otherwise."""
-        if not self.triggers.schedule:
+        """Its cron in UTC (0 = Sunday) while dbt Cloud starts it by schedule; ``None`` otherwise."""
+        if not self.triggers.schedule or self.deactivated:
             return None
         return self.schedule.cron or self.schedule.date.cron or None
 
     @property
     def schedule_words(self) -> str:
         """When it runs (UTC): "daily 06:00", "every 6 h", "Sundays 04:00", "on pull request", "on demand"."""
+        if self.deactivated:
+            return "deactivated"
         if self.triggers.schedule:
             return _schedule_words(self.schedule)
         if self.is_ci:
@@ -405,6 +515,11 @@ class Job(_Answered):
 
 def _schedule_words(schedule: JobSchedule) -> str:
     date, time = schedule.date, schedule.time
+    if date.type == "interval_cron":
+        try:
+            return explain_cron(schedule.cron or date.cron)
+        except UsageError:
+            pass
     if date.type in ("custom_cron", "interval_cron") or not (date.type and time.type):
         return f"cron {schedule.cron or date.cron}".strip()
     days = ", ".join(_DAYS[day % 7] for day in sorted(date.days)) if date.type == "days_of_week" else ""
@@ -415,6 +530,34 @@ def _schedule_words(schedule: JobSchedule) -> str:
         return f"{every} on {days}" if days else every
     hours = ", ".join(f"{hour:02d}:00" for hour in sorted(time.hours)) or "00:00"
     return f"{days or 'daily'} {hours}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """What a run is started with: the reason that dbt Cloud shows, and what it overrides of its job."""
+
+    cause: str
+    generate_docs: bool | None = None
+    commands: tuple[str, ...] = ()
+    git_branch: str = ""
+    git_sha: str = ""
+    dbt_version: str = ""
+
+    def as_body(self) -> dict[str, Any]:
+        """The body of dbt Cloud's request; what is not overridden is left out."""
+        body: dict[str, Any] = {"cause": self.cause}
+        if self.generate_docs is not None:
+            body["generate_docs_override"] = self.generate_docs
+        if self.commands:
+            body["steps_override"] = list(self.commands)
+        for name, value in (
+            ("git_branch", self.git_branch),
+            ("git_sha", self.git_sha),
+            ("dbt_version_override", self.dbt_version),
+        ):
+            if value:
+                body[name] = value
+        return body
 
 
 Run.model_rebuild()

@@ -10,17 +10,24 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import (
-    GROUPS_PLACE,
-    PERSONAL_TOKENS_PLACE,
-    SERVICE_TOKENS_PLACE,
+    Asked,
+    IpRestricted,
     MissingPermission,
     NotFound,
     TokenRefused,
     WrongAccount,
+    permission_sets,
 )
 from dbtcollate_tui.dbt_cloud.models import Account
+from dbtcollate_tui.dbt_cloud.pages import (
+    GROUPS_PLACE,
+    PERSONAL_TOKENS_PLACE,
+    SERVICE_TOKENS_PLACE,
+    account_settings,
+)
+from dbtcollate_tui.dbt_cloud.regions import LOGIN_HOST
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.errors import ActionableError, UnreachableError
 
 Resource = Literal["account", "projects", "jobs", "runs", "artifacts"]
 T = TypeVar("T")
@@ -32,8 +39,8 @@ RESOURCES: tuple[Resource, ...] = ("account", "projects", "jobs", "runs", "artif
 class PermissionAnswer:
     """Whether one resource may be read.
 
-    ``ok``: yes. ``missing``: ``error`` names the permission to add and the page to add it on.
-    ``untried``: there was nothing to try it on (no run yet), or it failed for another reason (``error``).
+    ``ok``: yes. ``missing``: refused, and ``error`` names the permission to add and the page to add it on.
+    ``untried``: there was nothing to try it on (no run yet), or the answer could not be used (``error``).
     """
 
     resource: Resource
@@ -61,12 +68,12 @@ async def check_permissions(
 ) -> tuple[PermissionAnswer, ...]:
     """Read one of each resource, in the order of `RESOURCES`; about five requests, at most four at once.
 
-    Raises `TokenRefused` (401), `WrongAccount` (403 "not scoped to account") and ``UnreachableError``, which
-    are no matter of permissions.
+    Raises `TokenRefused`, `WrongAccount`, `IpRestricted` and ``UnreachableError``, which are no matter of
+    permissions.
     """
 
     async def account() -> str:
-        found = await client.account(account_id)
+        found = await read_account(client, account_id)
         return f"{found.name} ({found.plan})" if found.plan else found.name
 
     async def projects() -> str:
@@ -103,7 +110,8 @@ async def _runs_and_artifacts(
 
     async def runs() -> str:
         newest = await client.runs(account_id, project_id=project_id, job_id=job_id, limit=50)
-        run_ids.extend(run.id for run in newest if run.is_completed)
+        completed = sorted((run for run in newest if run.is_completed), key=lambda run: not run.is_success)
+        run_ids.extend(run.id for run in completed)
         return f"run {run_ids[0]}" if run_ids else "no completed run"
 
     async def artifacts() -> str:
@@ -125,26 +133,44 @@ async def _first_page_words(pages: AsyncGenerator[list[T], None], what: str) -> 
     return f"{len(first)} {what} on the first page" if first else f"no {what}"
 
 
+async def read_account(client: DbtCloudClient, account_id: int) -> Account:
+    """The account; from the list of accounts where the token may not read it alone, as Job Viewer may not."""
+    try:
+        return await client.account(account_id)
+    except MissingPermission as error:
+        listed = await client.accounts()
+        found = next((account for account in listed if account.id == account_id), None)
+        if found is None:
+            raise error from None
+        return found
+
+
 async def _try(resource: Resource, ask: Ask) -> PermissionAnswer:
     try:
         return PermissionAnswer(resource, "ok", await ask())
-    except (TokenRefused, WrongAccount):
+    except (TokenRefused, WrongAccount, IpRestricted, UnreachableError):
         raise
     except MissingPermission as error:
         return PermissionAnswer(resource, "missing", error.causes[0], error)
     except NotFound as error:
+        return PermissionAnswer(resource, "missing", error.title, error)
+    except ActionableError as error:
         return PermissionAnswer(resource, "untried", error.title, error)
 
 
 def advise_token(
     base_url: str | None, account: Account | None, token: SecretStr | None = None
 ) -> TokenAdvice:
-    """The token to make: a service token with Account Viewer where the plan has them, else a personal one.
+    """The token to make: a service token where the plan has them, else a personal one.
 
-    dbt's page on service tokens: permission sets need an Enterprise plan.
+    dbt's page on service tokens: Enterprise plans have Account Viewer, legacy Team plans sets of their own.
+    While the account's host is not known, ``url`` is dbt's common log-in page, which leads to it.
     """
-    host = base_url or "https://cloud.getdbt.com"
-    settings = f"{host}/settings" if account is None else f"{host}/settings/accounts/{account.id}"
+    settings = (
+        f"https://{LOGIN_HOST}"
+        if base_url is None
+        else account_settings(base_url, account.id if account else None)
+    )
     personal = account is not None and not account.has_service_tokens
     if personal or (token is not None and token_shape(token).kind == "personal"):
         reason = "belongs to your own user and reads what you may read"
@@ -160,7 +186,7 @@ def advise_token(
     return TokenAdvice(
         "service",
         f"{SERVICE_TOKENS_PLACE} → Create service token",
-        "Account Viewer (or Job Viewer on the project)",
+        permission_sets(Asked("runs"), account.plan if account is not None else ""),
         "belongs to the account, not to a person, so it outlives who made it",
         settings,
     )

@@ -58,6 +58,9 @@ PUBLIC_PAGES = frozenset(
         "www.dbt.com",
     }
 )
+OTHER_APIS = {"metadata": "the Discovery API", "semantic-layer": "the Semantic Layer"}
+"""Labels of hosts that are not the Administrative API's: dbt's settings show them beside the access URL."""
+_LOGIN_REGION = re.compile(r"(?:login\.)?(?P<region>[a-z]{2}[0-9]{1,2})\.dbt\.com")
 _CELL = re.compile(r"(?P<prefix>[a-z0-9-]+)\.(?P<region>[a-z]{2}[0-9]{1,2})\.dbt\.com")
 _SINGLE_TENANT = re.compile(r"(?:[a-z0-9-]+\.)+getdbt\.com|[a-z0-9-]+\.dbt\.com")
 
@@ -84,6 +87,22 @@ def region_of(host: str) -> str:
     if cell:
         return CELL_REGIONS.get(cell["region"], f"region {cell['region']}")
     return {"loopback": "this machine", "single_tenant": "single tenant"}.get(host_kind(host), "")
+
+
+def login_region(host: str) -> str:
+    """The region of a host that only serves a region's log-in page, such as ``us1.dbt.com``; else empty."""
+    found = _LOGIN_REGION.fullmatch(host)
+    return CELL_REGIONS.get(found["region"], f"region {found['region']}") if found else ""
+
+
+def without_other_api(host: str) -> tuple[str, str]:
+    """The Administrative API's host for one of another API, with that API's name; the host itself else."""
+    labels = host.split(".")
+    for label, name in OTHER_APIS.items():
+        if label in labels[:2] and len(labels) > 2:
+            labels.remove(label)
+            return ".".join(labels), name
+    return host, ""
 
 
 def is_known_dbt_host(host: str) -> bool:

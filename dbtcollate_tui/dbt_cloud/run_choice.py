@@ -9,6 +9,7 @@ from dbtcollate_tui.dbt_cloud.client import PAGE, DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import COMPLETED, SUCCESS, Run, RunStep
 from dbtcollate_tui.dbt_cloud.run_notes import (
     Note,
+    NoteKind,
     failed_step,
     is_ci_run,
     missed_since,
@@ -69,7 +70,7 @@ class RunChoice:
         for run in self.alternatives:
             age = run.age_seconds(now)
             when = f" {duration_words(age)} ago" if age is not None else ""
-            words.append(f"#{run.id} {'CI, ' if is_ci_run(run) else ''}{run.outcome}{when}")
+            words.append(f"#{run.id} {'CI, ' if is_ci_run(run) else ''}{run.outcome}{when}{_why(run)}")
         return tuple(words)
 
 
@@ -97,7 +98,7 @@ async def choose_run(
         run = await client.run(account_id, run_id)
         if not run.is_completed:
             raise UsageError(
-                f"Run {run_id} is {run.outcome}",
+                f"Run {run_id} is {run.outcome_words}",
                 causes=["Only a run that ended in success or failure has all of its artifacts."],
                 cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
             )
@@ -134,6 +135,14 @@ async def choose_run(
         *notes_of_age(run, missed, now),
         *notes_of_reference(run, reference),
     ]
+    if client.left_out:
+        notes.append(
+            Note(
+                NoteKind.LEFT_OUT,
+                "warn",
+                f"{client.left_out} entries of dbt Cloud's lists could not be read.",
+            )
+        )
     others = [other for other in completed if other.id != run.id][:ALTERNATIVES]
     return RunChoice(
         run=run,
@@ -147,6 +156,11 @@ async def choose_run(
         age_seconds=run.age_seconds(now),
         missed=missed,
     )
+
+
+def _why(run: Run) -> str:
+    reason = run.status_message.strip().rstrip(".")
+    return f" ({reason})" if reason and not run.is_success else ""
 
 
 def _by_end(runs: Iterable[Run]) -> list[Run]:
@@ -207,6 +221,9 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
     return NoRun(
         title,
         causes=causes,
-        evidence=[f"{len(newest)} runs looked at: {seen}" if newest else "0 runs"],
+        evidence=[
+            f"{len(newest)} runs read: {seen}" if newest else "0 runs",
+            *(f"run {run.id}: {run.outcome_words}" for run in newest[:3] if run.status_message),
+        ],
         cures=cures,
     )

@@ -25,6 +25,9 @@ class NoteKind(Enum):
     PARTIAL = auto()
     DEFERRED = auto()
     FAILED = auto()
+    OWN_REASON = auto()
+    DEACTIVATED = auto()
+    LEFT_OUT = auto()
     NEWER_IN_PROGRESS = auto()
     NEWER_FAILED = auto()
     NEWER_CI_RUN = auto()
@@ -148,7 +151,11 @@ def notes_of_run(run: Run) -> list[Note]:
         notes.append(
             Note(NoteKind.FAILED, "warn", f"It failed{where}: artifacts of the steps after that are missing.")
         )
-    if run.has_docs_generated is False:
+    if run.status_message and not run.is_success:
+        notes.append(Note(NoteKind.OWN_REASON, "warn", f"dbt Cloud says of it: {run.status_message}"))
+    if run.job is not None and run.job.deactivated:
+        notes.append(Note(NoteKind.DEACTIVATED, "warn", f"Its job is off. {run.job.deactivation}"))
+    if run.has_docs_generated is False and not run.in_progress and not run.is_fusion:
         notes.append(
             Note(
                 NoteKind.NO_CATALOG,

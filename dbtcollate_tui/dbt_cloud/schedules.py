@@ -3,16 +3,17 @@
 Crons are in UTC with 0 = Sunday, as dbt Cloud writes and Collate takes them.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
-from cronsim import CronSim, CronSimError
-from cronsim.explain import explain
+from cronsim import CronSim
 
+from dbtcollate_tui.dbt_cloud.crons import A_WEDNESDAY, explain_cron, read_cron, scheduled_times
 from dbtcollate_tui.dbt_cloud.models import Job, Run
 from dbtcollate_tui.errors import Cure, UsageError
 
@@ -20,20 +21,12 @@ SHORTEST_MINUTES = 15
 """The guide: no more often than every 15 minutes."""
 ON_DEMAND_CRON = "0 */3 * * *"
 """The guide's schedule for a job that only runs on demand."""
-_MACROS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
+UNKNOWN_LAG_MINUTES = 30
+"""How long after a frequent job Collate follows while no finished run shows how long it takes."""
 SHOWN_TIMES = 5
 """So many of a schedule's next times are shown."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_A_WEDNESDAY = datetime(2025, 1, 1, tzinfo=UTC)
 _MOST_TIMES_A_DAY = 24 * 60 // SHORTEST_MINUTES
 
 
@@ -50,12 +43,17 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
     """Propose Collate's schedule for a job and its newest runs.
 
     The guide's table: hourly → hourly, every 6 hours → every 6 hours, daily at 6 → daily at 7, on demand →
-    every 3 hours. A job at set hours is followed an hour later, or more where its runs last longer. A job
-    that another one starts is taken at the pace of its newest runs. Never under 15 minutes.
+    every 3 hours. A job at set hours is followed an hour later, or more where its runs last longer; a more
+    frequent one at the same pace, with enough minutes after it starts for a run to finish. A job that another
+    one starts is taken at the pace of its newest runs. Never under 15 minutes.
     """
     if job is None:
         return _proposal(
             ON_DEMAND_CRON, "No single job is followed, so the newest run is looked for every 3 hours."
+        )
+    if job.deactivated:
+        return _proposal(
+            ON_DEMAND_CRON, "dbt Cloud has deactivated the job: only runs that a person starts will appear."
         )
     cron = job.cron
     if cron is None:
@@ -64,16 +62,14 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
         cron = read_cron(cron)
     except UsageError:
         return _proposal(ON_DEMAND_CRON, f"The job's schedule ({cron}) could not be read.")
-    gap = shortest_gap(cron)
+    gap, usual = shortest_gap(cron), _usual_length(runs)
     if gap < timedelta(minutes=SHORTEST_MINUTES):
         return _proposal(
             f"*/{SHORTEST_MINUTES} * * * *",
             f"The job runs more often; the guide allows one ingestion every {SHORTEST_MINUTES} minutes.",
         )
     if gap <= timedelta(hours=6) and _times_a_day(cron) > 3:
-        pace = _pace_words(gap)
-        return _proposal(_every(cron, gap), f"The job runs {pace}, and Collate follows at the same pace.")
-    usual = _usual_length(runs)
+        return _follow(cron, gap, usual)
     hours = 1
     while usual is not None and usual > timedelta(hours=hours, minutes=-5) and hours < 12:
         hours += 1
@@ -124,24 +120,6 @@ def next_times_words(
     return f"{words} {times[-1]:%Z}"
 
 
-def scheduled_times(cron: str, after: datetime) -> Iterator[datetime]:
-    """The times of a cron in UTC after a moment; raises `UsageError` where it is no cron."""
-    text = _MACROS.get(cron.strip().lower(), cron.strip())
-    try:
-        return iter(CronSim(text, after.astimezone(UTC)))
-    except CronSimError as error:
-        raise _no_cron(cron, str(error)) from None
-
-
-def read_cron(cron: str) -> str:
-    """The cron as five fields (``@daily`` and the like spelt out); raises `UsageError` where it is none."""
-    text = " ".join(_MACROS.get(cron.strip().lower(), cron.strip()).split())
-    if len(text.split()) != 5:
-        raise _no_cron(cron, "it has not five fields")
-    scheduled_times(text, _A_WEDNESDAY)
-    return text
-
-
 def check_cron(cron: str) -> str:
     """A cron that a person entered, as five fields; raises `UsageError` for none, or one under 15 minutes."""
     text = read_cron(cron)
@@ -160,32 +138,12 @@ def check_cron(cron: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def explain_cron(cron: str) -> str:
-    """A cron in words: "hourly", "every 6 hours", "daily at 07:00 UTC", else a sentence."""
-    text = read_cron(cron)
-    minute, hour, *rest = text.split()
-    if rest == ["*", "*", "*"] and minute.isdecimal():
-        if hour == "*":
-            return "hourly" if minute == "0" else f"hourly, {minute} min past"
-        step = hour.removeprefix("*/")
-        if step != hour and step.isdecimal():
-            past = "" if minute == "0" else f", {minute} min past"
-            return f"every {step} hours{past}"
-        if hour.isdecimal():
-            return f"daily at {int(hour):02d}:{int(minute):02d} UTC"
-    if text == f"*/{SHORTEST_MINUTES} * * * *":
-        return f"every {SHORTEST_MINUTES} minutes"
-    sentence = explain(text)
-    return f"{sentence[:1].lower()}{sentence[1:]} UTC"
-
-
-@lru_cache(maxsize=1024)
 def shortest_gap(cron: str) -> timedelta:
     """The shortest time between two of a cron's times, looked at over a month or 400 of its times."""
     times: list[datetime] = []
-    for moment in scheduled_times(cron, _A_WEDNESDAY):
+    for moment in scheduled_times(cron, A_WEDNESDAY):
         times.append(moment)
-        if len(times) >= 400 or (len(times) > 2 and moment - _A_WEDNESDAY > timedelta(days=31)):
+        if len(times) >= 400 or (len(times) > 2 and moment - A_WEDNESDAY > timedelta(days=31)):
             break
     return min((later - sooner for sooner, later in pairwise(times)), default=timedelta(days=366))
 
@@ -212,14 +170,6 @@ def _proposal(cron: str, reason: str) -> ScheduleProposal:
     return ScheduleProposal(cron, explain_cron(cron), reason)
 
 
-def _no_cron(cron: str, why: str) -> UsageError:
-    return UsageError(
-        f"{cron!r} is not a cron",
-        causes=[why],
-        cures=[Cure("advice", "Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
-    )
-
-
 def _usual_length(runs: Sequence[Run]) -> timedelta | None:
     lengths = [run.seconds for run in runs if run.is_completed and run.seconds is not None]
     return timedelta(seconds=median(lengths)) if lengths else None
@@ -243,6 +193,50 @@ def _hours_words(hours: float) -> str:
     return duration_words(hours * 3600)
 
 
+def _follow(cron: str, gap: timedelta, usual: timedelta | None) -> ScheduleProposal:
+    """The same pace, later than the job by its usual length, so that each sync finds the run it waits for."""
+    minutes = int(gap.total_seconds() // 60)
+    lag = UNKNOWN_LAG_MINUTES if usual is None else math.ceil((usual.total_seconds() / 60 + 5) / 5) * 5
+    lag = max(SHORTEST_MINUTES, lag) if minutes > UNKNOWN_LAG_MINUTES else SHORTEST_MINUTES
+    lag %= minutes
+    later = _later(cron, lag)
+    if later is None:
+        return _proposal(
+            _every(cron, gap), f"The job runs {_pace_words(gap)}, and Collate follows at the same pace."
+        )
+    return _proposal(
+        later, f"The job runs {_pace_words(gap)}; Collate follows {lag} minutes after it starts."
+    )
+
+
+def _later(cron: str, lag: int) -> str | None:
+    """The cron ``lag`` minutes later; ``None`` where five fields cannot say that."""
+    parsed = CronSim(cron, A_WEDNESDAY)
+    minutes, hours = sorted(parsed.minutes), sorted(parsed.hours)
+    _, _, day, month, weekday = cron.split()
+    carries = {(minute + lag) // 60 for minute in minutes}
+    moved = [(minute + lag) % 60 for minute in minutes]
+    days = f"{day} {month} {weekday}"
+    if len(hours) == 24:
+        return f"{','.join(str(minute) for minute in sorted(moved))} * {days}"
+    if len(carries) > 1:
+        return None
+    carry = carries.pop()
+    later = [hour + carry for hour in hours]
+    if later[-1] > 23 and (day, weekday) != ("*", "*"):
+        return None
+    return f"{','.join(str(minute) for minute in sorted(moved))} {_hours([h % 24 for h in later])} {days}"
+
+
+def _hours(hours: Sequence[int]) -> str:
+    """An hour field: ``*/6`` for 0, 6, 12 and 18, else a list."""
+    ordered = sorted(set(hours))
+    for step in (2, 3, 4, 6, 8, 12):
+        if ordered == list(range(0, 24, step)):
+            return f"*/{step}"
+    return ",".join(str(hour) for hour in ordered)
+
+
 def _pace_words(gap: timedelta) -> str:
     minutes = int(gap.total_seconds() // 60)
     if minutes == 60:
@@ -264,7 +258,7 @@ def _every(cron: str, gap: timedelta) -> str:
 
 def _shift(cron: str, hours: int) -> str | None:
     """The cron so many hours later; ``None`` where that moves it to days that cannot be written simply."""
-    parsed = CronSim(cron, _A_WEDNESDAY)
+    parsed = CronSim(cron, A_WEDNESDAY)
     minute, _, day, month, weekday = cron.split()
     if not minute.isdecimal():
         minute = str(max(parsed.minutes))
@@ -279,5 +273,5 @@ def _shift(cron: str, hours: int) -> str | None:
 
 
 def _times_a_day(cron: str) -> int:
-    parsed = CronSim(cron, _A_WEDNESDAY)
+    parsed = CronSim(cron, A_WEDNESDAY)
     return len(parsed.hours) * len(parsed.minutes)

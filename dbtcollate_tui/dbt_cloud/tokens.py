@@ -9,6 +9,8 @@ from pydantic import SecretStr
 TokenKind = Literal["personal", "service", "legacy", "collate_jwt", "unknown"]
 
 _BODY = re.compile(r"[A-Za-z0-9_\-=]+")
+_OLD_SERVICE = re.compile(r"[0-9a-f]{8,64}\.[0-9a-f]{8,128}")
+"""Seen in public code. dbt's page on service tokens: those made before 18 July 2023 stay valid."""
 _LEGACY = re.compile(r"[0-9a-f]{40}")
 _JWT = re.compile(r"eyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*")
 SHORTEST_TOKEN = 20
@@ -51,12 +53,15 @@ def token_shape(token: SecretStr) -> TokenShape:
             length,
             warning,
         )
+    if _OLD_SERVICE.fullmatch(value):
+        return TokenShape("service", "service token of an older form", length)
     if _LEGACY.fullmatch(value):
         return TokenShape(
             "legacy",
-            "user API key of the old kind",
+            "token of an older form",
             length,
-            "dbt Cloud no longer accepts these. Create one under Account settings → API tokens.",
+            "A user API key of this form no longer works; a service token made before July 2023 still does. "
+            "New ones are created under Account settings → API tokens.",
         )
     if value.startswith("dbt_cloud_"):
         return TokenShape(

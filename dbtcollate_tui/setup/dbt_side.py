@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
-from dbtcollate_tui.dbt_cloud.errors import PERSONAL_TOKENS_PLACE, tokens_page
 from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
+from dbtcollate_tui.dbt_cloud.pages import IP_RESTRICTIONS_PLACE, PERSONAL_TOKENS_PLACE, account_settings
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedule
@@ -147,10 +147,14 @@ class DbtSide(SetupBase):
             host = accepted[0]
             raise AuthError(
                 f"{host.host} knows the token, but shows it no account",
-                causes=["It has no permission on any account: Account Viewer is the least that is needed."],
+                causes=[
+                    "It has no permission on any account: Account Viewer is the least that is needed.",
+                    "Every account of the token lets certain IP addresses in only, and this machine's is not "
+                    f"among them: {IP_RESTRICTIONS_PLACE}.",
+                ],
                 evidence=[f"GET {host.host}/api/v3/accounts/ → 200, 0 accounts"],
                 cures=[
-                    Cure("open_url", "Open the list of tokens", tokens_page(host.base_url, None)),
+                    Cure("open_url", "Open the list of tokens", account_settings(host.base_url, None)),
                     Cure("go_to_step", "Enter another token", Step.DBT_TOKEN.value),
                 ],
             )

@@ -23,6 +23,12 @@ ACCOUNT, PROJECT, JOB = 70403, 11, 22
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
+HINT = (
+    "The requested resource was not found. Please check that you have the proper permissions. "
+    "If you are seeing this in error, please contact support!"
+)
+
+
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The app on a free port; gives its address."""
@@ -110,6 +116,8 @@ class FakeDbtCloud:
     runs: list[dict[str, Any]] = field(default_factory=list)
     artifacts: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    hides: tuple[str, ...] = ()
+    """``artifacts`` and ``files`` answer 404 with the hint at permissions; the list of the latter is null."""
 
     def app(self) -> Starlette:
         base = "/api/v2/accounts/{account:int}/runs"
@@ -117,6 +125,7 @@ class FakeDbtCloud:
             routes=[
                 Route(f"{base}/", self._runs),
                 Route(f"{base}/{{run:int}}/", self._run),
+                Route(f"{base}/{{run:int}}/artifacts/", self._artifacts),
                 Route(f"{base}/{{run:int}}/artifacts/{{name:path}}", self._artifact),
             ]
         )
@@ -149,8 +158,13 @@ class FakeDbtCloud:
                 return envelope(one)
         return refusal(404, "Not found.")
 
+    async def _artifacts(self, _request: Request) -> Response:
+        return refusal(404, HINT) if "artifacts" in self.hides else envelope(None)
+
     async def _artifact(self, request: Request) -> Response:
         number, name = request.path_params["run"], request.path_params["name"]
         self.asked.append(f"{name}?{request.url.query}")
         content = self.artifacts.get((number, int(request.query_params.get("step", 0)), name))
-        return Response(content, media_type="application/json") if content else refusal(404, "Not found.")
+        if content:
+            return Response(content, media_type="application/json")
+        return refusal(404, HINT if self.hides else "Not found.")

@@ -11,9 +11,10 @@ import pytest
 from dbtcollate_tui.dbt_cloud.artifact_files import KEPT_RUNS
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore, FetchedArtifacts
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.errors import MissingPermission
+from dbtcollate_tui.dbt_cloud.errors import HiddenOrMissing, MissingPermission
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.transport.pacing import RetryPolicy, Unpaced
 from tests.conftest import Places
@@ -139,7 +140,47 @@ async def test_a_missing_catalog_and_missing_results_say_what_is_lost() -> None:
     assert found.run_results == ()
     assert "Add dbt docs generate to the job" in texts(found)
     assert "no test result is sent" in texts(found)
-    assert not any("catalog" in question for question in fake.asked)
+    assert [question for question in fake.asked if "catalog" in question] == [
+        "catalog.json?step=1",
+        "catalog.json?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("commands", "writer"),
+    [
+        (("dbt build", "dbt compile --write-catalog", "dbt test"), 2),
+        (("dbt build", "dbt test"), 1),
+        (("dbt compile --write-catalog", "dbt build"), 1),
+        (("dbtf build --select +marts", "dbt seed"), 1),
+    ],
+)
+async def test_a_catalog_is_found_in_any_step_that_writes_it(commands: tuple[str, ...], writer: int) -> None:
+    fake = FakeDbtCloud(
+        [run(7, 1, has_docs_generated=False, dbt_version="latest-fusion", run_steps=steps(*commands))]
+    )
+    fake.give(7, 1, manifest=MANIFEST)
+    fake.give(7, writer, catalog={"nodes": {}})
+    found = await fetch(fake)
+    assert found.catalog is not None
+    assert found.catalog.step == writer
+    assert "docs generate" not in texts(found)
+
+
+async def test_a_hidden_manifest_is_a_matter_of_permissions() -> None:
+    fake = FakeDbtCloud([run(7, 1)], hides=("artifacts",))
+    with pytest.raises(HiddenOrMissing) as caught:
+        await fetch(fake)
+    assert caught.value.exit_code is ExitCode.AUTH
+    assert "no permission" in caught.value.causes[0]
+
+
+async def test_a_run_that_left_nothing_says_why_it_ended() -> None:
+    message = "This run timed out after running for 1 day"
+    fake = FakeDbtCloud([run(7, 1, 20, status_message=message)], hides=("files",))
+    with pytest.raises(ActionableError, match="has no manifest") as caught:
+        await fetch(fake)
+    assert message in caught.value.causes[0]
 
 
 async def test_freshness_is_fetched_from_its_step() -> None:

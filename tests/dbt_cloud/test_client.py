@@ -220,7 +220,7 @@ async def test_a_401_names_a_token_of_the_wrong_kind() -> None:
     error = await card(
         lambda _: refusal(401, "Invalid token."), SecretStr("0123456789abcdef" * 2 + "01234567")
     )
-    assert "no longer accepts" in error.causes[0]
+    assert "no longer works" in error.causes[0]
 
 
 async def test_a_403_not_scoped_is_a_wrong_account() -> None:

@@ -153,7 +153,8 @@ def test_steps_know_whether_they_ran() -> None:
         ("starter_2025", False),
         ("developer_2022", False),
         ("usage_managed_2026", True),
-        ("team_annual", False),
+        ("team_annual", True),
+        ("free", False),
     ],
 )
 def test_plans_with_service_tokens(plan: str, has: bool) -> None:

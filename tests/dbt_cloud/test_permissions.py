@@ -45,7 +45,7 @@ async def test_a_personal_token_gets_its_permissions_from_groups() -> None:
 async def test_a_metadata_token_may_read_nothing_of_this() -> None:
     async with Sandbox() as sandbox:
         answers = await check(sandbox, sandbox.dbt_cloud_tokens.metadata)
-    assert [answer.state for answer in answers] == ["missing", "missing", "missing", "missing", "untried"]
+    assert [answer.state for answer in answers] == ["ok", "missing", "missing", "missing", "untried"]
     assert "no service tokens for this API" in str(answers[1].error.causes if answers[1].error else "")
 
 
@@ -76,4 +76,4 @@ def test_the_token_to_make_depends_on_the_plan() -> None:
     assert "no service tokens" in starter.reason
     unknown = advise_token(None, None)
     assert unknown.kind == "service"
-    assert unknown.url == "https://cloud.getdbt.com/settings"
+    assert unknown.url == "https://login.dbt.com"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbtcollate_tui.dbt_cloud.crons import explain_cron
 from dbtcollate_tui.dbt_cloud.models import Job, Run
 from dbtcollate_tui.dbt_cloud.schedules import (
     check_cron,
     duration_words,
-    explain_cron,
     missed_times,
     next_times,
     next_times_words,
@@ -35,9 +35,14 @@ def lasting(minutes: float) -> Run:
 @pytest.mark.parametrize(
     ("cron", "minutes", "proposal", "words"),
     [
-        ("0 * * * *", None, "0 * * * *", "hourly"),
-        ("0 */6 * * *", None, "0 */6 * * *", "every 6 hours"),
-        ("0 0,6,12,18 * * *", 20, "0 */6 * * *", "every 6 hours"),
+        ("0 * * * *", None, "30 * * * *", "hourly at :30"),
+        ("0 * * * *", 8, "15 * * * *", "hourly at :15"),
+        ("50 * * * *", 8, "5 * * * *", "hourly at :05"),
+        ("0 */6 * * *", None, "30 */6 * * *", "every 6 hours at :30"),
+        ("4 */6 * * 0,1,2,3,4,5,6", None, "34 */6 * * *", "every 6 hours at :34"),
+        ("40 */6 * * *", 70, "55 1,7,13,19 * * *", None),
+        ("4 */2 * * 1,2,3,4,5", None, "34 */2 * * 1,2,3,4,5", "every 2 hours at :34 on weekdays"),
+        ("0 0,6,12,18 * * *", 20, "25 */6 * * *", "every 6 hours at :25"),
         ("0 6 * * *", None, "0 7 * * *", "daily at 07:00 UTC"),
         ("0 6 * * *", 20, "0 7 * * *", "daily at 07:00 UTC"),
         ("0 6 * * *", 58, "0 8 * * *", "daily at 08:00 UTC"),
@@ -50,8 +55,8 @@ def lasting(minutes: float) -> Run:
         ("0 23 * * 1-5", None, "0 */6 * * *", "every 6 hours"),
         ("0 4 1 * *", None, "0 5 1 * *", None),
         ("*/5 * * * *", None, "*/15 * * * *", "every 15 minutes"),
-        ("*/30 * * * *", None, "*/30 * * * *", None),
-        ("0 */4 * * *", None, "0 */4 * * *", "every 4 hours"),
+        ("*/30 * * * *", None, "15,45 * * * *", None),
+        ("0 */4 * * *", None, "30 */4 * * *", "every 4 hours at :30"),
         ("0 6,7 * * *", None, "0 7,8 * * *", None),
         ("@daily", None, "0 1 * * *", "daily at 01:00 UTC"),
         ("not a cron", None, "0 */3 * * *", "every 3 hours"),
@@ -165,3 +170,39 @@ def test_missed_times_are_counted_and_bounded() -> None:
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("cron", "minutes"),
+    [("4 */6 * * 0,1,2,3,4,5,6", None), ("0 * * * *", 8), ("40 */6 * * *", 70), ("6 */12 * * *", None)],
+)
+def test_the_proposal_comes_after_the_job(cron: str, minutes: float | None) -> None:
+    length = timedelta(minutes=minutes or 0)
+    proposed = propose_schedule(of_cron(cron), [] if minutes is None else [lasting(minutes)])
+    for started in next_times(cron, 6, UTC, after=NOW):
+        synced = next_times(proposed.cron, 1, UTC, after=started)[0]
+        assert synced - started > length
+        assert synced - started < shortest_gap(cron)
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours", "words"),
+    [
+        ("6 */12 * * 0,1,2,3,4,5,6", 12, "every 12 hours at :06"),
+        ("4 */6 * * 0,1,2,3,4,5,6", 6, "every 6 hours at :04"),
+        ("0 */2 * * 1,3", 2, "every 2 hours on Mondays, Wednesdays"),
+    ],
+)
+def test_an_interval_cron_is_read(cron: str, hours: int, words: str) -> None:
+    schedule = {
+        "cron": cron,
+        "date": {"type": "interval_cron", "days": [0, 1, 2, 3, 4, 5, 6], "cron": cron},
+        "time": {"type": "every_hour", "interval": hours},
+    }
+    assert Job.model_validate(job(schedule=schedule)).schedule_words == words
+
+
+def test_a_deactivated_job_has_no_schedule_to_follow() -> None:
+    off = of_cron("0 6 * * *", deactivated=True, run_failure_count=100)
+    assert off.cron is None
+    assert "deactivated" in propose_schedule(off).reason

@@ -15,6 +15,7 @@ from dbtcollate_tui.dbt_cloud.tokens import token_shape
         ("dbtu_" + "a" * 30 + "…", "personal", True),
         ("0123456789abcdef0123456789abcdef01234567", "legacy", True),
         ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJib3QifQ.c2ln", "collate_jwt", True),
+        ("0123456789." + "ab" * 33, "service", False),
         ("dbt_cloud_abc123def456ghi789jkl", "unknown", True),
         ("something-else-of-some-length", "unknown", True),
         ("short", "unknown", True),

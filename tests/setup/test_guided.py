@@ -193,7 +193,7 @@ async def test_a_job_that_had_no_run_is_looked_at_again() -> None:
 
 async def test_a_plan_without_service_tokens_is_told_to_use_a_personal_one() -> None:
     async def accounts(_: Request) -> Response:
-        return envelope([{"id": 7, "name": "acme", "plan": "team_annual"}])
+        return envelope([{"id": 7, "name": "acme", "plan": "starter_2025"}])
 
     for token, told in ((TOKEN, True), (SecretStr("dbtu_PlantedFakePersonalToken0123456789"), False)):
         async with (
