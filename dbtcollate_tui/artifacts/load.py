@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.artifacts.catalog import CatalogReader
+from dbtcollate_tui.artifacts.compiled import add_compiled
 from dbtcollate_tui.artifacts.manifest import ManifestReader
 from dbtcollate_tui.artifacts.meta import Notes
-from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.artifacts.project import FreshnessResult, Node, Project
 from dbtcollate_tui.artifacts.reading import ArtifactError
 from dbtcollate_tui.artifacts.run_results import StepResults, read_run_results
 from dbtcollate_tui.artifacts.sources import read_sources
@@ -27,8 +28,13 @@ def load_project(
     catalog: Buffer | None = None,
     run_results: Sequence[StepResults] = (),
     sources: Buffer | None = None,
+    compiled: Sequence[Buffer] = (),
 ) -> Project:
     """Decode a run's artifacts; raises ``ArtifactError`` naming the file and the place in it.
+
+    Only a manifest that cannot be read at all is an error. Of every other file, and of every entry and value,
+    what cannot be read is left out with a note. ``compiled`` are manifests of the run's other steps, the last
+    step's first: a node's compiled SQL is in the manifest of the step that compiled it.
 
     The buffers may be ``bytes`` or a read-only ``mmap``, which keeps the peak of memory low; nothing of them
     is held after the return or the error, so an ``mmap`` can be closed then. Call it in a thread: entries are
@@ -38,7 +44,7 @@ def load_project(
     """
     try:
         with _collector_resting():
-            return _load(manifest, catalog, run_results, sources)
+            return _load(manifest, catalog, run_results, sources, compiled)
     except ArtifactError as error:
         chain: BaseException | None = error
         while chain is not None:
@@ -59,13 +65,21 @@ def _collector_resting() -> Iterator[None]:
 
 
 def _load(
-    manifest: Buffer, catalog: Buffer | None, run_results: Sequence[StepResults], sources: Buffer | None
+    manifest: Buffer,
+    catalog: Buffer | None,
+    run_results: Sequence[StepResults],
+    sources: Buffer | None,
+    compiled: Sequence[Buffer],
 ) -> Project:
     notes = Notes()
-    reader = ManifestReader(manifest, CatalogReader(catalog, notes) if catalog is not None else None, notes)
+    catalog_reader = _catalog(catalog, notes) if catalog is not None else None
+    reader = ManifestReader(manifest, catalog_reader, notes)
     reader.read()
-    results = read_run_results(run_results, reader.tests, notes)
-    freshness = read_sources(sources, notes) if sources is not None else {}
+    if not (reader.nodes or reader.ephemeral or reader.disabled):
+        notes.add("manifest.json has no model, seed, snapshot or source: dbt built nothing to sync.")
+    run = read_run_results(run_results, reader.tests, notes)
+    add_compiled((reader.nodes, reader.ephemeral), run.compiled, compiled)
+    freshness = _freshness(sources, notes) if sources is not None else None
     metadata = reader.metadata
     return Project(
         project_name=reader.project_name(),
@@ -78,9 +92,41 @@ def _load(
         ephemeral=reader.ephemeral,
         disabled=reader.disabled,
         tests=reader.tests,
-        results=results,
-        freshness=freshness,
+        results=run.results,
+        freshness=freshness or {},
         exposures=reader.exposures,
-        has_catalog=catalog is not None,
+        has_catalog=catalog_reader is not None,
         notes=notes.sentences(),
+        resources=reader.resources,
+        selectors=reader.selectors,
+        unreadable=frozenset(reader.unreadable),
+        unchecked_sources=_unchecked(reader.nodes, freshness),
+    )
+
+
+def _catalog(data: Buffer, notes: Notes) -> CatalogReader | None:
+    try:
+        return CatalogReader(data, notes)
+    except ArtifactError as error:
+        notes.add(
+            f"{error.title}: it is left out, with the columns' types and the owners in it"
+            f" ({error.evidence[0]})."
+        )
+        return None
+
+
+def _freshness(data: Buffer, notes: Notes) -> dict[str, FreshnessResult] | None:
+    try:
+        return read_sources(data, notes)
+    except ArtifactError as error:
+        notes.add(f"{error.title}: it is left out, with the freshness in it ({error.evidence[0]}).")
+        return None
+
+
+def _unchecked(nodes: Mapping[str, Node], freshness: Mapping[str, FreshnessResult] | None) -> tuple[str, ...]:
+    """The sources with limits that the freshness check does not speak of: dbt leaves out one that errored."""
+    if freshness is None:
+        return ()
+    return tuple(
+        node.unique_id for node in nodes.values() if node.checks_freshness and node.unique_id not in freshness
     )

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dbtcollate_tui.artifacts.catalog import CatalogEntry, CatalogReader
+from dbtcollate_tui.artifacts.config import ConfigReader
 from dbtcollate_tui.artifacts.data_tests import RESOURCE_TYPES as TEST_TYPES
 from dbtcollate_tui.artifacts.data_tests import TestReader
-from dbtcollate_tui.artifacts.meta import Notes, name_or_none, owners_of, read_meta, tags_of
-from dbtcollate_tui.artifacts.project import Column, DbtTest, Exposure, Node, ResourceType
-from dbtcollate_tui.artifacts.reading import decode_file, decode_part, require_shallow
-from dbtcollate_tui.artifacts.shapes import Manifest, ManifestColumn, ManifestNode, Metadata, NodeConfig
+from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
+from dbtcollate_tui.artifacts.meta import MetaFacts, Notes, name_or_none, owners_of, read_meta, tags_of
+from dbtcollate_tui.artifacts.project import Column, DbtTest, Exposure, Node, Resource, ResourceType
+from dbtcollate_tui.artifacts.reading import ArtifactError, decode_file, decode_part
+from dbtcollate_tui.artifacts.shapes import (
+    FreshnessLimits,
+    LooseManifest,
+    Manifest,
+    ManifestColumn,
+    ManifestNode,
+    NodeConfig,
+    Tags,
+)
 from dbtcollate_tui.artifacts.versions import check_version
 
 if TYPE_CHECKING:
@@ -23,57 +33,97 @@ if TYPE_CHECKING:
 
 FILE = "manifest.json"
 _FILE_DECODER = msgspec.json.Decoder(Manifest)
-_NODE_DECODER = msgspec.json.Decoder(ManifestNode)
+_LOOSE_DECODER = msgspec.json.Decoder(LooseManifest)
 _TABLE_TYPES: dict[str, ResourceType] = {
     "model": "model",
     "seed": "seed",
     "snapshot": "snapshot",
     "source": "source",
 }
-_NO_CONFIG = NodeConfig()
+_VITAL = (
+    ".resource_type",
+    ".name",
+    ".alias",
+    ".identifier",
+    ".source_name",
+    ".database",
+    ".schema",
+    ".depends_on",
+    ".depends_on.nodes",
+    ".test_metadata",
+)
+"""Without these an entry could be taken for another table, another test, or one that reads nothing."""
+_OTHER_PARTS = ("metrics", "semantic_models", "saved_queries", "functions")
 
 
 class ManifestReader:
     """A manifest being read: its header at once, its entries one at a time in ``read``."""
 
     def __init__(self, data: Buffer, catalog: CatalogReader | None, notes: Notes) -> None:
-        self._manifest = decode_file(_FILE_DECODER, data, FILE)
-        self._catalog = catalog
         self._notes = notes
-        self.metadata = self._manifest.metadata or Metadata()
-        self.schema_version = check_version(FILE, "manifest", self._manifest.metadata, notes)
+        self._manifest = self._decode(data)
+        self._catalog = catalog
+        self._entries = EntryReader(ManifestNode, FILE, notes, _VITAL)
+        self._configs = ConfigReader(FILE, notes)
+        self.metadata = read_metadata(self._manifest.metadata, FILE, notes)
+        self.schema_version = check_version(FILE, "manifest", self.metadata, notes)
         self.nodes: dict[str, Node] = {}
         self.ephemeral: dict[str, Node] = {}
         self.disabled: dict[str, Node] = {}
         self.tests: dict[str, DbtTest] = {}
         self.exposures: dict[str, Exposure] = {}
+        self.resources: dict[str, Resource] = {}
+        self.unreadable: set[str] = set()
+
+    @property
+    def selectors(self) -> Mapping[str, object]:
+        """The definitions of the project's ``selectors.yml``, by name."""
+        found = self._manifest.selectors
+        return found if isinstance(found, dict) else {}
 
     def read(self) -> None:
-        """Decode all entries into ``nodes``, ``ephemeral``, ``disabled``, ``tests`` and ``exposures``."""
+        """Decode all entries into ``nodes``, ``ephemeral``, ``disabled``, ``tests``, ``exposures``, …"""
         manifest = self._manifest
-        tests: dict[str, ManifestNode] = {}
+        tests: dict[str, tuple[ManifestNode, NodeConfig]] = {}
         for part, entries in (("nodes", manifest.nodes), ("sources", manifest.sources)):
-            for unique_id, place, entry in _decoded(part, entries):
+            for unique_id, place, entry in self._decoded(part, entries):
                 kind = _kind(unique_id, entry)
+                config = self._config(unique_id, entry, place)
+                if config is None:
+                    continue
                 if kind in TEST_TYPES:
-                    tests[unique_id] = _without_code(entry)
+                    tests[unique_id] = (_without_code(entry), config)
                 elif kind in _TABLE_TYPES:
-                    self._place(self._node(unique_id, _TABLE_TYPES[kind], entry, place))
-        for unique_id, _, entry in _decoded("unit_tests", manifest.unit_tests):
-            tests[unique_id] = entry
-        for unique_id, place, entry in self._decoded_disabled():
-            kind = _kind(unique_id, entry)
-            if kind in _TABLE_TYPES and unique_id not in self.nodes and unique_id not in self.ephemeral:
-                self.disabled[unique_id] = self._node(
-                    unique_id, _TABLE_TYPES[kind], entry, place, enabled=False
-                )
-        for unique_id, place, entry in _decoded("exposures", manifest.exposures):
-            if (entry.config or _NO_CONFIG).enabled is not False:
-                self.exposures[unique_id] = self._exposure(unique_id, entry, place)
+                    node = self._node(unique_id, _TABLE_TYPES[kind], entry, config, place)
+                    if node is not None:
+                        self._place(node)
+                self._add_resource(unique_id, kind, entry, config)
+        for unique_id, place, entry in self._decoded("unit_tests", manifest.unit_tests):
+            config = self._config(unique_id, entry, place)
+            if config is not None:
+                tests[unique_id] = (entry, config)
+                self._add_resource(unique_id, "unit_test", entry, config)
+        self._read_disabled()
+        for unique_id, place, entry in self._decoded("exposures", manifest.exposures):
+            config = self._config(unique_id, entry, place)
+            if config is not None and config.enabled is not False:
+                self.exposures[unique_id] = self._exposure(unique_id, entry, config)
+                self._add_resource(unique_id, "exposure", entry, config)
+        for part in _OTHER_PARTS:
+            entries = getattr(manifest, part)
+            for unique_id, place, entry in self._decoded(part, entries):
+                config = self._config(unique_id, entry, place)
+                if config is not None:
+                    self._add_resource(unique_id, _kind(unique_id, entry), entry, config)
         reader = TestReader(self.nodes, self.ephemeral, self._notes)
-        for unique_id, entry in tests.items():
-            if (entry.config or _NO_CONFIG).enabled is not False:
-                self.tests[unique_id] = reader.read(unique_id, entry)
+        for unique_id, (entry, config) in tests.items():
+            if config.enabled is not False:
+                test = reader.read(unique_id, entry, config)
+                if test is None:
+                    self.unreadable.add(unique_id)
+                    self._entries.leave_out(f'$.nodes["{unique_id}"].test_metadata.kwargs')
+                else:
+                    self.tests[unique_id] = test
 
     def project_name(self) -> str:
         """The root project's name; older manifests tell only its MD5, which one of the packages matches."""
@@ -85,6 +135,47 @@ class ManifestReader:
                 return name
         return ""
 
+    def _decode(self, data: Buffer) -> Manifest:
+        """The parts of the file; one that is no mapping is left out, unless it is ``nodes``."""
+        try:
+            return decode_file(_FILE_DECODER, data, FILE)
+        except ArtifactError as error:
+            if not isinstance(error.__cause__, msgspec.ValidationError):
+                raise
+        loose = decode_file(_LOOSE_DECODER, data, FILE)
+        found: dict[str, object] = {"metadata": loose.metadata}
+        for field in msgspec.structs.fields(Manifest):
+            raw = getattr(loose, field.encode_name)
+            if field.encode_name == "metadata" or not bytes(raw):
+                continue
+            decoder = msgspec.json.Decoder(field.type)
+            place = f"$.{field.encode_name}"
+            try:
+                found[field.name] = decode_part(decoder, raw, FILE, place)
+            except ArtifactError:
+                if field.required:
+                    raise
+                self._notes.count(f"{FILE} has unexpected values, which are left out", place)
+        return Manifest(**found)  # type: ignore[arg-type]
+
+    def _decoded(
+        self, part: str, entries: dict[str, msgspec.Raw] | None
+    ) -> Iterator[tuple[str, str, ManifestNode]]:
+        for unique_id, raw in (entries or {}).items():
+            place = f'$.{part}["{unique_id}"]'
+            entry, whole = self._entries.read(raw, place)
+            if not whole:
+                self.unreadable.add(unique_id)
+            if entry is not None:
+                yield unique_id, place, entry
+
+    def _config(self, unique_id: str, entry: ManifestNode, place: str) -> NodeConfig | None:
+        """The entry's config; ``None``, noted, where it does not say whether dbt builds the node."""
+        config, whole = self._configs.read(entry.config, f"{place}.config")
+        if not whole:
+            self.unreadable.add(unique_id)
+        return config
+
     def _place(self, node: Node) -> None:
         if not node.enabled:
             self.disabled[node.unique_id] = node
@@ -93,27 +184,75 @@ class ManifestReader:
         else:
             self.nodes[node.unique_id] = node
 
-    def _decoded_disabled(self) -> Iterator[tuple[str, str, ManifestNode]]:
+    def _read_disabled(self) -> None:
         disabled = self._manifest.disabled
-        if isinstance(disabled, dict):
-            for unique_id, versions in disabled.items():
-                for number, raw in enumerate(versions or ()):
-                    place = f'$.disabled["{unique_id}"][{number}]'
-                    yield unique_id, place, decode_part(_NODE_DECODER, raw, FILE, place)
+        if not isinstance(disabled, dict):
+            return
+        for unique_id, versions in disabled.items():
+            for number, raw in enumerate(versions or ()):
+                place = f'$.disabled["{unique_id}"][{number}]'
+                entry, _ = self._entries.read(raw, place)
+                if entry is None:
+                    continue
+                kind = _kind(unique_id, entry)
+                config = self._config(unique_id, entry, place)
+                known = unique_id in self.nodes or unique_id in self.ephemeral
+                if config is not None and kind in _TABLE_TYPES and not known:
+                    node = self._node(unique_id, _TABLE_TYPES[kind], entry, config, place, enabled=False)
+                    if node is not None:
+                        self.disabled[unique_id] = node
+
+    def _add_resource(self, unique_id: str, kind: str, entry: ManifestNode, config: NodeConfig) -> None:
+        if config.enabled is False:
+            return
+        known = self.nodes.get(unique_id) or self.ephemeral.get(unique_id)
+        name = entry.name or unique_id.rpartition(".")[2]
+        generic = entry.test_metadata
+        package = entry.package_name or unique_id.split(".")[1] if unique_id.count(".") > 1 else ""
+        self.resources[unique_id] = Resource(
+            unique_id=unique_id,
+            resource_type=intern(kind),
+            name=name,
+            fqn=known.fqn if known else tuple(intern(part) for part in entry.fqn or (package, name)),
+            package_name=intern(package),
+            path=entry.original_file_path or "",
+            patch_path=(entry.patch_path or "").partition("://")[2],
+            tags=known.tags if known else tags_of(entry.tags, config.tags),
+            depends_on=known.depends_on if known else _parents(entry),
+            config=self._configs.values_of(entry.config),
+            access=intern(entry.access or ""),
+            version=None if entry.version is None else str(entry.version),
+            latest_version=None if entry.latest_version is None else str(entry.latest_version),
+            source_name=entry.source_name or "",
+            test_name=generic.name if generic else None,
+        )
 
     def _node(
-        self, unique_id: str, kind: ResourceType, entry: ManifestNode, place: str, *, enabled: bool = True
-    ) -> Node:
-        config = entry.config or _NO_CONFIG
+        self,
+        unique_id: str,
+        kind: ResourceType,
+        entry: ManifestNode,
+        config: NodeConfig,
+        place: str,
+        *,
+        enabled: bool = True,
+    ) -> Node | None:
+        """The node, or ``None``, noted, where its custom properties are nested out of all reason."""
         catalog = self._catalog.entry(unique_id) if self._catalog and enabled else None
         facts = read_meta((entry.meta, config.meta), self._notes, unique_id)
-        if facts.custom_properties:
-            require_shallow(facts.custom_properties, FILE, f"{place}.meta.openmetadata.customProperties")
+        if facts.custom_properties and self._entries.is_too_deep(
+            facts.custom_properties, f"{place}.meta.openmetadata.customProperties"
+        ):
+            self.unreadable.add(unique_id)
+            return None
         name = entry.name or unique_id.rpartition(".")[2]
         database, schema = entry.database, entry.schema
         if kind == "snapshot":
             database = config.target_database or database
             schema = config.target_schema or schema
+        version, latest = entry.version, entry.latest_version
+        is_latest = version is not None and str(version) == str(latest)
+        limits = (entry.freshness, config.freshness)
         return Node(
             unique_id=unique_id,
             resource_type=kind,
@@ -141,7 +280,11 @@ class ManifestReader:
             in_catalog=catalog is not None,
             custom_properties=facts.custom_properties,
             fqn=tuple(intern(part) for part in entry.fqn or ()),
-            versioned=entry.version is not None,
+            versioned=version is not None,
+            is_latest=is_latest,
+            has_pointer=is_latest and _is_on(config.latest_version_pointer),
+            is_stub=kind != "source" and entry.original_file_path == "",
+            checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
         )
 
     def _columns(
@@ -159,22 +302,34 @@ class ManifestReader:
     ) -> Column:
         name = column.name or key
         there = catalog.column(name) if catalog else None
-        config = column.config
-        facts = read_meta((column.meta, config.meta if config else None), self._notes, f"{unique_id}, {name}")
+        facts, tags = self._column_meta(column, f"{unique_id}, {name}")
         data_type = (there.type if there else None) or column.data_type
         return Column(
             name=intern((there.name if there else None) or name),
             description=column.description or "",
-            tags=tags_of(column.tags, config.tags if config else None),
+            tags=tags,
             data_type=intern(data_type) if data_type else None,
             index=there.index if there else None,
             comment=(there.comment if there else None) or None,
             meta_tags=facts.tags,
             glossary=facts.glossary,
+            owners=facts.owners,
+            tier=facts.tier,
+            custom_properties=facts.custom_properties,
         )
 
-    def _exposure(self, unique_id: str, entry: ManifestNode, place: str) -> Exposure:
-        config = entry.config or _NO_CONFIG
+    def _column_meta(self, column: ManifestColumn, place: str) -> tuple[MetaFacts, tuple[str, ...]]:
+        """What a column says of itself: its ``config`` where it has one, else its own keys.
+
+        dbt Fusion writes the node's tags and meta into the column's own keys where the column has none;
+        dbt-core 1.10 and later writes the same into both.
+        """
+        config = column.config
+        tags: Tags = column.tags if config is None else config.tags
+        meta = column.meta if config is None else config.meta
+        return read_meta((meta,), self._notes, place), tags_of(tags)
+
+    def _exposure(self, unique_id: str, entry: ManifestNode, config: NodeConfig) -> Exposure:
         owner = entry.owner
         named = owners_of({"email": owner.email, "name": owner.name} if owner else None)
         facts = read_meta((entry.meta, config.meta), self._notes, unique_id)
@@ -194,12 +349,6 @@ class ManifestReader:
         )
 
 
-def _decoded(part: str, entries: dict[str, msgspec.Raw] | None) -> Iterator[tuple[str, str, ManifestNode]]:
-    for unique_id, raw in (entries or {}).items():
-        place = f'$.{part}["{unique_id}"]'
-        yield unique_id, place, decode_part(_NODE_DECODER, raw, FILE, place)
-
-
 def _kind(unique_id: str, entry: ManifestNode) -> str:
     return entry.resource_type or unique_id.partition(".")[0]
 
@@ -213,3 +362,13 @@ def _without_code(entry: ManifestNode) -> ManifestNode:
     entry.raw_code = entry.raw_sql = entry.compiled_code = entry.compiled_sql = None
     entry.columns = None
     return entry
+
+
+def _is_on(pointer: object) -> bool:
+    """Whether ``latest_version_pointer`` makes dbt build a view on a model's latest version."""
+    return pointer.get("enabled") is True if isinstance(pointer, dict) else pointer is True
+
+
+def _has_limit(limits: FreshnessLimits | None) -> bool:
+    given = () if limits is None else (limits.warn_after, limits.error_after)
+    return any(isinstance(limit, dict) and limit.get("count") is not None for limit in given)

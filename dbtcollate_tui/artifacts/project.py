@@ -29,6 +29,9 @@ class Column:
     comment: str | None = None
     meta_tags: tuple[str, ...] = ()
     glossary: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    tier: str | None = None
+    custom_properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Node:
     ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
     ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
+    ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
+    another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
+    ``checks_freshness``: a source with freshness limits.
     """
 
     unique_id: str
@@ -68,6 +74,10 @@ class Node:
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     fqn: tuple[str, ...] = ()
     versioned: bool = False
+    is_latest: bool = False
+    has_pointer: bool = False
+    is_stub: bool = False
+    checks_freshness: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +154,45 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """A member of dbt's graph as its selectors see it: a node, a test, an exposure, a metric, a function, …
+
+    ``config`` holds what is set: absent, null and empty values are left out. ``version`` and
+    ``latest_version`` are texts. ``test_name`` is a generic test's, ``None`` for every other.
+    """
+
+    unique_id: str
+    resource_type: str
+    name: str
+    fqn: tuple[str, ...] = ()
+    package_name: str = ""
+    path: str = ""
+    patch_path: str = ""
+    tags: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    config: Mapping[str, object] = field(default_factory=dict)
+    access: str = ""
+    version: str | None = None
+    latest_version: str | None = None
+    source_name: str = ""
+    test_name: str | None = None
+
+
+_PASSED_THROUGH = frozenset({"metric", "semantic_model", "saved_query", "function"})
+"""Members of the graph that have no table: what reads them reads what they read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """What one run's artifacts say.
 
     ``nodes`` holds the enabled nodes that have a relation, ``ephemeral`` the ones without, ``disabled`` those
     dbt leaves out. ``notes`` are sentences for the person: unknown versions, results that may be lost.
-    ``schema_version`` is the manifest's number (12 for v12), 0 where it does not tell.
+    ``schema_version`` is the manifest's number (12 for v12), 0 where it does not tell. ``resources`` are all
+    members of dbt's graph, for its selectors; ``selectors`` are the definitions of ``selectors.yml`` by name.
+    ``unreadable`` are the unique ids of which something could not be read, so that nothing follows from what
+    they lack. ``unchecked_sources`` have freshness limits, and the run that checked freshness tells nothing
+    of them.
     """
 
     project_name: str
@@ -167,12 +210,16 @@ class Project:
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
     has_catalog: bool = False
     notes: tuple[str, ...] = ()
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    selectors: Mapping[str, object] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
+    unchecked_sources: tuple[str, ...] = ()
 
     def upstreams(self, unique_id: str) -> tuple[str, ...]:
         """The nodes with a relation that this one (a node or an exposure) reads, in the manifest's order.
 
-        Ephemeral parents are replaced by their own parents; a cycle ends, and nothing is its own upstream.
-        Parents that are neither in ``nodes`` nor ``ephemeral`` (disabled, metrics, functions) are left out.
+        Parents without a relation (ephemeral models, metrics, semantic models, functions) are replaced by
+        their own parents; a cycle ends, and nothing is its own upstream. Disabled parents are left out.
         """
         found: dict[str, None] = {}
         seen = {unique_id}
@@ -186,6 +233,8 @@ class Project:
                 found[parent] = None
             elif parent in self.ephemeral:
                 stack.extend(reversed(self.ephemeral[parent].depends_on))
+            elif parent in self.resources and self.resources[parent].resource_type in _PASSED_THROUGH:
+                stack.extend(reversed(self.resources[parent].depends_on))
         return tuple(found)
 
     def tests_without_result(self) -> Iterator[DbtTest]:

@@ -117,20 +117,18 @@ def decode_part(decoder: msgspec.json.Decoder[T], data: Buffer | msgspec.Raw, fi
         ) from error
 
 
-def require_shallow(value: object, file: str, place: str) -> None:
-    """Raise ``ArtifactError`` where a kept value is nested deeper than ``MAX_DEPTH``."""
+def is_deeper_than(levels: int, value: object) -> bool:
+    """Whether lists and mappings are nested deeper than this."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         inner: list[object] = []
         for outer in level:
             items = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
             inner.extend(item for item in items if isinstance(item, dict | list))
         if not inner:
-            return
+            return False
         level = inner
-    raise ArtifactError(
-        file, f"has a value nested over {MAX_DEPTH} levels deep", place=place, causes=(_DAMAGED,)
-    )
+    return True
 
 
 def _deepest(data: Buffer | msgspec.Raw) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
 from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.project import TestResult, TestStatus
-from dbtcollate_tui.artifacts.reading import decode_file
-from dbtcollate_tui.artifacts.shapes import RunResult, RunResults
+from dbtcollate_tui.artifacts.reading import ArtifactError, decode_file
+from dbtcollate_tui.artifacts.shapes import RunArgs, RunResult, RunResults
 from dbtcollate_tui.artifacts.times import to_ms
 from dbtcollate_tui.artifacts.versions import check_version
 
@@ -34,9 +35,25 @@ _STATUSES: dict[str, TestStatus] = {
     "reused": "skipped",
 }
 _NEVER_TEST = frozenset(
-    {"compile", "generate", "docs", "docs generate", "parse", "list", "ls", "run", "seed"}
+    {
+        "clone",
+        "compile",
+        "docs",
+        "docs generate",
+        "generate",
+        "list",
+        "ls",
+        "parse",
+        "run",
+        "run-operation",
+        "seed",
+        "show",
+        "snapshot",
+    }
 )
 _TEST_PREFIXES = ("test.", "unit_test.")
+_NO_MESSAGE = frozenset({*_STATUSES, "ok", "passed", "failed", "warning", "aborted", "none"})
+"""Words that dbt Fusion writes as the message of a result: they repeat the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +64,35 @@ class StepResults:
     buffer: Buffer
 
 
-def read_run_results(
-    steps: Iterable[StepResults], tests: Container[str], notes: Notes
-) -> dict[str, TestResult]:
-    """The newest executed result of each known test.
+@dataclass(frozen=True, slots=True)
+class RunFindings:
+    """What the run results of all steps say: each test's result, and the SQL that nodes ran with."""
+
+    results: dict[str, TestResult]
+    compiled: dict[str, str]
+
+
+def read_run_results(steps: Iterable[StepResults], tests: Container[str], notes: Notes) -> RunFindings:
+    """The newest executed result of each known test, and each node's compiled SQL, of the last step first.
 
     A compiled-only entry (``success`` and nothing to say, or any entry of a command that runs no tests) is no
-    result. What was executed wins over what was skipped, then the later ``execute`` end, then the later step.
+    result, and so is every entry of a run on no rows or a few (``--empty``, ``--sample``). What was executed
+    wins over what was skipped, then the later ``execute`` end, then the later step.
     Two steps with one ``invocation_id`` mean that the server ignored ``step``; the second is left out, noted.
     """
     best: dict[str, tuple[tuple[bool, int, int], TestResult]] = {}
+    compiled: dict[str, str] = {}
     invocations: dict[str, int | None] = {}
     for item in steps:
         file = FILE if item.step is None else f"{FILE} (step {item.step})"
-        artifact = decode_file(_DECODER, item.buffer, file)
-        check_version(file, "run-results", artifact.metadata, notes)
-        invocation = artifact.metadata.invocation_id if artifact.metadata else None
+        try:
+            artifact = decode_file(_DECODER, item.buffer, file)
+            metadata = read_metadata(artifact.metadata, file, notes)
+            check_version(file, "run-results", metadata, notes)
+        except ArtifactError as error:
+            notes.add(f"{error.title}: it is left out, with the results in it ({error.evidence[0]}).")
+            continue
+        invocation = metadata.invocation_id
         if invocation and invocation in invocations:
             notes.add(
                 f"Steps {invocations[invocation]} and {item.step} gave the same {FILE}"
@@ -72,11 +102,23 @@ def read_run_results(
             continue
         if invocation:
             invocations[invocation] = item.step
-        if artifact.args is not None and artifact.args.which in _NEVER_TEST:
+        args = _args(artifact.args, file, notes)
+        if args.empty or args.sample:
+            notes.add(
+                f"{file} is of a dbt command with {'--empty' if args.empty else '--sample'}:"
+                " its results say nothing about the data and are left out."
+            )
             continue
-        generated_ms = to_ms(artifact.metadata.generated_at if artifact.metadata else None)
-        for entry in artifact.results:
-            if not entry.unique_id.startswith(_TEST_PREFIXES) or _is_compiled_only(entry):
+        tested = args.which not in _NEVER_TEST
+        generated_ms = to_ms(metadata.generated_at)
+        reader = EntryReader(RunResult, file, notes)
+        for number, raw in enumerate(artifact.results):
+            entry, _ = reader.read(raw, f"$.results[{number}]")
+            if entry is None:
+                continue
+            if entry.compiled_code and args.which != "show":
+                compiled[entry.unique_id] = entry.compiled_code
+            if not tested or not entry.unique_id.startswith(_TEST_PREFIXES) or _is_compiled_only(entry):
                 continue
             if entry.unique_id not in tests:
                 notes.count("Test results without their test in manifest.json are left out", entry.unique_id)
@@ -87,7 +129,21 @@ def read_run_results(
             rank = (result.status != "skipped", result.completed_at_ms, item.step or 0)
             if entry.unique_id not in best or rank >= best[entry.unique_id][0]:
                 best[entry.unique_id] = (rank, result)
-    return {unique_id: result for unique_id, (_, result) in best.items()}
+    return RunFindings({unique_id: result for unique_id, (_, result) in best.items()}, compiled)
+
+
+def message_of(text: object, status: str) -> str | None:
+    """A result's message; one that only repeats a status is none."""
+    message = "" if text is None else str(text)
+    word = message.strip().casefold()
+    return None if not word or word in _NO_MESSAGE or word == status.casefold() else message
+
+
+def _args(raw: msgspec.Raw, file: str, notes: Notes) -> RunArgs:
+    if bytes(raw) in (b"", b"null"):
+        return RunArgs()
+    found, _ = EntryReader(RunArgs, file, notes).read(raw, "$.args")
+    return found or RunArgs()
 
 
 def _is_compiled_only(entry: RunResult) -> bool:
@@ -100,8 +156,9 @@ def _result(entry: RunResult, generated_ms: int | None, step: int | None, notes:
     if status is None:
         notes.count(f"Test status '{entry.status}' is not known and counts as an error", entry.unique_id)
         status = "error"
-    if status == "error" and entry.failures:  # dbt Fusion's word for a failed test
-        status = "fail"
+    message = message_of(entry.message, entry.status)
+    if status == "error" and (entry.failures or (message is None and entry.unique_id.startswith("unit_"))):
+        status = "fail"  # dbt Fusion calls a failed test, and a failed unit test, an error
     ended = next((to_ms(t.completed_at) for t in reversed(entry.timing or ()) if t.name == "execute"), None)
     completed_ms = ended if ended is not None else generated_ms
     if completed_ms is None:
@@ -111,7 +168,7 @@ def _result(entry: RunResult, generated_ms: int | None, step: int | None, notes:
         unique_id=entry.unique_id,
         status=status,
         failures=None if entry.failures is None else int(entry.failures),
-        message=None if entry.message is None else str(entry.message),
+        message=message,
         completed_at_ms=completed_ms,
         step=step,
     )

@@ -61,6 +61,15 @@ class NodeConfig(Struct):
     tags: Tags = None
     target_database: str | None = None
     target_schema: str | None = None
+    freshness: FreshnessLimits | None = None
+    latest_version_pointer: object = None
+
+
+class FreshnessLimits(Struct):
+    """A source's freshness limits as the project sets them; of any shape inside."""
+
+    warn_after: object = None
+    error_after: object = None
 
 
 class DependsOn(Struct):
@@ -85,7 +94,10 @@ class Owner(Struct):
 
 
 class ManifestNode(Struct):
-    """Any entry of ``nodes``, ``sources``, ``disabled``, ``exposures`` or ``unit_tests``."""
+    """Any entry of ``nodes``, ``sources``, ``disabled``, ``exposures``, ``unit_tests``, ``metrics``, …
+
+    ``config`` stays undecoded: many entries share the same one.
+    """
 
     resource_type: str | None = None
     name: str | None = None
@@ -100,11 +112,15 @@ class ManifestNode(Struct):
     description: str | None = None
     tags: Tags = None
     meta: Meta | None = None
-    config: NodeConfig | None = None
+    config: Raw = Raw()
     columns: dict[str, ManifestColumn] | None = None
     depends_on: DependsOn | None = None
     fqn: list[str] | None = None
     version: Scalar = None
+    latest_version: Scalar = None
+    access: str | None = None
+    patch_path: str | None = None
+    freshness: FreshnessLimits | None = None
     raw_code: str | None = None
     raw_sql: str | None = None
     compiled_code: str | None = None
@@ -125,11 +141,45 @@ class Manifest(Struct):
     """``manifest.json``; the entries stay undecoded until they are needed, one at a time."""
 
     nodes: dict[str, Raw] | None
-    metadata: Metadata | None = None
+    metadata: Raw = Raw()
     sources: dict[str, Raw] | None = None
     exposures: dict[str, Raw] | None = None
     unit_tests: dict[str, Raw] | None = None
+    metrics: dict[str, Raw] | None = None
+    semantic_models: dict[str, Raw] | None = None
+    saved_queries: dict[str, Raw] | None = None
+    functions: dict[str, Raw] | None = None
+    selectors: object = None
     disabled: dict[str, list[Raw] | None] | list[Raw] | None = None
+
+
+class LooseManifest(Struct):
+    """``manifest.json`` with every part undecoded, for one whose parts are not all of the usual shape."""
+
+    nodes: Raw
+    metadata: Raw = Raw()
+    sources: Raw = Raw()
+    exposures: Raw = Raw()
+    unit_tests: Raw = Raw()
+    metrics: Raw = Raw()
+    semantic_models: Raw = Raw()
+    saved_queries: Raw = Raw()
+    functions: Raw = Raw()
+    selectors: Raw = Raw()
+    disabled: Raw = Raw()
+
+
+class CompiledNode(Struct):
+    """A node's compiled SQL, in a manifest or in ``run_results.json``."""
+
+    compiled_code: object = None
+    compiled_sql: object = None
+
+
+class CompiledManifest(Struct):
+    """The nodes of a manifest that is read for its compiled SQL alone."""
+
+    nodes: dict[str, Raw] | None = None
 
 
 class CatalogColumn(Struct):
@@ -157,10 +207,10 @@ class CatalogTable(Struct):
 class Catalog(Struct):
     """``catalog.json``; the tables stay undecoded until they are needed."""
 
-    nodes: dict[str, Raw] | None
-    metadata: Metadata | None = None
+    nodes: dict[str, Raw] | None = None
+    metadata: Raw = Raw()
     sources: dict[str, Raw] | None = None
-    errors: list[Scalar] | None = None
+    errors: object = None
 
 
 class Timing(Struct):
@@ -175,6 +225,7 @@ class RunResult(Struct):
 
     unique_id: str
     status: str
+    compiled_code: str | None = None
     message: Scalar = None
     failures: int | float | None = None
     timing: list[Timing] | None = None
@@ -182,17 +233,19 @@ class RunResult(Struct):
 
 
 class RunArgs(Struct):
-    """The command that wrote the file."""
+    """The command that wrote the file; ``empty`` and ``sample`` say that it worked on no or few rows."""
 
     which: str | None = None
+    empty: object = None
+    sample: object = None
 
 
 class RunResults(Struct):
     """``run_results.json``."""
 
-    results: list[RunResult]
-    metadata: Metadata | None = None
-    args: RunArgs | None = None
+    results: list[Raw]
+    metadata: Raw = Raw()
+    args: Raw = Raw()
 
 
 class Threshold(Struct):
@@ -225,5 +278,5 @@ class SourceResult(Struct):
 class Sources(Struct):
     """``sources.json``."""
 
-    results: list[SourceResult]
-    metadata: Metadata | None = None
+    results: list[Raw]
+    metadata: Raw = Raw()

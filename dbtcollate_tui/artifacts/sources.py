@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
 from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.project import FreshnessResult, FreshnessStatus
 from dbtcollate_tui.artifacts.reading import decode_file
-from dbtcollate_tui.artifacts.shapes import Sources, Threshold
+from dbtcollate_tui.artifacts.run_results import message_of
+from dbtcollate_tui.artifacts.shapes import SourceResult, Sources, Threshold
 from dbtcollate_tui.artifacts.times import to_ms
 from dbtcollate_tui.artifacts.versions import check_version
 
@@ -32,10 +34,15 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 def read_sources(data: Buffer, notes: Notes) -> dict[str, FreshnessResult]:
     """Each source's freshness by unique_id; v1 to v3 of the schema."""
     artifact = decode_file(_DECODER, data, FILE)
-    check_version(FILE, "sources", artifact.metadata, notes)
-    generated_ms = to_ms(artifact.metadata.generated_at if artifact.metadata else None)
+    metadata = read_metadata(artifact.metadata, FILE, notes)
+    check_version(FILE, "sources", metadata, notes)
+    generated_ms = to_ms(metadata.generated_at)
+    reader = EntryReader(SourceResult, FILE, notes)
     found = {}
-    for entry in artifact.results:
+    for number, raw in enumerate(artifact.results):
+        entry, _ = reader.read(raw, f"$.results[{number}]")
+        if entry is None:
+            continue
         status = _STATUSES.get(entry.status.lower())
         if status is None:
             notes.count(
@@ -53,7 +60,7 @@ def read_sources(data: Buffer, notes: Notes) -> dict[str, FreshnessResult]:
         found[entry.unique_id] = FreshnessResult(
             unique_id=entry.unique_id,
             status=status,
-            message=None if entry.error is None else str(entry.error),
+            message=message_of(entry.error, entry.status),
             max_loaded_at_ms=to_ms(entry.max_loaded_at),
             snapshotted_at_ms=snapshotted_ms,
             age_seconds=entry.max_loaded_at_time_ago_in_s,

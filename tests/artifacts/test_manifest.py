@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dbtcollate_tui.artifacts.load import load_project
+from dbtcollate_tui.artifacts.load import StepResults, load_project
 from dbtcollate_tui.artifacts.project import Node, Project
-from tests.artifacts.making import encoded, generic_test, manifest, model
+from tests.artifacts.making import encoded, generic_test, manifest, model, run_results
 
 
 def only_node(*, catalog: bytes | None = None, **fields: Any) -> Node:
@@ -143,7 +143,7 @@ def test_columns_that_differ_in_case_only_are_told_apart() -> None:
     project = load_project(manifest(nodes=model(columns={"id": {"name": "id"}})), catalog)
     (column,) = project.nodes["model.shop.orders"].columns
     assert (column.name, column.data_type) == ("id", "INT")
-    assert any("1 errors of dbt docs generate" in note for note in project.notes)
+    assert any("1 error of dbt docs generate" in note for note in project.notes)
 
 
 def test_old_names_of_code_and_of_the_project() -> None:
@@ -302,3 +302,144 @@ def test_kinds_severities_and_descriptions_of_tests() -> None:
     assert paid.attached_node == "model.shop.orders"
     assert (sums.kind, sums.attached_node, sums.severity) == ("unit", "model.shop.orders", "error")
     assert len(project.tests) == 2
+
+
+@pytest.mark.parametrize(
+    ("depends_on", "expected"),
+    [
+        (["model.shop.orders"], "model.shop.orders"),
+        (["model.pkg.orders"], "model.pkg.orders"),
+        (["model.shop.orders", "model.shop.customers"], "model.shop.orders"),
+        ([], "model.pkg.orders"),
+    ],
+)
+def test_attached_node_counts_only_among_the_parents(depends_on: list[str], expected: str) -> None:
+    """A package's test runs on the project's model of the same name, though dbt attaches the package's."""
+    test = generic_test(attached_node="model.pkg.orders", depends_on={"nodes": depends_on})
+    package = {"model.pkg.orders": {**model()["model.shop.orders"], "package_name": "pkg"}}
+    project = load_project(manifest(nodes={**model(), **model("customers"), **package, **test}))
+    (found,) = project.tests.values()
+    assert found.attached_node == expected
+
+
+@pytest.mark.parametrize("reference", ["ref('orders', v=2)", "ref('shop', 'orders', version='2')"])
+def test_reference_names_a_version_of_the_model(reference: str) -> None:
+    versions = {
+        f"model.shop.orders.v{number}": {**model()["model.shop.orders"], "version": number}
+        for number in (1, 2)
+    }
+    test = generic_test(
+        test_metadata={"name": "r", "kwargs": {"model": f"{{{{ get_where_subquery({reference}) }}}}"}},
+        depends_on={"nodes": list(versions)},
+    )
+    (found,) = load_project(manifest(nodes={**versions, **test})).tests.values()
+    assert found.attached_node == "model.shop.orders.v2"
+
+
+@pytest.mark.parametrize(
+    ("column_name", "expected"),
+    [
+        ('"Order Id"', "Order Id"),
+        ('"a""b"', 'a"b'),
+        ("`x`", "x"),
+        ("[y z]", "y z"),
+        ('"a" || "b"', '"a" || "b"'),
+        ("tags[0]", "tags[0]"),
+        ("  ", None),
+    ],
+)
+def test_column_of_a_test_is_unquoted_as_a_whole(column_name: str, expected: str | None) -> None:
+    project = load_project(manifest(nodes={**model(), **generic_test(column_name=column_name)}))
+    (found,) = project.tests.values()
+    assert found.column_name == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "tags", "meta_tags"),
+    [
+        ({"tags": ["own"]}, ("own",), ()),
+        ({"tags": ["nightly"], "config": {"tags": [], "meta": {}}}, (), ()),
+        ({"tags": ["nightly", "own"], "config": {"tags": ["own"]}}, ("own",), ()),
+        ({"meta": {"openmetadata": {"tags": ["PII.None"]}}, "config": {"meta": {}}}, (), ()),
+        ({"config": {"meta": {"openmetadata": {"tags": ["PII.None"]}}}}, (), ("PII.None",)),
+    ],
+)
+def test_column_config_wins_over_inherited_keys(
+    column: dict[str, Any], tags: tuple[str, ...], meta_tags: tuple[str, ...]
+) -> None:
+    """dbt Fusion writes the node's tags and meta into a column's own keys, its own into its config."""
+    (found,) = load_project(manifest(nodes=model(columns={"id": column}))).nodes["model.shop.orders"].columns
+    assert (found.tags, found.meta_tags) == (tags, meta_tags)
+
+
+def test_parents_without_a_table_are_passed_through() -> None:
+    def reading(*names: str) -> dict[str, Any]:
+        return {"depends_on": {"nodes": list(names)}}
+
+    project = load_project(
+        manifest(
+            nodes={**model(), **model("uses_f", **reading("function.shop.f"))},
+            functions={"function.shop.f": reading("model.shop.orders")},
+            semantic_models={"semantic_model.shop.s": reading("model.shop.orders")},
+            metrics={"metric.shop.m": reading("semantic_model.shop.s", "metric.shop.m")},
+            saved_queries={"saved_query.shop.q": reading("metric.shop.m")},
+            exposures={"exposure.shop.e": reading("saved_query.shop.q")},
+        )
+    )
+    assert project.upstreams("model.shop.uses_f") == ("model.shop.orders",)
+    assert project.upstreams("exposure.shop.e") == ("model.shop.orders",)
+
+
+def test_compiled_sql_comes_from_the_step_that_compiled_it() -> None:
+    """The manifest's own stays; then the run results, the last step first, then other steps' manifests."""
+    names = ("mine", "ran", "earlier", "nowhere")
+    nodes = {key: value for name in names for key, value in model(name).items()}
+    nodes["model.shop.mine"]["compiled_code"] = "select 1"
+    earlier: dict[str, Any] = {key: {"compiled_code": f"earlier {key}"} for key in nodes}
+    earlier["model.shop.nowhere"] = {"compiled_code": 5}
+    steps = [
+        run_results(
+            {"unique_id": f"model.shop.{name}", "status": "success", "compiled_code": f"{step} {name}"},
+            invocation=step,
+            which="run",
+        )
+        for step, name in (("first", "mine"), ("first", "ran"), ("second", "ran"))
+        if (step, name) != ("first", "mine")
+    ]
+    project = load_project(
+        manifest(nodes=nodes),
+        run_results=[StepResults(number, data) for number, data in enumerate(steps, 1)],
+        compiled=[b"<html>", manifest(nodes=earlier)],
+    )
+    assert {node.name: node.compiled_code for node in project.nodes.values()} == {
+        "mine": "select 1",
+        "ran": "second ran",
+        "earlier": "earlier model.shop.earlier",
+        "nowhere": None,
+    }
+
+
+def test_source_with_limits_and_no_freshness_is_listed() -> None:
+    limits = {"warn_after": {"count": 1, "period": "day"}}
+    sources = {
+        "source.shop.a.checked": {"freshness": limits},
+        "source.shop.a.gone": {"config": {"freshness": limits}},
+        "source.shop.a.free": {"freshness": {"warn_after": {"count": None, "period": None}}},
+    }
+    time = "2026-01-01T00:00:00Z"
+    checked = {"unique_id": "source.shop.a.checked", "status": "pass", "snapshotted_at": time}
+    data = encoded({"metadata": {}, "results": [checked]})
+    project = load_project(manifest(sources=sources), sources=data)
+    assert project.unchecked_sources == ("source.shop.a.gone",)
+    assert load_project(manifest(sources=sources)).unchecked_sources == ()
+
+
+def test_manifest_without_nodes_says_so() -> None:
+    (note,) = load_project(manifest()).notes
+    assert note == "manifest.json has no model, seed, snapshot or source: dbt built nothing to sync."
+
+
+def test_node_with_an_empty_file_path_is_a_stub() -> None:
+    nodes = {**model(original_file_path=""), **model("own", original_file_path="models/own.sql")}
+    found = load_project(manifest(nodes=nodes)).nodes
+    assert {node.name: node.is_stub for node in found.values()} == {"orders": True, "own": False}

@@ -1,6 +1,7 @@
 """Run results of several steps become one result a test; freshness of sources."""
 
 import itertools
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -184,3 +185,36 @@ def test_freshness_of_every_version(version: int) -> None:
         to_ms("2026-01-01T12:00:00Z"),
     )
     assert project.notes == ()
+
+
+@pytest.mark.parametrize("flag", [{"empty": True}, {"sample": {"start": "2026-01-01"}}])
+def test_run_on_no_or_few_rows_gives_no_results(flag: dict[str, object]) -> None:
+    data = json.loads(run_results(result("pass"), which="build"))
+    data["args"] |= flag
+    project = load_steps(json.dumps(data).encode())
+    assert project.results == {}
+    (note,) = project.notes
+    assert note.startswith(f"run_results.json (step 4) is of a dbt command with --{next(iter(flag))}:")
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Error", None),
+        ("Pass", None),
+        ("error", None),
+        ("Skipped", None),
+        (" ", None),
+        ("Got 2 results", "Got 2 results"),
+    ],
+)
+def test_message_that_repeats_a_status_is_none(message: str, kept: str | None) -> None:
+    assert load_steps(run_results(result("error", message=message))).results[TEST_ID].message == kept
+
+
+def test_failed_unit_test_of_fusion_is_a_failure() -> None:
+    unit = "unit_test.shop.orders.sums"
+    tests = {unit: {"name": "sums", "model": "orders", "depends_on": {"nodes": ["model.shop.orders"]}}}
+    run = run_results(result("error", message="Error", unique_id=unit), which="build")
+    project = load_project(manifest(nodes=model(), unit_tests=tests), run_results=[StepResults(1, run)])
+    assert project.results[unit].status == "fail"
