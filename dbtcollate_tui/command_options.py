@@ -10,7 +10,7 @@ import click
 from dbtcollate_tui.standard_streams import is_terminal
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.sync.selection.scope import Scope
+    from dbtcollate_tui.plan.selection.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,6 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def scope_of(values: Mapping[str, Any]) -> "Scope":
     """What the options of `scope_options` chose; raises `UsageError` for an unknown kind."""
-    from dbtcollate_tui.sync.selection.scope import Scope, parse_kind
+    from dbtcollate_tui.plan.selection.scope import Scope, parse_kind
 
     return Scope(**{**values, "kinds": tuple(parse_kind(kind) for kind in values["kinds"])})

@@ -26,7 +26,7 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_only_the_tui_room_reaches_textual() -> None:
     loaded = loaded_by("\n".join(f"import {name}" for name in MODULES))
-    assert "dbtcollate_tui.sync.engine_direct" in loaded
+    assert "dbtcollate_tui.sync.direct" in loaded
     assert not {name for name in loaded if name == "textual" or name.startswith("textual.")}
 
 

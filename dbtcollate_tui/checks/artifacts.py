@@ -4,13 +4,13 @@ from collections import Counter
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
-from dbtcollate_tui.checks.looks import Look
-from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
 from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.wording import count
 
 
 def _file(file: ArtifactFile) -> str:

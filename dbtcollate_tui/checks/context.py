@@ -18,20 +18,20 @@ from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.permissions import read_account
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.history.records import HistoryRecord, list_records
+from dbtcollate_tui.plan.build import build_plan
+from dbtcollate_tui.plan.matching.matches import MatchReport
+from dbtcollate_tui.plan.matching.nodes import match
+from dbtcollate_tui.plan.model import Plan, RunFacts
+from dbtcollate_tui.plan.pipeline import own_pipeline
+from dbtcollate_tui.plan.server_state import Tables
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import Plan, RunFacts
 from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.history.records import HistoryRecord, list_records
-from dbtcollate_tui.sync.matching.matches import MatchReport
-from dbtcollate_tui.sync.matching.nodes import match
-from dbtcollate_tui.sync.outcome import Proof
-from dbtcollate_tui.sync.pipeline_plan import own_pipeline
-from dbtcollate_tui.sync.plan import build_plan
-from dbtcollate_tui.sync.proof.now import prove_now
-from dbtcollate_tui.sync.server_state.reading import read_details, read_tables
-from dbtcollate_tui.sync.server_state.state import Tables
+from dbtcollate_tui.sync.reading.server import read_details, read_tables
+from dbtcollate_tui.sync.verify.now import prove_now
 from dbtcollate_tui.transport.request_log import RequestLog
 
 T = TypeVar("T")

@@ -2,9 +2,8 @@
 
 from dbtcollate_tui.checks.base import Finding, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
-from dbtcollate_tui.checks.looks import Look
-from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission
 from dbtcollate_tui.dbt_cloud.job_advice import advise, three_commands
 from dbtcollate_tui.dbt_cloud.models import Job
@@ -13,6 +12,7 @@ from dbtcollate_tui.dbt_cloud.regions import region_of
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.wording import count
 
 REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
 """dbt's page on the job scheduler, "Deactivation of jobs"."""

@@ -9,7 +9,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link, LinkState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states
-from dbtcollate_tui.checks.standing import Standing
+from dbtcollate_tui.checks.summary import Standing
 from dbtcollate_tui.settings.state import StateStore
 
 KEY = "last_seen"

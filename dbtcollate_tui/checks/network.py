@@ -2,8 +2,8 @@
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.collate.automations import try_dbt_cloud
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.errors import RETRY, Cure

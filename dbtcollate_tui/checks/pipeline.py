@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.looks import Look
-from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.models import PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron
@@ -17,6 +16,7 @@ from dbtcollate_tui.dbt_cloud.schedules import (
     shortest_gap,
 )
 from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.wording import ago, span
 
 DEPLOY = Cure("go_to_step", "Deploy the pipeline and run it", "pipeline")
 OVERDUE_TIMES = 2

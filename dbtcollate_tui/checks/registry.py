@@ -1,6 +1,7 @@
 """Every check, and which of them a step of the setup needs."""
 
-from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, proof, run, tables
+from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, run, tables
+from dbtcollate_tui.checks import verification as proof
 from dbtcollate_tui.checks.base import Check
 from dbtcollate_tui.checks.context import CheckContext
 

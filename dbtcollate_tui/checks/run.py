@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from dbtcollate_tui.checks.base import Finding, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_page
-from dbtcollate_tui.checks.looks import Look
-from dbtcollate_tui.checks.words import ago, some, span
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD, NoteKind
 from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.wording import ago, some, span
 
 _HAS_ITS_OWN_CHECK = frozenset({NoteKind.STALE, NoteKind.UNSCHEDULED, NoteKind.NO_CATALOG})
 

@@ -8,10 +8,10 @@ from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import DatabaseService
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.plan.matching.nodes import Inventory
+from dbtcollate_tui.plan.matching.services import ServiceScore, Target, score_services
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.matching.nodes import Inventory
-from dbtcollate_tui.sync.matching.services import ServiceScore, Target, score_services
-from dbtcollate_tui.sync.server_state.reading import read_inventory
+from dbtcollate_tui.sync.reading.server import read_inventory
 
 SERVICES_READ = 12
 """The tables of at most so many services are listed, those of a fitting type."""

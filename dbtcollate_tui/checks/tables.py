@@ -5,18 +5,18 @@ from datetime import timedelta
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
-from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.services import iter_scores
-from dbtcollate_tui.checks.words import some
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import Cure
-from dbtcollate_tui.sync.matching.matches import CauseGroup, MatchReport
-from dbtcollate_tui.sync.matching.nodes import SERVICE_TYPES, is_type_for
-from dbtcollate_tui.sync.matching.services import ServiceScore
+from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
+from dbtcollate_tui.plan.matching.nodes import SERVICE_TYPES, is_type_for
+from dbtcollate_tui.plan.matching.services import ServiceScore
+from dbtcollate_tui.wording import some
 
 EXPIRES_SOON = timedelta(days=14)
 

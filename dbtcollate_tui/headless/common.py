@@ -10,13 +10,13 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.events.types import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.events import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 
 Renderer = PlainRenderer | NdjsonRenderer
 Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)

@@ -8,8 +8,7 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, load_profile, renderer
-from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history.records import (
+from dbtcollate_tui.history.records import (
     HistoryRecord,
     RecordAction,
     StoredPlan,
@@ -18,6 +17,7 @@ from dbtcollate_tui.sync.history.records import (
     load_log,
     load_plan,
 )
+from dbtcollate_tui.setup.services import Services
 
 
 async def history(common: Common, *, action: RecordAction | None, limit: int) -> ExitCode:

@@ -3,14 +3,14 @@
 import asyncio
 
 from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.events.types import PlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.events import PlanReady
-from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
+from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 
 
 async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:

@@ -12,16 +12,16 @@ from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipelin
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
 from dbtcollate_tui.headless.plan import plan_and_write
+from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_spec
+from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
-from dbtcollate_tui.sync.events import Engine, PipelinePlanReady
-from dbtcollate_tui.sync.pipeline_plan import PipelinePlan, own_pipeline, pipeline_spec
-from dbtcollate_tui.sync.selection.scope import Scope
+from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 
 Export = Literal["yaml", "pipeline", "curl"]
 

@@ -6,15 +6,15 @@ from contextlib import aclosing
 from pathlib import Path
 
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.symptoms import SYMPTOMS, symptom_named
-from dbtcollate_tui.checks.walk import ENDED, Outcome, Walk
-from dbtcollate_tui.checks.walk_report import as_json, keep, letter_of, report
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.troubleshooting.report import as_json, keep, letter_of, report
+from dbtcollate_tui.troubleshooting.session import ENDED, Outcome, Walk
+from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named
 
 
 def symptoms(common: Common) -> ExitCode:

@@ -7,9 +7,9 @@ from typing import TextIO
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.events.types import SCHEMA_VERSION, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.sync.events import SCHEMA_VERSION, SyncEvent
 
 PART = 500
 """Items of a list that become text together."""

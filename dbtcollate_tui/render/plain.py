@@ -10,12 +10,12 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.events import types as events
+from dbtcollate_tui.events.outcome import Proof
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
+from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.sync import events
-from dbtcollate_tui.sync.changes import GROUPS, Change, Group, Plan
-from dbtcollate_tui.sync.outcome import Proof
-from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
 
 WORDS = {
     CheckState.PASS: "ok",

@@ -13,8 +13,8 @@ from dbtcollate_tui.sandbox.collate.runner import PipelineRunContext, PipelineRu
 from dbtcollate_tui.transport.addresses import is_loopback
 
 if TYPE_CHECKING:
+    from dbtcollate_tui.events.types import SyncEvent
     from dbtcollate_tui.settings.model import Profile
-    from dbtcollate_tui.sync.events import SyncEvent
 
 SOURCE, SINK = "dbt Cloud", "OpenMetadata"
 REPORT_EVERY = 20
@@ -30,7 +30,7 @@ async def sync_worker(context: PipelineRunContext) -> None:
     from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
     from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
     from dbtcollate_tui.errors import ActionableError
-    from dbtcollate_tui.sync.engine_direct import run_direct
+    from dbtcollate_tui.sync.direct import run_direct
 
     config = _config(context.pipeline)
     if config["dbtConfigSource"].get("dbtConfigType", "cloud") != "cloud":
@@ -70,7 +70,7 @@ class _Telling:
         context.step(SINK)
 
     def take(self, event: "SyncEvent") -> None:
-        from dbtcollate_tui.sync import events
+        from dbtcollate_tui.events import types as events
 
         context = self._context
         match event:

@@ -9,11 +9,11 @@ from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
 from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
-from dbtcollate_tui.setup.collate_side import CollateSide
+from dbtcollate_tui.setup.collate_steps import CollateSide
 from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.cures import place_of
-from dbtcollate_tui.setup.dbt_side import DbtSide
+from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step, draft_of
+from dbtcollate_tui.setup.fix_fields import place_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
 from dbtcollate_tui.setup.services import Services
 

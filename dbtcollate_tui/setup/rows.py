@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.dbt_cloud.job_advice import rank
 from dbtcollate_tui.dbt_cloud.models import Account, DbtProject, Environment, Job
+from dbtcollate_tui.wording import ago
 
 
 @dataclass(frozen=True, slots=True)

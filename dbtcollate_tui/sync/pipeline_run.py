@@ -21,10 +21,10 @@ from dbtcollate_tui.collate.pipeline_follow import (
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
-from dbtcollate_tui.sync.events import LogLine, Progress
-from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
-from dbtcollate_tui.sync.stream import Teller
-from dbtcollate_tui.sync.worker_lines import RunMemory
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import LogLine, Progress
+from dbtcollate_tui.plan.pipeline import PipelinePlan
+from dbtcollate_tui.sync.runner_log import RunMemory
 
 Deploy = Literal["needed", "always", "never"]
 

@@ -9,9 +9,9 @@ from dbtcollate_tui.collate.models import PipelineState, StackTraceError, StepSu
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.run_report import RunReport
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.log import LOGGER
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.outcome import Outcome
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import (
     Applied,
     Event,
     Failed,
@@ -21,9 +21,9 @@ from dbtcollate_tui.sync.events import (
     RunFinished,
     Skipped,
 )
-from dbtcollate_tui.sync.outcome import Outcome
-from dbtcollate_tui.sync.pipeline_plan import own_pipeline
-from dbtcollate_tui.sync.stream import Teller
+from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.plan.pipeline import own_pipeline
+from dbtcollate_tui.settings.model import Profile
 
 STEP = "OpenMetadata"
 LINES_AT_ONCE = 1_000

@@ -16,17 +16,17 @@ from dbtcollate_tui.errors import Cure
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
-from dbtcollate_tui.tui.owner import OwningApp
-from dbtcollate_tui.tui.places import Places
-from dbtcollate_tui.tui.running import Running
+from dbtcollate_tui.tui.navigation import Places
+from dbtcollate_tui.tui.protocols import OwningApp
+from dbtcollate_tui.tui.running_syncs import Running
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.tui.bridge import SyncRun
-    from dbtcollate_tui.tui.offer import DemoOffer
-    from dbtcollate_tui.tui.owner import Ended, Then
+    from dbtcollate_tui.tui.demo_credentials import DemoOffer
+    from dbtcollate_tui.tui.protocols import Ended, Then
     from dbtcollate_tui.tui.session import ProfileSession
+    from dbtcollate_tui.tui.sync_run import SyncRun
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 APP_STATE, THEME_KEY = "app", "theme"
@@ -238,13 +238,13 @@ class DbtCollateApp(OwningApp):
 
     def carry_out(self, cure: Cure) -> None:
         """Carry out a cure of the open profile."""
-        from dbtcollate_tui.tui import cures
+        from dbtcollate_tui.tui import fixes as cures
 
         cures.carry_out(self, cure)
 
     def rerun(self, check_id: str) -> None:
         """Look anew at a check and at all that hang on it; at everything for an empty id."""
-        from dbtcollate_tui.tui import cures
+        from dbtcollate_tui.tui import fixes as cures
 
         cures.rerun(self, check_id)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.sync.events import SyncEvent
-    from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.events.types import SyncEvent
+    from dbtcollate_tui.tui.sync_run import SyncRun
 
 
 class EventsArrived(Message):

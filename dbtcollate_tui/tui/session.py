@@ -15,23 +15,23 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks
-from dbtcollate_tui.checks.standing import PARTS, Standing, read_standing
+from dbtcollate_tui.checks.summary import PARTS, Standing, read_standing
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.types import Failed, RunFinished, Sequencer, SyncEvent
+from dbtcollate_tui.history.checked import keep_verification
+from dbtcollate_tui.history.records import HistoryRecord, list_records
+from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Ask, Connections
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.engine_collate import prepare_collate, run_collate
-from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.events import Failed, RunFinished, Sequencer, SyncEvent
-from dbtcollate_tui.sync.history.checked import keep_verification
-from dbtcollate_tui.sync.history.records import HistoryRecord, list_records
-from dbtcollate_tui.sync.outcome import Counts
-from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
-from dbtcollate_tui.sync.writing.retry import Leftover, retry_direct
+from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
+from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 SYNCS_KNOWN = 20

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbtcollate_tui.collecting import not_looked_at, seldom_collected
 from dbtcollate_tui.errors import ActionableError, Cure, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.setup.services import SampleAnswers, Services
@@ -63,7 +63,7 @@ def run_app(
     log_from_first_record()
     offer = None
     if sample is not None and sample_secrets is not None:
-        from dbtcollate_tui.tui.offer import DemoOffer
+        from dbtcollate_tui.tui.demo_credentials import DemoOffer
 
         offer = DemoOffer(sample, sample_secrets["dbt_cloud"], sample_secrets["collate"])
     app = DbtCollateApp(

@@ -28,13 +28,9 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 import dbtcollate_tui.tui
-from dbtcollate_tui.collecting import not_looked_at, seldom_collected
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from dbtcollate_tui.setup.services import SampleAnswers, Services
-from dbtcollate_tui.sync.changes import DescriptionChange, Plan
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.types import (
     LogLine,
     PlanReady,
     RunFinished,
@@ -42,10 +38,14 @@ from dbtcollate_tui.sync.events import (
     Sequencer,
     SyncEvent,
 )
-from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.outcome import Counts
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
+from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.plan.model import DescriptionChange, Plan
+from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
+from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.tui.app import DbtCollateApp
-from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from tests.support.memory_keyring import MemoryKeyring

@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.looks import Look
 from dbtcollate_tui.checks.registry import ALL_CHECKS, checks_for_step, dependents_of
 from dbtcollate_tui.checks.runner import link_states, run_checks
 from dbtcollate_tui.errors import ActionableError, Cure

@@ -6,8 +6,8 @@ import pytest
 
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.runner import link_states
-from dbtcollate_tui.checks.symptoms import SYMPTOMS
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
+from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS
 from tests.support.world import world
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
-from dbtcollate_tui.sync.history.records import list_records
 from tests.e2e.test_headless import events, run, tokens
 from tests.support.world import profile_for
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.types import PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import follow
+from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.plan.model import DescriptionChange, Plan
 from dbtcollate_tui.render.ndjson import PART, NdjsonRenderer
-from dbtcollate_tui.sync.changes import DescriptionChange, Plan
-from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
-from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.outcome import Counts
 
 SECRET = "dbtc_MARKED1234567890abcdef"
 

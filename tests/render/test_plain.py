@@ -3,10 +3,10 @@
 import io
 
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.events.types import Applied, Failed, PhaseFinished, SyncEvent
+from dbtcollate_tui.plan.model import Change, DescriptionChange, OwnersChange
 from dbtcollate_tui.render.plain import TABLES_OPEN, PlainRenderer
-from dbtcollate_tui.sync.changes import Change, DescriptionChange, OwnersChange
-from dbtcollate_tui.sync.events import Applied, Failed, PhaseFinished, SyncEvent
-from tests.sync.builders import refs, table
+from tests.support.builders import refs, table
 
 
 def text(name: str, column: str = "") -> DescriptionChange:

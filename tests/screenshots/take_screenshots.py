@@ -22,8 +22,8 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.engine_direct import run_direct
-from dbtcollate_tui.tui.screens.mending import NewToken
+from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.tui.screens.fixing import NewToken
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.theme import DARK, LIGHT

@@ -3,8 +3,8 @@
 import pytest
 
 from dbtcollate_tui.errors import Cure, UsageError
-from dbtcollate_tui.setup.cures import changed_profile
 from dbtcollate_tui.setup.draft import SetupDraft, Step, draft_of
+from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.flow import FlowFacts, invalidate, next_step, previous_step, rail_number
 from dbtcollate_tui.tui.screens.setup_steps.base import step_of
 from tests.support.world import world

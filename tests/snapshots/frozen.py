@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
-from dbtcollate_tui.checks import runner, words
+from dbtcollate_tui import wording as words
+from dbtcollate_tui.checks import runner
 from dbtcollate_tui.tui.screens import checklist
-from dbtcollate_tui.tui.widgets import status_lines, sync_board, walk_lines
+from dbtcollate_tui.tui.widgets import session_lines as walk_lines
+from dbtcollate_tui.tui.widgets import status_lines, sync_board
 
 NOW = datetime(2026, 1, 15, 14, 2, tzinfo=UTC)
 PORT = re.compile(r"127\.0\.0\.1:\d{5}")

@@ -8,12 +8,12 @@ from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.keyrings import KeyringHealth
 from dbtcollate_tui.setup.draft import SetupDraft, Step
-from dbtcollate_tui.setup.guidance import DBT_TOKEN_DIFFERENCES
 from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.help_links import DBT_TOKEN_DIFFERENCES
 from dbtcollate_tui.tui.screens.setup import SetupScreen
-from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen
-from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
+from dbtcollate_tui.tui.screens.setup_steps.instructions import GuideScreen
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
+from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from tests.screenshots.take_screenshots import pane_stands, walked
 from tests.snapshots.test_screens import Album, at_home, size, still
 from tests.tui.driving import offer_of

@@ -6,11 +6,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from dbtcollate_tui.checks.last_seen import KEY as SEEN
-from dbtcollate_tui.checks.walk_report import letter_of
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
-from dbtcollate_tui.tui.screens.mending import LetterScreen, NewToken
+from dbtcollate_tui.troubleshooting.report import letter_of
+from dbtcollate_tui.tui.screens.fixing import LetterScreen, NewToken
 from dbtcollate_tui.tui.screens.requests import RequestsScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard

@@ -3,16 +3,16 @@
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.outcome import Counts, Proof, ProofRow
+from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
 )
-from dbtcollate_tui.sync.outcome import Counts, Proof, ProofRow
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.setup.services import Services
 from tests.snapshots.test_screens import Album, size, still
 from tests.tui.told import PLAN, Told, begun
 from tests.tui.whole import whole

@@ -8,12 +8,12 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from dbtcollate_tui.artifacts.project import DbtTest
-from dbtcollate_tui.sync.changes import Plan, TestCaseChange
-from dbtcollate_tui.sync.events import Event, Failed
+from dbtcollate_tui.events.types import Event, Failed
+from dbtcollate_tui.plan.model import Plan, TestCaseChange
 from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.case_batches import in_batches
 from tests.collate.server import Asked, FakeCollate, connected, refuse
-from tests.sync.builders import column, node, plan_of, project, table
+from tests.support.builders import column, node, plan_of, project, table
 
 MANY = "POST /dataQuality/testCases/createMany"
 ONE = "PUT /dataQuality/testCases"

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync import preparing
-from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
     Failed,
@@ -20,8 +16,12 @@ from dbtcollate_tui.sync.events import (
     Progress,
     SyncEvent,
 )
-from dbtcollate_tui.sync.history.records import list_records, load_plan
-from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.history.records import list_records, load_plan
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync import prepare as preparing
+from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.writing.apply import OF_LINEAGE
 from tests.sync.test_safety import Ends, differences, end_of, ends
 

@@ -14,16 +14,16 @@ from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import RunFinished
+from dbtcollate_tui.history.ledger import Written, load_written
+from dbtcollate_tui.plan.model import Plan, RemoveEdge, RemoveOwners, RemoveTags, TagsChange
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.changes import Plan, RemoveEdge, RemoveOwners, RemoveTags, TagsChange
-from dbtcollate_tui.sync.engine_direct import run_direct
-from dbtcollate_tui.sync.events import RunFinished
-from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
-from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
-from dbtcollate_tui.sync.stream import Teller
-from dbtcollate_tui.sync.writing.written import Written, load_written
+from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.tui.widgets.change_rows import PlanOutline
 from tests.support.world import SERVICE, profile_for
 

@@ -19,11 +19,8 @@ from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.settings.store import ProfileStore
-from dbtcollate_tui.sync.changes import DataModelChange, DescriptionChange, LineageChange, Plan
-from dbtcollate_tui.sync.engine_direct import run_direct
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
     Failed,
@@ -33,12 +30,15 @@ from dbtcollate_tui.sync.events import (
     Skipped,
     SyncEvent,
 )
-from dbtcollate_tui.sync.preparing import choose, compare, read_artifacts
-from dbtcollate_tui.sync.selection.scope import WHOLE, Scope
-from dbtcollate_tui.sync.stream import Teller
-from dbtcollate_tui.sync.writing.retry import Leftover, retry_direct
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, LineageChange, Plan
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.settings.store import ProfileStore
+from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
+from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.transport.pacing import RetryPolicy
-from tests.sync.faulty import Fault, FaultyCollate, faulty
+from tests.support.faulty import Fault, FaultyCollate, faulty
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
@@ -264,7 +264,7 @@ def _as_a_program(arguments: list[str], environment: dict[str, str], early: bool
     for descriptor in (0, 1, 2):
         os.dup2(silent, descriptor)
     from dbtcollate_tui.cli import run
-    from dbtcollate_tui.sync import preparing
+    from dbtcollate_tui.sync import prepare as preparing
 
     if early:
         preparing.EARLY_QUERIES = 1

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
 from tests.sync import test_engine_direct
-from tests.sync.test_engine_direct import ends, finished
+from tests.sync.test_direct import ends, finished
 
 
 class WithoutIndex(Sandbox):

@@ -4,15 +4,15 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import Applied, RunFinished
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.plan.model import DescriptionChange
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from dbtcollate_tui.sync.changes import DescriptionChange
-from dbtcollate_tui.sync.events import Applied, RunFinished
-from dbtcollate_tui.sync.outcome import Counts
 from dbtcollate_tui.sync.self_report import self_reported
-from dbtcollate_tui.sync.stream import Teller
 from tests.collate.server import Asked, FakeCollate, connected, say
-from tests.sync.builders import refs, table
+from tests.support.builders import refs, table
 
 ROOT = "/services/ingestionPipelines"
 PROFILE = Profile(

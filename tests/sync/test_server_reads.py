@@ -6,9 +6,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from dbtcollate_tui.sync.matching.matches import TableRef
-from dbtcollate_tui.sync.server_state.cases import read_cases, read_definitions, read_older_results
-from dbtcollate_tui.sync.server_state.edges import read_edges
+from dbtcollate_tui.plan.matching.matches import TableRef
+from dbtcollate_tui.sync.reading.edges import read_edges
+from dbtcollate_tui.sync.reading.test_cases import read_cases, read_definitions, read_older_results
 from tests.collate.server import Asked, FakeCollate, connected, refuse, say
 
 

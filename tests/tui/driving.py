@@ -18,7 +18,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import SampleAnswers
-from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.theme import DARK

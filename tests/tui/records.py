@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history.records import (
+from dbtcollate_tui.history.records import (
     EntryLevel,
     Failure,
     HistoryRecord,
@@ -20,6 +18,8 @@ from dbtcollate_tui.sync.history.records import (
     plan_path,
     record_path,
 )
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.services import Services
 
 
 def leave(

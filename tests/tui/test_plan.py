@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
+from dbtcollate_tui.events.types import Applied
+from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
+from dbtcollate_tui.plan.model import DescriptionChange, Kept, Plan
+from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.changes import DescriptionChange, Kept, Plan
-from dbtcollate_tui.sync.events import Applied
-from dbtcollate_tui.sync.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.sync.planning.text import plan_text
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.widgets.change_list import ChangeList
 from dbtcollate_tui.tui.widgets.change_rows import (

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
     LogLine,
@@ -16,9 +14,11 @@ from dbtcollate_tui.sync.events import (
     Sequencer,
     SyncEvent,
 )
-from dbtcollate_tui.sync.outcome import Counts
-from dbtcollate_tui.tui.bridge import KEPT_AT_MOST, SyncRun
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.sync import SyncScreen
+from dbtcollate_tui.tui.sync_run import KEPT_AT_MOST, SyncRun
 from tests.support.world import profile_for
 from tests.tui.whole import Whole, keep, whole
 

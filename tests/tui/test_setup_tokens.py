@@ -11,7 +11,7 @@ from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
+from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from tests.conftest import Places
 from tests.tui.driving import LARGE, SMALL, Driver, driving, offer_of, walk_to

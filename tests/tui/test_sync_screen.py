@@ -3,10 +3,7 @@
 import pytest
 
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.changes import Change
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.types import (
     Applied,
     Failed,
     LogLine,
@@ -15,8 +12,11 @@ from dbtcollate_tui.sync.events import (
     RunStarted,
     Waiting,
 )
-from dbtcollate_tui.tui.bridge import SyncRun
+from dbtcollate_tui.plan.model import Change
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.sync import SyncScreen
+from dbtcollate_tui.tui.sync_run import SyncRun
 from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL

@@ -10,15 +10,15 @@ from pydantic import SecretStr
 from textual.widgets import OptionList
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.walk import Outcome, Walk
 from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.history.records import list_records, load_log
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.cures import changed_profile
+from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.sync.history.records import list_records, load_log
+from dbtcollate_tui.troubleshooting.session import Outcome, Walk
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput

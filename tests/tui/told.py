@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from dbtcollate_tui.errors import ActionableError, Cure
-from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.sync.events import (
+from dbtcollate_tui.events.outcome import Counts
+from dbtcollate_tui.events.types import (
     Applied,
     Failed,
     LogLine,
@@ -18,8 +18,8 @@ from dbtcollate_tui.sync.events import (
     Skipped,
     SyncEvent,
 )
-from dbtcollate_tui.sync.outcome import Counts
-from dbtcollate_tui.sync.writing.retry import Leftover
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.sync.retry import Leftover
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.widgets.event_log import EventLog
 from tests.tui.test_plan import many

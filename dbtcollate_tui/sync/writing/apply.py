@@ -16,9 +16,10 @@ from dbtcollate_tui.collate.errors import (
 )
 from dbtcollate_tui.collate.models import EntityReference, Table, TagLabel, TestCase
 from dbtcollate_tui.collate.patch import TablePatch
+from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.errors import ActionableError, UnreachableError
-from dbtcollate_tui.sync.bounded import bounded
-from dbtcollate_tui.sync.changes import (
+from dbtcollate_tui.events.types import LogLine
+from dbtcollate_tui.plan.model import (
     Change,
     CustomPropertyChange,
     DataModelChange,
@@ -40,14 +41,13 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
-from dbtcollate_tui.sync.events import LogLine
-from dbtcollate_tui.sync.server_state.reading import TABLE_FIELDS
-from dbtcollate_tui.sync.server_state.state import case_key
-from dbtcollate_tui.sync.writing.account import Account, Tally, Tell, is_silence
+from dbtcollate_tui.plan.server_state import case_key
+from dbtcollate_tui.sync.reading.server import TABLE_FIELDS
 from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case, result_body, with_tags
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
-from dbtcollate_tui.sync.writing.pace import Pace
-from dbtcollate_tui.sync.writing.standing import model_moved, moved, standing
+from dbtcollate_tui.sync.writing.concurrency import Pace
+from dbtcollate_tui.sync.writing.drift import model_moved, moved, standing
+from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence
 from dbtcollate_tui.transport.pacing import Retrying
 
 OF_LINEAGE = (LineageChange, ExposureChange, RemoveEdge)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dbtcollate_tui.collate.models import EntityReference, LineageEdge, TagLabel
 from dbtcollate_tui.collate.quality import case_body
-from dbtcollate_tui.sync.changes import (
+from dbtcollate_tui.plan.model import (
     ExposureChange,
     LineageChange,
     RemoveTags,
@@ -13,7 +13,7 @@ from dbtcollate_tui.sync.changes import (
     TestCaseChange,
     TestResultChange,
 )
-from dbtcollate_tui.sync.planning.tags import AUTOMATED, tag_label
+from dbtcollate_tui.plan.rules.tags import AUTOMATED, tag_label
 
 
 def new_case(change: TestCaseChange) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from dbtcollate_tui.collate.quality import MOST_CASES
-from dbtcollate_tui.sync.changes import TestCaseChange
+from dbtcollate_tui.plan.model import TestCaseChange
 
 Batch = tuple[TestCaseChange, ...]
 

@@ -7,15 +7,15 @@ from dbtcollate_tui.artifacts.project import Column, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.models import LineageEdge, Table
+from dbtcollate_tui.concurrency import bounded
+from dbtcollate_tui.history.ledger import Written
+from dbtcollate_tui.plan.matching.matches import TableRef
+from dbtcollate_tui.plan.matching.placing import ColumnNames, claims
+from dbtcollate_tui.plan.model import Change, Kept, Plan, RemoveEdge, RemoveOwners, RemoveTags
+from dbtcollate_tui.plan.rules.tags import AUTOMATED
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.bounded import bounded
-from dbtcollate_tui.sync.changes import Change, Kept, Plan, RemoveEdge, RemoveOwners, RemoveTags
-from dbtcollate_tui.sync.matching.matches import TableRef
-from dbtcollate_tui.sync.matching.placing import ColumnNames, claims
-from dbtcollate_tui.sync.planning.tags import AUTOMATED
-from dbtcollate_tui.sync.server_state.edges import READERS
-from dbtcollate_tui.sync.server_state.reading import TABLE_FIELDS, table_ref
-from dbtcollate_tui.sync.writing.written import Written
+from dbtcollate_tui.sync.reading.edges import READERS
+from dbtcollate_tui.sync.reading.server import TABLE_FIELDS, table_ref
 
 DBT_EDGE = "DbtLineage"
 

@@ -15,17 +15,17 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_middle
 from dbtcollate_tui.tui.messages import RowsChanged
-from dbtcollate_tui.tui.owner import app_of
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.protocols import app_of
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import ago, span
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession

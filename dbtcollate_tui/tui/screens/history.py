@@ -13,15 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
-from dbtcollate_tui.checks.words import ago, span
+from dbtcollate_tui.history.records import KEPT_DAYS, HistoryRecord, list_records
+from dbtcollate_tui.history.text import what_words
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.history.records import KEPT_DAYS, HistoryRecord, list_records
-from dbtcollate_tui.sync.history.text import what_words
 from dbtcollate_tui.tui.glyphs import cut_end
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
-from dbtcollate_tui.tui.owner import app_of
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.record import RecordScreen, copy_record, export_record
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.durations import chart, in_words, outcome_mark
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
@@ -29,6 +28,7 @@ from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.list_and_detail import ListAndDetail
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import ago, span
 
 SHOWN_FAILURES = 5
 EMPTY = (

@@ -15,25 +15,25 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import ago, span
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
-from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import ago, span
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.checks.standing import Said
-    from dbtcollate_tui.tui.bridge import SyncRun
+    from dbtcollate_tui.checks.summary import Said
     from dbtcollate_tui.tui.session import ProfileSession
+    from dbtcollate_tui.tui.sync_run import SyncRun
 
 SYNCS_SHOWN = 20
 LIST_SHOWN = 8
@@ -192,7 +192,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self._list_needs(session)
 
     def _facts(self, session: "ProfileSession") -> Table:
-        from dbtcollate_tui.checks.standing import in_collate, next_sync
+        from dbtcollate_tui.checks.summary import in_collate, next_sync
 
         now, looked = datetime.now(UTC), session.looked
         table = _grid()

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.sync.events import PipelinePlanReady, SyncEvent
-from dbtcollate_tui.sync.pipeline_plan import PipelinePlan
+from dbtcollate_tui.events.types import PipelinePlanReady, SyncEvent
+from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar

@@ -12,10 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from dbtcollate_tui.events.types import PlanReady, SyncEvent
+from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.events import PlanReady, SyncEvent
-from dbtcollate_tui.sync.planning.text import plan_text
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen

@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual.screen import ScreenResultType
 from textual.widgets import Static
 
-from dbtcollate_tui.sync.events import Failed, SyncEvent
-from dbtcollate_tui.tui.bridge import SyncRun
+from dbtcollate_tui.events.types import Failed, SyncEvent
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
+from dbtcollate_tui.tui.sync_run import SyncRun
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard

@@ -14,18 +14,18 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
-from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.widgets.chain import small_chain
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import ago
 
 if TYPE_CHECKING:
     from dbtcollate_tui.checks.last_seen import LastSeen
@@ -145,7 +145,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
 
     def _state(self, known: Known) -> Text:
         """The chain's signs, how old they are, and when the next sync comes."""
-        from dbtcollate_tui.checks.standing import next_sync
+        from dbtcollate_tui.checks.summary import next_sync
 
         seen = known.seen
         if seen is None:

@@ -18,10 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import span
-from dbtcollate_tui.redact import redact
-from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.history.records import (
+from dbtcollate_tui.history.records import (
     HistoryRecord,
     LogEntry,
     RecordAction,
@@ -29,10 +26,12 @@ from dbtcollate_tui.sync.history.records import (
     load_log,
     load_plan,
 )
-from dbtcollate_tui.sync.history.text import record_text, what_words
+from dbtcollate_tui.history.text import record_text, what_words
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
@@ -40,6 +39,7 @@ from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.list_and_detail import ListAndDetail
 from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import span
 
 Part = Literal["plan", "log", "failures", "proof"]
 TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "proof": "Read back"}

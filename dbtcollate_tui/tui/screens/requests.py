@@ -12,7 +12,7 @@ from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import cut_middle
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar

@@ -12,19 +12,19 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import ago
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import is_ci_run, notes_of_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.prompts import put_prompts
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import ago
 
 Choose = Callable[[], Awaitable[RunChoice]]
 

@@ -17,23 +17,23 @@ from dbtcollate_tui.setup.draft import ORDER, Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport.pacing import Retrying
-from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from dbtcollate_tui.tui.screens.confirm import Confirm
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
-from dbtcollate_tui.tui.screens.link_checks import LinkChecks
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
+from dbtcollate_tui.tui.screens.setup_steps.account_project import AccountPane, ProjectPane
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.job import JobPane
-from dbtcollate_tui.tui.screens.setup_steps.lights import STEP_OF, lights
 from dbtcollate_tui.tui.screens.setup_steps.options import OptionsPane
-from dbtcollate_tui.tui.screens.setup_steps.places import AccountPane, ProjectPane
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
 from dbtcollate_tui.tui.screens.setup_steps.review import ReviewPane
 from dbtcollate_tui.tui.screens.setup_steps.service import ServicePane
+from dbtcollate_tui.tui.screens.setup_steps.status import STEP_OF, lights
 from dbtcollate_tui.tui.screens.setup_steps.token import DbtTokenPane
 from dbtcollate_tui.tui.screens.setup_steps.token_side import TokenPane
+from dbtcollate_tui.tui.screens.stage_checks import LinkChecks
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.step_rail import StepRail

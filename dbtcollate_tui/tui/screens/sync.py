@@ -10,19 +10,18 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, OptionList, Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import span
-from dbtcollate_tui.sync.changes import GROUPS
-from dbtcollate_tui.sync.events import Failed, RunFinished, SyncEvent
-from dbtcollate_tui.tui.bridge import SyncRun
+from dbtcollate_tui.events.types import Failed, RunFinished, SyncEvent
+from dbtcollate_tui.plan.model import GROUPS
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.messages import EventsArrived
-from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
+from dbtcollate_tui.tui.sync_run import SyncRun
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
@@ -32,6 +31,7 @@ from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.sync_end import SyncEnd, end_lines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
+from dbtcollate_tui.wording import span
 
 OUTCOMES = {
     "ok": (CheckState.PASS, "Done"),

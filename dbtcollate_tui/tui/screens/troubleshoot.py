@@ -18,21 +18,21 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
-from dbtcollate_tui.checks.walk import Outcome, Walk, earlier
-from dbtcollate_tui.checks.walk_report import Letter, keep, letter_of, report
 from dbtcollate_tui.settings.files import write_private
+from dbtcollate_tui.troubleshooting.report import Letter, keep, letter_of, report
+from dbtcollate_tui.troubleshooting.session import Outcome, Walk, earlier
+from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
-from dbtcollate_tui.tui.owner import app_of
-from dbtcollate_tui.tui.screens.mending import LetterScreen
-from dbtcollate_tui.tui.screens.walk_cures import WalkCures, WalkScreen
+from dbtcollate_tui.tui.protocols import app_of
+from dbtcollate_tui.tui.screens.fixing import LetterScreen
+from dbtcollate_tui.tui.screens.session_fixes import WalkCures, WalkScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.session_lines import BAD, WalkLines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
-from dbtcollate_tui.tui.widgets.walk_lines import BAD, WalkLines
 
 if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession

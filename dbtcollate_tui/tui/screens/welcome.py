@@ -11,16 +11,16 @@ from textual.widgets import Static
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.tui.owner import app_of
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
-from dbtcollate_tui.tui.screens.fitted import FittedScreen
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
+from dbtcollate_tui.tui.widgets.next_step import WayOn
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
-from dbtcollate_tui.tui.widgets.way_on import WayOn
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.tui.offer import DemoOffer
+    from dbtcollate_tui.tui.demo_credentials import DemoOffer
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 WHAT = (

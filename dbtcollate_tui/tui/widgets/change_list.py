@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.sync.changes import Change, Kept, Plan
-from dbtcollate_tui.sync.matching.matches import Unmatched
+from dbtcollate_tui.plan.matching.matches import Unmatched
+from dbtcollate_tui.plan.model import Change, Kept, Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.change_rows import (

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from dbtcollate_tui.sync.changes import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
-from dbtcollate_tui.sync.matching.matches import Unmatched
+from dbtcollate_tui.plan.matching.matches import Unmatched
+from dbtcollate_tui.plan.model import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
 
 Entry = Change | Kept | Unmatched | str
 Arrangement = Literal["kind", "table"]

@@ -8,10 +8,10 @@ from rich.text import Text
 from textual.app import App
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import span
-from dbtcollate_tui.sync.history.records import HistoryRecord
+from dbtcollate_tui.history.records import HistoryRecord
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.theme import state_colour
+from dbtcollate_tui.wording import span
 
 EIGHTHS = "▁▂▃▄▅▆▇█"
 OUTCOMES = {

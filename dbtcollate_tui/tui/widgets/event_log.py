@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.sync import events
-from dbtcollate_tui.sync.changes import Change, LineageChange, TableChange
-from dbtcollate_tui.sync.events import SyncEvent
+from dbtcollate_tui.events import types as events
+from dbtcollate_tui.events.types import SyncEvent
+from dbtcollate_tui.plan.model import Change, LineageChange, TableChange
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.widgets.row_list import RowList
 

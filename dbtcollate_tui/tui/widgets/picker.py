@@ -17,10 +17,10 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import count
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.prompts import put_prompts
+from dbtcollate_tui.wording import count
 
 MATCHES_AT_MOST = 200
 LISTED_AT_MOST = 500

@@ -10,13 +10,13 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
-from dbtcollate_tui.checks.words import span
-from dbtcollate_tui.sync import events
-from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.events import PHASES, Phase, SyncEvent
+from dbtcollate_tui.events import types as events
+from dbtcollate_tui.events.types import PHASES, Phase, SyncEvent
+from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainView
+from dbtcollate_tui.wording import span
 
 LINK_OF_PHASE: dict[Phase, Link] = {
     "run": Link.RUN,

@@ -12,9 +12,9 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.sync.changes import Change, Plan
-from dbtcollate_tui.sync.events import Failed, RunFinished, Skipped, SyncEvent
-from dbtcollate_tui.sync.outcome import Proof
+from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.events.types import Failed, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.plan.model import Change, Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
 

@@ -12,11 +12,11 @@ from dbtcollate_tui.collate.export import ingestion_yaml
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.events.types import PlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from dbtcollate_tui.sync.changes import Plan
-from dbtcollate_tui.sync.engine_direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.events import PlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from tests.contract.reference.interpreter import run_theirs
 
 SERVICE = "shop_warehouse"

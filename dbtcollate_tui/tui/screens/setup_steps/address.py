@@ -11,7 +11,7 @@ from dbtcollate_tui.dbt_cloud.addresses import read_address
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.setup.draft import Step
-from dbtcollate_tui.setup.guidance import ADDRESS_DIFFERENCES, GuideDifference
+from dbtcollate_tui.setup.help_links import ADDRESS_DIFFERENCES, GuideDifference
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput

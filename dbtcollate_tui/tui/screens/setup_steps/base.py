@@ -14,12 +14,12 @@ from textual.widgets import Button, Input, Static
 
 from dbtcollate_tui.errors import ActionableError, Cure
 from dbtcollate_tui.setup.draft import Step
-from dbtcollate_tui.setup.guidance import GuideDifference
 from dbtcollate_tui.setup.guided import GuidedSetup
+from dbtcollate_tui.setup.help_links import GuideDifference
 from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
-from dbtcollate_tui.tui.screens.setup_steps.guide import GuideScreen
+from dbtcollate_tui.tui.screens.setup_steps.instructions import GuideScreen
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.fields import EDITING_KEYS, LineInput
 from dbtcollate_tui.tui.widgets.status_lines import StatusLines

@@ -14,9 +14,9 @@ from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import SHORTEST_TOKEN, TokenShape, token_shape
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.setup.collate_side import CollateFacts
+from dbtcollate_tui.setup.collate_steps import CollateFacts
 from dbtcollate_tui.setup.draft import Step
-from dbtcollate_tui.setup.guidance import TokenHelp, collate_token_help
+from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.token_side import EMPTY_KEYS, TokenPane
 from dbtcollate_tui.tui.widgets.fields import LineInput

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from dbtcollate_tui.plan.matching.services import ServiceScore
 from dbtcollate_tui.settings.secrets import KeyringHealth, Side, ways_of_keeping
 from dbtcollate_tui.setup.checking import SetupChecks
-from dbtcollate_tui.setup.dbt_side import RunPreview
+from dbtcollate_tui.setup.dbt_cloud_steps import RunPreview
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
-from dbtcollate_tui.sync.matching.services import ServiceScore
-from dbtcollate_tui.tui.offer import DemoOffer
+from dbtcollate_tui.tui.demo_credentials import DemoOffer
 
 
 @dataclass(slots=True)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from textual import work
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import ago, some
 from dbtcollate_tui.errors import ActionableError, Cure
-from dbtcollate_tui.setup.dbt_side import RunPreview
+from dbtcollate_tui.setup.dbt_cloud_steps import RunPreview
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.rows import JobList, JobRow
 from dbtcollate_tui.transport.pacing import Retrying
@@ -17,6 +16,7 @@ from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.picking import ANY, PickPane
 from dbtcollate_tui.tui.widgets.picker import PickerRow
+from dbtcollate_tui.wording import ago, some
 
 REFILL_SECONDS = 0.2
 """The list is filled anew no more often than this while pages come in."""

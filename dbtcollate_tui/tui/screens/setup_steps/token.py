@@ -10,14 +10,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.words import span
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape, token_shape
 from dbtcollate_tui.setup.draft import ORDER, Step
-from dbtcollate_tui.setup.guidance import DBT_TOKEN_DIFFERENCES, GuideDifference, TokenHelp, dbt_token_help
+from dbtcollate_tui.setup.help_links import DBT_TOKEN_DIFFERENCES, GuideDifference, TokenHelp, dbt_token_help
 from dbtcollate_tui.tui.screens.setup_steps.token_side import EMPTY_KEYS, TokenPane
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from dbtcollate_tui.tui.widgets.status_lines import StatusLine
+from dbtcollate_tui.wording import span
 
 HOST_STATES = {
     "asking": CheckState.RUNNING,

@@ -12,11 +12,11 @@ from textual.widgets import Input, Static
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.settings.secrets import ENV, FoundSecret, Origin, Side
-from dbtcollate_tui.setup.guidance import TokenHelp
+from dbtcollate_tui.setup.help_links import TokenHelp
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
-from dbtcollate_tui.tui.screens.setup_steps.keeping import KeepingScreen
+from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 EMPTY_KEYS = ("k", "o", "y", "s", "i", "g", "question_mark")

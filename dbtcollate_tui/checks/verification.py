@@ -1,0 +1,187 @@
+"""The proof: the guide's verification rows, read back from Collate and compared with the run's artifacts."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from dbtcollate_tui.checks.base import Finding
+from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.pipeline import ended
+from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
+from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.events.outcome import ProofException, ProofId, ProofRow
+from dbtcollate_tui.wording import ago, count
+
+SYNC = Cure("go_to_step", "Sync now", "sync")
+EXCEPTIONS_SHOWN = 500
+STATES = {
+    "ok": CheckState.PASS,
+    "warn": CheckState.WARN,
+    "failed": CheckState.FAIL,
+    "skipped": CheckState.SKIPPED,
+}
+NOT_ASKED = {
+    "lineage": ("include_lineage", "Lineage is switched off in the options"),
+    "descriptions": ("update_descriptions", ""),
+    "tests": ("include_tests", "Tests are switched off in the options"),
+}
+
+
+async def _last_arrival(context: CheckContext) -> tuple[datetime | None, str]:
+    """When metadata last came, by a sync from here or by the pipeline, and in words."""
+    found: list[tuple[datetime, str]] = []
+    summary = context.last_sync()
+    if summary is not None and summary.outcome in ("ok", "partial"):
+        found.append(
+            (
+                datetime.fromisoformat(summary.at),
+                f"sync from here: {summary.written} written, {summary.failed} failed",
+            )
+        )
+    if (await context.pipeline_service()).available:
+        pipeline = await context.pipeline()
+        run = pipeline.pipelineStatuses if pipeline is not None else None
+        if run is not None and run.pipelineState in ("success", "partialSuccess"):
+            moment = ended(run)
+            if moment is not None:
+                found.append((moment, f"pipeline in Collate: {run.pipelineState}"))
+    return max(found, default=(None, ""), key=lambda item: item[0] or datetime.min)
+
+
+async def _scheduling(context: CheckContext) -> tuple[Cure, ...]:
+    """The sync now, and its schedule inside Collate where none is set and something there can run it."""
+    if context.profile.pipeline.schedule is not None or not (await context.pipeline_service()).available:
+        return (SYNC,)
+    proposal = propose_schedule(await context.job())
+    schedule = Cure("set_field", f"Let Collate run it {proposal.words}", f"pipeline.schedule={proposal.cron}")
+    return (SYNC, schedule)
+
+
+async def ingestion(context: CheckContext) -> Finding:
+    """The guide's second row: an ingestion has completed, and after the run that it should bring."""
+    moment, words = await _last_arrival(context)
+    if moment is None:
+        return Finding(
+            CheckState.WARN,
+            "Nothing was synced yet",
+            caption="not yet",
+            causes=("No sync was run from here, and no pipeline has run in Collate.",),
+            evidence=(f"runs of a pipeline in {context.profile.collate.service}: none",),
+            cures=await _scheduling(context),
+        )
+    when = ago(moment, context.now)
+    run = (await context.choice()).run
+    if run.finished_at is not None and run.finished_at > moment:
+        return Finding(
+            CheckState.WARN,
+            f"The last ingestion was {when}, before run #{run.id} ended",
+            caption=f"{moment.astimezone():%H:%M}",
+            causes=("The next scheduled ingestion brings that run.", "Or none is scheduled."),
+            evidence=(words,),
+            cures=await _scheduling(context),
+        )
+    return Finding(CheckState.PASS, f"{when}; {words}", caption=when, evidence=(words,))
+
+
+def _reader(row_id: ProofId) -> Callable[[CheckContext], Awaitable[Finding]]:
+    async def look(context: CheckContext) -> Finding:
+        option, off = NOT_ASKED[row_id]
+        if off and not getattr(context.profile.options, option):
+            on = Cure("set_field", f"Switch {row_id} on", f"options.{option}=true")
+            return Finding(CheckState.SKIPPED, off, cures=(on,))
+        row = (await context.proof()).row(row_id)
+        if row is None:
+            return Finding(CheckState.SKIPPED, "Not read")
+        return await _finding(context, row)
+
+    return look
+
+
+async def _finding(context: CheckContext, row: ProofRow) -> Finding:
+    state = STATES[row.state]
+    collate = await context.collate()
+    evidence = context.seen(collate.transport.host, "/tables", "/lineage", "/testCases")
+    exceptions = tuple(_line(item) for item in row.exceptions[:EXCEPTIONS_SHOWN])
+    if state in (CheckState.PASS, CheckState.SKIPPED):
+        return Finding(state, row.summary, evidence=evidence, exceptions=exceptions)
+    moment, words = await _last_arrival(context)
+    if moment is None and not row.found:
+        return Finding(
+            CheckState.WARN,
+            f"{row.summary}: nothing was synced yet",
+            causes=("No sync has written to Collate so far.",),
+            evidence=evidence,
+            cures=(SYNC,),
+            exceptions=exceptions,
+        )
+    run = (await context.choice()).run
+    missing = len((await context.report()).missing)
+    causes: list[str] = []
+    cures: list[Cure] = []
+    if missing and row.id in ("lineage", "tests"):
+        causes.append(
+            f"{count(missing, 'node')} of dbt's {'has' if missing == 1 else 'have'} no table in Collate."
+        )
+        cures.append(Cure("rerun_check", "See which tables are missing, and why", "tables.matched"))
+    if state is CheckState.FAIL:
+        cures.insert(0, SYNC)
+        if moment is None:
+            causes.append("No sync is known here; another tool wrote what is there.")
+        elif run.finished_at is not None and run.finished_at > moment:
+            causes.insert(
+                0, f"The last ingestion ({ago(moment, context.now)}) was before run #{run.id} ended."
+            )
+        else:
+            causes.append("It was changed in Collate since, or the last ingestion did not bring all of it.")
+    return Finding(
+        state,
+        row.summary,
+        causes=tuple(causes),
+        evidence=(*evidence, words) if words else evidence,
+        cures=tuple(cures),
+        exceptions=exceptions,
+    )
+
+
+def _line(item: ProofException) -> str:
+    found = item.found.splitlines()[0][:80] if item.found else "nothing"
+    wanted = item.expected.splitlines()[0][:80] if item.expected else "a value"
+    return f"{item.target}: expected {wanted}, found {found}"
+
+
+CHECKS = (
+    Look(
+        "proof.ingestion",
+        "Ingestion completed",
+        Link.PROOF,
+        ingestion,
+        ("collate.service", "run.exists"),
+        "Verification: Ingestion completed",
+    ),
+    Look(
+        "proof.lineage",
+        "Lineage appears",
+        Link.PROOF,
+        _reader("lineage"),
+        ("tables.matched",),
+        "Verification: Lineage appears",
+    ),
+    Look(
+        "proof.descriptions",
+        "Descriptions synced",
+        Link.PROOF,
+        _reader("descriptions"),
+        ("tables.matched",),
+        "Verification: Descriptions synced",
+    ),
+    Look(
+        "proof.tests",
+        "Test results visible",
+        Link.PROOF,
+        _reader("tests"),
+        ("tables.matched",),
+        "Verification: Test results visible",
+    ),
+)
+"""The checks of the link "proof"; the guide's first row is ``run.exists``."""

@@ -1,0 +1,1 @@
+"""What a sync reports while it runs, and how it ended."""

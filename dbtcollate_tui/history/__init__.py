@@ -1,0 +1,1 @@
+"""Records of past syncs and what was verified when."""

@@ -1,0 +1,140 @@
+"""The record of the tags, owners and edges that syncs from here wrote, by profile and server.
+
+It is what tells our own from a person's when dbt no longer names them. One line a write, appended by one
+call, so that several processes may write at once; the later line wins. A sync that is killed may lose its
+last second: what that wrote counts as a person's and stays.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.plan.model import (
+    Change,
+    LineageChange,
+    OwnersChange,
+    RemoveEdge,
+    RemoveOwners,
+    RemoveTags,
+    TagsChange,
+)
+from dbtcollate_tui.settings.files import private_folder
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+
+
+@dataclass(slots=True)
+class Written:
+    """What stands in Collate because we wrote it.
+
+    Tag FQNs by (table FQN, column), owners' ids by table FQN, edges as (upstream FQN, downstream FQN);
+    ``nodes`` are the unique ids that it was written for, by table FQN.
+    """
+
+    tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    owners: dict[str, frozenset[str]] = field(default_factory=dict)
+    edges: set[tuple[str, str]] = field(default_factory=set)
+    nodes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> set[str]:
+        """The FQNs of the tables whose tags or owners, or the lower end of whose edges, we wrote."""
+        return {table for table, _ in self.tags} | set(self.owners) | {below for _, below in self.edges}
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.tags or self.owners or self.edges)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Apply one line of the record; raises ``KeyError`` or ``TypeError`` for a damaged one."""
+        if node := line.get("node"):
+            self.nodes[str(line.get("table") or line["down"])] = str(node)
+        match line["what"]:
+            case "tags":
+                place = (str(line["table"]), str(line["column"]))
+                held = self.tags.setdefault(place, set())
+                held.difference_update(line.get("gone", ()))
+                held.update(line.get("fqns", ()))
+                if not held:
+                    del self.tags[place]
+            case "owners":
+                self.owners.pop(line["table"], None)
+                if line["ids"]:
+                    self.owners[line["table"]] = frozenset(line["ids"])
+            case "edge":
+                edge = (str(line["up"]), str(line["down"]))
+                if line.get("gone"):
+                    self.edges.discard(edge)
+                else:
+                    self.edges.add(edge)
+
+
+def lines_of(change: Change, project: str) -> Sequence[Mapping[str, object]]:
+    """What a written change adds to the record; nothing for other kinds. ``project`` is dbt's project."""
+    of: dict[str, object] = {"project": project, "node": change.unique_id}
+    match change:
+        case TagsChange():
+            place = {"table": change.table.fqn, "column": change.column, **of}
+            return ({"what": "tags", **place, "fqns": list(change.added), "gone": list(change.replaced)},)
+        case RemoveTags():
+            place = {"table": change.table.fqn, "column": change.column, **of}
+            return ({"what": "tags", **place, "gone": list(change.removed)},)
+        case OwnersChange():
+            ids = [owner.id for owner in change.after]
+            return ({"what": "owners", "table": change.table.fqn, "ids": ids, **of},)
+        case RemoveOwners():
+            return ({"what": "owners", "table": change.table.fqn, "ids": [], **of},)
+        case LineageChange() if change.existing is None:
+            ends = {"up": change.upstream.fqn, "down": change.downstream.fqn}
+            return ({"what": "edge", **ends, **of},)
+        case RemoveEdge():
+            ends = {"up": change.upstream.fqn, "down": change.downstream.fqn}
+            return ({"what": "edge", **ends, "gone": True, **of},)
+    return ()
+
+
+def load_written(state: StateStore, profile: Profile, project: str) -> Written:
+    """What this profile's syncs of that dbt project wrote to its server.
+
+    Reads the disk; a line that is cut off counts for nothing.
+    """
+    found = Written()
+    try:
+        with _path(state, profile).open(encoding="utf-8", errors="replace") as file:
+            for text in file:
+                try:
+                    line = json.loads(text)
+                    if line["project"] == project:
+                        found.take(line)
+                except (ValueError, KeyError, TypeError):
+                    continue
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        LOGGER.warning("the record of what was written cannot be read: %s", error)
+    return found
+
+
+def note_written(state: StateStore, profile: Profile, lines: Iterable[Mapping[str, object]]) -> None:
+    """Append to the record. Writes the disk; what cannot be written is said in the log file."""
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    if not text:
+        return
+    path = _path(state, profile)
+    try:
+        private_folder(state.folder)
+        private_folder(path.parent)
+        path.touch(mode=0o600)
+        with path.open("ab", buffering=0) as file:
+            file.write(text.encode())
+    except OSError as error:
+        LOGGER.warning("the record of what was written could not be written: %s", error)
+
+
+def _path(state: StateStore, profile: Profile) -> Path:
+    server = sha256(profile.collate.base_url.encode()).hexdigest()[:12]
+    return state.folder_of(profile.name) / f"written-{server}.ndjson"

@@ -1,0 +1,193 @@
+"""Project and server state -> the plan: every difference as a typed change, and nothing else. No IO."""
+
+from collections.abc import Collection
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.collate.dialect import Dialect
+from dbtcollate_tui.plan.matching.matches import MatchReport
+from dbtcollate_tui.plan.matching.placing import claims
+from dbtcollate_tui.plan.model import (
+    GROUPS,
+    Expected,
+    NewClassification,
+    Plan,
+    RunFacts,
+    UnmappedOwner,
+)
+from dbtcollate_tui.plan.rules.exposures import plan_exposures
+from dbtcollate_tui.plan.rules.findings import Findings
+from dbtcollate_tui.plan.rules.quality import QualityFacts, plan_lineage, plan_tests
+from dbtcollate_tui.plan.rules.tables import plan_table
+from dbtcollate_tui.plan.rules.tags import CLASSIFICATION_TEXT
+from dbtcollate_tui.plan.server_state import ServerState
+from dbtcollate_tui.settings.model import SyncOptions
+
+_KIND_ORDER = (
+    "classification",
+    "tag",
+    "description",
+    "owners",
+    "tags",
+    "domain",
+    "custom_property",
+    "data_model",
+    "lineage",
+    "exposure",
+    "test_definition",
+    "test_suite",
+    "test_case",
+    "test_result",
+)
+
+
+def build_plan(
+    project: Project,
+    state: ServerState,
+    report: MatchReport,
+    options: SyncOptions,
+    dialect: Dialect,
+    *,
+    only: Collection[str] | None = None,
+    run: RunFacts | None = None,
+) -> Plan:
+    """What a sync would write. ``only`` are unique ids of nodes; ``None`` means all.
+
+    Rules: a text of dbt's fills an empty one; with ``update_descriptions`` it replaces another, except on a
+    source where Collate's text is not the one that dbt sent before. An empty text erases nothing. Owners are
+    replaced as a whole, on sources only filled. Tags are added, none is removed but a tier that dbt had set.
+    What the server holds as it would be sent is not sent: a second plan is empty.
+    """
+    planning = Planning(project, state, report, options, dialect, only=only, run=run)
+    planning.add_lineage(report, state)
+    return planning.plan()
+
+
+class Planning:
+    """A plan in the making: first all but the lineage, which the compiled SQL tells, then that too."""
+
+    def __init__(
+        self,
+        project: Project,
+        state: ServerState,
+        report: MatchReport,
+        options: SyncOptions,
+        dialect: Dialect,
+        *,
+        only: Collection[str] | None = None,
+        run: RunFacts | None = None,
+    ) -> None:
+        self._project = project
+        self._state = state
+        self._report = report
+        self._options = options
+        self._only = only
+        self._run = run
+        self._facts = QualityFacts()
+        self._findings = findings = Findings()
+        for fqn, nodes in claims(project, report, only).items():
+            ref = report.matched[nodes[0].unique_id]
+            upstream = dict.fromkeys(
+                report.matched[parent].fqn
+                for node in nodes
+                for parent in project.upstreams(node.unique_id)
+                if parent in report.matched and report.matched[parent].fqn != fqn
+            )
+            plan_table(ref, state.tables[fqn], nodes, list(upstream), state, options, dialect, findings)
+        if findings.new_tags:
+            if not state.has_classification:
+                findings.changes.append(
+                    NewClassification(name=options.classification, description=CLASSIFICATION_TEXT)
+                )
+            findings.changes.extend(findings.new_tags.values())
+        if options.include_tests:
+            plan_tests(project, report, state, options, dialect, only, findings, self._facts)
+
+    def add_lineage(self, report: MatchReport, state: ServerState) -> None:
+        """Add the edges, where the options want them, by what the report and the state now know of them."""
+        self._report, self._state = report, state
+        if self._options.include_lineage:
+            plan_lineage(self._project, report, state, self._only, self._findings, self._facts)
+            plan_exposures(self._project, report, state, self._only, self._findings, self._facts)
+
+    def plan(self) -> Plan:
+        """The plan as far as it is made."""
+        findings, facts, report = self._findings, self._facts, self._report
+        order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
+        changes = {(order[change.kind], change.key): change for change in findings.changes}
+        return Plan(
+            changes=tuple(changes[key] for key in sorted(changes)),
+            match=report,
+            unchanged={group: findings.unchanged[group] for group in GROUPS if group in findings.unchanged},
+            kept=tuple(findings.kept),
+            unmapped_owners=tuple(
+                UnmappedOwner(owner, tuple(unique_ids), self._state.suggestions.get(owner, ()))
+                for owner, unique_ids in sorted(findings.unknown_owners.items())
+            ),
+            notes=(*self._project.notes, *_notes(findings, facts, report)),
+            run=self._run,
+            expected=Expected(
+                tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),
+                descriptions=findings.descriptions,
+                edges=tuple(facts.edges),
+                missing_edges=tuple(facts.missing_edges),
+                results=facts.results,
+                missing_results=tuple(facts.missing_results),
+                not_run=tuple(facts.not_run),
+            ),
+            tables=self._state.tables,
+            project_name=self._project.project_name,
+        )
+
+
+def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list[str]:
+    notes = []
+    if report.by_case:
+        count = len(report.by_case)
+        notes.append(f"{count} node{_s(count)} found by ignoring case.")
+    for fqn, places in sorted(findings.unknown_tags.items()):
+        notes.append(_absent("tag or glossary term", fqn, places))
+    for name, places in sorted(findings.unknown_domains.items()):
+        notes.append(_absent("domain", name, places))
+    for name, places in sorted(findings.unknown_properties.items()):
+        notes.append(_absent("custom property of tables", name, places))
+    if findings.unfit_properties:
+        count = len(findings.unfit_properties)
+        notes.append(
+            f"{count} custom propert{'y' if count == 1 else 'ies'} left out, since the value does not fit "
+            f"(first: {findings.unfit_properties[0]})."
+        )
+    if findings.unknown_columns:
+        count = len(findings.unknown_columns)
+        shown = ", ".join(findings.unknown_columns[:3])
+        notes.append(f"{count} column{_s(count)} of dbt's that Collate does not have: {shown}")
+    if report.unread:
+        first, reason = next(iter(report.unread.items()))
+        count = len(report.unread)
+        lost = "no column lineage from it" if count == 1 else "no column lineage from them"
+        notes.append(
+            f"The SQL of {count} node{_s(count)} could not be read, so {lost} (first: {first}: {reason})."
+        )
+    if facts.missing_edges:
+        count = len(facts.missing_edges)
+        notes.append(f"{count} edge{_s(count)} left out, since one end has no table in Collate.")
+    if facts.exposures:
+        count = len(facts.exposures)
+        notes.append(f"{count} exposure{_s(count)} without an edge (first: {facts.exposures[0]}).")
+    if facts.not_run:
+        count = len(facts.not_run)
+        notes.append(f"{count} test{_s(count)} did not run in this run and get no result.")
+    if facts.missing_results:
+        count = len(facts.missing_results)
+        notes.append(f"{count} test result{_s(count)} left out (first: {facts.missing_results[0]}).")
+    return notes
+
+
+def _absent(what: str, name: str, places: Collection[str]) -> str:
+    return (
+        f"Collate has no {what} {name}: left out on {len(places)} (first: {min(places)}). "
+        "It is made in Collate, not by a sync."
+    )
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

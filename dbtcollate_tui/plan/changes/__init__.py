@@ -1,0 +1,1 @@
+"""Typed changes: what a sync would write."""

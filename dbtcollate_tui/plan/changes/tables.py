@@ -1,0 +1,281 @@
+"""Changes of tables and their columns, and of the tags that they need."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from dbtcollate_tui.collate.models import EntityReference
+from dbtcollate_tui.plan.changes.base import Action, Change, Group, Removal, TableChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewClassification(Change):
+    """A classification that the server does not have."""
+
+    kind: ClassVar[str] = "classification"
+    group: ClassVar[Group] = "tags"
+
+    name: str
+    description: str
+
+    @property
+    def target(self) -> str:
+        """The classification's name."""
+        return self.name
+
+    @property
+    def new(self) -> str:
+        """Its description."""
+        return self.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTag(Change):
+    """A tag that its classification does not have."""
+
+    kind: ClassVar[str] = "tag"
+    group: ClassVar[Group] = "tags"
+
+    classification: str
+    name: str
+    fqn: str
+    description: str
+
+    @property
+    def target(self) -> str:
+        """The tag's FQN."""
+        return self.fqn
+
+    @property
+    def new(self) -> str:
+        """Its description."""
+        return self.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionChange(TableChange):
+    """A table's or a column's description."""
+
+    kind: ClassVar[str] = "description"
+    group: ClassVar[Group] = "descriptions"
+
+    before: str
+    after: str
+    changed_by: str = ""
+
+    @property
+    def old(self) -> str:
+        """The text that stands there."""
+        return self.before
+
+    @property
+    def new(self) -> str:
+        """dbt's text."""
+        return self.after
+
+    @property
+    def note(self) -> str:
+        """Who changed the table last, where a text is replaced."""
+        return f"table last changed by {self.changed_by}" if self.before and self.changed_by else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRef:
+    """A user or team of the server."""
+
+    id: str
+    type: Literal["user", "team"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnersChange(TableChange):
+    """A table's owners, replaced as a whole.
+
+    ``left_out`` are owners of dbt's that OpenMetadata does not take beside the others: it has several users,
+    or one team.
+    """
+
+    kind: ClassVar[str] = "owners"
+    group: ClassVar[Group] = "owners"
+
+    before: tuple[str, ...]
+    after: tuple[OwnerRef, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def old(self) -> str:
+        """The owners' names, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """The new owners' names, joined by commas."""
+        return ", ".join(owner.name for owner in self.after)
+
+    @property
+    def note(self) -> str:
+        """The owners that are left out, where there are any."""
+        return f"left out: {', '.join(self.left_out)} (several users or one team)" if self.left_out else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsChange(TableChange):
+    """Tags added to a table or a column; those that stand there stay."""
+
+    kind: ClassVar[str] = "tags"
+    group: ClassVar[Group] = "tags"
+
+    before: tuple[str, ...]
+    added: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+    glossary: frozenset[str] = frozenset()
+
+    @property
+    def old(self) -> str:
+        """The tags that stand there, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """All tags afterwards, joined by commas."""
+        return ", ".join([*(tag for tag in self.before if tag not in self.replaced), *self.added])
+
+    @property
+    def action(self) -> Action:
+        """``replace`` only where a tag gives way, as one tier does to another."""
+        return "replace" if self.replaced else "add"
+
+    @property
+    def note(self) -> str:
+        """The tags that give way, where there are any."""
+        return f"in place of {', '.join(self.replaced)}" if self.replaced else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveTags(Removal, TableChange):
+    """Tags of a table or a column that a sync from here set and dbt no longer names."""
+
+    kind: ClassVar[str] = "remove_tags"
+    group: ClassVar[Group] = "tags"
+
+    before: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def old(self) -> str:
+        """The tags that are taken away, joined by commas."""
+        return ", ".join(self.removed)
+
+    @property
+    def note(self) -> str:
+        """How it is known that they are ours."""
+        return "set by a sync from here, no longer in dbt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOwners(Removal, TableChange):
+    """Owners of a table that a sync from here set, where dbt names none any more."""
+
+    kind: ClassVar[str] = "remove_owners"
+    group: ClassVar[Group] = "owners"
+
+    before: tuple[str, ...]
+    removed: frozenset[str]
+    names: tuple[str, ...]
+
+    @property
+    def old(self) -> str:
+        """The owners that are taken away, joined by commas."""
+        return ", ".join(self.names)
+
+    @property
+    def note(self) -> str:
+        """How it is known that they are ours."""
+        return "set by a sync from here, dbt names no owner any more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainChange(TableChange):
+    """A table's domain, in place of any other."""
+
+    kind: ClassVar[str] = "domain"
+    group: ClassVar[Group] = "properties"
+
+    before: tuple[str, ...]
+    after: EntityReference
+
+    @property
+    def old(self) -> str:
+        """The domains' FQNs, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """The new domain's FQN."""
+        return self.after.fullyQualifiedName or self.after.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomPropertyChange(TableChange):
+    """One custom property of a table; the others stay."""
+
+    kind: ClassVar[str] = "custom_property"
+    group: ClassVar[Group] = "properties"
+
+    name: str
+    before: object
+    after: object
+
+    @property
+    def key(self) -> str:
+        """The table and the property."""
+        return f"{self.kind}:{self.table.fqn}:{self.name}"
+
+    @property
+    def label(self) -> str:
+        """``schema.table: property``."""
+        return f"{self.table.short}: {self.name}"
+
+    @property
+    def old(self) -> str:
+        """The value that stands there."""
+        return "" if self.before is None else _value_words(self.before)
+
+    @property
+    def new(self) -> str:
+        """dbt's value."""
+        return _value_words(self.after)
+
+
+def _value_words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(_value_words, value))
+    if isinstance(value, Mapping) and "fullyQualifiedName" in value:
+        return str(value["fullyQualifiedName"])
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataModelChange(TableChange):
+    """The table's dbt data model; ``differs`` names its fields that are not equal on the server."""
+
+    kind: ClassVar[str] = "data_model"
+    group: ClassVar[Group] = "data model"
+
+    body: Mapping[str, object]
+    differs: tuple[str, ...]
+    exists: bool
+
+    @property
+    def old(self) -> str:
+        """``dbt model`` where the server has one."""
+        return "dbt model" if self.exists else ""
+
+    @property
+    def new(self) -> str:
+        """The fields that will be written differently."""
+        return ", ".join(self.differs)

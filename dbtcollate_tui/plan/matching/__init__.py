@@ -1,0 +1,1 @@
+"""Which table in Collate belongs to which dbt node."""

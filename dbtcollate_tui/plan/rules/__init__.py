@@ -1,0 +1,1 @@
+"""What dbt says of a table, a column or a test, and what to write for it."""

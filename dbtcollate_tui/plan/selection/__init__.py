@@ -1,0 +1,1 @@
+"""Which nodes and which changes a sync is limited to."""

@@ -1,0 +1,1 @@
+"""Column lineage from compiled SQL."""

@@ -1,0 +1,359 @@
+"""The direct sync: a run's artifacts, a plan against what Collate holds, only the differences written."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Literal
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.events.outcome import Counts, Outcome, Proof
+from dbtcollate_tui.events.stream import Teller, retries_told, stream
+from dbtcollate_tui.events.types import (
+    Cancelled,
+    Failed,
+    LogLine,
+    PhaseFinished,
+    PhaseStarted,
+    PlanReady,
+    RunFinished,
+    RunStarted,
+    SyncEvent,
+    counts_by_group,
+)
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.gc_tuning import not_looked_at
+from dbtcollate_tui.history.recording import Recorder, recorded
+from dbtcollate_tui.plan.model import Change, Plan, without
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.prepare import Early, choose, compare, read_artifacts
+from dbtcollate_tui.sync.reading.reread import reread_tables
+from dbtcollate_tui.sync.self_report import SelfReport, self_reported
+from dbtcollate_tui.sync.verify.facts import prove, read_back
+from dbtcollate_tui.sync.writing.apply import OF_LINEAGE, Writer
+from dbtcollate_tui.sync.writing.tally import Tally
+
+Level = Literal["ok", "warn", "failed"]
+
+
+def prepare_direct(
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    *,
+    run_id: int | None = None,
+    scope: Scope = WHOLE,
+    artifacts: ArtifactStore | None = None,
+    state: StateStore | None = None,
+    cancel: asyncio.Event | None = None,
+) -> AsyncGenerator[SyncEvent, None]:
+    """Everything up to the plan, writing nothing: ends with `PlanReady`, then `RunFinished`.
+
+    ``scope`` is what is asked for, without it all; ``run_id`` takes that run in place of the profile's rule.
+    ``state`` tells what earlier syncs wrote and so may remove. Setting ``cancel`` ends it with `Cancelled`,
+    then `RunFinished`. No error is raised: one that ends the run is a `Failed` event with ``change=None``,
+    before `RunFinished`.
+    """
+    stop = cancel if cancel is not None else asyncio.Event()
+
+    async def work(teller: Teller) -> RunFinished:
+        with retries_told(teller, dbt_cloud.transport, collate.transport):
+            teller(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
+            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
+        return RunFinished(
+            outcome="ok",
+            counts=Counts(planned=len(plan.changes), unchanged=sum(plan.unchanged.values())),
+            exit_code=ExitCode.OK,
+            text=plan.summary(),
+            seconds=teller.seconds,
+        )
+
+    return stream(work, stop, "The plan")
+
+
+def run_direct(
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    *,
+    plan: Plan | None = None,
+    selection: Collection[str] | None = None,
+    run_id: int | None = None,
+    scope: Scope = WHOLE,
+    artifacts: ArtifactStore | None = None,
+    state: StateStore | None = None,
+    cancel: asyncio.Event | None = None,
+    report_runs: bool = True,
+    present: Collection[str] = (),
+) -> AsyncGenerator[SyncEvent, None]:
+    """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
+
+    ``selection`` are the keys of the changes to write (``None``: all), conflicts and removals among them.
+    ``state`` keeps the record for the history. Setting ``cancel`` stops within a second; what was written
+    stays. ``present`` are the keys of changes of the given plan that an earlier run wrote, so that others may
+    need them. With
+    ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
+    pipeline, where there is one; a sync that has nothing to write sends nothing at all.
+    """
+    stop = cancel if cancel is not None else asyncio.Event()
+
+    async def work(teller: Teller) -> RunFinished:
+        with retries_told(teller, dbt_cloud.transport, collate.transport):
+            teller(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
+            async with _Writing(teller, profile, collate, stop, present, report_runs=report_runs) as writing:
+                chosen = plan
+                if chosen is None:
+                    early = writing.begin if selection is None else None
+                    try:
+                        chosen = await _prepare(
+                            teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state, early
+                        )
+                    except _Stopped:
+                        return writing.cancelled()
+                if selection is not None:
+                    chosen = chosen.take_in(frozenset(selection))
+                changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
+                return await writing.finish(chosen, changes, made_before=plan is not None)
+
+    events = stream(work, stop, "The sync")
+    return recorded(events, Recorder(state, profile, "direct"), plan) if state is not None else events
+
+
+async def _prepare(
+    teller: Teller,
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    run_id: int | None,
+    scope: Scope,
+    artifacts: ArtifactStore | None,
+    state: StateStore | None,
+    early: Early | None = None,
+) -> Plan:
+    choice = await choose(teller, profile, dbt_cloud, run_id)
+    store = artifacts or ArtifactStore()
+    project = await read_artifacts(teller, profile, dbt_cloud, choice, store)
+    plan = await compare(
+        teller,
+        "plan",
+        profile,
+        dbt_cloud,
+        collate,
+        choice,
+        project,
+        scope,
+        artifacts=store,
+        records=state,
+        early=early,
+    )
+    for note in plan.notes:
+        teller(LogLine(source="sync", level="info", text=note))
+    for owner in plan.unmapped_owners:
+        near = f", nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""
+        text = f"owner {owner.owner} of {len(owner.unique_ids)} nodes is neither user nor team{near}"
+        teller(LogLine(source="sync", level="warn", text=text))
+    teller(PlanReady(plan=plan))
+    teller(PhaseFinished(phase="plan", text=plan.summary()))
+    return plan
+
+
+class _Stopped(Exception):
+    """The person cancelled while what comes before the lineage was written."""
+
+
+class _Writing:
+    """A sync's writes and their proof; while it lasts, what is written is told to the server as a run too.
+
+    Where the plan is made by this sync and is not to be looked at, `begin` writes all but the lineage while
+    the compiled SQL is still read, and `finish` the rest.
+    """
+
+    def __init__(
+        self,
+        teller: Teller,
+        profile: Profile,
+        collate: CollateClient,
+        cancel: asyncio.Event,
+        present: Collection[str],
+        *,
+        report_runs: bool,
+    ) -> None:
+        self._teller = teller
+        self._profile = profile
+        self._collate = collate
+        self._cancel = cancel
+        self._present = present
+        self._report_runs = report_runs
+        self._writer: Writer | None = None
+        self._begun = False
+        self._unchanged = 0
+        self._stack = AsyncExitStack()
+        self._report: SelfReport | None = None
+
+    async def __aenter__(self) -> "_Writing":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def begin(self, plan: Plan) -> None:
+        """Write a plan's changes before its lineage is known; raises `_Stopped` on a cancel."""
+        if not plan.changes:
+            return
+        self._teller(PlanReady(plan=plan, complete=False))
+        self._teller(PhaseFinished(phase="plan", text=f"{plan.summary()}; the lineage follows"))
+        await self._write(plan, plan.changes)
+        self._begun = True
+        if self._cancel.is_set():
+            raise _Stopped
+
+    async def finish(self, plan: Plan, changes: Sequence[Change], *, made_before: bool) -> RunFinished:
+        """Write what is left of these changes, and read back; ``made_before``: the plan may be old."""
+        self._unchanged = sum(plan.unchanged.values())
+        left = changes
+        if self._begun:
+            left = [change for change in changes if isinstance(change, OF_LINEAGE)]
+        if left:
+            now = await reread_tables(self._collate, plan, left) if made_before else None
+            await self._write(plan, left, now)
+        if self._cancel.is_set() and (self._tally.cancelled or self._tally.unsure):
+            return self.cancelled()
+        return self._reported(await self._read_back(plan, changes))
+
+    def cancelled(self) -> RunFinished:
+        """The end of a sync that the person cancelled while it wrote."""
+        text = _cancelled_words(self._tally)
+        self._teller(Cancelled(text=f"cancelled: {text}"))
+        finished = self._finished("cancelled", ExitCode.INTERRUPTED, text)
+        return self._reported(finished)
+
+    @property
+    def _tally(self) -> Tally:
+        return self._writer.tally if self._writer is not None else Tally()
+
+    async def _write(
+        self, plan: Plan, changes: Sequence[Change], now: Mapping[str, Table] | None = None
+    ) -> None:
+        teller = self._teller
+        if self._report is None and self._report_runs:
+            self._report = await self._stack.enter_async_context(
+                self_reported(teller, self._collate, self._profile)
+            )
+        more = " more" if self._begun else ""
+        teller(PhaseStarted(phase="write", text=f"writing {len(changes)} changes{more}"))
+        with not_looked_at():
+            if self._writer is None:
+                self._writer = Writer(self._collate, plan, changes, teller, self._cancel, self._present, now)
+                tally = self._tally
+                teller.counts = lambda: _counts(tally, self._unchanged)
+                teller.account = lambda: _cancelled_words(tally)
+                await self._writer.run()
+            else:
+                await self._writer.go_on(plan, changes)
+        teller(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
+
+    async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:
+        tally = self._tally
+        lead = f"{_words(tally)}." if changes else "Nothing to write."
+        try:
+            proof = await self._prove(plan, changes)
+        except ActionableError as error:
+            self._teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
+            self._teller(Failed(error=error))
+            text = f"{lead} Not read back: {error.title}."
+            if tally.written:
+                return self._finished("partial", ExitCode.PARTIAL, text)
+            return self._finished("failed", error.exit_code, text)
+        outcome, exit_code = _outcome(tally, proof)
+        return self._finished(outcome, exit_code, f"{lead} Read back: {proof.summary()}.", proof)
+
+    async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Proof:
+        teller, collate, tally = self._teller, self._collate, self._tally
+        teller(PhaseStarted(phase="proof", text="reading back what was written"))
+        chosen = {change.key for change in changes}.union(self._present)
+        expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
+        held = await read_back(
+            collate,
+            plan,
+            expected,
+            [*tally.done, *plan.select(self._present)],
+            lambda done, total, text: teller.progress("proof", done, total, "read back", text),
+        )
+        proof = prove(
+            plan,
+            expected,
+            held,
+            base_url=collate.base_url,
+            service=self._profile.collate.service,
+            written=tally.written.total(),
+            failed=tally.failed,
+        )
+        bad = any(row.state == "failed" for row in proof.rows)
+        warned = any(row.state == "warn" for row in proof.rows)
+        level: Level = "failed" if bad else "warn" if warned else "ok"
+        teller(PhaseFinished(phase="proof", text=proof.summary(), level=level))
+        return proof
+
+    def _finished(
+        self, outcome: Outcome, exit_code: ExitCode, text: str, proof: Proof | None = None
+    ) -> RunFinished:
+        return RunFinished(
+            outcome=outcome,
+            counts=_counts(self._tally, self._unchanged),
+            exit_code=exit_code,
+            text=text,
+            proof=proof,
+            seconds=self._teller.seconds,
+        )
+
+    def _reported(self, finished: RunFinished) -> RunFinished:
+        if self._report is not None:
+            self._report.ended(finished)
+        return finished
+
+
+def _counts(tally: Tally, unchanged: int) -> Counts:
+    return Counts(
+        planned=tally.planned,
+        written=tally.written.total(),
+        failed=tally.failed,
+        skipped=tally.skipped,
+        cancelled=max(0, tally.planned - tally.settled),
+        unsure=len(tally.unsure),
+        unchanged=unchanged,
+        written_by_group=dict(tally.written),
+    )
+
+
+def _cancelled_words(tally: Tally) -> str:
+    text = f"{tally.written.total()} of {tally.planned} written"
+    if tally.unsure:
+        text += f", {len(tally.unsure)} sent without an answer"
+    return f"{text}, {max(0, tally.planned - tally.settled)} not tried"
+
+
+def _words(tally: Tally) -> str:
+    text = f"{tally.written.total()} written ({counts_by_group(tally.written)}), {tally.failed} failed"
+    if tally.skipped:
+        text += f", {tally.skipped} skipped"
+    return text
+
+
+def _level(tally: Tally) -> Level:
+    if tally.failed and not tally.written:
+        return "failed"
+    return "warn" if tally.failed or tally.skipped else "ok"
+
+
+def _outcome(tally: Tally, proof: Proof) -> tuple[Outcome, ExitCode]:
+    if tally.failed and not tally.written:
+        code = tally.worst.exit_code if tally.worst is not None else ExitCode.FAILED
+        return "failed", code
+    if tally.failed or tally.skipped or not proof.ok:
+        return "partial", ExitCode.PARTIAL
+    return "ok", ExitCode.OK

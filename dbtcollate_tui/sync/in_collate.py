@@ -1,0 +1,324 @@
+"""The sync inside Collate: the ingestion pipeline written, deployed, run there, followed, and read back."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.links import pipeline_log_page, service_ingestion_page
+from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
+from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, NoPipelineServiceError
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
+from dbtcollate_tui.events.outcome import Counts, Outcome, Proof, ProofRow, ProofState
+from dbtcollate_tui.events.stream import Teller, retries_told, stream
+from dbtcollate_tui.events.types import (
+    Cancelled,
+    Failed,
+    LogLine,
+    PhaseFinished,
+    PhaseStarted,
+    PipelinePlanReady,
+    RunFinished,
+    RunStarted,
+    SyncEvent,
+)
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.history.recording import Recorder, recorded
+from dbtcollate_tui.plan.model import Plan, RunFacts
+from dbtcollate_tui.plan.pipeline import PipelinePlan, pipeline_notes, pipeline_spec
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun, Tempo
+from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts, run_facts
+from dbtcollate_tui.sync.runner_log import RunMemory
+from dbtcollate_tui.sync.verify.now import prove_now
+
+STOP_SECONDS = 10.0
+"""How long a cancel lets Collate take to stop the run there."""
+
+
+def prepare_collate(
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    token: SecretStr,
+    *,
+    needs_run: bool = True,
+    cancel: asyncio.Event | None = None,
+) -> AsyncGenerator[SyncEvent, None]:
+    """What deploying would change, writing nothing: ends with `PipelinePlanReady`, then `RunFinished`.
+
+    ``token`` is dbt Cloud's, for the pipeline. With ``needs_run`` a job without a run to read is an error.
+    Without a pipeline service it fails with the direct sync as the way on.
+    """
+    stop = cancel if cancel is not None else asyncio.Event()
+
+    async def work(teller: Teller) -> RunFinished:
+        with retries_told(teller, dbt_cloud.transport, collate.transport):
+            teller(RunStarted(engine="collate", profile=profile.name, title=f"Pipeline of {profile.name}"))
+            found = await _prepare(teller, profile, dbt_cloud, collate, token, needs_run=needs_run)
+        return RunFinished(
+            outcome="ok",
+            counts=Counts(planned=len(found.plan.diff.changes)),
+            exit_code=ExitCode.OK,
+            text=found.plan.summary(),
+            seconds=teller.seconds,
+        )
+
+    return stream(work, stop, "The plan")
+
+
+def run_collate(
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    token: SecretStr,
+    *,
+    plan: PipelinePlan | None = None,
+    deploy: Deploy = "needed",
+    trigger: bool = True,
+    artifacts: ArtifactStore | None = None,
+    state: StateStore | None = None,
+    cancel: asyncio.Event | None = None,
+    kill_on_cancel: bool | Callable[[], bool] = False,
+    tempo: Tempo | None = None,
+) -> AsyncGenerator[SyncEvent, None]:
+    """The pipeline written and deployed, a run of it triggered and followed to its end, then the proof.
+
+    ``deploy`` "needed" leaves a pipeline alone that is as it should be (`PipelinePlan.action`), "always"
+    writes the token anew, "never" takes the pipeline as it is. Without ``trigger`` it ends after the deploy.
+    Setting ``cancel`` stops the following; ``kill_on_cancel``, asked at that moment, stops the run on the
+    server too. ``state`` keeps the record for the history. Ends with `RunFinished`, as the direct sync.
+    """
+    stop = cancel if cancel is not None else asyncio.Event()
+    engine = _Run(
+        profile, dbt_cloud, collate, token, plan, deploy, artifacts or ArtifactStore(), stop, kill_on_cancel,
+        tempo or Tempo(),
+    )  # fmt: skip
+
+    async def work(teller: Teller) -> RunFinished:
+        with retries_told(teller, dbt_cloud.transport, collate.transport):
+            word = "Sync" if trigger else "Deploy"
+            teller(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
+            return await engine.work(teller, trigger=trigger)
+
+    events = stream(work, stop, "The sync", settle_seconds=STOP_SECONDS)
+    if state is None:
+        return events
+
+    def facts(recorder: Recorder) -> None:
+        recorder.compared = engine.compared
+        recorder.run = engine.plan.run if engine.plan is not None else None
+
+    recorder = Recorder(state, profile, "collate", "sync" if trigger else "deploy")
+    return recorded(events, recorder, plan, before_the_end=facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    plan: PipelinePlan
+    choice: RunChoice | None
+
+
+async def _prepare(
+    teller: Teller,
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    token: SecretStr,
+    *,
+    needs_run: bool,
+) -> _Prepared:
+    pipelines = IngestionPipelines(collate)
+    status = await pipelines.service_status()
+    if not status.available:
+        raise NoPipelineServiceError(
+            "This server has no pipeline service that answers",
+            causes=["Ingestion inside the server is switched off, or the service that runs it is down."],
+            evidence=[f"services/ingestionPipelines/status: {status.reason or status.status or 'no answer'}"],
+            cures=[DIRECT_SYNC, RETRY],
+        )
+    choice = await _choose(teller, profile, dbt_cloud, needs_run=needs_run)
+    teller(PhaseStarted(phase="plan", text="comparing with the pipelines in Collate"))
+    service = await collate.database_service(profile.collate.service)
+    if service is None:
+        raise UsageError(
+            f"Collate has no database service named {profile.collate.service}",
+            causes=["It was renamed or deleted, or the token may not see it."],
+            cures=[Cure("go_to_step", "Choose another database service", "service")],
+        )
+    spec = pipeline_spec(profile, service, token)
+    diff = await pipelines.diff(spec)
+    notes = list(pipeline_notes(profile, diff))
+    if (await collate.capabilities()).can_manage_pipelines is False:
+        notes.insert(0, f"The token of {collate.me.name} may not create or change pipelines.")
+    plan = PipelinePlan(
+        spec=spec,
+        diff=diff,
+        service_status=status,
+        run=run_facts(choice, dbt_cloud, profile) if choice is not None else None,
+        notes=tuple(notes),
+        page=service_ingestion_page(collate.base_url, profile.collate.service),
+    )
+    for note in plan.notes:
+        teller(LogLine(source="sync", level="info", text=note))
+    teller(PipelinePlanReady(plan=plan))
+    teller(PhaseFinished(phase="plan", text=plan.summary()))
+    return _Prepared(plan, choice)
+
+
+async def _choose(
+    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, *, needs_run: bool
+) -> RunChoice | None:
+    """The run that Collate's workers take, which may be another than the profile's rule takes."""
+    side = profile.dbt_cloud
+    try:
+        choice = await choose(teller, profile, dbt_cloud, None)
+    except ActionableError as error:
+        if needs_run or error.exit_code in (ExitCode.AUTH, ExitCode.UNREACHABLE):
+            raise
+        teller(PhaseFinished(phase="run", text=error.title, level="warn"))
+        return None
+    if not choice.differs_from_reference or choice.reference_run is None:
+        return choice
+    other = choice.reference_run
+    text = f"Collate's workers take run #{other.id} ({other.outcome}), not #{choice.run.id}"
+    teller(LogLine(source="Collate", level="warn", text=text))
+    return await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of this engine, and what its record needs."""
+
+    profile: Profile
+    dbt_cloud: DbtCloudClient
+    collate: CollateClient
+    token: SecretStr
+    plan: PipelinePlan | None
+    deploy: Deploy
+    artifacts: ArtifactStore
+    cancel: asyncio.Event
+    kill_on_cancel: bool | Callable[[], bool]
+    tempo: Tempo
+    compared: Plan | None = None
+
+    async def work(self, teller: Teller, *, trigger: bool) -> RunFinished:
+        choice: RunChoice | None = None
+        if self.plan is None:
+            prepared = await _prepare(
+                teller, self.profile, self.dbt_cloud, self.collate, self.token, needs_run=trigger
+            )
+            self.plan, choice = prepared.plan, prepared.choice
+        plan = self.plan
+        run = PipelineRun(IngestionPipelines(self.collate), plan, self.deploy, self.tempo, self.cancel)
+        teller.counts = run.memory.counts
+        teller(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
+        pipeline = await run.deployed(teller)
+        if not trigger:
+            text = f"{pipeline.name} is deployed, {_schedule_words(self.profile)}"
+            teller(PhaseFinished(phase="write", text=text))
+            return _finished(teller, "ok", ExitCode.OK, text, Counts(written=1))
+        page = pipeline_log_page(self.collate.base_url, pipeline.fullyQualifiedName)
+        try:
+            ended = await run.followed(teller, pipeline)
+        except CancelledByPerson:
+            return await self._cancelled(teller, run, pipeline)
+        text = _run_words(ended, run.memory)
+        if ended.pipelineState in ("failed", "stopped"):
+            card = run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)
+            teller(PhaseFinished(phase="write", text=text, level="failed"))
+            teller(Failed(error=card))
+            return _finished(teller, "failed", ExitCode.FAILED, card.title, run.memory.counts())
+        partial = ended.pipelineState == "partialSuccess"
+        teller(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
+        if partial:
+            teller(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
+        return await self._proved(teller, choice, plan.run, ended, text, page, run.memory.counts())
+
+    async def _cancelled(self, teller: Teller, run: PipelineRun, pipeline: IngestionPipeline) -> RunFinished:
+        wanted = self.kill_on_cancel() if callable(self.kill_on_cancel) else self.kill_on_cancel
+        text = f"no longer followed; a run of {pipeline.name} goes on in Collate"
+        if wanted:
+            text = await run.stopped(teller, pipeline)
+        teller(PhaseFinished(phase="write", text=text, level="warn"))
+        teller(Cancelled(text=f"cancelled: {text}"))
+        return _finished(teller, "cancelled", ExitCode.INTERRUPTED, text, run.memory.counts())
+
+    async def _proved(
+        self,
+        teller: Teller,
+        choice: RunChoice | None,
+        facts: RunFacts | None,
+        ended: PipelineStatus,
+        text: str,
+        page: str,
+        counts: Counts,
+    ) -> RunFinished:
+        """The proof, as the direct sync gives it; a failure to read back does not undo the run's success."""
+        partial = ended.pipelineState == "partialSuccess"
+        side = self.profile.dbt_cloud
+        try:
+            if choice is None:
+                run_id = facts.id if facts is not None else None
+                choice = await choose_run(
+                    self.dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id
+                )
+            project = await read_artifacts(teller, self.profile, self.dbt_cloud, choice, self.artifacts)
+            compared = await compare(
+                teller,
+                "proof",
+                self.profile,
+                self.dbt_cloud,
+                self.collate,
+                choice,
+                project,
+                artifacts=self.artifacts,
+            )
+            self.compared = compared
+            proof = await prove_now(
+                self.collate, compared, base_url=self.collate.base_url, service=self.profile.collate.service
+            )
+        except ActionableError as error:
+            phase = teller.open_phase or "proof"
+            teller(PhaseFinished(phase=phase, text=error.title, level="failed"))
+            teller(Failed(error=error))
+            said = f"{text}. Not read back: {error.title}."
+            return _finished(teller, "partial", ExitCode.PARTIAL, said, counts)
+        proof = _with_ingestion(proof, ended, text, page)
+        bad = any(row.state == "failed" for row in proof.rows if row.id != "ingestion")
+        teller(PhaseFinished(phase="proof", text=proof.summary(), level="failed" if bad else "ok"))
+        outcome: Outcome = "partial" if partial or bad else "ok"
+        code = ExitCode.PARTIAL if outcome == "partial" else ExitCode.OK
+        counts = replace(counts, unchanged=sum(compared.unchanged.values()))
+        said = f"{text}. Read back: {proof.summary()}."
+        return replace(_finished(teller, outcome, code, said, counts), proof=proof)
+
+
+def _with_ingestion(proof: Proof, ended: PipelineStatus, text: str, page: str) -> Proof:
+    state: ProofState = "ok" if ended.pipelineState == "success" else "warn"
+    row = ProofRow("ingestion", "Ingestion completed", state, text, url=page)
+    return replace(proof, rows=tuple(row if old.id == "ingestion" else old for old in proof.rows))
+
+
+def _run_words(run: PipelineStatus, memory: RunMemory) -> str:
+    words = {"success": "success", "partialSuccess": "partial success"}
+    text = f"Collate's run ended as {words.get(run.pipelineState, run.pipelineState)}"
+    if run.startDate and run.endDate:
+        text += f" after {(run.endDate - run.startDate) / 1000:.0f} s"
+    steps = memory.words()
+    return f"{text} ({steps})" if steps else text
+
+
+def _schedule_words(profile: Profile) -> str:
+    cron = profile.pipeline.schedule
+    return f"schedule {cron} {profile.pipeline.timezone}" if cron else "on demand"
+
+
+def _finished(teller: Teller, outcome: Outcome, code: ExitCode, text: str, counts: Counts) -> RunFinished:
+    return RunFinished(outcome=outcome, counts=counts, exit_code=code, text=text, seconds=teller.seconds)

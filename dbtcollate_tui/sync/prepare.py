@@ -1,0 +1,227 @@
+"""What both engines read before they can say anything: the run, its artifacts, Collate's tables."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.types import LogLine, Phase, PhaseFinished, PhaseStarted
+from dbtcollate_tui.history.ledger import load_written
+from dbtcollate_tui.plan.build import Planning
+from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
+from dbtcollate_tui.plan.matching.nodes import match
+from dbtcollate_tui.plan.model import Plan, RunFacts
+from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.plan.selection.selectors import Graph
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sql_lineage.cache import SqlCache
+from dbtcollate_tui.sql_lineage.reading import SqlReading
+from dbtcollate_tui.sync.decoding import read_project
+from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
+from dbtcollate_tui.sync.writing.removals import read_stale, removable
+
+EARLY_QUERIES = 200
+"""For fewer queries than these, read in half a second, no change is planned before the lineage."""
+
+Early = Callable[[Plan], Awaitable[None]]
+"""Gets the plan of all but the lineage, while the SQL that tells that is still read."""
+
+NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
+
+
+async def choose(
+    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
+) -> RunChoice:
+    """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
+    teller(PhaseStarted(phase="run", text="choosing the run"))
+    side = profile.dbt_cloud
+    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
+    for note in choice.notes:
+        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+    others = choice.other_runs(datetime.now(UTC))
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        said = f"others that ended: {', '.join(others[:3])}{more}; --run takes one"
+        teller(LogLine(source="dbt Cloud", level="info", text=said))
+    text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
+    teller(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
+    return choice
+
+
+async def read_artifacts(
+    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, choice: RunChoice, store: ArtifactStore
+) -> Project:
+    """The phase "artifacts": the run's artifacts, downloaded where they are not cached, and read."""
+    teller(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
+    bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
+
+    def told(progress: ArtifactProgress) -> None:
+        if progress.state == "missing":
+            bytes_of.pop((progress.name, progress.step), None)
+            return
+        bytes_of[progress.name, progress.step] = (progress.done, progress.total)
+        totals = [total for _, total in bytes_of.values()]
+        known = [total for total in totals if total is not None]
+        total = sum(known) if len(known) == len(totals) else None
+        name = progress.name if progress.step is None else f"{progress.name} of step {progress.step}"
+        teller.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
+
+    fetched = await store.fetch(dbt_cloud, profile.dbt_cloud.account_id, choice, told)
+    for note in fetched.notes:
+        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+    teller.doing = "reading the artifacts"
+    project = await read_project(fetched)
+    count = len(fetched.files)
+    text = f"{count} file{'' if count == 1 else 's'}, {fetched.size / 1e6:.1f} MB"
+    if not project.has_catalog:
+        text += ", no catalog.json"
+    teller(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
+    return project
+
+
+async def compare(
+    teller: Teller,
+    phase: Phase,
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    choice: RunChoice,
+    project: Project,
+    scope: Scope = WHOLE,
+    *,
+    artifacts: ArtifactStore | None = None,
+    records: StateStore | None = None,
+    early: Early | None = None,
+) -> Plan:
+    """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
+
+    What the compiled SQL was found to read is kept beside ``artifacts``, where they are given; ``records``
+    tell what earlier syncs wrote and so may remove. ``early`` is called where much SQL is to be read and
+    nothing is to be removed; ``phase`` begins again after it, and the plan has its changes too.
+    Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
+    there.
+    """
+    selected = scope.nodes(Graph.of(project))
+    options = scope.options(profile.options)
+    teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
+    found = await read_tables(
+        collate,
+        profile.collate.service,
+        project,
+        options,
+        lambda done, total, unit, text: teller.progress("tables", done, total, unit, text),
+    )
+    report = await asyncio.to_thread(match, project, found.inventories, options)
+    _check_match(profile, report)
+    wanted = scope.among(report, selected)
+    teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
+    teller(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
+
+    def told(done: int, total: int | None, unit: str, text: str) -> None:
+        if teller.open_phase == phase:
+            teller.progress(phase, done, total, unit, text)
+
+    async with AsyncExitStack() as stack:
+        sql = None
+        if options.include_lineage:
+            sql = SqlReading(
+                project,
+                report,
+                found.inventories,
+                found.tables,
+                options,
+                lambda ref: collate.table(ref.fqn, ("columns",)),
+                only=wanted,
+                cache=_sql_cache(profile, artifacts) if artifacts is not None else None,
+                on_done=lambda done: told(done, None, "queries", "compiled SQL"),
+            )
+            await stack.enter_async_context(sql)
+            if not sql.new:
+                report = await sql.report()
+        state = await read_details(collate, project, report, found.tables, options, wanted, told)
+        planning = await asyncio.to_thread(
+            Planning,
+            project,
+            state,
+            report,
+            options,
+            collate.dialect,
+            only=wanted,
+            run=run_facts(choice, dbt_cloud, profile),
+        )
+        if sql is not None and sql.new:
+            if early is not None and sql.new >= EARLY_QUERIES and not scope.remove:
+                await early(scope.of_plan(await asyncio.to_thread(planning.plan)))
+                teller(PhaseStarted(phase=phase, text="comparing the lineage with what Collate holds"))
+            teller.doing = "reading the compiled SQL"
+            report = await sql.report()
+            state = await with_sql_edges(collate, project, report, state, wanted)
+    await asyncio.to_thread(planning.add_lineage, report, state)
+    plan = await asyncio.to_thread(planning.plan)
+    if records is not None:
+        written = await asyncio.to_thread(load_written, records, profile, project.project_name)
+        if scope.remove and not written:
+            plan = replace(plan, notes=(*plan.notes, NO_RECORD))
+        if written:
+            teller.doing = "looking for what dbt no longer has"
+            stale = await read_stale(collate, project, plan, written, options, wanted)
+            gone = removable(project, plan, written, stale, options, wanted)
+            plan = replace(plan, kept=(*plan.kept, *gone))
+    return scope.of_plan(plan)
+
+
+def _sql_cache(profile: Profile, artifacts: ArtifactStore) -> SqlCache:
+    side, collate = profile.dbt_cloud, profile.collate
+    names = (side.base_url, side.account_id, side.project_id, side.job_id, collate.base_url, collate.service)
+    return SqlCache(artifacts.folder.parent / "sql", *names)
+
+
+def _check_match(profile: Profile, report: MatchReport) -> None:
+    """Raise where no node has a table: the service is the wrong one, or nothing is ingested."""
+    if report.matched or not report.expected:
+        return
+    groups = [group for group in report.groups() if not group.harmless]
+    firsts = [group.nodes[0] for group in groups]
+    raise ActionableError(
+        f"None of dbt's {report.expected} nodes has a table in {profile.collate.service}",
+        causes=[f"{len(group.nodes)} nodes: {group.words}. {_details(group)}." for group in groups],
+        evidence=[f"looked for {first.fqn}" for first in firsts[:3]],
+        cures=[
+            Cure("go_to_step", "Choose another database service", "service"),
+            *(Cure("advice", first.cure) for first in firsts[:3] if first.cure),
+            RETRY,
+        ],
+    )
+
+
+def _details(group: CauseGroup) -> str:
+    details = list(dict.fromkeys(node.detail for node in group.nodes))
+    more = f"; and {len(details) - 3} more" if len(details) > 3 else ""
+    return "; ".join(details[:3]) + more
+
+
+def run_facts(choice: RunChoice, dbt_cloud: DbtCloudClient, profile: Profile) -> RunFacts:
+    """What a plan tells of the run that it comes from."""
+    run = choice.run
+    job = run.job
+    side = profile.dbt_cloud
+    project_id = run.project_id or side.project_id
+    url = run.href or f"{dbt_cloud.base_url}/deploy/{side.account_id}/projects/{project_id}/runs/{run.id}"
+    return RunFacts(
+        id=run.id,
+        url=url,
+        job_name=job.name if job is not None else side.job_name,
+        outcome=run.outcome,
+        finished_at=run.finished_at.isoformat() if run.finished_at is not None else "",
+        reason=choice.reason,
+        notes=tuple(note.text for note in choice.notes),
+    )

@@ -1,1 +1,0 @@
-"""The proof: what dbt says, read back from Collate, after a sync or without one."""

@@ -1,0 +1,1 @@
+"""Reading from Collate what the plan needs."""

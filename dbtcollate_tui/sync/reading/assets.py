@@ -1,0 +1,62 @@
+"""Reads from Collate what ``meta`` names: exposures' dashboards, domains, custom properties."""
+
+from collections.abc import Iterable
+
+from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.collate.assets import PATHS
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.models import CustomProperty, EntityReference
+from dbtcollate_tui.concurrency import bounded
+from dbtcollate_tui.plan.matching.custom_properties import NamedEntity, entities_named
+from dbtcollate_tui.plan.matching.matches import AssetRef
+from dbtcollate_tui.plan.rules.exposures import named_assets
+from dbtcollate_tui.plan.server_state import MetaState
+
+READERS = 6
+
+
+async def read_assets(
+    collate: CollateClient, project: Project
+) -> tuple[dict[str, AssetRef], frozenset[tuple[str, str]]]:
+    """The assets of the exposures by their unique ids, and the edges to them: two requests an asset."""
+    wanted = list({(kind, fqn): None for _, kind, fqn in named_assets(project)})
+    found = await bounded(wanted, lambda item: collate.asset(*item), at_once=READERS)
+    there = {
+        key: AssetRef(entity.id, key[0], entity.fullyQualifiedName or key[1])
+        for key, entity in zip(wanted, found, strict=True)
+        if entity is not None
+    }
+    assets = {
+        exposure.unique_id: there[kind, fqn]
+        for exposure, kind, fqn in named_assets(project)
+        if (kind, fqn) in there
+    }
+    return assets, await read_asset_edges(collate, there.values())
+
+
+async def read_asset_edges(collate: CollateClient, assets: Iterable[AssetRef]) -> frozenset[tuple[str, str]]:
+    """The edges that end at these assets, by the ids of their ends."""
+    listed = [
+        EntityReference(id=asset.id, type=asset.type, fullyQualifiedName=asset.fqn)
+        for asset in dict.fromkeys(assets)
+    ]
+    found = await bounded(listed, collate.asset_upstream, at_once=READERS)
+    return frozenset((above, asset.id) for asset, ids in zip(listed, found, strict=True) for above in ids)
+
+
+async def read_meta_state(collate: CollateClient, nodes: Iterable[Node]) -> MetaState:
+    """The domains and custom properties that the nodes name; no request where they name none."""
+    listed = list(nodes)
+    names = sorted({node.domain for node in listed if node.domain})
+    found = await bounded(names, collate.domain, at_once=READERS)
+    domains = {
+        name: domain.as_reference() if domain is not None else None
+        for name, domain in zip(names, found, strict=True)
+    }
+    properties: dict[str, CustomProperty] = {}
+    if any(node.custom_properties for node in listed):
+        properties = await collate.table_properties()
+    named = {item for node in listed for item in entities_named(node, properties)}
+    asked: list[NamedEntity] = sorted(item for item in named if item[0] in PATHS)
+    entities = await bounded(asked, lambda item: collate.asset(*item), at_once=READERS)
+    return MetaState(domains, properties, dict(zip(asked, entities, strict=True)))

@@ -1,0 +1,347 @@
+"""Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError
+from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
+from dbtcollate_tui.concurrency import bounded, together
+from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.plan.matching.freshness import result_of
+from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
+from dbtcollate_tui.plan.matching.nodes import NO_DATABASE, Inventory, wanted_databases, wanted_tables
+from dbtcollate_tui.plan.matching.placing import place_edges, place_tests
+from dbtcollate_tui.plan.model import OwnerRef
+from dbtcollate_tui.plan.server_state import ServerState, Tables, case_key
+from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.reading.assets import read_assets, read_meta_state
+from dbtcollate_tui.sync.reading.edges import READERS, read_edges
+from dbtcollate_tui.sync.reading.test_cases import read_cases, read_definitions, read_older_results
+
+TABLE_FIELDS = ("columns", "tags", "owners", "domains", "extension", "dataModel", "testSuite")
+PEOPLE_LISTED = 5_000
+"""At most so many users and teams are listed to suggest an owner."""
+
+OnProgress = Callable[[int, int | None, str, str], object]
+"""Gets done, total (``None``: not known), unit, and a word on what is read."""
+
+
+def _silent(done: int, total: int | None, unit: str, text: str) -> None:
+    del done, total, unit, text
+
+
+async def read_tables(
+    collate: CollateClient,
+    service: str,
+    project: Project,
+    options: SyncOptions,
+    on_progress: OnProgress = _silent,
+) -> Tables:
+    """The tables of the databases that dbt names, of the service and, where asked for, of all others.
+
+    Raises `UsageError` where the service is not there.
+    """
+    chosen = await collate.database_service(service)
+    if chosen is None:
+        raise UsageError(
+            f"Collate has no database service {service}",
+            causes=["It was renamed or deleted, or the profile is meant for another server."],
+            cures=[Cure("go_to_step", "Choose the database service again", "service")],
+        )
+    services = [chosen]
+    if options.search_across_services:
+        services += [item for item in await collate.database_services() if item.id != chosen.id]
+    nodes = list(project.nodes.values())
+    wanted = wanted_databases(nodes, options)
+    keep = wanted_tables(nodes)
+    tables: dict[str, Table] = {}
+    inventories: list[Inventory] = []
+    counted = 0
+
+    async def one_database(item: DatabaseService, database: str, fqn: str) -> list[TableRef]:
+        nonlocal counted
+        refs = []
+        async for table in collate.tables(fqn, TABLE_FIELDS):
+            counted += 1
+            if counted % 50 == 0:
+                on_progress(counted, None, "tables", f"{item.name}.{database}")
+            ref = table_ref(table)
+            refs.append(ref)
+            if (ref.schema.casefold(), ref.name.casefold()) in keep:
+                tables[table.fullyQualifiedName] = table
+        return refs
+
+    for item in services:
+        databases = await collate.databases(item.fullyQualifiedName or item.name)
+        listed = [
+            (item, database.name, database.fullyQualifiedName)
+            for database in databases
+            if database.name.casefold() in wanted
+            or ("" in wanted and (len(databases) == 1 or database.name == NO_DATABASE))
+        ]
+        found = await bounded(listed, lambda entry: one_database(*entry), at_once=READERS)
+        inventories.append(
+            Inventory(
+                item.fullyQualifiedName or item.name,
+                item.serviceType,
+                tuple(database.name for database in databases),
+                tuple(ref for refs in found for ref in refs),
+            )
+        )
+    on_progress(counted, counted, "tables", service)
+    return Tables(tuple(inventories), tables)
+
+
+def table_ref(table: Table) -> TableRef:
+    """The table's id and the parts of its FQN."""
+    parts = split_fqn(table.fullyQualifiedName)
+    service, database, schema = (*parts[:3], "", "", "")[:3]
+    return TableRef(table.id, table.fullyQualifiedName, service, database, schema, table.name)
+
+
+async def read_details(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    tables: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None = None,
+    on_progress: OnProgress = _silent,
+) -> ServerState:
+    """Edges, test cases with their newest results, definitions, tags and owners of what the plan touches."""
+    used = {ref.fqn for ref in report.matched.values()}
+    kept = {fqn: table for fqn, table in tables.items() if fqn in used}
+    nodes = [project.nodes[uid] for uid in report.matched if only is None or uid in only]
+    async with together() as group:
+        edges = group.create_task(_edges(collate, project, report, kept, options, only, on_progress))
+        assets = group.create_task(_assets(collate, project, options))
+        quality = group.create_task(_quality(collate, project, report, kept, options, only, on_progress))
+        words = group.create_task(_words(collate, project, nodes, options))
+        people = group.create_task(_people(collate, nodes, options))
+        meta = group.create_task(read_meta_state(collate, nodes))
+    found, (has_classification, tags, terms), (owners, suggestions) = (
+        quality.result(),
+        words.result(),
+        people.result(),
+    )
+    asset_refs, asset_edges = assets.result()
+    return ServerState(
+        tables=kept,
+        edges=edges.result(),
+        cases=found.cases,
+        older_results=found.older,
+        definitions=found.definitions,
+        has_classification=has_classification,
+        tags=tags,
+        terms=terms,
+        owners=owners,
+        suggestions=suggestions,
+        own_names=frozenset({collate.me.name, "ingestion-bot"}),
+        assets=asset_refs,
+        asset_edges=asset_edges,
+        meta=meta.result(),
+    )
+
+
+async def with_sql_edges(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    state: ServerState,
+    only: Collection[str] | None = None,
+) -> ServerState:
+    """The state with those edges, too, that the report knows from the compiled SQL alone."""
+    ends, _ = await asyncio.to_thread(place_edges, project, report, only)
+    known, _ = await asyncio.to_thread(place_edges, project, replace(report, reads={}), only)
+    asked = {(end.upstream.id, end.downstream.id) for end in known}
+    pairs = [
+        (end.upstream, end.downstream)
+        for end in ends
+        if (pair := (end.upstream.id, end.downstream.id)) not in asked and pair not in state.edges
+    ]
+    more = await read_edges(collate, pairs, sure=_with_data_model(state.tables))
+    return replace(state, edges={**state.edges, **more})
+
+
+def _with_data_model(tables: Mapping[str, Table]) -> set[str]:
+    """The ids of the tables that a sync has reached before."""
+    return {table.id for table in tables.values() if table.dataModel is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Quality:
+    cases: Mapping[tuple[str, str], TestCase] = field(default_factory=dict)
+    definitions: frozenset[str] = frozenset()
+    older: frozenset[tuple[str, int]] = frozenset()
+
+
+async def _edges(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    kept: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None,
+    on_progress: OnProgress,
+) -> Mapping[tuple[str, str], LineageEdge]:
+    if not options.include_lineage:
+        return {}
+    ends, _ = await asyncio.to_thread(place_edges, project, report, only)
+    return await read_edges(
+        collate,
+        [(end.upstream, end.downstream) for end in ends],
+        sure=_with_data_model(kept),
+        on_done=lambda done, total: on_progress(done, total, "requests", "lineage"),
+    )
+
+
+async def _assets(
+    collate: CollateClient, project: Project, options: SyncOptions
+) -> tuple[Mapping[str, AssetRef], frozenset[tuple[str, str]]]:
+    if not options.include_lineage:
+        return {}, frozenset()
+    return await read_assets(collate, project)
+
+
+async def _quality(
+    collate: CollateClient,
+    project: Project,
+    report: MatchReport,
+    kept: Mapping[str, Table],
+    options: SyncOptions,
+    only: Collection[str] | None,
+    on_progress: OnProgress,
+) -> _Quality:
+    if not options.include_tests:
+        return _Quality()
+    placed, _ = await asyncio.to_thread(place_tests, project, report, kept, only)
+    tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
+    cases = await read_cases(
+        collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases")
+    )
+    definitions = await read_definitions(
+        collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
+    )
+    older = await read_older_results(
+        collate,
+        [
+            (cases[key].fullyQualifiedName, result.completed_at_ms)
+            for item in placed
+            if (key := case_key(item.link, item.test.name)) in cases
+            and (result := result_of(project, item.test)) is not None
+            and (newest := cases[key].testCaseResult) is not None
+            and newest.timestamp > result.completed_at_ms
+        ],
+    )
+    return _Quality(cases, definitions, older)
+
+
+async def _words(
+    collate: CollateClient, project: Project, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[bool, frozenset[str], frozenset[str]]:
+    if not options.include_tags:
+        return False, frozenset(), frozenset()
+    has_classification, tags = await _tags(collate, project, [n.unique_id for n in nodes], options)
+    terms = {term for node in nodes for term in node.glossary}
+    terms |= {term for node in nodes for column in node.columns for term in column.glossary}
+    return has_classification, tags, await _terms(collate, terms)
+
+
+async def _people(
+    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[Mapping[str, OwnerRef | None], Mapping[str, tuple[str, ...]]]:
+    if not options.update_owners:
+        return {}, {}
+    owners = await _owners(collate, {owner for node in nodes for owner in node.owners}, options)
+    return owners, await _suggestions(collate, [name for name, ref in owners.items() if ref is None])
+
+
+async def _tags(
+    collate: CollateClient, project: Project, unique_ids: list[str], options: SyncOptions
+) -> tuple[bool, frozenset[str]]:
+    by_classification: dict[str, set[str]] = defaultdict(set)
+    own = False
+    for unique_id in unique_ids:
+        node = project.nodes[unique_id]
+        own = own or bool(node.tags) or any(column.tags for column in node.columns)
+        fqns = [*node.meta_tags, *([node.tier] if node.tier else [])]
+        fqns += [fqn for column in node.columns for fqn in column.meta_tags]
+        for fqn in fqns:
+            try:
+                by_classification[split_fqn(fqn)[0]].add(fqn)
+            except ValueError:
+                continue
+    has_own = own and await collate.classification(options.classification) is not None
+    names = sorted({*by_classification, *([options.classification] if has_own else [])})
+    listed = await bounded(names, collate.tags, at_once=READERS)
+    return has_own, frozenset(tag.fullyQualifiedName for tags in listed for tag in tags)
+
+
+async def _terms(collate: CollateClient, fqns: set[str]) -> frozenset[str]:
+    order = sorted(fqns)
+    found = await bounded(order, collate.glossary_term, at_once=READERS)
+    return frozenset(fqn for fqn, term in zip(order, found, strict=True) if term is not None)
+
+
+async def _owners(
+    collate: CollateClient, names: set[str], options: SyncOptions
+) -> dict[str, OwnerRef | None]:
+    order = sorted(names)
+
+    async def resolve(name: str) -> OwnerRef | None:
+        found = await collate.owner(options.owner_map.get(name, name))
+        return None if found is None else _owner_ref(found)
+
+    return dict(zip(order, await bounded(order, resolve, at_once=READERS), strict=True))
+
+
+def _owner_ref(reference: EntityReference) -> OwnerRef:
+    return OwnerRef(reference.id, "team" if reference.type == "team" else "user", reference.name)
+
+
+async def _suggestions(collate: CollateClient, unknown: list[str]) -> dict[str, tuple[str, ...]]:
+    """For each unknown owner, the users and teams whose names are like it; never applied by itself."""
+    if not unknown:
+        return {}
+    names: list[str] = []
+    try:
+        async for people in collate.pages(User, "/users", params={"isBot": False}, doing="list users"):
+            names += [person.name for person in people if not person.isBot]
+            if len(names) >= PEOPLE_LISTED:
+                break
+        async for teams in collate.pages(EntityReference, "/teams", doing="list teams"):
+            names += [team.name for team in teams]
+            if len(names) >= 2 * PEOPLE_LISTED:
+                break
+    except CollateError:
+        return {}
+    from rapidfuzz import fuzz, process
+
+    found = {}
+    for owner in unknown:
+        near = process.extract(
+            owner.partition("@")[0],
+            names,
+            scorer=fuzz.WRatio,
+            processor=str.casefold,
+            limit=3,
+            score_cutoff=75,
+        )
+        found[owner] = tuple(name for name, _, _ in near)
+    return found
+
+
+async def read_inventory(collate: CollateClient, service: DatabaseService, limit: int = 20) -> Inventory:
+    """A service's databases, and the tables of the first ``limit`` of them, for choosing a service."""
+    fqn = service.fullyQualifiedName or service.name
+    databases = await collate.databases(fqn)
+    refs: list[TableRef] = []
+    for database in databases[:limit]:
+        async for table in collate.tables(database.fullyQualifiedName, ("columns",)):
+            refs.append(table_ref(table))
+    return Inventory(fqn, service.serviceType, tuple(database.name for database in databases), tuple(refs))

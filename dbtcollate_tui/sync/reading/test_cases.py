@@ -1,0 +1,107 @@
+"""Reads test cases with their newest results, and test definitions: in pages where that costs less."""
+
+from collections.abc import Callable, Collection
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import ForbiddenError
+from dbtcollate_tui.collate.models import TestCase
+from dbtcollate_tui.concurrency import bounded
+from dbtcollate_tui.plan.server_state import case_key
+from dbtcollate_tui.sync.reading.edges import READERS
+
+CASE_FIELDS = ("testCaseResult",)
+FEW = 3
+"""So many tables or definitions are asked for one by one, without a look at the whole list."""
+CASES_A_TABLE = 20
+"""Reading so many cases in a page costs the server about as much as one more request."""
+
+OnDone = Callable[[int, int], object]
+"""Gets what is done and the whole: pages' rows, or tables."""
+
+
+def _silent(done: int, total: int) -> None:
+    del done, total
+
+
+async def read_cases(
+    collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent
+) -> dict[tuple[str, str], TestCase]:
+    """The test cases of these tables with their newest results, by `case_key`; read as by `each_case`."""
+    found: dict[tuple[str, str], TestCase] = {}
+    await each_case(
+        collate, fqns, lambda case: found.update({case_key(case.entityLink, case.name): case}), on_done
+    )
+    return found
+
+
+async def each_case(
+    collate: CollateClient,
+    fqns: Collection[str],
+    take: Callable[[TestCase], object],
+    on_done: OnDone = _silent,
+) -> None:
+    """Give each test case of these tables to ``take``, with its newest result.
+
+    The server's whole list is read, a thousand a page, unless it holds far more than these tables can have:
+    then each table's own list.
+    """
+    wanted = frozenset(fqns)
+    if len(wanted) > FEW:
+        try:
+            total = await collate.test_case_count()
+            if total <= CASES_A_TABLE * len(wanted):
+                await _from_pages(collate, wanted, total, take, on_done)
+                return
+        except ForbiddenError:
+            on_done(0, len(wanted))
+
+    async def of(fqn: str) -> None:
+        for case in await collate.test_cases(fqn, CASE_FIELDS):
+            take(case)
+
+    await bounded(sorted(wanted), of, at_once=READERS, on_done=lambda done: on_done(done, len(wanted)))
+
+
+async def _from_pages(
+    collate: CollateClient,
+    wanted: frozenset[str],
+    total: int,
+    take: Callable[[TestCase], object],
+    on_done: OnDone,
+) -> None:
+    read = 0
+    async for case in collate.all_test_cases(CASE_FIELDS):
+        read += 1
+        if read % 100 == 0:
+            on_done(read, max(read, total))
+        if _table_of(case.entityLink) in wanted:
+            take(case)
+
+
+def _table_of(link: str) -> str:
+    """The table's FQN in an entity link."""
+    return link.removeprefix("<#E::table::").removesuffix(">").partition("::columns::")[0]
+
+
+async def read_definitions(collate: CollateClient, names: Collection[str]) -> frozenset[str]:
+    """Which of these test definitions are there."""
+    if len(names) > FEW:
+        return frozenset(item.name for item in await collate.test_definitions()) & frozenset(names)
+    order = sorted(names)
+    found = await bounded(order, collate.test_definition, at_once=READERS)
+    return frozenset(name for name, item in zip(order, found, strict=True) if item is not None)
+
+
+async def read_older_results(
+    collate: CollateClient, asked: Collection[tuple[str, int]]
+) -> frozenset[tuple[str, int]]:
+    """Which of these (case FQN, ms) results are there; one request each, so ask where a newer one is."""
+
+    async def there(item: tuple[str, int]) -> bool:
+        fqn, moment = item
+        results = await collate.test_case_results(fqn, moment, moment)
+        return any(result.timestamp == moment for result in results)
+
+    order = list(asked)
+    found = await bounded(order, there, at_once=READERS)
+    return frozenset(item for item, known in zip(order, found, strict=True) if known)

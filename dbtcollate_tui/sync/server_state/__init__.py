@@ -1,1 +1,0 @@
-"""What Collate holds of what dbt touches, read by few requests."""

@@ -1,0 +1,1 @@
+"""Verifying after a sync that everything arrived."""

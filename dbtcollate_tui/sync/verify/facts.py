@@ -1,0 +1,290 @@
+"""The proof after a sync: what dbt says, read back from Collate, as the guide's verification rows."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.fqn import join_fqn
+from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
+from dbtcollate_tui.collate.models import Table, TestCase, TestCaseResult
+from dbtcollate_tui.concurrency import bounded, together
+from dbtcollate_tui.events.outcome import Proof, ProofException, ProofRow, ProofState
+from dbtcollate_tui.plan.matching.matches import AssetRef
+from dbtcollate_tui.plan.model import (
+    Change,
+    DescriptionChange,
+    Expected,
+    ExpectedResult,
+    ExposureChange,
+    LineageChange,
+    Plan,
+    TestCaseChange,
+    TestResultChange,
+)
+from dbtcollate_tui.plan.server_state import case_key
+from dbtcollate_tui.sync.reading.assets import read_asset_edges
+from dbtcollate_tui.sync.reading.edges import READERS, read_edges
+from dbtcollate_tui.sync.reading.test_cases import each_case
+
+SINGLE_TABLES = 10
+"""Up to so many tables are read one by one, more by listing their databases."""
+
+OnProgress = Callable[[int, int, str], object]
+"""Gets how much is read back, of how much, and words on what still is: tables, edges and results together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the server was seen to hold of what is expected.
+
+    ``descriptions`` by (table FQN, column); ``edges`` by the ids of their ends; ``results``: newest result by
+    (entity link, case name).
+    """
+
+    descriptions: Mapping[tuple[str, str], str]
+    edges: frozenset[tuple[str, str]]
+    results: Mapping[tuple[str, str], TestCaseResult | None]
+
+
+async def read_back(
+    collate: CollateClient,
+    plan: Plan,
+    expected: Expected,
+    written: Collection[Change],
+    on_progress: OnProgress | None = None,
+) -> Held:
+    """Read what was written; what the plan found equal was read for the plan and is not read again."""
+    told: dict[str, tuple[int, int]] = {}
+
+    def tell(done: int, total: int, text: str) -> None:
+        told[text] = (done, total)
+        if on_progress is not None:
+            open_parts = [part for part, (so_far, of) in told.items() if so_far < of]
+            on_progress(
+                sum(so_far for so_far, _ in told.values()),
+                sum(of for _, of in told.values()),
+                ", ".join(open_parts or told),
+            )
+
+    async with together() as group:
+        reading_texts = group.create_task(_descriptions(collate, plan, written, tell))
+        reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
+        reading_results = group.create_task(_results(collate, plan, expected, written, tell))
+    texts = reading_texts.result()
+    pending = {(c.table.fqn, c.column) for c in plan.changes if isinstance(c, DescriptionChange)}
+    for key, text in expected.descriptions.items():
+        if key not in pending:
+            texts.setdefault(key, text)
+    return Held(texts, reading_edges.result(), reading_results.result())
+
+
+async def _descriptions(
+    collate: CollateClient, plan: Plan, written: Collection[Change], tell: OnProgress
+) -> dict[tuple[str, str], str]:
+    refs = {c.table.fqn: c.table for c in written if isinstance(c, DescriptionChange)}
+    asked: dict[str, list[str]] = {}
+    for change in plan.changes:
+        if isinstance(change, DescriptionChange):
+            asked.setdefault(change.table.fqn, []).append(change.column)
+    found: dict[tuple[str, str], str] = {}
+    done = 0
+
+    def take(table: Table) -> None:
+        nonlocal done
+        done += 1
+        tell(done, len(refs), "descriptions")
+        columns = {name: column.description for _, name, column in table.walk_columns()}
+        fqn = table.fullyQualifiedName
+        for column in asked.get(fqn, ()):
+            found[fqn, column] = columns.get(column, "") if column else table.description
+
+    if len(refs) <= SINGLE_TABLES:
+
+        async def one(fqn: str) -> None:
+            table = await collate.table(fqn, ("columns",))
+            if table is not None:
+                take(table)
+
+        await bounded(refs, one, at_once=READERS)
+        return found
+    databases = sorted({join_fqn(ref.service, ref.database) for ref in refs.values()})
+    for database in databases:
+        async for table in collate.tables(database, ("columns",)):
+            if table.fullyQualifiedName in refs:
+                take(table)
+    return found
+
+
+async def _edges(
+    collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change], tell: OnProgress
+) -> frozenset[tuple[str, str]]:
+    changed = {c.downstream.id: c.downstream for c in written if isinstance(c, LineageChange)}
+    absent = {
+        (c.upstream.id, c.downstream.id)
+        for c in plan.changes
+        if isinstance(c, LineageChange) and c.existing is None
+    } | {(c.upstream.id, c.asset.id) for c in plan.changes if isinstance(c, ExposureChange)}
+    pairs = [(c.upstream, c.downstream) for c in written if isinstance(c, LineageChange)]
+    pairs += [(above, changed[below.id]) for above, below in expected.edges if below.id in changed]
+    seen = await read_edges(
+        collate,
+        pairs,
+        sure=changed,
+        on_done=lambda done, total: tell(done, total, "lineage"),
+    )
+    drawn = await read_asset_edges(collate, [c.asset for c in written if isinstance(c, ExposureChange)])
+    known = {
+        (above.id, below.id)
+        for above, below in expected.edges
+        if below.id not in changed and (above.id, below.id) not in absent
+    }
+    return frozenset(seen.keys() | known | drawn)
+
+
+async def _results(
+    collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change], tell: OnProgress
+) -> dict[tuple[str, str], TestCaseResult | None]:
+    tested = {c.table.fqn for c in written if isinstance(c, TestCaseChange | TestResultChange)}
+    pending = {c.fqn for c in plan.changes if isinstance(c, TestResultChange)}
+    found: dict[tuple[str, str], TestCaseResult | None] = {
+        case_key(item.link, item.name): TestCaseResult(timestamp=item.timestamp, testCaseStatus=item.status)
+        for fqn, item in expected.results.items()
+        if fqn not in pending
+    }
+
+    def take(case: TestCase) -> None:
+        found[case_key(case.entityLink, case.name)] = case.testCaseResult
+
+    await each_case(collate, tested, take, lambda done, total: tell(done, total, "test results"))
+    return found
+
+
+def prove(
+    plan: Plan,
+    expected: Expected,
+    held: Held,
+    *,
+    base_url: str,
+    service: str,
+    written: int,
+    failed: int,
+) -> Proof:
+    """The guide's five rows from what was read back; ``base_url`` is Collate's, for the links."""
+    return Proof(
+        rows=(
+            _run_row(plan),
+            _ingestion_row(written, failed, base_url, service),
+            _lineage_row(expected, held, base_url),
+            _descriptions_row(expected, held, base_url),
+            _tests_row(expected, held, base_url),
+        ),
+        tables_url=service_page(base_url, service),
+    )
+
+
+def _run_row(plan: Plan) -> ProofRow:
+    title = "dbt Cloud run exists"
+    run = plan.run
+    if run is None:
+        return ProofRow("run", title, "skipped", "no run is known")
+    state: ProofState = "ok" if run.outcome == "success" else "warn"
+    return ProofRow("run", title, state, f"run #{run.id} {run.outcome}", url=run.url)
+
+
+def _ingestion_row(written: int, failed: int, base_url: str, service: str) -> ProofRow:
+    state: ProofState = "failed" if failed else "ok"
+    summary = f"{written} written, {failed} failed"
+    return ProofRow(
+        "ingestion", "Ingestion completed", state, summary, url=service_ingestion_page(base_url, service)
+    )
+
+
+def _state(expected: int, found: int, unreachable: int) -> ProofState:
+    if expected == 0 and unreachable == 0:
+        return "skipped"
+    if found < expected:
+        return "failed"
+    return "warn" if unreachable else "ok"
+
+
+def _lineage_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+    lost = [
+        ProofException(
+            f"{above.fqn} -> {below.fqn}",
+            "an edge",
+            "no edge",
+            asset_page(
+                base_url, below.type if isinstance(below, AssetRef) else "table", below.fqn, "lineage"
+            ),
+        )
+        for above, below in expected.edges
+        if (above.id, below.id) not in held.edges
+    ]
+    unreachable = [
+        ProofException(line.partition(": ")[0], "an edge", line.partition(": ")[2])
+        for line in expected.missing_edges
+    ]
+    found = len(expected.edges) - len(lost)
+    total = len(expected.edges) + len(unreachable)
+    summary = f"{found} of {total} edges" if total else "no edges expected"
+    state = _state(len(expected.edges), found, len(unreachable))
+    return ProofRow("lineage", "Lineage appears", state, summary, total, found, (*lost, *unreachable))
+
+
+def _descriptions_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+    differing = []
+    for (fqn, column), text in expected.descriptions.items():
+        found = held.descriptions.get((fqn, column), "")
+        if found.strip() != text.strip():
+            target = f"{fqn}.{column}" if column else fqn
+            differing.append(ProofException(target, text, found, table_page(base_url, fqn)))
+    total = len(expected.descriptions)
+    equal = total - len(differing)
+    summary = f"{equal} of {total} descriptions equal" if total else "no descriptions expected"
+    return ProofRow(
+        "descriptions",
+        "Descriptions synced",
+        _state(total, equal, 0),
+        summary,
+        total,
+        equal,
+        tuple(differing),
+    )
+
+
+def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+    lost = []
+    newest: int | None = None
+    for fqn, item in expected.results.items():
+        result = held.results.get(case_key(item.link, item.name))
+        if result is None or result.timestamp < item.timestamp:
+            found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
+            url = table_page(base_url, item.table.fqn, "profiler")
+            lost.append(ProofException(fqn, _words(item), found, url))
+        else:
+            newest = max(newest or 0, result.timestamp)
+    unreachable = [
+        ProofException(line.partition(": ")[0], "a result", line.partition(": ")[2])
+        for line in expected.missing_results
+    ]
+    total = len(expected.results) + len(unreachable)
+    found_count = len(expected.results) - len(lost)
+    summary = f"{found_count} of {total} test results" if total else "no test results expected"
+    if newest is not None:
+        summary += f", newest {_moment(newest)}"
+    if expected.not_run:
+        count = len(expected.not_run)
+        summary += f"; {count} test{'' if count == 1 else 's'} did not run"
+    state = _state(len(expected.results), found_count, len(unreachable))
+    return ProofRow(
+        "tests", "Test results visible", state, summary, total, found_count, (*lost, *unreachable), newest
+    )
+
+
+def _words(item: ExpectedResult) -> str:
+    return f"{item.status} of {_moment(item.timestamp)}"
+
+
+def _moment(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

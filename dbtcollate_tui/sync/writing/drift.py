@@ -1,0 +1,81 @@
+"""Whether the server still holds what a change was planned from, or already what it would write. No IO."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.plan.matching.custom_properties import same
+from dbtcollate_tui.plan.model import (
+    Change,
+    CustomPropertyChange,
+    DataModelChange,
+    DescriptionChange,
+    DomainChange,
+    OwnersChange,
+    RemoveOwners,
+    RemoveTags,
+    TableChange,
+    TagsChange,
+)
+from dbtcollate_tui.sync.writing.bodies import is_ours
+
+Standing = Literal["old", "new", "else"]
+_MODEL_TEXTS = ("resourceType", "path", "description", "rawSql", "sql")
+
+
+def standing(table: Table, change: Change) -> Standing:
+    """Whether the table holds the change's ``old`` or already its ``new`` value, or something ``else``."""
+    columns = {name: column for _, name, column in table.walk_columns()}
+    if isinstance(change, TableChange) and change.column and change.column not in columns:
+        return "else"
+    match change:
+        case DescriptionChange():
+            text = columns[change.column].description if change.column else table.description
+            return "new" if text == change.after else "old" if text == change.before else "else"
+        case OwnersChange():
+            names = tuple(owner.displayName or owner.name or owner.id for owner in table.owners)
+            if {owner.id for owner in table.owners} == {owner.id for owner in change.after}:
+                return "new"
+            return "old" if names == change.before else "else"
+        case TagsChange():
+            labels = columns[change.column].tags if change.column else table.tags
+            there = {label.tagFQN for label in labels}
+            return "new" if there.issuperset(change.added) and not there & set(change.replaced) else "old"
+        case RemoveTags():
+            labels = columns[change.column].tags if change.column else table.tags
+            return "old" if any(is_ours(label, change) for label in labels) else "new"
+        case RemoveOwners():
+            return "old" if {owner.id for owner in table.owners} & change.removed else "new"
+        case DomainChange():
+            domains = tuple(item.fullyQualifiedName or item.name or item.id for item in table.domains)
+            if {item.id for item in table.domains} == {change.after.id}:
+                return "new"
+            return "old" if domains == change.before else "else"
+        case CustomPropertyChange():
+            value = table.extension.get(change.name)
+            return "new" if same(value, change.after) else "old" if value == change.before else "else"
+        case _:
+            return "else"
+
+
+def model_moved(planned: Table, now: Table, change: DataModelChange) -> bool:
+    """Whether another sync wrote the table's data model since it was read, and not as this change would."""
+    before, held = _texts(planned), _texts(now)
+    wanted = tuple(str(change.body.get(name) or "") for name in _MODEL_TEXTS)
+    return held not in (before, wanted)
+
+
+def _texts(table: Table) -> tuple[str, ...]:
+    values: Mapping[str, object] = table.dataModel.model_dump() if table.dataModel is not None else {}
+    return tuple(str(values.get(name) or "") for name in _MODEL_TEXTS)
+
+
+def moved(change: Change, evidence: tuple[str, ...] = ()) -> ActionableError:
+    """The error of a change whose target is no longer as it was read."""
+    return ActionableError(
+        "It was changed in Collate since the plan was made",
+        causes=["A person or another sync wrote it meanwhile. It was left as it is."],
+        evidence=[f"{change.label}: planned from {change.old[:80]!r}", *evidence],
+        cures=[Cure("retry", "Plan again"), RETRY],
+    )

@@ -1,0 +1,1 @@
+"""Symptoms, troubleshooting sessions and their report."""

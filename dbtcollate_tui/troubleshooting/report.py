@@ -1,0 +1,413 @@
+"""A walk as text: the report of what was found and done, and what to send to whoever may mend the rest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dbtcollate_tui import __version__
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.troubleshooting.session import Outcome, Walk
+from dbtcollate_tui.collate.errors import BOTS_PAGE
+from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
+from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
+from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.history.checked import keep_walk
+from dbtcollate_tui.history.records import EntryLevel, LogEntry
+
+NAMED_AT_MOST = 20
+"""So many exceptions of a row are named."""
+WORDS = {
+    CheckState.PASS: "ok",
+    CheckState.WARN: "warn",
+    CheckState.FAIL: "failed",
+    CheckState.SKIPPED: "skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A text to send: to whom in words, what about, and the text itself. It holds no secret."""
+
+    to: str
+    subject: str
+    text: str
+
+    def as_text(self) -> str:
+        """The whole, with its head."""
+        return f"To: {self.to}\nSubject: {self.subject}\n\n{self.text}\n"
+
+
+def keep(walk: Walk, state: StateStore, profile: Profile) -> None:
+    """Leave the walk's record in the history; one that went on after a cure renews its own. Writes files."""
+    if walk.ended is None:
+        return
+    levels: dict[CheckState | None, EntryLevel] = {CheckState.FAIL: "error", CheckState.WARN: "warn"}
+    log = [
+        LogEntry(
+            entry.at.isoformat(timespec="milliseconds"),
+            entry.kind,
+            "ok" if entry.kind == "did" else levels.get(entry.state, "info"),
+            "walk",
+            entry.text,
+        )
+        for entry in walk.record
+    ]
+    record = keep_walk(
+        state,
+        profile,
+        list(walk.rows.values()),
+        walk.began,
+        (walk.ended - walk.began).total_seconds(),
+        text=f"“{walk.symptom.seen}”: {walk.summary()}.",
+        log=log,
+        record_id=walk.record_id,
+    )
+    walk.record_id = record.id
+
+
+def report(walk: Walk, profile: Profile) -> str:
+    """The walk as Markdown: symptom, result, what was found and done in its order, every row. No secret."""
+    lines = [
+        f"# dbtcollate troubleshooting: {profile.name}",
+        "",
+        f"- Symptom: {_symptom(walk)}",
+        f"- Result: {walk.summary()}",
+        f"- From: {_source(profile)}",
+        f"- To: {_target(profile)}",
+        f"- Walked: {_moment(walk.began)} to {_moment(walk.ended or datetime.now(UTC))}, "
+        f"dbtcollate {__version__}",
+    ]
+    row = walk.finding
+    if row is not None:
+        lines += ["", f"## {'Broken' if row.state is CheckState.FAIL else 'Found'}: {row.title}", ""]
+        lines += [f"- {line}" for line in _card(row)]
+    if walk.done:
+        lines += ["", "## Done", "", *(f"- {text}" for text in walk.done)]
+    lines += ["", "## In its order", ""]
+    lines += [f"- {entry.at:%H:%M:%S} {entry.kind}: {entry.text}" for entry in walk.record]
+    lines += ["", "## Every check", "", "| Link | Check | State | Found |", "|---|---|---|---|"]
+    for found in walk.rows.values():
+        cells = (found.link.value, found.title, WORDS.get(found.state, "waiting"), found.summary)
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    others = [found for found in walk.warnings if row is None or found.check_id != row.check_id]
+    for found in others:
+        lines += ["", f"### To look at: {found.title}", "", *(f"- {line}" for line in _card(found))]
+    return redact("\n".join(lines) + "\n")
+
+
+def as_json(walk: Walk, profile: Profile) -> dict[str, object]:
+    """The end of a walk as JSON values, for ``troubleshoot --json``; the rows are events of their own."""
+    row = walk.finding
+    letter = letter_of(walk, profile)
+    return {
+        "symptom": walk.symptom.id,
+        "outcome": walk.outcome.value,
+        "summary": walk.summary(),
+        "finding": row.as_dict() if row is not None else None,
+        "record": [
+            {"at": entry.at.isoformat(), "kind": entry.kind, "text": entry.text} for entry in walk.record
+        ],
+        "letter": {"to": letter.to, "subject": letter.subject, "text": letter.text} if letter else None,
+    }
+
+
+def letter_of(walk: Walk, profile: Profile, row: CheckResult | None = None) -> Letter | None:
+    """The text to send about a row (``None``: the walk's finding): who may mend it, what is needed, where.
+
+    ``None`` where there is nothing to mend.
+    """
+    found = row if row is not None else walk.finding
+    if found is None or walk.outcome in (Outcome.WALKING, Outcome.GOOD):
+        return None
+    switched_off = found.state is CheckState.SKIPPED and found.check_id != "pipeline.service"
+    if switched_off or found.state is CheckState.PASS:
+        return None
+    to, needed = _needed(found, profile)
+    lines = [
+        f"dbtcollate checked how metadata gets from dbt Cloud into Collate on {_moment(datetime.now(UTC))}.",
+        "",
+        f"From     {_source(profile)}",
+        f"To       {_target(profile)}",
+        f"Symptom  {_symptom(walk)}",
+        "",
+        f"Found    {found.summary}",
+    ]
+    lines += [f"{'Cause' if number == 0 else 'Or':9}{cause}" for number, cause in enumerate(found.causes)]
+    lines += ["", "What is needed:"]
+    lines += [f"- {line}" for line in needed]
+    pages = [cure for cure in found.cures if cure.kind == "open_url" and not _said(cure.value, needed)]
+    lines += [f"- {cure.label}: {cure.value}" for cure in pages]
+    if found.exceptions:
+        lines += ["", "Concerned:"]
+        lines += [f"- {item}" for item in found.exceptions[:NAMED_AT_MOST]]
+        left = len(found.exceptions) - NAMED_AT_MOST
+        if left > 0:
+            lines.append(f"- and {left} more")
+    if found.evidence:
+        lines += ["", "Evidence:", *(f"- {item}" for item in found.evidence)]
+    lines += ["", "No token is in this text; none is to be sent with an answer."]
+    return Letter(to, f"{profile.name}: {redact(found.summary)}", redact("\n".join(lines)))
+
+
+def _said(page: str, needed: tuple[str, ...]) -> bool:
+    return any(page in line for line in needed)
+
+
+def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
+    """Who may mend the row, and what is needed in words: names, ids, places, addresses."""
+    found = next((make for begins, make in _WHO if row.check_id.startswith(begins)), _whoever)
+    to, lines = found(row, profile)
+    advice = tuple(cure.label for cure in row.cures if cure.kind == "advice")
+    return to, tuple(dict.fromkeys((*lines, *advice)))
+
+
+Needed = tuple[str, tuple[str, ...]]
+_ACCOUNT = "an administrator of the dbt Cloud account"
+_JOB = "whoever looks after the dbt Cloud job"
+_SERVER = "whoever runs Collate"
+_INGESTION = "whoever looks after the ingestion of the warehouse in Collate"
+
+
+def _may_read(profile: Profile) -> str:
+    project = profile.dbt_cloud.project_id
+    return f"Account Viewer (or Job Viewer on project {project})" if project is not None else "Account Viewer"
+
+
+def _dbt_address(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.dbt_cloud
+    return _ACCOUNT, (
+        f"The address of the account: {ACCESS_URL_PLACE} shows it. The one used now is {side.base_url}.",
+        "If that is right: a way through the network from this machine to it "
+        "(GET /api/v3/accounts/ answers JSON).",
+    )
+
+
+def _dbt_token(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.dbt_cloud
+    return _ACCOUNT, (
+        f"A service token for account {side.account_id} with the permission {_may_read(profile)}.",
+        f"It is made at {SERVICE_TOKENS_PLACE}: {account_settings(side.base_url, side.account_id)}",
+        "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
+    )
+
+
+def _dbt_account(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.dbt_cloud
+    return _ACCOUNT, (
+        f"The id of the account that holds {_job(profile)}; the one used now is {side.account_id}.",
+        f"Or a service token of account {side.account_id} with the permission {_may_read(profile)}: "
+        f"{account_settings(side.base_url, side.account_id)}",
+    )
+
+
+def _dbt_permissions(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.dbt_cloud
+    return _ACCOUNT, (
+        f"The permission {_may_read(profile)} for the token in use. {row.summary}.",
+        f"Place: {SERVICE_TOKENS_PLACE}, {account_settings(side.base_url, side.account_id)}",
+        "If the account allows certain IP addresses only: this machine's and Collate's among them.",
+    )
+
+
+def _dbt_job(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (f"{_job(profile)}: {job_page(profile)}",)
+
+
+def _commands(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (
+        f"For {_job(profile)}, the commands dbt run, dbt test (or dbt build) and dbt docs generate.",
+        f"Place: Deploy → Jobs → the job → Settings → Commands, {job_page(profile)}/settings",
+    )
+
+
+def _run(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (
+        f"A run of {_job(profile)} that ends in success: Deploy → Jobs → Run now, {job_page(profile)}",
+        "A schedule that is switched on, so that the metadata stays young.",
+    )
+
+
+def _catalog(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (
+        f"“Generate docs on run” for {_job(profile)}, or dbt docs generate at its end; then one run.",
+        f"Place: Deploy → Jobs → the job → Settings, {job_page(profile)}/settings",
+    )
+
+
+def _results(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (
+        f"dbt test after dbt run, or dbt build, among the commands of {_job(profile)}; then one run.",
+        f"Place: Deploy → Jobs → the job → Settings → Commands, {job_page(profile)}/settings",
+    )
+
+
+def _manifest(row: CheckResult, profile: Profile) -> Needed:
+    return _JOB, (
+        f"A new run of {_job(profile)}, since manifest.json of this one cannot be used: {job_page(profile)}",
+    )
+
+
+def _collate_address(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return _SERVER, (
+        f"GET {side.base_url}/api/v1/system/version answers with the version as JSON, from this machine too.",
+        "Or the address at which the API does answer.",
+    )
+
+
+def _collate_token(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return "an administrator of Collate", (
+        f"A token of the ingestion bot: {BOTS_PAGE}, {bots_page(side.base_url)}",
+        "The role Ingestion bot role for the bot, or a policy with the operations named above.",
+        "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
+    )
+
+
+def _tables(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    other = next((cure for cure in row.cures if cure.value.startswith("service=")), None)
+    if other is not None:
+        name = other.value.partition("=")[2]
+        return _INGESTION, (
+            f"A word on whether {name} is the database service that holds the tables of {_job(profile)}: "
+            f"dbtcollate then writes there in place of {side.service}.",
+            f"Place: Settings → Services → Databases, {side.base_url}/settings/services/databases",
+        )
+    return _INGESTION, (
+        f"The tables named below in the database service {side.service}: its metadata ingestion takes their "
+        "databases and schemas in (filters: Databases, Schemas, Tables), and is run once.",
+        f"Place: Settings → Services → Databases → {side.service} → Ingestion (Agents), "
+        f"{service_ingestion_page(side.base_url, side.service)}",
+    )
+
+
+def _service(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return _INGESTION, (
+        f"The name of the database service that holds the tables of {_job(profile)}; "
+        f"the one used now is {side.service}.",
+        f"Place: Settings → Services → Databases, {side.base_url}/settings/services/databases",
+    )
+
+
+def _runner(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return _SERVER, (
+        f"A pipeline service: GET {side.base_url}/api/v1/services/ingestionPipelines/status says healthy.",
+        "OpenMetadata: PIPELINE_SERVICE_CLIENT_ENABLED=true, and PIPELINE_SERVICE_CLIENT_ENDPOINT is the "
+        "address of its Airflow or ingestion runner. Collate: its support, or a hybrid runner.",
+        "Until then dbtcollate sync --engine direct writes without it, from cron or CI.",
+    )
+
+
+def _pipeline(row: CheckResult, profile: Profile) -> Needed:
+    side, pipeline = profile.collate, profile.pipeline
+    when = f"schedule {pipeline.schedule} {pipeline.timezone}" if pipeline.schedule else "a schedule"
+    return "an administrator of Collate", (
+        f"The dbt pipeline {pipeline.name} of {side.service} deployed, switched on ({when}), and run once.",
+        f"Place: {side.service} → Ingestion (Agents), {service_ingestion_page(side.base_url, side.service)}",
+        "Or, for the bot that dbtcollate uses, the operations Create, Deploy and Trigger on pipelines.",
+    )
+
+
+def _network(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.dbt_cloud
+    return _ACCOUNT, (
+        f"The addresses of Collate's workers in the IP allow list of account {side.account_id}: "
+        f"Account settings → IP restrictions, {account_settings(side.base_url, side.account_id)}",
+    )
+
+
+def _sync(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return "whoever may write into Collate", (
+        f"One sync into {side.service}: dbtcollate sync --profile {profile.name} --yes, or one run of the "
+        f"pipeline {profile.pipeline.name}.",
+        f"Place: {side.service} → Ingestion (Agents), {service_ingestion_page(side.base_url, side.service)}",
+    )
+
+
+def _whoever(row: CheckResult, profile: Profile) -> Needed:
+    side = profile.collate
+    return "whoever works on these tables in Collate", (
+        f"One more sync into {side.service} ({side.base_url}), "
+        "and no change of these values in Collate by another tool.",
+    )
+
+
+_WHO: tuple[tuple[str, Callable[[CheckResult, Profile], Needed]], ...] = (
+    ("dbt.reachable", _dbt_address),
+    ("dbt.token", _dbt_token),
+    ("dbt.account", _dbt_account),
+    ("dbt.permissions", _dbt_permissions),
+    ("dbt.commands", _commands),
+    ("dbt.", _dbt_job),
+    ("run.", _run),
+    ("artifacts.catalog", _catalog),
+    ("artifacts.results", _results),
+    ("artifacts.", _manifest),
+    ("collate.reachable", _collate_address),
+    ("collate.token", _collate_token),
+    ("collate.service", _service),
+    ("collate.network", _network),
+    ("tables.", _tables),
+    ("pipeline.service", _runner),
+    ("pipeline.", _pipeline),
+    ("proof.ingestion", _sync),
+)
+
+
+def job_page(profile: Profile) -> str:
+    """The page of the profile's job in dbt Cloud; of the account's jobs where any job will do."""
+    side = profile.dbt_cloud
+    if side.job_id is None or side.project_id is None:
+        return f"{side.base_url}/deploy/{side.account_id}"
+    return f"{side.base_url}/deploy/{side.account_id}/projects/{side.project_id}/jobs/{side.job_id}"
+
+
+def _job(profile: Profile) -> str:
+    side = profile.dbt_cloud
+    return f"job {side.job_name} ({side.job_id})" if side.job_id is not None else "the production job"
+
+
+def _symptom(walk: Walk) -> str:
+    symptom = walk.symptom
+    return f"“{symptom.seen}” ({symptom.issue})" if symptom.from_guide else symptom.seen
+
+
+def _source(profile: Profile) -> str:
+    side = profile.dbt_cloud
+    name = f" “{side.account_name}”" if side.account_name else ""
+    return f"dbt Cloud {side.base_url}, account {side.account_id}{name}, {_job(profile)}"
+
+
+def _target(profile: Profile) -> str:
+    return f"Collate {profile.collate.base_url}, database service {profile.collate.service}"
+
+
+def _card(row: CheckResult) -> list[str]:
+    lines = [f"Found: {row.summary}"]
+    if row.detail:
+        lines.append(f"Means: {row.detail}")
+    lines += [f"{'Cause' if number == 0 else 'Or'}: {cause}" for number, cause in enumerate(row.causes)]
+    lines += [f"Evidence: {item}" for item in row.evidence]
+    for cure in row.cures:
+        place = f" {cure.value}" if cure.kind == "open_url" else ""
+        lines.append(f"Cure: {cure.label}{place}")
+    lines += [f"Named: {item}" for item in row.exceptions[:NAMED_AT_MOST]]
+    left = len(row.exceptions) - NAMED_AT_MOST
+    if left > 0:
+        lines.append(f"Named: and {left} more")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,116 @@
+"""The app as its screens know it: what it owns, and what they may ask it to do."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, cast
+
+from textual.dom import DOMNode
+
+from dbtcollate_tui.tui.terminal import TerminalApp
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.errors import Cure
+    from dbtcollate_tui.settings.model import Profile
+    from dbtcollate_tui.setup.services import Services
+    from dbtcollate_tui.tui.demo_credentials import DemoOffer
+    from dbtcollate_tui.tui.session import ProfileSession
+    from dbtcollate_tui.tui.sync_run import SyncRun
+
+Then = Callable[["SyncRun | None"], None]
+"""Gets the sync that was begun, or ``None`` where none was."""
+Ended = Callable[["Profile | None"], Awaitable[None]]
+"""Gets the profile that a setup saved, or ``None`` where it was left."""
+
+
+class OwningApp(TerminalApp):
+    """Owns the services, the open profile (``session``) and the one running sync.
+
+    ``offer`` are the demo's addresses and tokens.
+    """
+
+    services: "Services"
+    offer: "DemoOffer | None"
+    session: "ProfileSession | None"
+
+    # ------------------------------------------------------------------ the open profile
+
+    @abstractmethod
+    async def open_session(self, name: str) -> "ProfileSession":
+        """Open a profile in place of the open one; asks no server. Raises `UsageError`."""
+
+    @abstractmethod
+    async def profile_deleted(self, name: str) -> bool:
+        """Close the profile where it is the open one, and go home with another; false for any other."""
+
+    @abstractmethod
+    def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
+        """Look anew at these checks of the open profile, or at all.
+
+        A look at all that a person ``asked`` for leaves a record in the history.
+        """
+
+    @abstractmethod
+    def rerun(self, check_id: str) -> None:
+        """Look anew at a check and at all that hang on it; at everything for an empty id."""
+
+    @abstractmethod
+    def carry_out(self, cure: "Cure") -> None:
+        """Carry out a cure of the open profile."""
+
+    # ------------------------------------------------------------------ going about
+
+    @abstractmethod
+    def go_home(self, name: str | None = None) -> None:
+        """Show the home screen of the profile, or the welcome, in place of all others."""
+
+    @abstractmethod
+    async def open_and_verify(self, name: str) -> None:
+        """Go home with a new or changed profile, and show its checklist."""
+
+    @abstractmethod
+    def show_checklist(self, at: str | None = None, *, look: bool = False) -> None:
+        """Show the checklist, at a row; with ``look`` every check is looked at anew."""
+
+    @abstractmethod
+    def show_sync(self, *, run_id: int | None = None, then: Then | None = None) -> None:
+        """Show the running sync, or the plan of a new one.
+
+        ``run_id`` is the dbt Cloud run to begin with in place of the rule's.
+        """
+
+    @abstractmethod
+    def show_pipeline(self, *, then: Then | None = None) -> None:
+        """Show the pipeline inside Collate, compared, or the sync that is running."""
+
+    @abstractmethod
+    def show_troubleshooting(self, check_id: str | None = None) -> None:
+        """Show the symptoms, or at once the walk that a check's row is about."""
+
+    @abstractmethod
+    def new_setup(self) -> None:
+        """Set up a new profile."""
+
+    @abstractmethod
+    def edit_setup(self, name: str, step: str | None = None, *, then: Ended | None = None) -> None:
+        """Change a profile's answers, at a step; without ``then`` its checklist follows."""
+
+    # ------------------------------------------------------------------ the running sync
+
+    @property
+    @abstractmethod
+    def sync_run(self) -> "SyncRun | None":
+        """The running sync, or the last one."""
+
+    @property
+    @abstractmethod
+    def is_syncing(self) -> bool:
+        """Whether a sync is running."""
+
+    @abstractmethod
+    def retry(self, run: "SyncRun") -> "SyncRun | None":
+        """Write what an ended direct run did not write; ``None`` where there is nothing."""
+
+
+def app_of(node: DOMNode) -> OwningApp:
+    """The app that the node belongs to."""
+    return cast("OwningApp", node.app)

@@ -1,0 +1,296 @@
+"""Cures carried out while the chain is walked: each ends with the walk going on from where it stood."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.events.types import Failed
+from dbtcollate_tui.setup.fix_fields import changed_profile
+from dbtcollate_tui.setup.fixes import (
+    accounts_of,
+    iter_jobs,
+    iter_services,
+    moved_to_account,
+    token_side,
+    with_job,
+    with_service,
+)
+from dbtcollate_tui.troubleshooting.session import earlier, first_affected
+from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.protocols import app_of
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
+from dbtcollate_tui.tui.widgets.picker import PickerRow
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.checks.context import CheckContext
+    from dbtcollate_tui.settings.model import Profile
+    from dbtcollate_tui.settings.secrets import Side
+    from dbtcollate_tui.troubleshooting.session import Walk
+    from dbtcollate_tui.tui.screens.fixing import Rows
+    from dbtcollate_tui.tui.sync_run import SyncRun
+
+
+class WalkScreen(FittedScreen[None]):
+    """A screen with a walk of the chain that its cures lead on.
+
+    ``run_id`` is the dbt Cloud run taken in place of the rule's; ``reopened`` says that a cure opened the
+    profile anew.
+    """
+
+    walk: "Walk | None"
+    run_id: int | None
+    reopened: bool
+
+    @property
+    @abstractmethod
+    def context(self) -> "CheckContext | None":
+        """What the checks of this walk share."""
+
+    @abstractmethod
+    def shows(self, check_id: str) -> bool:
+        """Put the cursor on a row of the walk that needs a person; false where it is none."""
+
+    @abstractmethod
+    def go_on(self, origin: str) -> None:
+        """Walk on from the link of a check; from the first for an empty id."""
+
+    @abstractmethod
+    def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
+        """Note what was done about a row, and walk on from the check ``origin``, else from the row's own."""
+
+    @abstractmethod
+    def take_run(self, run_id: int | None) -> None:
+        """Walk with this run in place of the rule's, or with the rule's again."""
+
+    @abstractmethod
+    async def show_end(self) -> None:
+        """Put the cursor on what was found, and show its card."""
+
+
+class WalkCures:
+    """Carries out the cures of a row of the screen's walk."""
+
+    def __init__(self, screen: WalkScreen) -> None:
+        self._screen = screen
+        self._app = app_of(screen)
+
+    def carry_out(self, cure: Cure, row: CheckResult) -> None:
+        """Carry out a cure of the row, then go on with the walk; advice alone does nothing."""
+        screen, app = self._screen, self._app
+        side = token_side(cure)
+        match cure.kind:
+            case "open_url":
+                app.open_url(cure.value)
+            case "copy":
+                copy_text(screen, cure.value, cure.label)
+            case "rerun_check" if cure.value != row.check_id and screen.shows(cure.value):
+                pass
+            case "retry" | "rerun_check":
+                screen.go_on(cure.value or row.check_id)
+            case "set_field":
+                self._work(self._set_field(cure, row), cure, row)
+            case "go_to_step" if side is not None:
+                self._new_token(side, row)
+            case "go_to_step" if cure.value == "account":
+                self._choose("Which account?", "account", self._accounts, self._take_account, cure, row)
+            case "go_to_step" if cure.value == "job":
+                self._choose("Which job describes production?", "job", self._jobs, self._take_job, cure, row)
+            case "go_to_step" if cure.value == "service":
+                question = "Which database service in Collate holds dbt's tables?"
+                self._choose(question, "database service", self._services, self._take_service, cure, row)
+            case "go_to_step" if cure.value == "run":
+                self._choose_run(row)
+            case "go_to_step" if cure.value == "sync":
+                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, cure, row))
+            case "go_to_step" if cure.value == "pipeline":
+                app.show_pipeline(then=lambda run: self._follow(run, cure, row))
+            case "go_to_step":
+                self._setup(cure, row)
+            case _:
+                pass
+
+    def _work(self, work: Awaitable[None], cure: Cure, row: CheckResult) -> None:
+        """Carry out in a worker; what it raises stands in the row's place, with its own cures."""
+
+        async def carried() -> None:
+            try:
+                await work
+            except ActionableError as error:
+                await self._failed(error, cure, row)
+
+        self._screen.run_worker(carried(), group="cure", exclusive=True)
+
+    async def _failed(self, error: ActionableError, cure: Cure, row: CheckResult) -> None:
+        if self._screen.walk is not None:
+            self._screen.walk.failed(cure.label, row, error)
+            await self._screen.show_end()
+
+    async def _save(self, profile: "Profile", words: str, row: CheckResult) -> None:
+        """Save the changed profile, open it anew, and walk on from the first check that it concerns."""
+        session = self._app.session
+        if session is None:
+            return
+        before = session.profile
+        await asyncio.to_thread(self._app.services.profiles.save, profile)
+        await self._reopen()
+        origin = earlier(first_affected(before, profile), row.check_id)
+        if profile.pipeline != before.pipeline:
+            self._deploy(words, origin, row)
+        else:
+            self._screen.mended(row, words, origin)
+
+    async def _reopen(self) -> None:
+        session = self._app.session
+        if session is not None:
+            await self._app.open_session(session.profile.name)
+            self._screen.reopened = True
+
+    def _deploy(self, words: str, origin: str, row: CheckResult) -> None:
+        """Settings of the pipeline hold in Collate once they are deployed."""
+        cure = Cure("go_to_step", words, "pipeline")
+
+        def then(run: "SyncRun | None") -> None:
+            if run is None:
+                self._screen.mended(row, f"{words}: saved in the profile, not deployed yet", origin)
+            else:
+                self._follow(run, cure, row)
+
+        self._app.show_pipeline(then=then)
+
+    async def _set_field(self, cure: Cure, row: CheckResult) -> None:
+        if self._app.session is not None:
+            await self._save(changed_profile(self._app.session.profile, cure), cure.label, row)
+
+    # ------------------------------------------------------------------ asked for
+
+    def _new_token(self, side: "Side", row: CheckResult) -> None:
+        from dbtcollate_tui.tui.screens.fixing import NewToken
+
+        session = self._app.session
+        if session is None:
+            return
+
+        async def taken(words: str | None) -> None:
+            if words is not None:
+                await self._reopen()
+                self._screen.mended(row, words)
+
+        self._app.push_screen(NewToken(self._app.services, session.profile, side), taken)
+
+    def _choose(
+        self,
+        question: str,
+        noun: str,
+        read: "Callable[[], Rows]",
+        take: Callable[[str, CheckResult], Awaitable[None]],
+        cure: Cure,
+        row: CheckResult,
+    ) -> None:
+        from dbtcollate_tui.tui.screens.fixing import ChooseOne
+
+        def taken(chosen: str | None) -> None:
+            if chosen is not None:
+                self._work(take(chosen, row), cure, row)
+
+        self._app.push_screen(ChooseOne(question, noun, read), taken)
+
+    async def _accounts(self) -> "Rows":
+        context = self._screen.context
+        if context is not None:
+            accounts = await accounts_of(context)
+            yield (
+                [PickerRow(str(item.id), item.name, (f"#{item.id}", item.plan or "")) for item in accounts],
+                "",
+            )
+
+    async def _take_account(self, chosen: str, row: CheckResult) -> None:
+        context = self._screen.context
+        if context is not None:
+            account = next(item for item in await accounts_of(context) if str(item.id) == chosen)
+            mended = await moved_to_account(context, account)
+            await self._save(mended.profile, mended.words, row)
+
+    async def _jobs(self) -> "Rows":
+        from dbtcollate_tui.tui.screens.setup_steps.job import job_row
+
+        context = self._screen.context
+        if context is not None:
+            async for jobs in iter_jobs(context):
+                yield [job_row(item) for item in jobs.rows], "" if jobs.complete else "reading more"
+
+    async def _take_job(self, chosen: str, row: CheckResult) -> None:
+        context = self._screen.context
+        if context is not None:
+            side = context.profile.dbt_cloud
+            job = await (await context.dbt_cloud()).job(side.account_id, int(chosen))
+            mended = await with_job(context, job)
+            await self._save(mended.profile, mended.words, row)
+
+    async def _services(self) -> "Rows":
+        from dbtcollate_tui.tui.screens.setup_steps.service import service_row
+
+        context = self._screen.context
+        if context is not None:
+            async for scores in iter_services(context):
+                best = scores[0] if scores and scores[0].fits else None
+                yield [service_row(score, score is best, "") for score in scores], ""
+
+    async def _take_service(self, chosen: str, row: CheckResult) -> None:
+        if self._app.session is not None:
+            mended = with_service(self._app.session.profile, chosen)
+            await self._save(mended.profile, mended.words, row)
+
+    def _choose_run(self, row: CheckResult) -> None:
+        from dbtcollate_tui.tui.screens.runs import RunsScreen
+
+        session, screen = self._app.session, self._screen
+        if session is None:
+            return
+
+        def taken(run_id: int | None) -> None:
+            if run_id is not None:
+                screen.take_run(run_id)
+                words = f"run #{run_id} taken in place of the rule's, for this walk and its sync"
+                screen.mended(row, words, "run.exists")
+
+        self._app.push_screen(RunsScreen(session.profile.name, session.choose_run, screen.run_id), taken)
+
+    def _setup(self, cure: Cure, row: CheckResult) -> None:
+        session = self._app.session
+        if session is None:
+            return
+        before = session.profile
+
+        async def ended(profile: "Profile | None") -> None:
+            if profile is not None:
+                await self._reopen()
+                origin = earlier(first_affected(before, profile), row.check_id)
+                self._screen.mended(row, f"{cure.label}: saved in the profile", origin)
+
+        self._app.edit_setup(before.name, cure.value, then=ended)
+
+    # ------------------------------------------------------------------ syncs and pipelines
+
+    def _follow(self, run: "SyncRun | None", cure: Cure, row: CheckResult) -> None:
+        """Wait for the end of a run, then come back by itself and walk on; a failure stays to be read."""
+        if run is not None:
+            self._screen.run_worker(self._ended(run, cure, row), group="cure", exclusive=True)
+
+    async def _ended(self, run: "SyncRun", cure: Cure, row: CheckResult) -> None:
+        from dbtcollate_tui.tui.screens.sync import SyncScreen
+
+        await run.ended.wait()
+        finished = run.finished
+        if finished is None:
+            return
+        if finished.outcome in ("ok", "partial"):
+            top = self._app.screen
+            if isinstance(top, SyncScreen) and top.run is run:
+                top.dismiss(None)
+            self._screen.mended(row, f"{cure.label}: {finished.text}")
+            return
+        errors = [event.error for event in run.history if isinstance(event, Failed) and event.change is None]
+        await self._failed(errors[-1] if errors else ActionableError(finished.text), cure, row)

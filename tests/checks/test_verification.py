@@ -1,0 +1,72 @@
+"""The guide's verification rows before and after a real sync, in both of Collate's dialects."""
+
+import pytest
+
+from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.direct import run_direct
+from tests.support.world import World, world
+
+
+async def _sync(here: World) -> None:
+    events = run_direct(
+        here.profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        artifacts=here.services.artifacts,
+        state=here.services.state,
+    )
+    async for _ in events:
+        pass
+
+
+@pytest.mark.parametrize("version", ["newest", "1.1"])
+async def test_after_a_sync_the_rows_are_read_back(version: str) -> None:
+    async with world(server_version=version) as here:
+        await _sync(here)
+        rows = await here.check()
+    assert rows["proof.ingestion"].state is CheckState.PASS
+    assert rows["proof.descriptions"].state is CheckState.PASS
+    assert rows["proof.descriptions"].summary == "53 of 53 descriptions equal"
+    assert rows["proof.lineage"].state is CheckState.WARN
+    assert rows["proof.lineage"].summary == "24 of 25 edges"
+    assert rows["proof.lineage"].causes == ("1 node of dbt's has no table in Collate.",)
+    assert any("payroll" in line for line in rows["proof.lineage"].exceptions)
+    assert rows["proof.tests"].summary.startswith("39 of 40 test results")
+
+
+async def test_freshness_is_expected_only_of_a_direct_sync() -> None:
+    async with world() as here:
+        before = await here.check(["proof.tests"])
+        await _sync(here)
+        after = await here.check(["proof.tests"])
+    assert before["proof.tests"].summary.startswith("0 of 37 test results")
+    assert after["proof.tests"].summary.startswith("39 of 40 test results")
+
+
+async def test_what_was_changed_in_collate_since_is_a_failed_row_with_the_exception() -> None:
+    async with world() as here:
+        await _sync(here)
+        collate = await here.connections.collate()
+        table = await collate.table("shop_warehouse.shop.marts.dim_customers")
+        assert table is not None
+        await collate.patch_table(
+            table.id, [{"op": "replace", "path": "/description", "value": "Edited by hand."}]
+        )
+        rows = await here.check(["proof.descriptions"])
+    row = rows["proof.descriptions"]
+    assert row.state is CheckState.FAIL
+    assert row.summary == "52 of 53 descriptions equal"
+    assert row.causes == ("It was changed in Collate since, or the last ingestion did not bring all of it.",)
+    assert [line for line in row.exceptions if "dim_customers" in line and "Edited by hand." in line]
+    assert row.cures[0].value == "sync"
+
+
+async def test_what_the_options_leave_out_is_skipped() -> None:
+    async with world() as here:
+        here.profile = here.profile.model_copy(
+            update={"options": SyncOptions(include_lineage=False, include_tests=False)}
+        )
+        rows = await here.check(["proof.lineage", "proof.tests"])
+    assert {row.state for row in rows.values()} == {CheckState.SKIPPED}
+    assert rows["proof.lineage"].summary == "Lineage is switched off in the options"

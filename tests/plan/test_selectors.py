@@ -1,0 +1,119 @@
+"""dbt's selectors: the same nodes as dbt's own ``ls``, and what is said where one matches nothing.
+
+``dbt_ls.json`` holds what dbt-core 1.10.23 answers for the sandbox's project (``dbt ls --select … --exclude …
+--output json``), without ephemeral models, tests and exposures.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbtcollate_tui.artifacts.load import load_project
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.plan.selection.selectors import Graph, select_nodes
+from dbtcollate_tui.sandbox.shop_data import load_runs
+from tests.support.builders import node, project
+
+CASES = json.loads(Path(__file__).with_name("dbt_ls.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def shop() -> Project:
+    recorded = next(run for run in load_runs() if run.name == "nightly-success")
+    manifest = recorded.artifact(6, "manifest.json")
+    assert manifest is not None
+    return load_project(manifest)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['select']}-{case['exclude']}")
+def test_selects_what_dbt_selects(shop: Project, case: dict[str, Any]) -> None:
+    graph = Graph.of(shop)
+    if case["found"]:
+        assert sorted(select_nodes(graph, case["select"], case["exclude"]) or ()) == case["found"]
+    else:
+        with pytest.raises(UsageError):
+            select_nodes(graph, case["select"], case["exclude"])
+
+
+def selected(graph: Graph, text: str) -> set[str]:
+    return set(select_nodes(graph, [text]) or ())
+
+
+def test_nothing_said_is_everything(shop: Project) -> None:
+    assert select_nodes(Graph.of(shop)) is None
+    assert select_nodes(Graph.of(shop), [""], [" "]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "cure"),
+    [
+        ("fct_order", "nothing named fct_order", "select=fct_orders"),
+        ("+fct_order+1", "nothing named fct_order", "select=+fct_orders+1"),
+        ("tag:finanse", "nothing with tag finanse", "select=tag:finance"),
+        ("path:models/stagings", "nothing with path models/stagings", "select=path:models/staging"),
+        ("resource_type:models", "nothing with resource_type models", "select=resource_type:model"),
+        ("source:row", "nothing with source row", ""),
+        ("package:dbt_utils", "nothing with package dbt_utils", ""),
+        ("state:modified", "method state: of a selector is not known", ""),
+        ("tags:finance", "method tags: of a selector is not known", ""),
+        ("tag:mart,tag:finance", "in all of tag:mart, tag:finance", ""),
+        ("tag:mart,", "has an empty part", ""),
+        ("+", "names nothing", ""),
+        ("tag:", "names nothing", ""),
+        ("@fct_orders+", "both @ and a +", ""),
+        ("int_order_payments", "Nothing with a table is left", ""),
+    ],
+)
+def test_a_selector_that_matches_nothing_is_told_with_the_way_on(
+    shop: Project, text: str, title: str, cure: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        select_nodes(Graph.of(shop), [text])
+    assert title in caught.value.title
+    assert caught.value.cures
+    if cure:
+        assert caught.value.cures[0].value == cure
+
+
+def test_an_exclusion_that_matches_nothing_is_told_too(shop: Project) -> None:
+    with pytest.raises(UsageError, match="fct_order"):
+        select_nodes(Graph.of(shop), ["tag:mart"], ["fct_order"])
+
+
+def test_beyond_dbt_a_word_is_a_unique_id_a_relation_or_a_source() -> None:
+    dbt = project(
+        node("orders", kind="source", source_name="erp", schema="raw"),
+        node("fct_orders", identifier="ORDERS_V2"),
+    )
+    graph = Graph.of(dbt)
+    for text in ("source.shop.orders", "erp.orders", "orders", "erp.*"):
+        assert selected(graph, text) == {"source.shop.orders"}
+    for text in ("model.shop.fct_orders", "ORDERS_V2", "fct_*"):
+        assert selected(graph, text) == {"model.shop.fct_orders"}
+
+
+def test_a_versioned_model_is_named_with_and_without_its_version() -> None:
+    dbt = project(
+        node("dim_v1", fqn=("shop", "marts", "dim", "v1"), versioned=True),
+        node("dim_v2", fqn=("shop", "marts", "dim", "v2"), versioned=True),
+    )
+    graph = Graph.of(dbt)
+    assert selected(graph, "dim") == {"model.shop.dim_v1", "model.shop.dim_v2"}
+    assert selected(graph, "dim.v2") == selected(graph, "dim_v2") == {"model.shop.dim_v2"}
+
+
+def test_a_cycle_in_the_graph_ends() -> None:
+    graph = Graph.of(project(node("a", depends_on=["model.shop.b"]), node("b", depends_on=["model.shop.a"])))
+    assert selected(graph, "+a") == selected(graph, "@b") == {"model.shop.a", "model.shop.b"}
+
+
+def test_paths_of_windows_are_read_as_others() -> None:
+    graph = Graph.of(
+        project(
+            node("a", original_file_path="models\\x\\a.sql"), node("b", original_file_path="models/y/b.sql")
+        )
+    )
+    assert selected(graph, "models/x/") == selected(graph, "a.sql") == {"model.shop.a"}

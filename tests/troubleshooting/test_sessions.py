@@ -1,0 +1,479 @@
+"""From symptom to cure: each scenario of the sandbox walked, stopped at its link, mended, and walked on."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.errors import AuthError, Cure, UsageError
+from dbtcollate_tui.events.types import Failed, SyncEvent
+from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
+from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.secrets import Side
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.fix_fields import changed_profile
+from dbtcollate_tui.setup.fixes import (
+    accounts_of,
+    iter_jobs,
+    keep_token,
+    moved_to_account,
+    token_side,
+    try_token,
+    with_job,
+)
+from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.in_collate import run_collate
+from dbtcollate_tui.sync.pipeline_run import Tempo
+from dbtcollate_tui.troubleshooting.report import letter_of, report
+from dbtcollate_tui.troubleshooting.session import Outcome, Walk, earlier, first_affected
+from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named, symptom_of
+from tests.support.world import World, profile_for, world
+
+
+async def walked(walk: Walk, context: CheckContext, origin: str = "") -> Walk:
+    async for _ in walk.go(context, origin):
+        pass
+    return walk
+
+
+async def walk_for(here: World, symptom: str, profile: Profile | None = None) -> tuple[Walk, CheckContext]:
+    context = here.context(profile)
+    return await walked(Walk(symptom_named(symptom)), context), context
+
+
+@dataclass(frozen=True)
+class Case:
+    """``scenario`` walked for ``symptom``: where it ends, why, with which cure, and what a person is sent."""
+
+    scenario: str
+    symptom: str
+    outcome: Outcome
+    check: str
+    cause: str
+    cure: str
+    letter: str
+
+
+BROKEN, EXPLAINED = Outcome.BROKEN, Outcome.EXPLAINED
+LIFTED = (
+    Case(
+        "no-runs",
+        "no-runs",
+        BROKEN,
+        "run.exists",
+        "never run",
+        "Open the job to run it",
+        "Deploy → Jobs → Run now",
+    ),
+    Case(
+        "missing-catalog",
+        "missing-catalog",
+        EXPLAINED,
+        "artifacts.catalog",
+        "did not run dbt docs generate",
+        "Open the job's settings",
+        "Generate docs on run",
+    ),
+    Case("html", "other-host", BROKEN, "dbt.reachable", "another web page", "another address", "Access URL"),
+    Case("moved", "other-host", BROKEN, "dbt.reachable", "moved there", "ab123.us1.dbt.com", "Access URL"),
+    Case("down", "invalid-token", BROKEN, "dbt.reachable", "failure", "status page", "api/v3/accounts"),
+    Case(
+        "missing-permission",
+        "wrong-account",
+        BROKEN,
+        "dbt.permissions",
+        "Account Viewer",
+        "Enter another token",
+        "Job Viewer on project",
+    ),
+    Case("broken-manifest", "some-tables", BROKEN, "artifacts.manifest", "broken", "another run", "new run"),
+    Case(
+        "collate-read-only",
+        "collate-refuses",
+        EXPLAINED,
+        "collate.token",
+        "write nothing",
+        "Enter another token",
+        "Ingestion bot role",
+    ),
+    Case("collate-html", "not-sure", BROKEN, "collate.reachable", "web site", "another address", "version"),
+    Case("collate-down", "not-sure", BROKEN, "collate.reachable", "overloaded", "Try again", "version"),
+    Case("not-ingested", "some-tables", EXPLAINED, "tables.matched", "schema raw", "schema raw", "(Agents)"),
+)
+"""What somebody else mends: the text to send says what is needed; the walk then goes on from there."""
+
+
+@pytest.mark.parametrize("case", LIFTED, ids=lambda case: case.scenario)
+async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) -> None:
+    async with world(case.scenario) as here:
+        walk, context = await walk_for(here, case.symptom)
+        row = found_at(walk, case.outcome, case.check)
+        assert any(case.cause in cause for cause in row.causes), row.causes
+        assert any(case.cure in f"{cure.label} {cure.value}" for cure in row.cures), row.cures
+        assert row.evidence
+        letter = letter_of(walk, here.profile)
+        assert letter is not None
+        assert case.letter in letter.text, letter.text
+        kept = {name: found for name, found in walk.rows.items() if found.link is not row.link}
+        lift(here)
+        walk.did("mended by others")
+        await walked(walk, context, row.check_id)
+        assert walk.stopped is None, walk.summary()
+        assert walk.rows[case.check].causes != row.causes
+        before = list(Link)[: list(Link).index(row.link)]
+        for name, found in kept.items():
+            assert (walk.rows[name] is found) is (found.link in before)
+        text = report(walk, here.profile)
+    assert "- mended by others" in text
+    assert f"| {row.link.value} | {row.title} |" in text
+    for token in (here.sandbox.dbt_cloud_token, here.sandbox.collate_token):
+        assert token.get_secret_value() not in text + letter.as_text()
+
+
+def found_at(walk: Walk, outcome: Outcome, check: str) -> CheckResult:
+    """The walk's finding, of that outcome, at that check."""
+    row = walk.finding
+    assert row is not None, walk.summary()
+    assert (walk.outcome, row.check_id) == (outcome, check), walk.summary()
+    return row
+
+
+def lift(here: World, scenario: str = "healthy") -> None:
+    here.sandbox._play(SCENARIOS[scenario])
+
+
+def cure_of(row: CheckResult, kind: str, value: str) -> Cure:
+    return next(cure for cure in row.cures if cure.kind == kind and value in cure.value)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "symptom", "check", "says", "value"),
+    [
+        ("wrong-service", "no-lineage", "tables.matched", "is not the one", "service="),
+        ("upper-case", "no-lineage", "tables.matched", "differs in case", "options.match_case="),
+        ("only-failed", "no-runs", "run.exists", "has failed", "run_rule=newest_completed"),
+    ],
+)
+async def test_a_field_that_the_cure_sets_mends_it(
+    scenario: str, symptom: str, check: str, says: str, value: str
+) -> None:
+    async with world(scenario) as here:
+        exact = changed_profile(here.profile, Cure("set_field", "", "options.match_case=exact"))
+        profile = exact if scenario == "upper-case" else here.profile
+        walk, _ = await walk_for(here, symptom, profile)
+        row = found_at(walk, BROKEN, check)
+        assert any(says in cause for cause in row.causes), row.causes
+        cure = cure_of(row, "set_field", value)
+        mended = changed_profile(profile, cure)
+        walk.did(cure.label)
+        origin = earlier(first_affected(profile, mended), row.check_id)
+        await walked(walk, here.context(mended), origin)
+    assert walk.stopped is None, walk.summary()
+    assert walk.rows[check].state is not CheckState.FAIL
+    assert cure.label in report(walk, mended)
+
+
+@pytest.mark.parametrize(
+    ("side", "scenario", "symptom", "check"),
+    [
+        ("dbt_cloud", "expired-token", "invalid-token", "dbt.token"),
+        ("collate", "collate-expired-token", "collate-refuses", "collate.token"),
+    ],
+)
+async def test_a_new_token_is_tried_then_kept_then_walked_with(
+    side: Side, scenario: str, symptom: str, check: str
+) -> None:
+    async with world(scenario) as here:
+        walk, _ = await walk_for(here, symptom)
+        row = found_at(walk, BROKEN, check)
+        asks = next(cure for cure in row.cures if token_side(cure) == side)
+        assert asks.label == "Enter another token"
+        letter = letter_of(walk, here.profile)
+        assert letter is not None
+        assert str(here.profile.dbt_cloud.account_id) in letter.text
+        old = here.sandbox.dbt_cloud_token if side == "dbt_cloud" else here.sandbox.collate_token
+        with pytest.raises(AuthError):
+            await try_token(here.services, here.profile, side, old)
+        assert await here.services.secrets.get(here.profile.name, side) is None
+        here.sandbox.collate_token = bot_jwt()
+        lift(here)
+        new = here.sandbox.dbt_cloud_token if side == "dbt_cloud" else here.sandbox.collate_token
+        pasted = SecretStr(f"Bearer {new.get_secret_value()}\n")
+        words = await try_token(here.services, here.profile, side, pasted)
+        words += "; " + await keep_token(here.services, here.profile, side, pasted)
+        assert new.get_secret_value() not in words
+        walk.did(words)
+        given: dict[Side, SecretStr] = {
+            "dbt_cloud": here.sandbox.dbt_cloud_token,
+            "collate": here.sandbox.collate_token,
+        }
+        del given[side]
+        async with Connections(here.profile, here.services, given=given) as connections:
+            await walked(walk, CheckContext(here.profile, connections, here.services), row.check_id)
+            assert connections.origins[side] == "keyring"
+    assert walk.outcome is Outcome.GOOD, walk.summary()
+    assert "after 1 cure" in walk.summary()
+
+
+async def test_a_token_of_the_other_side_is_sent_nowhere() -> None:
+    async with world() as here:
+        seen = len(here.sandbox.requests)
+        with pytest.raises(AuthError):
+            await try_token(here.services, here.profile, "dbt_cloud", here.sandbox.collate_token)
+        with pytest.raises(AuthError):
+            await try_token(here.services, here.profile, "collate", here.sandbox.dbt_cloud_token)
+        with pytest.raises(UsageError):
+            await try_token(here.services, here.profile, "collate", SecretStr(" "))
+        assert len(here.sandbox.requests) == seen
+
+
+async def test_another_account_is_taken_with_its_job() -> None:
+    async with world("wrong-account") as here:
+        walk, context = await walk_for(here, "wrong-account")
+        row = found_at(walk, BROKEN, "dbt.account")
+        assert cure_of(row, "go_to_step", "account").label == "Choose among the accounts that the token sees"
+        accounts = await accounts_of(context)
+        mended = await moved_to_account(context, accounts[0])
+        walk.did(mended.words)
+        origin = first_affected(here.profile, mended.profile)
+        assert origin == "dbt.account"
+        await walked(walk, here.context(mended.profile), origin)
+    assert mended.profile.dbt_cloud.account_id != here.profile.dbt_cloud.account_id
+    assert mended.profile.dbt_cloud.job_id == here.profile.dbt_cloud.job_id
+    assert walk.outcome is Outcome.GOOD, walk.summary()
+
+
+async def test_one_job_in_place_of_any_leaves_the_pull_requests_out() -> None:
+    async with world("ci-newest") as here:
+        side = here.profile.dbt_cloud.model_copy(update={"job_id": None, "job_name": ""})
+        anything = here.profile.model_copy(update={"dbt_cloud": side})
+        walk, context = await walk_for(here, "other-run", anything)
+        row = found_at(walk, EXPLAINED, "run.kind")
+        assert any("passed over: a CI run" in cause for cause in row.causes), row.causes
+        assert cure_of(row, "go_to_step", "job")
+        listed = [jobs async for jobs in iter_jobs(context)]
+        best = listed[-1].proposed
+        assert best is not None
+        mended = await with_job(context, best.job)
+        await walked(walk, here.context(mended.profile), first_affected(anything, mended.profile))
+    assert mended.profile.dbt_cloud.job_id == here.sandbox.job_id
+    assert mended.profile.dbt_cloud.project_name == "shop"
+    assert not any("passed over" in cause for cause in walk.rows["run.kind"].causes)
+
+
+async def test_steps_that_dbt_cloud_ignores_are_told_as_the_reason_for_missing_results() -> None:
+    async with world("step-ignored") as here:
+        walk, _ = await walk_for(here, "no-tests")
+        row = walk.rows["artifacts.results"]
+        assert any("which step" in cause for cause in row.causes), row.causes
+        assert cure_of(row, "go_to_step", "job")
+        letter = letter_of(walk, here.profile, row)
+        assert letter is not None
+        assert "dbt build" in letter.text
+
+
+TEMPO = Tempo(poll=0.05, quiet=0.5, trigger_patience=10.0, trigger_pause=0.05)
+
+
+async def pipeline_run(here: World, profile: Profile) -> list[SyncEvent]:
+    events = run_collate(
+        profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        here.sandbox.dbt_cloud_token,
+        artifacts=here.services.artifacts,
+        state=here.services.state,
+        tempo=TEMPO,
+    )
+    return [event async for event in events]
+
+
+async def test_a_paused_pipeline_is_deployed_and_run_and_the_old_run_stays_to_look_at() -> None:
+    async with world("stale") as here:
+        profile = profile_for(here.sandbox, schedule="0 7 * * *")
+        walk, context = await walk_for(here, "stale", profile)
+        row = found_at(walk, BROKEN, "pipeline.schedule")
+        assert "is paused" in row.summary
+        assert walk.rows["run.fresh"].state is CheckState.WARN
+        assert Link.PROOF not in {found.link for found in walk.rows.values()}
+        assert walk.states()[Link.PROOF].state is CheckState.WAITING
+        cure_of(row, "go_to_step", "pipeline")
+        await pipeline_run(here, profile)
+        walk.did("deployed and run")
+        await walked(walk, context, row.check_id)
+        found_at(walk, EXPLAINED, "run.fresh")
+    assert walk.rows["pipeline.schedule"].state is CheckState.PASS
+    assert walk.rows["proof.ingestion"].state is CheckState.PASS
+
+
+@pytest.mark.parametrize(
+    ("scenario", "says", "letter"),
+    [("plan-limit", "plan", "Plan shows the limits"), ("pipeline-fails", "failed", "deployed, switched on")],
+)
+async def test_a_cure_that_fails_says_why_and_is_asked_of_others(
+    scenario: str, says: str, letter: str
+) -> None:
+    async with world(scenario) as here:
+        profile = profile_for(here.sandbox, schedule="0 7 * * *")
+        walk, context = await walk_for(here, "pipeline", profile)
+        row = found_at(walk, EXPLAINED, "pipeline.exists")
+        events = await pipeline_run(here, profile)
+        error = next(event.error for event in events if isinstance(event, Failed))
+        walk.failed("Deploy the pipeline and run it", row, error)
+        stopped = found_at(walk, BROKEN, "pipeline.exists")
+        assert says in stopped.summary
+        assert stopped.causes
+        text = letter_of(walk, profile)
+        assert text is not None
+        assert letter in text.text, text.text
+        assert "failed: Deploy the pipeline and run it" in report(walk, profile)
+        lift(here)
+        await pipeline_run(here, profile)
+        await walked(walk, context, row.check_id)
+    assert walk.stopped is None, walk.summary()
+    assert walk.rows["pipeline.status"].state is CheckState.PASS
+
+
+async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data() -> None:
+    async with world("no-pipeline-service") as here:
+        walk, _ = await walk_for(here, "pipeline")
+        row = found_at(walk, EXPLAINED, "pipeline.service")
+        assert cure_of(row, "go_to_step", "sync").label == "Sync from here now"
+        letter = letter_of(walk, here.profile)
+        assert letter is not None
+        assert "PIPELINE_SERVICE_CLIENT_ENDPOINT" in letter.text
+        assert letter.to == "whoever runs Collate"
+        stale, context = await walk_for(here, "stale")
+        found = found_at(stale, EXPLAINED, "proof.ingestion")
+        await direct_sync(here)
+        await walked(stale, context, found.check_id)
+    assert stale.rows["proof.ingestion"].state is CheckState.PASS
+    assert stale.outcome is not BROKEN
+
+
+async def direct_sync(here: World) -> None:
+    events = run_direct(
+        here.profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        artifacts=here.services.artifacts,
+        state=here.services.state,
+    )
+    async for _ in events:
+        pass
+
+
+COPED_WITH = (
+    SCENARIOS["healthy"],
+    SCENARIOS["rate-limited"],
+    SCENARIOS["flaky"],
+    replace(SCENARIOS["slow"], dbt_delay=0.05, collate_delay=0.05),
+    SCENARIOS["running"],
+    SCENARIOS["cut-download"],
+    SCENARIOS["search-down"],
+    SCENARIOS["edited"],
+)
+"""What the program copes with: nothing is broken, and a sync is all that is missing."""
+
+
+@pytest.mark.parametrize("scenario", COPED_WITH, ids=lambda scenario: scenario.name)
+async def test_what_the_program_copes_with_stops_no_walk(scenario: Scenario) -> None:
+    async with world(scenario) as here:
+        walk, _ = await walk_for(here, "not-sure")
+        assert walk.outcome is Outcome.WARNED, walk.summary()
+        assert len(walk.rows) == len(walk.checks)
+        assert all(state.state is not CheckState.FAIL for state in walk.states().values())
+        cure_of(walk.rows["proof.ingestion"], "go_to_step", "sync")
+
+
+async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
+    async with world() as here:
+        walk, _ = await walk_for(here, "stale")
+        row = found_at(walk, EXPLAINED, "proof.ingestion")
+        cure = cure_of(row, "set_field", "pipeline.schedule=")
+        mended = changed_profile(here.profile, cure)
+        assert first_affected(here.profile, mended) == "pipeline.exists"
+        await pipeline_run(here, mended)
+        await walked(walk, here.context(mended), "pipeline.exists")
+    assert mended.pipeline.schedule is not None
+    assert walk.rows["pipeline.schedule"].state is CheckState.PASS
+    assert walk.rows["proof.ingestion"].state is CheckState.PASS
+
+
+async def test_what_is_switched_off_explains_and_is_switched_on() -> None:
+    async with world() as here:
+        off = changed_profile(here.profile, Cure("set_field", "", "options.include_lineage=false"))
+        walk, _ = await walk_for(here, "no-lineage", off)
+        row = found_at(walk, EXPLAINED, "proof.lineage")
+        mended = changed_profile(off, cure_of(row, "set_field", "options.include_lineage=true"))
+        assert letter_of(walk, off) is None
+        assert letter_of(walk, off, walk.rows["proof.ingestion"]) is not None
+    assert mended.options.include_lineage
+
+
+def test_every_scenario_and_every_row_of_the_guide_is_walked_here() -> None:
+    here = {case.scenario for case in LIFTED} | {scenario.name for scenario in COPED_WITH}
+    here |= set(re.findall(r"[\"(]([a-z0-9-]+)\"", Path(__file__).read_text(encoding="utf-8")))
+    assert set(SCENARIOS) <= here
+    guide = [symptom for symptom in SYMPTOMS if symptom.from_guide]
+    rows = {scenario.guide_row for scenario in SCENARIOS.values() if scenario.guide_row}
+    assert {symptom.issue for symptom in guide} == rows
+    assert len(guide) == 6
+
+
+def test_a_cure_at_collate_s_step_means_the_address_or_the_token_by_its_words() -> None:
+    assert token_side(Cure("go_to_step", "Enter another address", "collate")) is None
+    assert token_side(Cure("go_to_step", "Enter it in the setup, step collate", "collate")) == "collate"
+    assert token_side(Cure("go_to_step", "Give the token in the setup", "dbt_cloud_token")) == "dbt_cloud"
+    assert token_side(Cure("go_to_step", "Choose another job", "job")) is None
+
+
+def test_symptoms_are_found_by_id_words_and_check() -> None:
+    assert symptom_named("").id == "not-sure"
+    assert symptom_named("no lineage appears").id == "no-lineage"
+    assert symptom_named("Stale data").id == "stale"
+    with pytest.raises(UsageError) as caught:
+        symptom_named("lineage")
+    assert caught.value.cures[0].label == "Nearest: dbtcollate troubleshoot no-lineage"
+    assert symptom_of("artifacts.catalog").id == "missing-catalog"
+    assert symptom_of("collate.token").id == "collate-refuses"
+    assert symptom_of("proof.lineage").id == "no-lineage"
+    assert symptom_of("dbt.job").id == "not-sure"
+    assert all(check.id in symptom_of(check.id).checks for check in ALL_CHECKS)
+
+
+async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:
+    async with world() as here:
+        walk = Walk(symptom_named("not-sure"))
+        rows = walk.go(here.context())
+        async for row in rows:
+            if row.link is Link.TABLES and row.state is CheckState.RUNNING:
+                break
+        await rows.aclose()
+    assert walk.outcome is Outcome.WALKING
+    assert {row.state for row in walk.rows.values()} <= {CheckState.PASS, CheckState.WARN, CheckState.SKIPPED}
+    assert walk.rows["run.exists"].state is CheckState.PASS
+
+
+async def test_the_story_pairs_what_was_found_with_what_was_done() -> None:
+    async with world("no-runs") as here:
+        walk, context = await walk_for(here, "not-sure")
+        assert not walk.story
+        await walked(walk, context, "run.exists")
+        assert not walk.story
+        lift(here)
+        walk.did("the job was run")
+        await walked(walk, context, "run.exists")
+    assert [(entry.kind, entry.text.partition(":")[0]) for entry in walk.story] == [
+        ("found", "dbt Cloud run exists"),
+        ("did", "the job was run"),
+    ]
+    assert walk.finding is not None
+    assert walk.finding.check_id == "proof.ingestion"

@@ -1,0 +1,47 @@
+"""What is laid out when a screen changes its size."""
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.widgets import Static
+
+from dbtcollate_tui.tui.screens.resizing import FittedScreen
+from dbtcollate_tui.tui.terminal import TerminalApp
+
+
+class Told(Static):
+    """Notes its width and the screen's classes of width each time it gets a size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, set[str]]] = []
+
+    def on_resize(self, event: events.Resize) -> None:
+        known = {name for _, name in TerminalApp.HORIZONTAL_BREAKPOINTS}
+        self.sizes.append((event.size.width, known & self.screen.classes))
+
+
+class Fitted(FittedScreen[None]):
+    DEFAULT_CSS = "Fitted Told { width: 1fr; } Fitted.-narrow Told { width: 30; }"
+
+    def compose(self) -> ComposeResult:
+        yield Told()
+
+
+class Fitting(App[None]):
+    HORIZONTAL_BREAKPOINTS = TerminalApp.HORIZONTAL_BREAKPOINTS
+
+    def on_mount(self) -> None:
+        self.push_screen(Fitted())
+
+
+async def test_a_new_size_is_laid_out_once_and_for_its_own_width() -> None:
+    app = Fitting()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        told = app.screen.query_one(Told)
+        told.sizes.clear()
+        await pilot.resize_terminal(120, 30)
+        await pilot.resize_terminal(170, 30)
+        await pilot.resize_terminal(90, 30)
+        await pilot.pause()
+        assert told.sizes == [(120, {"-wide"}), (170, {"-widest"}), (30, {"-narrow"})]
