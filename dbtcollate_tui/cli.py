@@ -13,7 +13,7 @@ import click
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.command_options import Common, scope_of, scope_options
-from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.standard_streams import has_screen
@@ -123,7 +123,7 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
         raise UsageError(
             "dbtcollate serve needs the package textual-serve",
             causes=[str(error)],
-            cures=[Cure("advice", "pip install 'dbtcollate-tui[serve]'")],
+            fixes=[Fix("advice", "pip install 'dbtcollate-tui[serve]'")],
         ) from error
     asyncio.run(serve_app(arguments, port))
 
@@ -157,7 +157,7 @@ def verify(
 @dbtcollate.command(epilog=EXIT_CODES)
 @click.argument("symptom", default="")
 @click.option("--list", "listed", is_flag=True, help="List the symptoms; asks no server.")
-@click.option("--letter", is_flag=True, help="Then the text to send to whoever may mend it.")
+@click.option("--support-message", is_flag=True, help="Then the text to send to whoever may mend it.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report into this file."
 )

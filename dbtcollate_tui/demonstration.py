@@ -50,7 +50,7 @@ def _own_folders() -> Iterator[Services]:
 
 
 async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCode:
-    """The main job without a terminal: setup with the sample answers, checklist, plan, sync, proof."""
+    """The main job without a terminal: setup with the sample answers, checklist, plan, sync, verification."""
     from dbtcollate_tui.checks.context import CheckContext
     from dbtcollate_tui.headless.checks import report_checks
     from dbtcollate_tui.headless.common import renderer

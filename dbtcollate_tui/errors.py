@@ -1,4 +1,4 @@
-"""Errors a person can act on: a title, causes, cures and evidence, as plain values."""
+"""Errors a person can act on: a title, causes, fixes and evidence, as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from dbtcollate_tui.exit_codes import ExitCode
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 """Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
 
-CureKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "advice"]
+FixKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "advice"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
+class Fix:
     """One way out, as data: a screen offers it as a key, a headless command prints its label.
 
     ``value`` depends on ``kind``: the step's id, ``field=value``, an address, the text to copy,
     the check's id; empty for ``retry`` and ``advice``.
     """
 
-    kind: CureKind
+    kind: FixKind
     label: str
     value: str = ""
 
 
-RETRY = Cure("retry", "Try again")
+RETRY = Fix("retry", "Try again")
 
 
 class ActionableError(Exception):
-    """What is broken in one line, its causes likeliest first, the evidence and the cures.
+    """What is broken in one line, its causes likeliest first, the evidence and the fixes.
 
     Texts hold no secret: whoever raises it redacts first.
     """
@@ -41,14 +41,14 @@ class ActionableError(Exception):
         title: str,
         *,
         causes: Sequence[str] = (),
-        cures: Sequence[Cure] = (),
+        fixes: Sequence[Fix] = (),
         evidence: Sequence[str] = (),
         exit_code: ExitCode | None = None,
     ) -> None:
         super().__init__(title)
         self.title = title
         self.causes = tuple(causes)
-        self.cures = tuple(cures)
+        self.fixes = tuple(fixes)
         self.evidence = tuple(evidence)
         if exit_code is not None:
             self.exit_code = exit_code
@@ -59,7 +59,7 @@ class ActionableError(Exception):
         for number, cause in enumerate(self.causes):
             lines.append(f"  {'Cause' if number == 0 else 'Or':9} {cause}")
         lines.extend(f"  {'Evidence':9} {item}" for item in self.evidence)
-        lines.extend(f"  {'Cure':9} {cure.label}" for cure in self.cures)
+        lines.extend(f"  {'Fix':9} {fix.label}" for fix in self.fixes)
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, object]:
@@ -67,7 +67,7 @@ class ActionableError(Exception):
         return {
             "title": self.title,
             "causes": list(self.causes),
-            "cures": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.cures],
+            "fixes": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.fixes],
             "evidence": list(self.evidence),
         }
 
@@ -99,11 +99,11 @@ class UnreachableError(ActionableError):
         title: str,
         *,
         causes: Sequence[str] = (),
-        cures: Sequence[Cure] = (),
+        fixes: Sequence[Fix] = (),
         evidence: Sequence[str] = (),
         kind: NoAnswerKind | None = None,
         brief: str = "",
     ) -> None:
-        super().__init__(title, causes=causes, cures=cures, evidence=evidence)
+        super().__init__(title, causes=causes, fixes=fixes, evidence=evidence)
         self.kind = kind
         self.brief = brief or title

@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError, UsageError
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path, start_logging, stop_logging
 from dbtcollate_tui.redact import MASK, redact
@@ -19,19 +19,19 @@ def card() -> ActionableError:
     return AuthError(
         "dbt Cloud refused the token",
         causes=("The token was revoked.", "It belongs to another region."),
-        cures=(Cure("go_to_step", "Give another token", "dbt_cloud_token"), RETRY),
+        fixes=(Fix("go_to_step", "Give another token", "dbt_cloud_token"), RETRY),
         evidence=("GET /api/v2/accounts/ 401",),
     )
 
 
-def test_the_card_as_text_has_causes_evidence_and_cures_in_order() -> None:
+def test_the_card_as_text_has_causes_evidence_and_fixes_in_order() -> None:
     assert card().as_text().splitlines() == [
         "dbt Cloud refused the token",
         "  Cause     The token was revoked.",
         "  Or        It belongs to another region.",
         "  Evidence  GET /api/v2/accounts/ 401",
-        "  Cure      Give another token",
-        "  Cure      Try again",
+        "  Fix      Give another token",
+        "  Fix      Try again",
     ]
 
 
@@ -39,7 +39,7 @@ def test_the_card_as_json_has_every_part() -> None:
     assert json.loads(json.dumps(card().as_dict())) == {
         "title": "dbt Cloud refused the token",
         "causes": ["The token was revoked.", "It belongs to another region."],
-        "cures": [
+        "fixes": [
             {"kind": "go_to_step", "label": "Give another token", "value": "dbt_cloud_token"},
             {"kind": "retry", "label": "Try again", "value": ""},
         ],

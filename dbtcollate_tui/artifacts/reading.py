@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -36,11 +36,11 @@ class ArtifactError(ActionableError):
         *,
         place: str = "",
         causes: tuple[str, ...] = (),
-        cures: tuple[Cure, ...] = (RETRY,),
+        fixes: tuple[Fix, ...] = (RETRY,),
         evidence: tuple[str, ...] = (),
     ) -> None:
         where = (f"{file}, {place}",) if place else (file,)
-        super().__init__(f"{file} {problem}", causes=causes, cures=cures, evidence=(*where, *evidence))
+        super().__init__(f"{file} {problem}", causes=causes, fixes=fixes, evidence=(*where, *evidence))
         self.file = file
         self.place = place
 

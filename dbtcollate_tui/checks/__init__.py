@@ -1,1 +1,1 @@
-"""The verification checklist: each check an object with id, evidence, causes and cures."""
+"""The verification checklist: each check an object with id, evidence, causes and fixes."""

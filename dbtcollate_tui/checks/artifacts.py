@@ -9,7 +9,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.wording import count
 
 
@@ -56,11 +56,11 @@ async def catalog(context: CheckContext) -> Finding:
         advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles"
     else:
         advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
-    cures = [Cure("advice", advice)]
+    fixes = [Fix("advice", advice)]
     if choice.run.job is not None:
         url = job_settings(client.base_url, choice.run.job, context)
-        cures.append(Cure("open_url", "Open the job's settings", url))
-    cures.append(Cure("go_to_step", "Choose another job", "job"))
+        fixes.append(Fix("open_url", "Open the job's settings", url))
+    fixes.append(Fix("go_to_step", "Choose another job", "job"))
     return Finding(
         CheckState.WARN,
         "This run has no catalog.json",
@@ -74,7 +74,7 @@ async def catalog(context: CheckContext) -> Finding:
             "That step failed, or was skipped after a failure.",
         ),
         evidence=tuple(f"step {step.index}: {step.command or step.name}" for step in choice.steps),
-        cures=tuple(cures),
+        fixes=tuple(fixes),
     )
 
 
@@ -107,9 +107,9 @@ async def results(context: CheckContext) -> Finding:
         caption="" if found else "no tests run",
         causes=warned or ("The job runs no tests, or a selection that left them out.",),
         evidence=evidence or ("no step wrote run_results.json",),
-        cures=(
-            Cure("advice", "Add dbt test after dbt run, or use dbt build"),
-            Cure("go_to_step", "Choose another job", "job"),
+        fixes=(
+            Fix("advice", "Add dbt test after dbt run, or use dbt build"),
+            Fix("go_to_step", "Choose another job", "job"),
         ),
         exceptions=idle,
     )

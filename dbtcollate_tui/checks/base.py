@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 
 ContextT = TypeVar("ContextT", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One row of the checklist: state, one-line summary, what it means, evidence, causes and cures.
+    """One row of the checklist: state, one-line summary, what it means, evidence, causes and fixes.
 
     ``caption`` is the few words that stand under the chain's link ("412 of 430"). ``blocked_by`` is the id of
     the failed check that a skipped one could not get past.
@@ -26,7 +26,7 @@ class CheckResult:
     caption: str = ""
     evidence: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
-    cures: tuple[Cure, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     exceptions: tuple[str, ...] = ()
     seconds: float = 0.0
     blocked_by: str = ""
@@ -42,7 +42,7 @@ class CheckResult:
             "detail": self.detail,
             "evidence": list(self.evidence),
             "causes": list(self.causes),
-            "cures": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.cures],
+            "fixes": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.fixes],
             "exceptions": list(self.exceptions),
             "blocked_by": self.blocked_by,
             "seconds": round(self.seconds, 3),
@@ -59,7 +59,7 @@ class Finding:
     caption: str = ""
     evidence: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
-    cures: tuple[Cure, ...] = field(default=())
+    fixes: tuple[Fix, ...] = field(default=())
     exceptions: tuple[str, ...] = ()
 
 
@@ -96,7 +96,7 @@ def finding_of_error(error: ActionableError) -> Finding:
         CheckState.FAIL,
         error.title,
         causes=error.causes,
-        cures=error.cures,
+        fixes=error.fixes,
         evidence=error.evidence,
     )
 

@@ -1,4 +1,4 @@
-"""The chain from dbt Cloud to the proof: its links, and how a check of one stands."""
+"""The chain from dbt Cloud to the verification: its links, and how a check of one stands."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -31,14 +31,14 @@ _SEVERITY = {
 
 
 class Link(StrEnum):
-    """The links of the chain from dbt Cloud to the proof, in their order."""
+    """The links of the chain from dbt Cloud to the verification, in their order."""
 
     DBT_CLOUD = "dbt Cloud"
     RUN = "run"
     ARTIFACTS = "artifacts"
     TABLES = "tables"
     PIPELINE = "pipeline"
-    PROOF = "proof"
+    VERIFICATION = "verification"
 
 
 class LinkState(NamedTuple):

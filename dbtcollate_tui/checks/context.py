@@ -18,7 +18,7 @@ from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.permissions import read_account
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UnreachableError
-from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.history.records import HistoryRecord, list_records
 from dbtcollate_tui.plan.build import build_plan
 from dbtcollate_tui.plan.matching.matches import MatchReport
@@ -232,7 +232,7 @@ class CheckContext:
         return await self._once("report", read)
 
     async def plan(self) -> Plan:
-        """What a sync would write now: its `Expected` is what the proof is read against."""
+        """What a sync would write now: its `Expected` is what the verification is read against."""
 
         async def read() -> Plan:
             project, report, tables = await self.project(), await self.report(), await self.tables()
@@ -246,16 +246,16 @@ class CheckContext:
 
         return await self._once("plan", read)
 
-    async def proof(self) -> Proof:
-        """The proof against what Collate holds now; what the plan would change counts as not there."""
+    async def verification(self) -> Verification:
+        """The verification against what Collate holds now; what the plan would change counts as not there."""
 
-        async def read() -> Proof:
+        async def read() -> Verification:
             side = self.profile.collate
             return await prove_now(
                 await self.collate(), await self.plan(), base_url=side.base_url, service=side.service
             )
 
-        return await self._once("proof", read)
+        return await self._once("verification", read)
 
     async def pipeline_service(self) -> ServiceStatus:
         """Whether something runs ingestion pipelines on the server."""

@@ -11,7 +11,7 @@ from dbtcollate_tui.dbt_cloud.permissions import check_permissions
 from dbtcollate_tui.dbt_cloud.regions import region_of
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.wording import count
 
 REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
@@ -65,7 +65,7 @@ async def account(context: CheckContext) -> Finding:
             caption=found.name,
             causes=(found.lock_reason or found.lock_cause or "dbt Cloud does not say why.",),
             evidence=evidence,
-            cures=(Cure("open_url", "Open the account's settings", f"{client.base_url}/settings"),),
+            fixes=(Fix("open_url", "Open the account's settings", f"{client.base_url}/settings"),),
         )
     plan = f", plan {found.plan}" if found.plan else ""
     return Finding(
@@ -88,7 +88,7 @@ async def permissions(context: CheckContext) -> Finding:
             CheckState.FAIL,
             f"The token may not read: {words}",
             causes=card.causes,
-            cures=card.cures,
+            fixes=card.fixes,
             evidence=(*card.evidence, *evidence),
         )
     read = [answer.resource for answer in answers if answer.state == "ok"]
@@ -100,7 +100,7 @@ async def permissions(context: CheckContext) -> Finding:
             f"Could not check: {', '.join(answer.resource for answer in unread)}",
             caption=region,
             causes=(card.summary, *card.causes),
-            cures=card.cures,
+            fixes=card.fixes,
             evidence=(*card.evidence, *evidence),
         )
     return Finding(CheckState.PASS, f"reads {', '.join(read)}", caption=region, evidence=evidence)
@@ -118,7 +118,7 @@ async def job(context: CheckContext) -> Finding:
             CheckState.PASS,
             f"any job of {where}: the newest run wins",
             detail="A run of another job can describe other schemas. One job is the steadier choice.",
-            cures=(Cure("go_to_step", "Choose one job", "job"),),
+            fixes=(Fix("go_to_step", "Choose one job", "job"),),
         )
     advice = advise(found)
     evidence = context.seen(client.host, f"/jobs/{found.id}/")
@@ -128,7 +128,7 @@ async def job(context: CheckContext) -> Finding:
             f"{found.name} (job {found.id}) was deleted",
             evidence=evidence,
             causes=("dbt Cloud keeps deleted jobs, but starts none of their runs.",),
-            cures=(Cure("go_to_step", "Choose another job", "job"),),
+            fixes=(Fix("go_to_step", "Choose another job", "job"),),
         )
     if found.deactivated:
         return Finding(
@@ -136,10 +136,10 @@ async def job(context: CheckContext) -> Finding:
             f"{found.name} (job {found.id}) is deactivated: dbt Cloud no longer starts it",
             causes=(found.deactivation,),
             evidence=evidence,
-            cures=(
-                Cure("advice", REACTIVATE),
-                Cure("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
-                Cure("go_to_step", "Choose another job", "job"),
+            fixes=(
+                Fix("advice", REACTIVATE),
+                Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
+                Fix("go_to_step", "Choose another job", "job"),
             ),
         )
     if advice.label == "poor":
@@ -148,7 +148,7 @@ async def job(context: CheckContext) -> Finding:
             f"{found.name} (job {found.id}) is a poor choice",
             causes=(f"{advice.reason[:1].upper()}{advice.reason[1:]}.",),
             evidence=evidence,
-            cures=(Cure("go_to_step", "Choose another job", "job"),),
+            fixes=(Fix("go_to_step", "Choose another job", "job"),),
         )
     return Finding(
         CheckState.PASS,
@@ -184,10 +184,10 @@ async def commands(context: CheckContext) -> Finding:
         f"{', '.join(item.command for item in missing)}",
         causes=tuple(f"Without {item.command} the run has no {item.artifact}." for item in missing),
         evidence=(*evidence, f"commands: {' → '.join(found.commands) or 'none'}"),
-        cures=(
-            *(Cure("advice", item.cure) for item in missing),
-            Cure("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
-            Cure("go_to_step", "Choose another job", "job"),
+        fixes=(
+            *(Fix("advice", item.fix) for item in missing),
+            Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
+            Fix("go_to_step", "Choose another job", "job"),
         ),
     )
 

@@ -9,13 +9,13 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link, LinkState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states
-from dbtcollate_tui.checks.summary import Standing
+from dbtcollate_tui.checks.summary import Summary
 from dbtcollate_tui.settings.state import StateStore
 
 KEY = "last_seen"
 
 _ROWS: TypeAdapter[list[CheckResult]] = TypeAdapter(list[CheckResult])
-_STANDING: TypeAdapter[Standing] = TypeAdapter(Standing)
+_STANDING: TypeAdapter[Summary] = TypeAdapter(Summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class LastSeen:
 
     at: datetime
     rows: dict[str, CheckResult] = field(default_factory=dict)
-    standing: Standing = field(default_factory=Standing)
+    standing: Summary = field(default_factory=Summary)
 
     @property
     def links(self) -> dict[Link, LinkState]:

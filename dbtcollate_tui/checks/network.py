@@ -6,7 +6,7 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.collate.automations import try_dbt_cloud
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
-from dbtcollate_tui.errors import RETRY, Cure
+from dbtcollate_tui.errors import RETRY, Fix
 
 
 async def network(context: CheckContext) -> Finding:
@@ -42,7 +42,7 @@ async def network(context: CheckContext) -> Finding:
             f"Collate's workers gave no answer within a minute; the test is {test.status}",
             causes=("They are busy or down.",),
             evidence=evidence,
-            cures=(RETRY,),
+            fixes=(RETRY,),
         )
     steps = test.response.steps
     failed = [step for step in steps if not step.passed]
@@ -59,9 +59,9 @@ async def network(context: CheckContext) -> Finding:
             "A firewall on Collate's side lets no request out to dbt Cloud.",
         ),
         evidence=(*evidence, *(f"{step.name}: {step.why}" for step in failed if step.why)),
-        cures=(
-            Cure("advice", "Add Collate's addresses in dbt Cloud: Account settings → IP restrictions"),
-            Cure("advice", "Or sync from here: dbtcollate sync --engine direct"),
+        fixes=(
+            Fix("advice", "Add Collate's addresses in dbt Cloud: Account settings → IP restrictions"),
+            Fix("advice", "Or sync from here: dbtcollate sync --engine direct"),
         ),
     )
 

@@ -15,10 +15,10 @@ from dbtcollate_tui.dbt_cloud.schedules import (
     propose_schedule,
     shortest_gap,
 )
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.wording import ago, span
 
-DEPLOY = Cure("go_to_step", "Deploy the pipeline and run it", "pipeline")
+DEPLOY = Fix("go_to_step", "Deploy the pipeline and run it", "pipeline")
 OVERDUE_TIMES = 2
 """A schedule whose last so many times passed without a run is not being kept."""
 
@@ -36,9 +36,9 @@ async def service(context: CheckContext) -> Finding:
         f"No pipeline service ({status.reason or 'it does not answer'}): syncs run from here",
         caption="from here",
         evidence=evidence,
-        cures=(
-            Cure("advice", "The direct sync needs none: dbtcollate sync --engine direct"),
-            Cure("go_to_step", "Sync from here now", "sync"),
+        fixes=(
+            Fix("advice", "The direct sync needs none: dbtcollate sync --engine direct"),
+            Fix("go_to_step", "Sync from here now", "sync"),
         ),
     )
 
@@ -63,9 +63,9 @@ async def exists(context: CheckContext) -> Finding:
             caption="not deployed",
             causes=("It was never deployed, or was deleted in Collate.",),
             evidence=evidence,
-            cures=(DEPLOY,),
+            fixes=(DEPLOY,),
         )
-    open_page = Cure("open_url", "Open the service's ingestions in Collate", page(context))
+    open_page = Fix("open_url", "Open the service's ingestions in Collate", page(context))
     if not pipeline.deployed:
         return Finding(
             CheckState.WARN,
@@ -73,9 +73,9 @@ async def exists(context: CheckContext) -> Finding:
             caption="not deployed",
             causes=("A pipeline made by the API runs only after it was deployed.",),
             evidence=evidence,
-            cures=(DEPLOY, open_page),
+            fixes=(DEPLOY, open_page),
         )
-    return Finding(CheckState.PASS, f"{pipeline.name}, deployed", evidence=evidence, cures=(open_page,))
+    return Finding(CheckState.PASS, f"{pipeline.name}, deployed", evidence=evidence, fixes=(open_page,))
 
 
 async def status(context: CheckContext) -> Finding:
@@ -93,7 +93,7 @@ async def status(context: CheckContext) -> Finding:
             caption="never ran",
             causes=("Its first scheduled time has not come, and nobody started it.",),
             evidence=evidence,
-            cures=(DEPLOY,),
+            fixes=(DEPLOY,),
         )
     moment = ended(run)
     words = f"{run.pipelineState}, {ago(moment, context.now)}"
@@ -119,10 +119,10 @@ async def status(context: CheckContext) -> Finding:
         caption=run.pipelineState,
         causes=failures[:3] or ("The run's log in Collate says why.",),
         evidence=(*evidence, f"{errors} errors in the run's steps"),
-        cures=(
-            Cure("open_url", "Open the run's log in Collate", page(context)),
-            Cure("go_to_step", "Run it again and follow its log", "pipeline"),
-            Cure("advice", "Or sync from here: dbtcollate sync --engine direct"),
+        fixes=(
+            Fix("open_url", "Open the run's log in Collate", page(context)),
+            Fix("go_to_step", "Run it again and follow its log", "pipeline"),
+            Fix("advice", "Or sync from here: dbtcollate sync --engine direct"),
         ),
         exceptions=failures,
     )
@@ -146,9 +146,9 @@ async def schedule(context: CheckContext) -> Finding:
             caption="paused",
             causes=("Somebody paused it in Collate, or it was deployed while paused.",),
             evidence=(*evidence, f"enabled: {'yes' if pipeline.enabled else 'no'}"),
-            cures=(
-                Cure("go_to_step", "Deploy it again with its schedule on, and run it", "pipeline"),
-                Cure("open_url", "Open the service's ingestions in Collate", page(context)),
+            fixes=(
+                Fix("go_to_step", "Deploy it again with its schedule on, and run it", "pipeline"),
+                Fix("open_url", "Open the service's ingestions in Collate", page(context)),
             ),
         )
     cron = pipeline.airflowConfig.scheduleInterval
@@ -161,7 +161,7 @@ async def schedule(context: CheckContext) -> Finding:
             if context.profile.pipeline.schedule
             else (),
             evidence=tuple(evidence),
-            cures=(DEPLOY,) if context.profile.pipeline.schedule else (),
+            fixes=(DEPLOY,) if context.profile.pipeline.schedule else (),
         )
     try:
         words, gap = explain_cron(cron), shortest_gap(cron)
@@ -181,11 +181,11 @@ async def schedule(context: CheckContext) -> Finding:
             f"It runs {words}, but {missed} times passed without a run; {since}",
             caption="overdue",
             causes=(
-                "The pipeline service is down, or lost the pipeline: deploying it again cures that.",
+                "The pipeline service is down, or lost the pipeline: deploying it again fixes that.",
                 "Each run fails before it can report: its log in Collate says why.",
             ),
             evidence=tuple(evidence),
-            cures=(DEPLOY, Cure("open_url", "Open its log in Collate", page(context))),
+            fixes=(DEPLOY, Fix("open_url", "Open its log in Collate", page(context))),
         )
     proposal = propose_schedule(await context.job())
     if gap > shortest_gap(proposal.cron):
@@ -195,7 +195,7 @@ async def schedule(context: CheckContext) -> Finding:
             caption=words,
             causes=(proposal.reason,),
             evidence=tuple(evidence),
-            cures=(Cure("set_field", f"Schedule it {proposal.words}", f"pipeline.schedule={proposal.cron}"),),
+            fixes=(Fix("set_field", f"Schedule it {proposal.words}", f"pipeline.schedule={proposal.cron}"),),
         )
     following = next_times_words(cron) if in_utc else ""
     return Finding(

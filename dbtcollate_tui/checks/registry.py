@@ -1,7 +1,7 @@
 """Every check, and which of them a step of the setup needs."""
 
 from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, run, tables
-from dbtcollate_tui.checks import verification as proof
+from dbtcollate_tui.checks import verification as verification
 from dbtcollate_tui.checks.base import Check
 from dbtcollate_tui.checks.context import CheckContext
 
@@ -12,7 +12,7 @@ ALL_CHECKS: tuple[Check[CheckContext], ...] = (
     *tables.CHECKS,
     *pipeline.CHECKS,
     *network.CHECKS,
-    *proof.CHECKS,
+    *verification.CHECKS,
 )
 """In the order of the chain; each comes after what it requires."""
 
@@ -34,7 +34,7 @@ def checks_for_step(step: str) -> tuple[str, ...]:
 
 
 def dependents_of(check_id: str) -> frozenset[str]:
-    """The check and all that hang on it: what to run again after its cure."""
+    """The check and all that hang on it: what to run again after its fix."""
     found = {check_id}
     for check in ALL_CHECKS:
         if found.intersection(check.requires):

@@ -10,7 +10,7 @@ from dbtcollate_tui.checks.dbt_cloud import job_page
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD, NoteKind
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.wording import ago, some, span
 
 _HAS_ITS_OWN_CHECK = frozenset({NoteKind.STALE, NoteKind.UNSCHEDULED, NoteKind.NO_CATALOG})
@@ -37,7 +37,7 @@ async def exists(context: CheckContext) -> Finding:
             f"ended {run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at is not None else "not ended",
             f"others that ended: {some(others, 5) or 'none'}",
         ),
-        cures=(Cure("open_url", "Open the run in dbt Cloud", run.href),) if run.href else (),
+        fixes=(Fix("open_url", "Open the run in dbt Cloud", run.href),) if run.href else (),
     )
 
 
@@ -46,9 +46,9 @@ async def _none(context: CheckContext, error: NoRun) -> Finding:
     found = finding_of_error(error)
     job, client = await context.job(), await context.dbt_cloud()
     page = (
-        (Cure("open_url", "Open the job to run it", job_page(client.base_url, job, context)),) if job else ()
+        (Fix("open_url", "Open the job to run it", job_page(client.base_url, job, context)),) if job else ()
     )
-    return replace(found, cures=(*found.cures, *page))
+    return replace(found, fixes=(*found.fixes, *page))
 
 
 async def fresh(context: CheckContext) -> Finding:
@@ -70,11 +70,11 @@ async def fresh(context: CheckContext) -> Finding:
                 "The schedule was switched off and on again meanwhile.",
             ),
             evidence=evidence,
-            cures=(
-                Cure("advice", "See the job's run history in dbt Cloud: Deploy → Jobs, and run it now"),
+            fixes=(
+                Fix("advice", "See the job's run history in dbt Cloud: Deploy → Jobs, and run it now"),
                 *_job_pages(run, client.base_url, context),
-                Cure("go_to_step", "Choose another job", "job"),
-                Cure("rerun_check", "Look again", "run.fresh"),
+                Fix("go_to_step", "Choose another job", "job"),
+                Fix("rerun_check", "Look again", "run.fresh"),
             ),
         )
     unscheduled = run.job is None or run.job.cron is None
@@ -89,19 +89,19 @@ async def fresh(context: CheckContext) -> Finding:
             caption="old",
             causes=("Nobody started the job since.",),
             evidence=evidence,
-            cures=(
-                Cure("advice", "Run the job in dbt Cloud, or give it a schedule"),
+            fixes=(
+                Fix("advice", "Run the job in dbt Cloud, or give it a schedule"),
                 *_job_pages(run, client.base_url, context),
-                Cure("go_to_step", "Choose another job", "job"),
+                Fix("go_to_step", "Choose another job", "job"),
             ),
         )
     return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)
 
 
-def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Cure, ...]:
+def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Fix, ...]:
     if run.job is None:
         return ()
-    return (Cure("open_url", "Open the job to run it", job_page(base_url, run.job, context)),)
+    return (Fix("open_url", "Open the job to run it", job_page(base_url, run.job, context)),)
 
 
 async def kind(context: CheckContext) -> Finding:
@@ -122,9 +122,9 @@ async def kind(context: CheckContext) -> Finding:
             f"step {step.index}: {step.command or step.name}, {step.status_humanized}"
             for step in choice.steps
         ),
-        cures=(
-            Cure("go_to_step", "Choose another job", "job"),
-            Cure("advice", "See the newer run's log in dbt Cloud: Deploy → Run history"),
+        fixes=(
+            Fix("go_to_step", "Choose another job", "job"),
+            Fix("advice", "See the newer run's log in dbt Cloud: Deploy → Run history"),
         ),
     )
 

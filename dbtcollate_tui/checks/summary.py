@@ -66,8 +66,8 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known; ``None`` is not looked at yet, an arrival at no time is ``Standing.nothing_came``."""
+class Summary:
+    """What is known; ``None`` is not looked at yet, an arrival at no time is ``Summary.nothing_came``."""
 
     run: RunFacts | None = None
     pipeline: PipelineFacts | None = None
@@ -76,7 +76,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatusLine:
     """One thing in words with its state; ``more`` are further lines, ``way`` is the way on from there."""
 
     state: CheckState
@@ -85,11 +85,11 @@ class Said:
     way: Literal["", "sync", "pipeline"] = ""
 
 
-PARTS = frozenset({"run.exists", "pipeline.exists", "proof.ingestion"})
+PARTS = frozenset({"run.exists", "pipeline.exists", "verification.ingestion"})
 """The checks after which a part of the standing is there to be read."""
 
 
-async def read_standing(context: CheckContext, check_id: str, known: Standing) -> Standing:
+async def read_standing(context: CheckContext, check_id: str, known: Summary) -> Summary:
     """The standing with the part that this check has read; as it was where that could not be read."""
     try:
         match check_id:
@@ -97,7 +97,7 @@ async def read_standing(context: CheckContext, check_id: str, known: Standing) -
                 return replace(known, run=_run_facts((await context.choice()).run))
             case "pipeline.exists":
                 return replace(known, pipeline=await _pipeline_facts(context))
-            case "proof.ingestion":
+            case "verification.ingestion":
                 arrival = await _arrival(context)
                 return replace(known, arrival=arrival, nothing_came=arrival is None)
     except ActionableError:
@@ -187,13 +187,13 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def in_collate(standing: Standing, now: datetime) -> Said | None:
+def in_collate(standing: Summary, now: datetime) -> StatusLine | None:
     """What Collate shows now, and whether dbt has a newer run; ``None`` while it is not known."""
     arrival, newest = standing.arrival, standing.run
     if arrival is None:
         if not standing.nothing_came:
             return None
-        return Said(CheckState.WARN, "nothing of this profile yet: no sync has run", way="sync")
+        return StatusLine(CheckState.WARN, "nothing of this profile yet: no sync has run", way="sync")
     by = "by a sync from here" if arrival.engine == "direct" else "by Collate's pipeline"
     came = f"{by} {ago(arrival.at, now)}"
     if not arrival.whole:
@@ -208,14 +208,14 @@ def in_collate(standing: Standing, now: datetime) -> Said | None:
             after = (arrival.at - arrival.run_finished_at).total_seconds()
             text += f", {span(max(0.0, after))} after it ended"
     if newest is None:
-        return Said(CheckState.PASS, text, came if arrival.run_id else "")
+        return StatusLine(CheckState.PASS, text, came if arrival.run_id else "")
     behind = _behind(arrival, newest, now)
     if behind:
-        return Said(CheckState.WARN, text, behind, way="sync")
+        return StatusLine(CheckState.WARN, text, behind, way="sync")
     state = CheckState.PASS if arrival.whole else CheckState.WARN
     newest_words = "the newest run" if newest.run_id == arrival.run_id else ""
     more = ", ".join(part for part in (came if arrival.run_id else "", newest_words) if part)
-    return Said(state, text, more, way="" if arrival.whole else "sync")
+    return StatusLine(state, text, more, way="" if arrival.whole else "sync")
 
 
 def _behind(arrival: Arrival, newest: RunFacts, now: datetime) -> str:
@@ -227,7 +227,7 @@ def _behind(arrival: Arrival, newest: RunFacts, now: datetime) -> str:
     return f"stale: run #{newest.run_id} ended {ago(newest.finished_at, now)} and is not there"
 
 
-def next_sync(standing: Standing, now: datetime, zone: tzinfo | None = None) -> Said | None:
+def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> StatusLine | None:
     """The next sync that comes by itself, in the person's zone; or why none does.
 
     ``None`` while it is not known.
@@ -236,39 +236,43 @@ def next_sync(standing: Standing, now: datetime, zone: tzinfo | None = None) -> 
     if facts is None:
         return None
     if not facts.service:
-        return Said(CheckState.SKIPPED, "by hand: this Collate has nothing that runs pipelines", way="sync")
+        return StatusLine(
+            CheckState.SKIPPED, "by hand: this Collate has nothing that runs pipelines", way="sync"
+        )
     if not facts.name:
-        return Said(CheckState.SKIPPED, "by hand: no pipeline in Collate yet", way="pipeline")
+        return StatusLine(CheckState.SKIPPED, "by hand: no pipeline in Collate yet", way="pipeline")
     if not facts.deployed:
-        return Said(CheckState.WARN, f"none: {facts.name} is written, but not deployed", way="pipeline")
+        return StatusLine(CheckState.WARN, f"none: {facts.name} is written, but not deployed", way="pipeline")
     if not facts.enabled:
         since = f", last run {ago(facts.ended_at, now)}" if facts.ended_at is not None else ""
-        return Said(CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline")
+        return StatusLine(CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline")
     if not facts.cron:
         text = f"by hand: {facts.name} has no schedule in Collate"
         if facts.state == "failed":
             failed = f"its last run failed {ago(facts.ended_at, now)}".rstrip()
-            return Said(CheckState.FAIL, text, failed, "pipeline")
-        return Said(CheckState.SKIPPED, text, way="pipeline")
+            return StatusLine(CheckState.FAIL, text, failed, "pipeline")
+        return StatusLine(CheckState.SKIPPED, text, way="pipeline")
     try:
         words = explain_cron(facts.cron)
         coming = next(_times(facts, now))
     except (UsageError, StopIteration):
-        return Said(CheckState.WARN, f"not known: its schedule {facts.cron!r} cannot be read", way="pipeline")
+        return StatusLine(
+            CheckState.WARN, f"not known: its schedule {facts.cron!r} cannot be read", way="pipeline"
+        )
     wait = span((coming - now).total_seconds())
     text = f"{clock(coming, now, zone)}, by Collate's own schedule ({words}), in {wait}"
     missed = _missed(facts, now)
     if missed >= OVERDUE_TIMES and facts.ended_at is not None:
         times = count(missed, "scheduled time")
         more = f"{times} passed without a run since the last one, {ago(facts.ended_at, now)}"
-        return Said(CheckState.FAIL, text, more, way="pipeline")
+        return StatusLine(CheckState.FAIL, text, more, way="pipeline")
     if facts.state == "failed":
-        return Said(
+        return StatusLine(
             CheckState.FAIL, text, f"its last run failed {ago(facts.ended_at, now)}".rstrip(), "pipeline"
         )
     if facts.state in ("queued", "running"):
-        return Said(CheckState.PASS, text, f"{facts.state} in Collate now")
-    return Said(CheckState.PASS, text)
+        return StatusLine(CheckState.PASS, text, f"{facts.state} in Collate now")
+    return StatusLine(CheckState.PASS, text)
 
 
 def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:

@@ -12,7 +12,7 @@ from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.plan.matching.nodes import SERVICE_TYPES, is_type_for
 from dbtcollate_tui.plan.matching.services import ServiceScore
@@ -50,15 +50,15 @@ async def token(context: CheckContext) -> Finding:
         warnings.append(client.dialect.warning)
     if facts.expires_at is not None and facts.expires_at - context.now < EXPIRES_SOON:
         warnings.append(f"The token ends on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
-    cures: tuple[Cure, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     if capabilities.read_only:
         warnings.insert(0, "The token may read and write nothing: no sync can write with it.")
     elif capabilities.missing:
         warnings.insert(0, f"The token may not: {', '.join(capabilities.missing)}.")
     if warnings:
-        cures = (
-            Cure("advice", f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
-            Cure("go_to_step", "Enter another token", "collate"),
+        fixes = (
+            Fix("advice", f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
+            Fix("go_to_step", "Enter another token", "collate"),
         )
     summary = f"token of {who}, {origin}, {end}"
     if capabilities.read_only:
@@ -68,7 +68,7 @@ async def token(context: CheckContext) -> Finding:
         summary,
         causes=tuple(warnings),
         evidence=evidence,
-        cures=cures,
+        fixes=fixes,
     )
 
 
@@ -87,7 +87,7 @@ async def service(context: CheckContext) -> Finding:
                 *context.seen(client.transport.host, "/databaseServices/name/"),
                 f"there are: {some(others, 8)}",
             ),
-            cures=(Cure("go_to_step", "Choose the database service again", "service"),),
+            fixes=(Fix("go_to_step", "Choose the database service again", "service"),),
         )
     evidence = context.seen(client.transport.host, "/databaseServices/name/")
     project = await context.project()
@@ -98,7 +98,7 @@ async def service(context: CheckContext) -> Finding:
             f"{wanted} is of type {found.serviceType}, dbt's adapter is {project.adapter_type}",
             causes=(f"It is another warehouse: dbt's tables are in a service of type {fitting}.",),
             evidence=evidence,
-            cures=(Cure("go_to_step", "Choose another database service", "service"),),
+            fixes=(Fix("go_to_step", "Choose another database service", "service"),),
         )
     return Finding(
         CheckState.PASS, f"{wanted}, type {found.serviceType}, fits {project.adapter_type}", evidence=evidence
@@ -106,7 +106,7 @@ async def service(context: CheckContext) -> Finding:
 
 
 async def matched(context: CheckContext) -> Finding:
-    """How many of dbt's nodes have their table in Collate; the others by cause, each with its cure."""
+    """How many of dbt's nodes have their table in Collate; the others by cause, each with its fix."""
     report = await context.report()
     client = await context.collate()
     evidence = context.seen(client.transport.host, "/databases", "/tables")
@@ -122,14 +122,14 @@ async def matched(context: CheckContext) -> Finding:
             exceptions=exceptions,
         )
     groups = [group for group in report.groups() if not group.harmless]
-    cures = [*_cures(groups)]
+    fixes = [*_fixes(groups)]
     detail = "Nodes without a table get no description, tag, lineage or test result."
     better = await _better(context, report) if len(report.matched) * 2 < report.expected else None
     if better is not None:
         name = better.service.fullyQualifiedName or better.service.name
-        cures = [Cure("set_field", f"Use the service {name} ({better.reason})", f"service={name}")]
+        fixes = [Fix("set_field", f"Use the service {name} ({better.reason})", f"service={name}")]
     if not report.matched:
-        cures.append(Cure("go_to_step", "Choose another database service", "service"))
+        fixes.append(Fix("go_to_step", "Choose another database service", "service"))
     causes = [_words(group) for group in groups]
     if better is not None:
         causes.insert(
@@ -143,7 +143,7 @@ async def matched(context: CheckContext) -> Finding:
         caption=caption if report.matched else f"0 of {report.expected}",
         causes=tuple(causes),
         evidence=(*evidence, *(f"looked for {group.nodes[0].fqn}" for group in groups)),
-        cures=tuple(cures),
+        fixes=tuple(fixes),
         exceptions=exceptions,
     )
 
@@ -154,12 +154,12 @@ def _words(group: CauseGroup) -> str:
     return f"{group.words} ({len(group.nodes)}): {'; '.join(details[:2])}{more}"
 
 
-def _cures(groups: list[CauseGroup]) -> tuple[Cure, ...]:
-    causes = {node.cure: group.cause for group in groups for node in group.nodes if node.cure}
+def _fixes(groups: list[CauseGroup]) -> tuple[Fix, ...]:
+    causes = {node.fix: group.cause for group in groups for node in group.nodes if node.fix}
     return tuple(
-        Cure("set_field", label, "options.match_case=exact_then_unique")
+        Fix("set_field", label, "options.match_case=exact_then_unique")
         if cause == "case_differs"
-        else Cure("advice", label)
+        else Fix("advice", label)
         for label, cause in list(causes.items())[:5]
     )
 

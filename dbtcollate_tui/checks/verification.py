@@ -1,4 +1,4 @@
-"""The proof: the guide's verification rows, read back from Collate and compared with the run's artifacts."""
+"""The verification rows of Collate's guide: what Collate holds, compared with the run's artifacts."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -9,11 +9,11 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.pipeline import ended
 from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
-from dbtcollate_tui.errors import Cure
-from dbtcollate_tui.events.outcome import ProofException, ProofId, ProofRow
+from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.events.outcome import VerificationGap, VerificationId, VerificationRow
 from dbtcollate_tui.wording import ago, count
 
-SYNC = Cure("go_to_step", "Sync now", "sync")
+SYNC = Fix("go_to_step", "Sync now", "sync")
 EXCEPTIONS_SHOWN = 500
 STATES = {
     "ok": CheckState.PASS,
@@ -49,12 +49,12 @@ async def _last_arrival(context: CheckContext) -> tuple[datetime | None, str]:
     return max(found, default=(None, ""), key=lambda item: item[0] or datetime.min)
 
 
-async def _scheduling(context: CheckContext) -> tuple[Cure, ...]:
+async def _scheduling(context: CheckContext) -> tuple[Fix, ...]:
     """The sync now, and its schedule inside Collate where none is set and something there can run it."""
     if context.profile.pipeline.schedule is not None or not (await context.pipeline_service()).available:
         return (SYNC,)
     proposal = propose_schedule(await context.job())
-    schedule = Cure("set_field", f"Let Collate run it {proposal.words}", f"pipeline.schedule={proposal.cron}")
+    schedule = Fix("set_field", f"Let Collate run it {proposal.words}", f"pipeline.schedule={proposal.cron}")
     return (SYNC, schedule)
 
 
@@ -68,7 +68,7 @@ async def ingestion(context: CheckContext) -> Finding:
             caption="not yet",
             causes=("No sync was run from here, and no pipeline has run in Collate.",),
             evidence=(f"runs of a pipeline in {context.profile.collate.service}: none",),
-            cures=await _scheduling(context),
+            fixes=await _scheduling(context),
         )
     when = ago(moment, context.now)
     run = (await context.choice()).run
@@ -79,18 +79,18 @@ async def ingestion(context: CheckContext) -> Finding:
             caption=f"{moment.astimezone():%H:%M}",
             causes=("The next scheduled ingestion brings that run.", "Or none is scheduled."),
             evidence=(words,),
-            cures=await _scheduling(context),
+            fixes=await _scheduling(context),
         )
     return Finding(CheckState.PASS, f"{when}; {words}", caption=when, evidence=(words,))
 
 
-def _reader(row_id: ProofId) -> Callable[[CheckContext], Awaitable[Finding]]:
+def _reader(row_id: VerificationId) -> Callable[[CheckContext], Awaitable[Finding]]:
     async def look(context: CheckContext) -> Finding:
         option, off = NOT_ASKED[row_id]
         if off and not getattr(context.profile.options, option):
-            on = Cure("set_field", f"Switch {row_id} on", f"options.{option}=true")
-            return Finding(CheckState.SKIPPED, off, cures=(on,))
-        row = (await context.proof()).row(row_id)
+            on = Fix("set_field", f"Switch {row_id} on", f"options.{option}=true")
+            return Finding(CheckState.SKIPPED, off, fixes=(on,))
+        row = (await context.verification()).row(row_id)
         if row is None:
             return Finding(CheckState.SKIPPED, "Not read")
         return await _finding(context, row)
@@ -98,7 +98,7 @@ def _reader(row_id: ProofId) -> Callable[[CheckContext], Awaitable[Finding]]:
     return look
 
 
-async def _finding(context: CheckContext, row: ProofRow) -> Finding:
+async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
     state = STATES[row.state]
     collate = await context.collate()
     evidence = context.seen(collate.transport.host, "/tables", "/lineage", "/testCases")
@@ -112,20 +112,20 @@ async def _finding(context: CheckContext, row: ProofRow) -> Finding:
             f"{row.summary}: nothing was synced yet",
             causes=("No sync has written to Collate so far.",),
             evidence=evidence,
-            cures=(SYNC,),
+            fixes=(SYNC,),
             exceptions=exceptions,
         )
     run = (await context.choice()).run
     missing = len((await context.report()).missing)
     causes: list[str] = []
-    cures: list[Cure] = []
+    fixes: list[Fix] = []
     if missing and row.id in ("lineage", "tests"):
         causes.append(
             f"{count(missing, 'node')} of dbt's {'has' if missing == 1 else 'have'} no table in Collate."
         )
-        cures.append(Cure("rerun_check", "See which tables are missing, and why", "tables.matched"))
+        fixes.append(Fix("rerun_check", "See which tables are missing, and why", "tables.matched"))
     if state is CheckState.FAIL:
-        cures.insert(0, SYNC)
+        fixes.insert(0, SYNC)
         if moment is None:
             causes.append("No sync is known here; another tool wrote what is there.")
         elif run.finished_at is not None and run.finished_at > moment:
@@ -139,12 +139,12 @@ async def _finding(context: CheckContext, row: ProofRow) -> Finding:
         row.summary,
         causes=tuple(causes),
         evidence=(*evidence, words) if words else evidence,
-        cures=tuple(cures),
+        fixes=tuple(fixes),
         exceptions=exceptions,
     )
 
 
-def _line(item: ProofException) -> str:
+def _line(item: VerificationGap) -> str:
     found = item.found.splitlines()[0][:80] if item.found else "nothing"
     wanted = item.expected.splitlines()[0][:80] if item.expected else "a value"
     return f"{item.target}: expected {wanted}, found {found}"
@@ -152,36 +152,36 @@ def _line(item: ProofException) -> str:
 
 CHECKS = (
     Look(
-        "proof.ingestion",
+        "verification.ingestion",
         "Ingestion completed",
-        Link.PROOF,
+        Link.VERIFICATION,
         ingestion,
         ("collate.service", "run.exists"),
         "Verification: Ingestion completed",
     ),
     Look(
-        "proof.lineage",
+        "verification.lineage",
         "Lineage appears",
-        Link.PROOF,
+        Link.VERIFICATION,
         _reader("lineage"),
         ("tables.matched",),
         "Verification: Lineage appears",
     ),
     Look(
-        "proof.descriptions",
+        "verification.descriptions",
         "Descriptions synced",
-        Link.PROOF,
+        Link.VERIFICATION,
         _reader("descriptions"),
         ("tables.matched",),
         "Verification: Descriptions synced",
     ),
     Look(
-        "proof.tests",
+        "verification.tests",
         "Test results visible",
-        Link.PROOF,
+        Link.VERIFICATION,
         _reader("tests"),
         ("tables.matched",),
         "Verification: Test results visible",
     ),
 )
-"""The checks of the link "proof"; the guide's first row is ``run.exists``."""
+"""The checks of the link "verification"; the guide's first row is ``run.exists``."""

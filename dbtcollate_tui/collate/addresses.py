@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
 
@@ -33,7 +33,7 @@ def read_collate_address(text: str) -> str:
     """The server's base address (no ``/api``, no final slash) out of whatever was pasted.
 
     Takes an address with or without scheme or ``/api``, a page deep inside the UI, text around it. https is
-    assumed, http on this machine. Raises `UsageError` with the cure where no usable address is in the text.
+    assumed, http on this machine. Raises `UsageError` with the fix where no usable address is in the text.
     """
     found = _URL.search(text)
     address = found.group() if found is not None else ""
@@ -41,7 +41,7 @@ def read_collate_address(text: str) -> str:
         if redact(text) != text:
             raise UsageError(
                 "This is a token, not an address",
-                cures=[Cure("advice", "Paste the address of any page of Collate from the browser.")],
+                fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
             )
         host = _HOST.search(text)
         if host is None:
@@ -50,7 +50,7 @@ def read_collate_address(text: str) -> str:
                 causes=[
                     f"{redact(text.strip())[:80]!r} holds no host name." if text.strip() else "It is empty."
                 ],
-                cures=[Cure("advice", "Paste the address of any page of Collate from the browser.")],
+                fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
             )
         name = host.group(1)
         scheme = "http" if is_loopback(name.rsplit(":", 1)[0]) else "https"
@@ -63,7 +63,7 @@ def read_collate_address(text: str) -> str:
         raise UsageError(
             f"{redact(address)} is not a valid address",
             causes=[f"{error}."],
-            cures=[Cure("advice", "Paste the address of any page of Collate from the browser.")],
+            fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
         ) from None
     host_name = parts.hostname or ""
     shown = f"[{host_name}]" if ":" in host_name else host_name

@@ -5,7 +5,7 @@ import re
 from typing import NoReturn
 
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refused_operations
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
@@ -22,10 +22,10 @@ class CollateError(ActionableError):
         status: int,
         message: str,
         causes: tuple[str, ...] = (),
-        cures: tuple[Cure, ...] = (),
+        fixes: tuple[Fix, ...] = (),
         evidence: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(title, causes=causes, cures=cures, evidence=evidence)
+        super().__init__(title, causes=causes, fixes=fixes, evidence=evidence)
         self.status = status
         self.message = message
 
@@ -122,9 +122,9 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
             evidence=[
                 f"{error.record.method} {error.record.path} answered {error.record.status} with {kind}"
             ],
-            cures=[
-                Cure("go_to_step", "Enter another address", "collate"),
-                Cure("advice", "Paste the address of any page of Collate from the browser."),
+            fixes=[
+                Fix("go_to_step", "Enter another address", "collate"),
+                Fix("advice", "Paste the address of any page of Collate from the browser."),
                 RETRY,
             ],
         )
@@ -133,9 +133,9 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
             f"{error.record.host} redirects to another host",
             causes=["It has moved, or a sign-in page stands before it. The token was not sent there."],
             evidence=[f"{error.record.method} {error.record.path} → {error.location}"],
-            cures=[Cure("go_to_step", "Enter the new address", "collate"), RETRY],
+            fixes=[Fix("go_to_step", "Enter the new address", "collate"), RETRY],
         )
-    return UnreachableError(redact(str(error)), cures=[RETRY])
+    return UnreachableError(redact(str(error)), fixes=[RETRY])
 
 
 def _explain_status(error: HttpError, doing: str, version: str) -> ActionableError:
@@ -156,9 +156,9 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
                 ]
             ),
             evidence=evidence,
-            cures=[
-                Cure("go_to_step", "Enter another token", "collate"),
-                Cure("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+            fixes=[
+                Fix("go_to_step", "Enter another token", "collate"),
+                Fix("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
                 RETRY,
             ],
         )
@@ -169,9 +169,9 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"The Collate token may not {doing}{operation}",
             causes=["No policy of the bot's roles allows it, or one denies it."],
             evidence=evidence,
-            cures=[
-                Cure("advice", "Give the bot the role Ingestion bot role, or a policy with this operation."),
-                Cure("go_to_step", "Enter another token", "collate"),
+            fixes=[
+                Fix("advice", "Give the bot the role Ingestion bot role, or a policy with this operation."),
+                Fix("go_to_step", "Enter another token", "collate"),
                 RETRY,
             ],
         )
@@ -189,7 +189,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status == 404:
         return NotFoundError(
-            f"Collate has nothing to {doing}", status=status, message=words, evidence=evidence, cures=(RETRY,)
+            f"Collate has nothing to {doing}", status=status, message=words, evidence=evidence, fixes=(RETRY,)
         )
     if CollateSays.GUARD_FAILED in says and status in (400, 409, 412, 422, 500):
         return GuardFailedError(
@@ -198,7 +198,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
             evidence=evidence,
-            cures=(Cure("retry", "Plan again"),),
+            fixes=(Fix("retry", "Plan again"),),
         )
     if status in (409, 412):
         return ConflictError(
@@ -206,7 +206,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             status=status,
             message=words,
             evidence=evidence,
-            cures=(RETRY,),
+            fixes=(RETRY,),
         )
     if status == 429 and is_speed_limit(error):
         return TooManyRequestsError(
@@ -215,7 +215,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=("More requests came than the server, or a proxy before it, takes in a time.",),
             evidence=evidence,
-            cures=(RETRY,),
+            fixes=(RETRY,),
         )
     if status == 429:
         return PlanLimitError(
@@ -224,7 +224,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=("A limit of the plan is reached; it is no speed limit, so waiting does not help.",),
             evidence=evidence,
-            cures=(Cure("advice", "Settings → Preferences → Plan shows the limits and their use."),),
+            fixes=(Fix("advice", "Settings → Preferences → Plan shows the limits and their use."),),
         )
     if status < 500:
         return InvalidRequestError(
@@ -232,7 +232,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             status=status,
             message=words,
             evidence=evidence,
-            cures=(RETRY,),
+            fixes=(RETRY,),
         )
     return ServerFailedError(
         f"Collate failed to {doing}",
@@ -240,7 +240,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         message=words,
         causes=("A part of the server is down or overloaded (database, search, pipeline service).",),
         evidence=evidence,
-        cures=(RETRY,),
+        fixes=(RETRY,),
     )
 
 
@@ -265,13 +265,13 @@ _SILENCE = {
 
 def _explain_silence(error: NoAnswer) -> UnreachableError:
     title, cause = _SILENCE[error.kind]
-    cures = [RETRY, Cure("go_to_step", "Enter another address", "collate")]
+    fixes = [RETRY, Fix("go_to_step", "Enter another address", "collate")]
     if error.kind == "tls":
-        cures.insert(0, Cure("advice", "Set SSL_CERT_FILE to a bundle with your company's certificate."))
+        fixes.insert(0, Fix("advice", "Set SSL_CERT_FILE to a bundle with your company's certificate."))
     return UnreachableError(
         title.format(host=error.host),
         causes=[cause],
         evidence=[redact(error.detail)],
-        cures=cures,
+        fixes=fixes,
         kind=error.kind,
     )

@@ -11,13 +11,13 @@ from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 from dbtcollate_tui.transport.errors import NotJson
 
 ROOT = "/services/ingestionPipelines"
 DAY_MS = 86_400_000
 _WORDS = {"toggleIngestion": "pause or resume"}
-DIRECT_SYNC = Cure("advice", "The direct sync needs no pipeline service: dbtcollate sync --engine direct")
+DIRECT_SYNC = Fix("advice", "The direct sync needs no pipeline service: dbtcollate sync --engine direct")
 
 
 class NoPipelineServiceError(ActionableError):
@@ -177,7 +177,7 @@ class IngestionPipelines:
                 "This server has no pipeline service",
                 causes=["Ingestion inside the server is switched off, so it cannot run a pipeline."],
                 evidence=[evidence],
-                cures=[DIRECT_SYNC, RETRY],
+                fixes=[DIRECT_SYNC, RETRY],
             )
         code = values.get("code")
         if isinstance(code, int) and code >= 300:
@@ -186,7 +186,7 @@ class IngestionPipelines:
                 status=code,
                 message=reason,
                 evidence=(evidence,),
-                cures=(RETRY,),
+                fixes=(RETRY,),
             )
         return values
 
@@ -200,7 +200,7 @@ def _not_run(error: InvalidRequestError) -> ActionableError:
                 "The service that runs pipelines (Airflow, or an ingestion runner) is down or not set up."
             ],
             evidence=error.evidence,
-            cures=[RETRY, DIRECT_SYNC],
+            fixes=[RETRY, DIRECT_SYNC],
         )
     if CollateSays.TRIGGER_FAILED in says:
         return InvalidRequestError(
@@ -209,6 +209,6 @@ def _not_run(error: InvalidRequestError) -> ActionableError:
             message=error.message,
             causes=("The deploy is not finished, or another run was started at the same moment.",),
             evidence=error.evidence,
-            cures=(RETRY, Cure("advice", "Deploy the pipeline again, then run it.")),
+            fixes=(RETRY, Fix("advice", "Deploy the pipeline again, then run it.")),
         )
     return error

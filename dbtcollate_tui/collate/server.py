@@ -23,7 +23,7 @@ from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
-from dbtcollate_tui.errors import ActionableError, Cure, UnreachableError
+from dbtcollate_tui.errors import ActionableError, Fix, UnreachableError
 from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
@@ -125,9 +125,9 @@ class ServerCalls:
 
     def _check_token(self) -> None:
         facts = read_jwt(self._token)
-        cures = [
-            Cure("go_to_step", "Enter another token", "collate"),
-            Cure("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+        fixes = [
+            Fix("go_to_step", "Enter another token", "collate"),
+            Fix("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
         ]
         if not facts.is_jwt:
             raise TokenError(
@@ -137,14 +137,14 @@ class ServerCalls:
                     "A part of it is missing.",
                 ],
                 evidence=[f"{facts.length} characters, not a JWT"],
-                cures=cures,
+                fixes=fixes,
             )
         if facts.expires_at is not None and facts.expired:
             raise TokenError(
                 "The Collate token has expired",
                 causes=[f"It was valid until {facts.expires_at:%Y-%m-%d %H:%M} UTC."],
                 evidence=[f"JWT of {facts.name or 'an unnamed user'}, read here; nothing was sent"],
-                cures=cures,
+                fixes=fixes,
             )
 
     async def _probe_dialect(self, text: str) -> Dialect:

@@ -15,7 +15,7 @@ from dbtcollate_tui.dbt_cloud.regions import (
     region_of,
     without_other_api,
 )
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import is_loopback
 
@@ -42,7 +42,7 @@ _ACCOUNT_LABELS = frozenset(
         "wizard",
     }
 )
-_PASTE = Cure("advice", "Paste the address of any dbt Cloud page from the browser.")
+_PASTE = Fix("advice", "Paste the address of any dbt Cloud page from the browser.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def read_address(text: str) -> DbtCloudAddress:
     """
     cleaned = "".join(text.split()).strip(_QUOTES).strip()
     if not cleaned:
-        raise UsageError("No dbt Cloud address was given", cures=[_PASTE])
+        raise UsageError("No dbt Cloud address was given", fixes=[_PASTE])
     split = _split(cleaned)
     try:
         host, port = (split.hostname or "").rstrip("."), split.port
@@ -94,19 +94,19 @@ def read_address(text: str) -> DbtCloudAddress:
         raise UsageError(
             f"http://{shown} is not encrypted",
             causes=["A token is only sent over TLS; plain http is for this machine alone."],
-            cures=[Cure("set_field", f"Use https://{shown}", f"base_url=https://{shown}")],
+            fixes=[Fix("set_field", f"Use https://{shown}", f"base_url=https://{shown}")],
         )
     if host in PUBLIC_PAGES:
         raise UsageError(
             f"{host} is a public page of dbt Labs, not an account's host",
-            cures=[_PASTE],
+            fixes=[_PASTE],
         )
     region = login_region(host)
     if region:
         raise UsageError(
             f"{host} is dbt Cloud's log-in page for {region}, not an account's host",
             causes=[f"Every account has a host of its own, like ab123.{host.removeprefix('login.')}."],
-            cures=[_PASTE, Cure("advice", f"{ACCESS_URL_PLACE} shows it.")],
+            fixes=[_PASTE, Fix("advice", f"{ACCESS_URL_PLACE} shows it.")],
         )
     host, instead_of = without_other_api(host)
     if instead_of:
@@ -166,7 +166,7 @@ def _read_ids(segments: list[str]) -> dict[str, int]:
             raise UsageError(
                 f"{value} is not a dbt Cloud {name} id",
                 causes=["Ids have 1 to 18 digits."],
-                cures=[Cure("advice", "Paste the address again, whole.")],
+                fixes=[Fix("advice", "Paste the address again, whole.")],
             )
     return ids
 
@@ -175,8 +175,8 @@ def _not_an_address(text: str, why: str) -> UsageError:
     return UsageError(
         f"{redact(text)[:80]!r} is not a dbt Cloud address",
         causes=[f"{why[:1].upper()}{why[1:]}."],
-        cures=[
+        fixes=[
             _PASTE,
-            Cure("advice", "It looks like https://ab123.us1.dbt.com/deploy/70403/projects/1/jobs/2"),
+            Fix("advice", "It looks like https://ab123.us1.dbt.com/deploy/70403/projects/1/jobs/2"),
         ],
     )

@@ -38,7 +38,7 @@ from dbtcollate_tui.dbt_cloud.commands import COMPILES
 from dbtcollate_tui.dbt_cloud.models import RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import Note
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 
 FETCHES_AT_ONCE = 4
 _NO_RESULTS = frozenset(
@@ -276,7 +276,7 @@ def _no_manifest(choice: RunChoice) -> ActionableError:
             "dbt Cloud no longer keeps that run's artifacts.",
         ],
         evidence=[f"steps: {ran}"],
-        cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
+        fixes=[Fix("go_to_step", "Choose another run", "run"), RETRY],
     )
 
 
@@ -285,5 +285,5 @@ def _disk(error: OSError, path: Path) -> ActionableError:
         f"The artifact cache cannot be written: {error.strerror or error}",
         causes=["The disk is full, or the folder belongs to another user."],
         evidence=[str(path)],
-        cures=[Cure("advice", "Free some space, or let DBTCOLLATE_CACHE_DIR name another folder."), RETRY],
+        fixes=[Fix("advice", "Free some space, or let DBTCOLLATE_CACHE_DIR name another folder."), RETRY],
     )

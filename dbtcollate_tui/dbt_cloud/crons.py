@@ -7,7 +7,7 @@ from functools import lru_cache
 from cronsim import CronSim, CronSimError
 from cronsim.explain import explain
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 
 _MACROS = {
     "@hourly": "0 * * * *",
@@ -85,5 +85,5 @@ def _no_cron(cron: str, why: str) -> UsageError:
     return UsageError(
         f"{cron!r} is not a cron",
         causes=[why],
-        cures=[Cure("advice", "Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
+        fixes=[Fix("advice", "Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
     )

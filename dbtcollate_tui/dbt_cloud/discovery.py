@@ -21,7 +21,7 @@ from dbtcollate_tui.dbt_cloud.errors import (
 from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
 
@@ -188,7 +188,7 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
             "No dbt Cloud host could be asked",
             causes=["There is no network, or it needs a VPN or a proxy (HTTPS_PROXY)."],
             evidence=evidence,
-            cures=[RETRY, Cure("go_to_step", "Paste the address of any dbt Cloud page", "address")],
+            fixes=[RETRY, Fix("go_to_step", "Paste the address of any dbt Cloud page", "address")],
         )
     if len(refused) == len(final):
         evidence.insert(0, f'{len(final)} hosts asked, all 401 "Invalid token."')
@@ -205,16 +205,16 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
         "No shared dbt Cloud host knows this token",
         causes=causes,
         evidence=evidence,
-        cures=[
-            Cure("go_to_step", "Paste the address of any dbt Cloud page", "address"),
-            Cure("go_to_step", "Enter another token", "token"),
-            Cure("retry", "Ask again"),
+        fixes=[
+            Fix("go_to_step", "Paste the address of any dbt Cloud page", "address"),
+            Fix("go_to_step", "Enter another token", "token"),
+            Fix("retry", "Ask again"),
         ],
     )
 
 
 def _moved(error: ActionableError) -> bool:
-    return isinstance(error, WrongHost) and any(cure.kind == "set_field" for cure in error.cures)
+    return isinstance(error, WrongHost) and any(fix.kind == "set_field" for fix in error.fixes)
 
 
 def _too_slow(region: Region, seconds: float) -> UnreachableError:
@@ -224,7 +224,7 @@ def _too_slow(region: Region, seconds: float) -> UnreachableError:
         brief="did not answer in time",
         causes=["The network is slow, or a firewall drops the packets."],
         evidence=[f"no answer within {seconds:g} s"],
-        cures=[RETRY],
+        fixes=[RETRY],
     )
 
 
@@ -234,5 +234,5 @@ def _held_back(region: Region, seconds: float) -> TooManyRequests:
         brief="was not asked: too many requests with this token",
         causes=["The ceiling on requests was reached, or dbt Cloud asked for a pause."],
         evidence=[f"the next request may go out in {seconds:.0f} s"],
-        cures=[Cure("retry", f"Ask again in {seconds:.0f} s")],
+        fixes=[Fix("retry", f"Ask again in {seconds:.0f} s")],
     )

@@ -1,4 +1,4 @@
-"""What a failed request to dbt Cloud means: causes, evidence and cures as cards.
+"""What a failed request to dbt Cloud means: causes, evidence and fixes as cards.
 
 The rules come from dbt's own error bodies (401 "Invalid token.", 403 "Token is not scoped to account."),
 dbt's pages on tokens and limits, and the guide's troubleshooting table.
@@ -28,7 +28,7 @@ from dbtcollate_tui.dbt_cloud.pages import (
 )
 from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Cure, UnreachableError
+from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 from dbtcollate_tui.transport.request_log import RequestRecord
@@ -161,7 +161,7 @@ def unreadable(asked: Asked, record: RequestRecord, error: ValidationError) -> A
         f"dbt Cloud's answer about {asked.as_words()} could not be read",
         causes=[f"{place}: {first['msg']}"],
         evidence=[evidence_of(record)],
-        cures=[RETRY],
+        fixes=[RETRY],
     )
 
 
@@ -190,14 +190,14 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
         causes.append(
             f"The token belongs to an account on another host than {host}: {ACCESS_URL_PLACE} shows it."
         )
-    cures = [
-        Cure("go_to_step", "Paste the address of any dbt Cloud page", "address"),
-        Cure("go_to_step", "Enter another token", "token"),
-        Cure("open_url", "Open the list of tokens", account_settings(base_url, None)),
+    fixes = [
+        Fix("go_to_step", "Paste the address of any dbt Cloud page", "address"),
+        Fix("go_to_step", "Enter another token", "token"),
+        Fix("open_url", "Open the list of tokens", account_settings(base_url, None)),
         RETRY,
     ]
     if not unsure:
-        cures[0], cures[1] = cures[1], cures[0]
+        fixes[0], fixes[1] = fixes[1], fixes[0]
     return TokenRefused(
         f"{host} does not know this token",
         causes=causes,
@@ -205,7 +205,7 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
             evidence_of(error.record, user_message(error)),
             f"{shape.label}, {shape.length} characters",
         ],
-        cures=cures,
+        fixes=fixes,
     )
 
 
@@ -221,9 +221,9 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
                 "The token was made in another account of the same host.",
             ],
             evidence=evidence,
-            cures=[
-                Cure("go_to_step", "Choose among the accounts that the token sees", "account"),
-                Cure("go_to_step", "Enter another token", "token"),
+            fixes=[
+                Fix("go_to_step", "Choose among the accounts that the token sees", "account"),
+                Fix("go_to_step", "Enter another token", "token"),
             ],
         )
     permission, place = needed_permission(asked, token, plan)
@@ -235,9 +235,9 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
         f"The token may not {_may_not(asked)}",
         causes=causes,
         evidence=evidence,
-        cures=[
-            Cure("open_url", permission, account_settings(base_url, asked.account_id)),
-            Cure("go_to_step", "Enter another token", "token"),
+        fixes=[
+            Fix("open_url", permission, account_settings(base_url, asked.account_id)),
+            Fix("go_to_step", "Enter another token", "token"),
             RETRY,
         ],
     )
@@ -265,9 +265,9 @@ def _ip_restricted(error: HttpError, asked: Asked, base_url: str) -> IpRestricte
             "This machine left the network or VPN whose address is listed.",
         ],
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=[
-            Cure("open_url", "Ask an account admin to allow the address", page),
-            Cure("retry", "Connect to the allowed network or VPN, then try again"),
+        fixes=[
+            Fix("open_url", "Ask an account admin to allow the address", page),
+            Fix("retry", "Connect to the allowed network or VPN, then try again"),
         ],
     )
 
@@ -310,9 +310,9 @@ def _hidden_or_missing(
             _deleted(asked),
         ],
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=[
-            Cure("open_url", permission, account_settings(base_url, asked.account_id)),
-            Cure("go_to_step", "Enter another token", "token"),
+        fixes=[
+            Fix("open_url", permission, account_settings(base_url, asked.account_id)),
+            Fix("go_to_step", "Enter another token", "token"),
             *((other,) if other is not None else ()),
             RETRY,
         ],
@@ -323,13 +323,13 @@ def _deleted(asked: Asked) -> str:
     return f"It was deleted, or its id is of another account than {asked.account_id}."
 
 
-def _choose_another(asked: Asked) -> Cure | None:
+def _choose_another(asked: Asked) -> Fix | None:
     if asked.what in ("job", "projects", "jobs", "run of job"):
-        return Cure("go_to_step", "Choose another job", "job")
+        return Fix("go_to_step", "Choose another job", "job")
     if asked.what in ("run", "artifacts", "artifact", "runs"):
-        return Cure("go_to_step", "Choose another run", "run")
+        return Fix("go_to_step", "Choose another run", "run")
     if asked.what == "account":
-        return Cure("go_to_step", "Choose among the accounts that the token sees", "account")
+        return Fix("go_to_step", "Choose among the accounts that the token sees", "account")
     return None
 
 
@@ -342,7 +342,7 @@ def _not_found(error: HttpError, asked: Asked) -> ActionableError:
         f"dbt Cloud has no {asked.as_words()}",
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=[*((other,) if other is not None else ()), RETRY],
+        fixes=[*((other,) if other is not None else ()), RETRY],
     )
 
 
@@ -356,7 +356,7 @@ def _too_many(error: HttpError) -> ActionableError:
             f"it answers again in {told}."
         ],
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=[Cure("retry", f"Try again in {told}")],
+        fixes=[Fix("retry", f"Try again in {told}")],
     )
 
 
@@ -366,13 +366,13 @@ def _other_status(error: HttpError, asked: Asked) -> ActionableError:
             f"dbt Cloud failed to answer for {asked.as_words()} ({error.status})",
             causes=["dbt Cloud has a failure or is being maintained: https://status.getdbt.com tells."],
             evidence=[evidence_of(error.record, user_message(error))],
-            cures=[RETRY, Cure("open_url", "Open dbt Cloud's status page", "https://status.getdbt.com")],
+            fixes=[RETRY, Fix("open_url", "Open dbt Cloud's status page", "https://status.getdbt.com")],
         )
     return ActionableError(
         f"dbt Cloud refused the request for {asked.as_words()} ({error.status})",
         causes=reasons(error) or ["The server has another version than this program expects."],
         evidence=[evidence_of(error.record, user_message(error))],
-        cures=[RETRY],
+        fixes=[RETRY],
     )
 
 
@@ -386,17 +386,17 @@ def _not_json(error: NotJson, base_url: str) -> ActionableError:
             "A proxy or a log-in page stands between.",
         ],
         evidence=[f"{evidence_of(error.record)}, {kind} instead of dbt Cloud's JSON"],
-        cures=[Cure("go_to_step", f"Enter another address; {ACCESS_URL_PLACE} shows it", "address"), RETRY],
+        fixes=[Fix("go_to_step", f"Enter another address; {ACCESS_URL_PLACE} shows it", "address"), RETRY],
     )
 
 
 def _redirected(error: ForeignRedirect) -> ActionableError:
     scheme, _, rest = error.location.partition("://")
     host = rest.split("/", 1)[0].split("?", 1)[0]
-    cures = [Cure("go_to_step", "Enter another address", "address")]
+    fixes = [Fix("go_to_step", "Enter another address", "address")]
     known = scheme == "https" and is_known_dbt_host(host.rsplit(":", 1)[0].lower())
     if known:
-        cures.insert(0, Cure("set_field", f"Use https://{host}", f"base_url=https://{host}"))
+        fixes.insert(0, Fix("set_field", f"Use https://{host}", f"base_url=https://{host}"))
     return WrongHost(
         f"{error.record.host} redirects to another host, {host}",
         brief=f"redirects to another host, {host}",
@@ -409,7 +409,7 @@ def _redirected(error: ForeignRedirect) -> ActionableError:
             f"{evidence_of(error.record)}, Location: {redact(error.location)}",
             "The token was not sent on.",
         ],
-        cures=cures,
+        fixes=fixes,
     )
 
 
@@ -450,7 +450,7 @@ def _no_answer(error: NoAnswer) -> UnreachableError:
         f"{error.host} {what}",
         causes=causes,
         evidence=[redact(error.detail)],
-        cures=[RETRY, Cure("go_to_step", "Enter another address", "address")],
+        fixes=[RETRY, Fix("go_to_step", "Enter another address", "address")],
         kind=error.kind,
         brief=what,
     )

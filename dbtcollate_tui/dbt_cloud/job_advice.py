@@ -30,7 +30,7 @@ class CommandCheck:
     artifact: str
     present: bool
     found: str
-    cure: str
+    fix: str
 
 
 def advise(job: Job) -> JobAdvice:

@@ -106,5 +106,5 @@ def without_other_api(host: str) -> tuple[str, str]:
 
 
 def is_known_dbt_host(host: str) -> bool:
-    """Whether a host belongs to dbt Labs' domains, so that a redirect to it may be offered as a cure."""
+    """Whether a host belongs to dbt Labs' domains, so that a redirect to it may be offered as a fix."""
     return host == "getdbt.com" or host.endswith((".getdbt.com", ".dbt.com"))

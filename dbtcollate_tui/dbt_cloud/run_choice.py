@@ -19,7 +19,7 @@ from dbtcollate_tui.dbt_cloud.run_notes import (
     notes_of_run,
 )
 from dbtcollate_tui.dbt_cloud.schedules import duration_words
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
 
 RunRule = Literal["newest_successful", "newest_completed"]
 _RULE_WORDS: dict[RunRule, str] = {
@@ -100,7 +100,7 @@ async def choose_run(
             raise UsageError(
                 f"Run {run_id} is {run.outcome_words}",
                 causes=["Only a run that ended in success or failure has all of its artifacts."],
-                cures=[Cure("go_to_step", "Choose another run", "run"), RETRY],
+                fixes=[Fix("go_to_step", "Choose another run", "run"), RETRY],
             )
         taken_rule, reason = None, "the run that was asked for"
         reason_in_job = reason
@@ -202,22 +202,22 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
     for run in newest:
         counts[run.outcome] = counts.get(run.outcome, 0) + 1
     seen = ", ".join(f"{count} {word}" for word, count in counts.items())
-    cures = [
-        Cure("advice", "Run the job in dbt Cloud (Deploy → Jobs → Run now) and wait for it to end"),
+    fixes = [
+        Fix("advice", "Run the job in dbt Cloud (Deploy → Jobs → Run now) and wait for it to end"),
         RETRY,
     ]
     if any(run.is_error for run in newest):
         causes = ["Every run that ended has failed: the run's log in dbt Cloud says why."]
-        cures.insert(
-            0, Cure("set_field", "Take the newest completed run, failed or not", "run_rule=newest_completed")
+        fixes.insert(
+            0, Fix("set_field", "Take the newest completed run, failed or not", "run_rule=newest_completed")
         )
     elif any(run.in_progress for run in newest):
         causes = ["The first run is still at work."]
-        cures = [Cure("retry", "Try again when it has ended")]
+        fixes = [Fix("retry", "Try again when it has ended")]
     else:
         causes = ["The job has never run." if job_id is not None else "No job has ever run."]
     if job_id is not None:
-        cures.append(Cure("go_to_step", "Choose another job", "job"))
+        fixes.append(Fix("go_to_step", "Choose another job", "job"))
     return NoRun(
         title,
         causes=causes,
@@ -225,5 +225,5 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
             f"{len(newest)} runs read: {seen}" if newest else "0 runs",
             *(f"run {run.id}: {run.outcome_words}" for run in newest[:3] if run.status_message),
         ],
-        cures=cures,
+        fixes=fixes,
     )

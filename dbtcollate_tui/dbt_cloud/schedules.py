@@ -15,7 +15,7 @@ from cronsim import CronSim
 
 from dbtcollate_tui.dbt_cloud.crons import A_WEDNESDAY, explain_cron, read_cron, scheduled_times
 from dbtcollate_tui.dbt_cloud.models import Job, Run
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 
 SHORTEST_MINUTES = 15
 """The guide: no more often than every 15 minutes."""
@@ -128,8 +128,8 @@ def check_cron(cron: str) -> str:
         raise UsageError(
             f"{text} runs every {gap.total_seconds() / 60:.0f} minutes",
             causes=[f"The guide allows one ingestion every {SHORTEST_MINUTES} minutes at most."],
-            cures=[
-                Cure(
+            fixes=[
+                Fix(
                     "set_field", f"Use */{SHORTEST_MINUTES} * * * *", f"schedule=*/{SHORTEST_MINUTES} * * * *"
                 )
             ],

@@ -1,4 +1,4 @@
-"""How a sync ended: counts by group, and the proof read back from the server."""
+"""How a sync ended: counts by group, and the verification read back from the server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Literal
 from dbtcollate_tui.plan.model import Group
 
 Outcome = Literal["ok", "partial", "failed", "cancelled"]
-ProofState = Literal["ok", "warn", "failed", "skipped"]
-ProofId = Literal["run", "ingestion", "lineage", "descriptions", "tests"]
+VerificationState = Literal["ok", "warn", "failed", "skipped"]
+VerificationId = Literal["run", "ingestion", "lineage", "descriptions", "tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofException:
+class VerificationGap:
     """One thing that the server does not hold as it should."""
 
     target: str
@@ -57,19 +57,19 @@ class ProofException:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofRow:
+class VerificationRow:
     """One row of the guide's verification checklist, read back: counts with their whole, and what is amiss.
 
     ``newest`` is the newest test result's time in ms since 1970, for the row "tests" alone.
     """
 
-    id: ProofId
+    id: VerificationId
     title: str
-    state: ProofState
+    state: VerificationState
     summary: str
     expected: int | None = None
     found: int | None = None
-    exceptions: tuple[ProofException, ...] = ()
+    exceptions: tuple[VerificationGap, ...] = ()
     newest: int | None = None
     url: str = ""
 
@@ -89,10 +89,10 @@ class ProofRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Verification:
     """The guide's verification rows after a sync; ``tables_url`` opens the service in Collate."""
 
-    rows: tuple[ProofRow, ...]
+    rows: tuple[VerificationRow, ...]
     tables_url: str = ""
 
     @property
@@ -100,7 +100,7 @@ class Proof:
         """Whether no row failed."""
         return all(row.state != "failed" for row in self.rows)
 
-    def row(self, row_id: ProofId) -> ProofRow | None:
+    def row(self, row_id: VerificationId) -> VerificationRow | None:
         """The row of that id, if it was read."""
         return next((row for row in self.rows if row.id == row_id), None)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import cast
 
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 from dbtcollate_tui.events.outcome import Counts, Outcome
 from dbtcollate_tui.events.speed import Speed
 from dbtcollate_tui.events.types import (
@@ -36,7 +36,7 @@ SETTLE_SECONDS = 0.9
 PROGRESS_SECONDS = 0.1
 
 
-class Teller:
+class EventEmitter:
     """Takes a run's events, numbers them, and knows what is being done."""
 
     def __init__(self) -> None:
@@ -99,12 +99,12 @@ class Teller:
         return self._sequencer.stamp(Waiting(what=self.doing, seconds=seconds))
 
 
-Work = Callable[[Teller], Awaitable[RunFinished]]
+Work = Callable[[EventEmitter], Awaitable[RunFinished]]
 OnRetry = Callable[[TransportRetrying], None]
 
 
 @contextlib.contextmanager
-def retries_told(teller: Teller, *transports: Transport) -> Iterator[None]:
+def retries_told(emitter: EventEmitter, *transports: Transport) -> Iterator[None]:
     """While it lasts, retries of these connections are told as events too."""
     before = [transport.on_retry for transport in transports]
     for transport, former in zip(transports, before, strict=True):
@@ -112,7 +112,7 @@ def retries_told(teller: Teller, *transports: Transport) -> Iterator[None]:
         def both(what: TransportRetrying, former: OnRetry | None = former) -> None:
             if former is not None:
                 former(what)
-            teller.retrying(what)
+            emitter.retrying(what)
 
         transport.on_retry = both
     try:
@@ -130,20 +130,20 @@ async def stream(
     ``cancel`` ends the work: at once, or where it writes, after ``settle_seconds`` for its account.
     Closing the stream ends the work without a word.
     """
-    teller = Teller()
-    task = asyncio.create_task(_guarded(work, teller, cancel, title))
-    stopper = asyncio.create_task(_stop_on(cancel, teller, task, settle_seconds))
+    emitter = EventEmitter()
+    task = asyncio.create_task(_guarded(work, emitter, cancel, title))
+    stopper = asyncio.create_task(_stop_on(cancel, emitter, task, settle_seconds))
     silent_since = time.monotonic()
     try:
         while True:
             try:
-                event = teller.queue.get_nowait()
+                event = emitter.queue.get_nowait()
             except asyncio.QueueEmpty:
                 try:
                     async with asyncio.timeout(SILENCE_SECONDS):
-                        event = await teller.queue.get()
+                        event = await emitter.queue.get()
                 except TimeoutError:
-                    yield teller.waiting(time.monotonic() - silent_since)
+                    yield emitter.waiting(time.monotonic() - silent_since)
                     continue
             if event is None:
                 return
@@ -156,57 +156,57 @@ async def stream(
 
 
 async def _stop_on(
-    cancel: asyncio.Event, teller: Teller, task: "asyncio.Task[None]", settle_seconds: float
+    cancel: asyncio.Event, emitter: EventEmitter, task: "asyncio.Task[None]", settle_seconds: float
 ) -> None:
     await cancel.wait()
-    if teller.phase == "write" and teller.open_phase is not None:
+    if emitter.phase == "write" and emitter.open_phase is not None:
         await asyncio.sleep(settle_seconds)
     task.cancel()
 
 
-async def _guarded(work: Work, teller: Teller, cancel: asyncio.Event, title: str) -> None:
+async def _guarded(work: Work, emitter: EventEmitter, cancel: asyncio.Event, title: str) -> None:
     try:
         with seldom_collected():
-            finished = await work(teller)
+            finished = await work(emitter)
     except asyncio.CancelledError:
         if not cancel.is_set():
             raise
-        if teller.open_phase is not None:
-            teller(PhaseFinished(phase=teller.open_phase, text="cancelled", level="warn"))
-        account = teller.account()
-        said = f"cancelled: {account}" if account else f"{title} cancelled while {teller.doing}"
-        if not teller.cancel_told:
-            teller(Cancelled(text=said))
-        finished = _ended(teller, "cancelled", ExitCode.INTERRUPTED, account or "cancelled")
+        if emitter.open_phase is not None:
+            emitter(PhaseFinished(phase=emitter.open_phase, text="cancelled", level="warn"))
+        account = emitter.account()
+        said = f"cancelled: {account}" if account else f"{title} cancelled while {emitter.doing}"
+        if not emitter.cancel_told:
+            emitter(Cancelled(text=said))
+        finished = _ended(emitter, "cancelled", ExitCode.INTERRUPTED, account or "cancelled")
     except ActionableError as error:
-        finished = _failure(teller, error)
+        finished = _failure(emitter, error)
     except Exception as error:  # noqa: BLE001 - logged whole, told, and ends the run
         LOGGER.exception("%s ended by an error of the program", title)
         card = ActionableError(
             f"{title} ended by an error of the program: {type(error).__name__}",
             causes=["This is a defect of the program, not of dbt Cloud or Collate."],
             evidence=[f"The log has it whole: {log_path()}"],
-            cures=[RETRY, Cure("copy", "Copy the log's place", str(log_path()))],
+            fixes=[RETRY, Fix("copy", "Copy the log's place", str(log_path()))],
             exit_code=ExitCode.INTERNAL,
         )
-        finished = _failure(teller, card)
-    teller(finished)
-    teller.queue.put_nowait(None)
+        finished = _failure(emitter, card)
+    emitter(finished)
+    emitter.queue.put_nowait(None)
 
 
-def _failure(teller: Teller, error: ActionableError) -> RunFinished:
-    if teller.open_phase is not None:
-        teller(PhaseFinished(phase=teller.open_phase, text=error.title, level="failed"))
-    teller(Failed(error=error))
-    return _ended(teller, "failed", error.exit_code, error.title)
+def _failure(emitter: EventEmitter, error: ActionableError) -> RunFinished:
+    if emitter.open_phase is not None:
+        emitter(PhaseFinished(phase=emitter.open_phase, text=error.title, level="failed"))
+    emitter(Failed(error=error))
+    return _ended(emitter, "failed", error.exit_code, error.title)
 
 
-def _ended(teller: Teller, outcome: Outcome, exit_code: ExitCode, text: str) -> RunFinished:
+def _ended(emitter: EventEmitter, outcome: Outcome, exit_code: ExitCode, text: str) -> RunFinished:
     """The last event of a run that did not come to its end."""
     return RunFinished(
         outcome=outcome,
-        counts=teller.counts(),
+        counts=emitter.counts(),
         exit_code=exit_code,
         text=text,
-        seconds=teller.seconds,
+        seconds=emitter.seconds,
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Literal, TypeVar
 
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.events.outcome import Counts, Outcome, Proof
+from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
@@ -16,8 +16,8 @@ from dbtcollate_tui.redact import redact
 SCHEMA_VERSION = 1
 
 Engine = Literal["direct", "collate"]
-Phase = Literal["run", "artifacts", "tables", "plan", "write", "proof"]
-PHASES: tuple[Phase, ...] = ("run", "artifacts", "tables", "plan", "write", "proof")
+Phase = Literal["run", "artifacts", "tables", "plan", "write", "verification"]
+PHASES: tuple[Phase, ...] = ("run", "artifacts", "tables", "plan", "write", "verification")
 Level = Literal["debug", "info", "warn", "error"]
 
 _NOT_STAMPED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ class Event:
 
 
 def _json(value: object) -> object:
-    if isinstance(value, Change | Plan | PipelinePlan | Counts | Proof | ActionableError):
+    if isinstance(value, Change | Plan | PipelinePlan | Counts | Verification | ActionableError):
         return value.as_dict()
     if isinstance(value, ExitCode):
         return int(value)
@@ -220,7 +220,7 @@ class RunFinished(Event):
     counts: Counts
     exit_code: ExitCode
     text: str
-    proof: Proof | None = None
+    verification: Verification | None = None
     seconds: float = 0.0
 
 

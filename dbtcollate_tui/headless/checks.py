@@ -11,7 +11,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.history.checked import keep_verification
@@ -36,7 +36,7 @@ async def verify(
     if unknown:
         raise UsageError(
             f"No such check: {', '.join(unknown)}",
-            cures=[Cure("advice", f"The checks are {', '.join(sorted(known))}.")],
+            fixes=[Fix("advice", f"The checks are {', '.join(sorted(known))}.")],
         )
     services = Services()
     profile = await load_profile(services, common.profile)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.events.types import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
@@ -35,10 +35,10 @@ async def load_profile(services: Services, name: str | None) -> Profile:
         raise UsageError(
             "No profile was named" if names else "There is no profile yet",
             causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
-            cures=[
-                Cure("advice", "Name one with --profile.")
+            fixes=[
+                Fix("advice", "Name one with --profile.")
                 if names
-                else Cure(
+                else Fix(
                     "advice", "Run dbtcollate in a terminal to set one up, or dbtcollate demo to try it."
                 )
             ],

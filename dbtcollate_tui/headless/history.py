@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, load_profile, renderer
 from dbtcollate_tui.history.records import (
@@ -46,7 +46,7 @@ async def show(common: Common, record_id: str) -> ExitCode:
         raise UsageError(
             f"{profile.name} has no record {record_id}",
             causes=["It is older than 90 days, of another profile, or the id fits several."],
-            cures=[Cure("advice", "dbtcollate history lists the records with their ids.")],
+            fixes=[Fix("advice", "dbtcollate history lists the records with their ids.")],
         )
     out = renderer(common.json)
     plan = await asyncio.to_thread(load_plan, services.state, record)
@@ -66,7 +66,7 @@ async def show(common: Common, record_id: str) -> ExitCode:
             out.say(f"          {cause}")
     if record.failed > len(record.failures):
         out.say(f"          and {record.failed - len(record.failures)} more; the log has them")
-    for line in record.proof:
+    for line in record.verification:
         out.say(f"  {line.state:7} {line.title:28} {line.summary}".rstrip())
     if plan is not None:
         _say_plan(out, plan)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.pasted import clean_secret
@@ -57,7 +57,7 @@ async def _refuse_taken(services: Services, name: str) -> None:
     if name in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
             f"There is a profile {name} already",
-            cures=[Cure("advice", "Give another --name, or --overwrite to write it anew.")],
+            fixes=[Fix("advice", "Give another --name, or --overwrite to write it anew.")],
         )
 
 
@@ -69,7 +69,7 @@ async def _token(common: Common, services: Services, side: Side) -> FoundSecret:
         raise UsageError(
             f"There is no {LABELS[side]}",
             causes=[f"{ENV[side]} is not set, and nobody can be asked here."],
-            cures=[Cure("advice", f"Set {ENV[side]} in the environment of this command.")],
+            fixes=[Fix("advice", f"Set {ENV[side]} in the environment of this command.")],
         )
     typed = await asyncio.to_thread(getpass.getpass, f"{LABELS[side]} (not shown): ")
     return FoundSecret(clean_secret(typed).secret, "session")

@@ -11,7 +11,7 @@ from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
@@ -55,7 +55,7 @@ async def sync(
         raise UsageError(
             "--run and what chooses a part are for the direct sync",
             causes=["A pipeline in Collate takes the newest run, and all of it."],
-            cures=[Cure("advice", "Use --engine direct, or leave them out.")],
+            fixes=[Fix("advice", "Use --engine direct, or leave them out.")],
         )
     _may_write(common, yes=yes)
     services = Services()
@@ -106,7 +106,7 @@ async def export(common: Common, kind: Export) -> ExitCode:
         if service is None:
             raise UsageError(
                 f"Collate has no database service named {profile.collate.service}",
-                cures=[Cure("advice", "Choose another one in the setup, or correct the profile.")],
+                fixes=[Fix("advice", "Choose another one in the setup, or correct the profile.")],
             )
         spec = pipeline_spec(profile, service, SecretStr(""))
         if kind == "yaml":
@@ -167,8 +167,8 @@ def _may_write(common: Common, *, yes: bool) -> None:
         raise UsageError(
             "Nothing is written without a yes",
             causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
-            cures=[
-                Cure("advice", "Add --yes to write. What a direct sync would write: dbtcollate plan."),
+            fixes=[
+                Fix("advice", "Add --yes to write. What a direct sync would write: dbtcollate plan."),
             ],
         )
 

@@ -13,7 +13,7 @@ from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.report import as_json, keep, letter_of, report
-from dbtcollate_tui.troubleshooting.session import ENDED, Outcome, Walk
+from dbtcollate_tui.troubleshooting.session import ENDED, Outcome, TroubleshootingSession
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named
 
 
@@ -36,7 +36,7 @@ async def troubleshoot(
 
     ``report_to`` gets the report as Markdown, ``letter`` prints the text to send. Both hold no secret.
     """
-    walk = Walk(symptom_named(symptom))
+    walk = TroubleshootingSession(symptom_named(symptom))
     services = Services()
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)
@@ -55,7 +55,7 @@ async def troubleshoot(
     if text is not None and letter:
         out.say(f"\n{text.as_text()}")
     elif text is not None:
-        out.say(f"--letter prints a text to send to {text.to}.")
+        out.say(f"--support-message prints a text to send to {text.to}.")
     if report_to is not None:
         try:
             await asyncio.to_thread(write_private, report_to, report(walk, profile))

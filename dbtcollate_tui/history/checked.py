@@ -13,8 +13,8 @@ from dbtcollate_tui.history.records import (
     Failure,
     HistoryRecord,
     LogEntry,
-    ProofLine,
     RecordAction,
+    VerificationLine,
     log_path,
     new_id,
     prune,
@@ -59,7 +59,7 @@ def keep_verification(
     return record
 
 
-def keep_walk(
+def save_session(
     state: StateStore,
     profile: Profile,
     rows: Sequence[CheckedRow],
@@ -72,7 +72,7 @@ def keep_walk(
 ) -> HistoryRecord:
     """Leave the record of a walk: its rows, how it ended, and line by line what was found and done.
 
-    A walk that goes on after a cure takes the place of its record so far, named by ``record_id``.
+    A walk that goes on after a fix takes the place of its record so far, named by ``record_id``.
     """
     record = _record("walk", profile, rows, record_id or new_id("walk", started), started, seconds, text)
     _keep(state, record, log)
@@ -106,7 +106,9 @@ def _record(
             for row in rows
             if row.state == "fail"
         ),
-        proof=tuple(ProofLine(row.check_id, row.title, str(row.state), row.summary) for row in rows),
+        verification=tuple(
+            VerificationLine(row.check_id, row.title, str(row.state), row.summary) for row in rows
+        ),
         version=__version__,
     )
 

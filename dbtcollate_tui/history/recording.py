@@ -19,10 +19,10 @@ from dbtcollate_tui.history.records import (
     Failure,
     HistoryRecord,
     LogEntry,
-    ProofLine,
     RecordAction,
     StoredChange,
     StoredPlan,
+    VerificationLine,
     log_path,
     new_id,
     plan_path,
@@ -162,7 +162,7 @@ class Recorder:
         counts: Counts = event.counts
         match = self.compared.match if self.compared is not None else None
         self._know_run()
-        proof = event.proof.rows if event.proof is not None else ()
+        verification = event.verification.rows if event.verification is not None else ()
         self._ended = True
         self._record = replace(
             self._record,
@@ -179,7 +179,9 @@ class Recorder:
             expected=match.expected if match is not None else 0,
             written_by_kind=dict(self._written),
             failures=tuple(self._failures[:FAILURES]),
-            proof=tuple(ProofLine(row.id, row.title, row.state, row.summary) for row in proof),
+            verification=tuple(
+                VerificationLine(row.id, row.title, row.state, row.summary) for row in verification
+            ),
         )
 
     def _know(self, plan: Plan | PipelinePlan) -> None:

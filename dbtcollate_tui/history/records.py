@@ -57,7 +57,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofLine:
+class VerificationLine:
     """One row of what was read back, or of a check: its state in the words of the one or the other."""
 
     id: str
@@ -105,7 +105,7 @@ class HistoryRecord:
     written_by_kind: Mapping[str, int] = field(default_factory=dict)
     checks: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-    proof: tuple[ProofLine, ...] = ()
+    verification: tuple[VerificationLine, ...] = ()
     version: str = ""
 
     @property

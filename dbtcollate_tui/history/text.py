@@ -32,7 +32,7 @@ def record_text(record: HistoryRecord, plan: StoredPlan | None, log: Sequence[Lo
         lines.extend(f"             {cause}" for cause in failure.causes)
     if record.failed > len(record.failures):
         lines.append(f"             and {record.failed - len(record.failures)} more; the log has them")
-    lines.extend(f"  {row.state:9}  {row.title}: {row.summary}" for row in record.proof)
+    lines.extend(f"  {row.state:9}  {row.title}: {row.summary}" for row in record.verification)
     if plan is not None:
         lines.append(f"Plan: {plan.summary}")
         for change in plan.changes:

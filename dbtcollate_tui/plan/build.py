@@ -118,7 +118,7 @@ class Planning:
             changes=tuple(changes[key] for key in sorted(changes)),
             match=report,
             unchanged={group: findings.unchanged[group] for group in GROUPS if group in findings.unchanged},
-            kept=tuple(findings.kept),
+            conflicts=tuple(findings.kept),
             unmapped_owners=tuple(
                 UnmappedOwner(owner, tuple(unique_ids), self._state.suggestions.get(owner, ()))
                 for owner, unique_ids in sorted(findings.unknown_owners.items())

@@ -1,4 +1,4 @@
-"""The plan of a sync: its changes, what stays and why, and what the proof is read against."""
+"""The plan of a sync: its changes, what stays and why, and what the verification is read against."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Conflict:
     """Something of the server that differs from dbt and stays, with the reason.
 
     ``by`` changed the table last, where it was edited in Collate; ``change`` would write dbt's value over it
@@ -119,7 +119,7 @@ class ExpectedResult:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the server should hold after the sync; what the proof is read against.
+    """What the server should hold after the sync; what the verification is read against.
 
     ``descriptions``: (table FQN, column or "") -> text. ``edges``: upstream table, downstream table or asset.
     ``results`` by test case FQN. ``missing_…`` are those that cannot arrive, with the reason;
@@ -147,7 +147,7 @@ class Plan:
     changes: tuple[Change, ...]
     match: MatchReport
     unchanged: Mapping[Group, int] = field(default_factory=dict)
-    kept: tuple[Kept, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     unmapped_owners: tuple[UnmappedOwner, ...] = ()
     notes: tuple[str, ...] = ()
     run: RunFacts | None = None
@@ -172,19 +172,23 @@ class Plan:
     @property
     def removable(self) -> tuple[Change, ...]:
         """The changes of what is kept that would remove what dbt no longer has."""
-        changes = (item.change for item in self.kept if item.change is not None)
+        changes = (item.change for item in self.conflicts if item.change is not None)
         return tuple(change for change in changes if change.action == "remove")
 
     def take_in(self, keys: Collection[str]) -> "Plan":
         """The plan with these conflicts decided for dbt, and these removals made, by their changes' keys."""
-        taken = [item.change for item in self.kept if item.change is not None and item.change.key in keys]
+        taken = [
+            item.change for item in self.conflicts if item.change is not None and item.change.key in keys
+        ]
         if not taken:
             return self
         texts = {(c.table.fqn, c.column): c.after for c in taken if isinstance(c, DescriptionChange)}
         return replace(
             self,
             changes=tuple(sorted((*self.changes, *taken), key=lambda change: GROUPS.index(change.group))),
-            kept=tuple(item for item in self.kept if item.change is None or item.change.key not in keys),
+            conflicts=tuple(
+                item for item in self.conflicts if item.change is None or item.change.key not in keys
+            ),
             expected=replace(self.expected, descriptions={**self.expected.descriptions, **texts}),
         )
 
@@ -207,7 +211,7 @@ class Plan:
             "changes": [change.as_dict() for change in self.changes],
             "counts": dict(self.counts),
             "unchanged": dict(self.unchanged),
-            "kept": [item.as_dict() for item in self.kept if not item.is_removal],
+            "conflicts": [item.as_dict() for item in self.conflicts if not item.is_removal],
             "removable": [change.as_dict() for change in self.removable],
             "matched": len(self.match.matched),
             "unmatched": [item.as_dict() for item in self.match.unmatched],

@@ -11,7 +11,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events import types as events
-from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
@@ -23,7 +23,7 @@ WORDS = {
     CheckState.FAIL: "FAIL",
     CheckState.SKIPPED: "skip",
 }
-PROOF_WORDS = {"ok": "ok", "warn": "WARN", "failed": "FAIL", "skipped": "skip"}
+VERIFICATION_WORDS = {"ok": "ok", "warn": "WARN", "failed": "FAIL", "skipped": "skip"}
 TEXT_AT_MOST = 90
 LISTED_AT_MOST = 5
 """Exceptions of one row; `--json` has all of them."""
@@ -76,9 +76,9 @@ class PlainRenderer:
         for item in result.evidence:
             self.say(f"        {'Evidence':9} {item}")
         self._list(result.exceptions)
-        for cure in result.cures:
-            place = f"  {cure.value}" if cure.kind == "open_url" else ""
-            self.say(f"        {'Cure':9} {cure.label}{place}")
+        for fix in result.fixes:
+            place = f"  {fix.value}" if fix.kind == "open_url" else ""
+            self.say(f"        {'Fix':9} {fix.label}{place}")
 
     def checks_done(self, counts: Mapping[str, int], exit_code: ExitCode) -> None:
         """The checklist's last line."""
@@ -123,8 +123,8 @@ class PlainRenderer:
             case events.Cancelled():
                 self.say(f"{_clock(event)}  cancelled  {event.text}")
             case events.RunFinished():
-                if event.proof is not None:
-                    self.proof(event.proof)
+                if event.verification is not None:
+                    self.verification(event.verification)
                 self.say(f"{event.outcome}: {event.text}")
 
     def _applied(self, event: events.Applied) -> None:
@@ -165,7 +165,7 @@ class PlainRenderer:
             if self._verbose:
                 for change in changes:
                     self._change(change)
-        for kept in plan.kept:
+        for kept in plan.conflicts:
             if not kept.is_removal:
                 self.say(f"  kept           {kept.label}: {kept.reason}")
         for change in plan.removable:
@@ -174,8 +174,8 @@ class PlainRenderer:
             self.say("                 --remove takes them away")
         for unmatched in plan.match.missing:
             self.say(f"  no table       {unmatched.unique_id}: {unmatched.detail}")
-            if unmatched.cure:
-                self.say(f"                 {unmatched.cure}")
+            if unmatched.fix:
+                self.say(f"                 {unmatched.fix}")
         for owner in plan.unmapped_owners:
             near = f"; near: {', '.join(owner.suggestions)}" if owner.suggestions else ""
             self.say(f"  no such owner  {owner.owner}, of {len(owner.unique_ids)} nodes{near}")
@@ -207,11 +207,11 @@ class PlainRenderer:
         if change.new:
             self.say(f"        + {_short(change.new)}")
 
-    def proof(self, proof: Proof) -> None:
+    def verification(self, verification: Verification) -> None:
         """What was read back, row by row, with what is amiss."""
         self.say("Read back from Collate:")
-        for row in proof.rows:
-            self.say(f"  {PROOF_WORDS[row.state]:4}  {row.title:28} {row.summary}".rstrip())
+        for row in verification.rows:
+            self.say(f"  {VERIFICATION_WORDS[row.state]:4}  {row.title:28} {row.summary}".rstrip())
             self._list(
                 [f"{item.target}: expected {item.expected}, found {item.found}" for item in row.exceptions]
             )

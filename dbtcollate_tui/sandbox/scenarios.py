@@ -7,7 +7,7 @@ are of the Collate side, so that a scenario can break both at once.
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 
 ScenarioSide = Literal["none", "dbt_cloud", "collate", "both"]
 
@@ -323,7 +323,7 @@ def scenario_named(name: str) -> Scenario:
     from rapidfuzz import process
 
     nearest = process.extractOne(name, list(SCENARIOS))
-    cures = [Cure("advice", f"Known scenarios: {', '.join(SCENARIOS)}")]
+    fixes = [Fix("advice", f"Known scenarios: {', '.join(SCENARIOS)}")]
     if nearest is not None and nearest[1] >= 60:
-        cures.insert(0, Cure("set_field", f"Use {nearest[0]}", f"scenario={nearest[0]}"))
-    raise UsageError(f"No scenario is called {name!r}", cures=cures)
+        fixes.insert(0, Fix("set_field", f"Use {nearest[0]}", f"scenario={nearest[0]}"))
+    raise UsageError(f"No scenario is called {name!r}", fixes=fixes)

@@ -68,7 +68,7 @@ class KeyringHealth:
             "failed": f"{subject} failed: {self.detail}.",
         }[self.state]
 
-    def cure(self) -> str:
+    def fix(self) -> str:
         """What makes the keyring usable, in words; empty where it is usable."""
         return {
             "ok": "",

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.keyrings import KeyringFailure, KeyringHealth, SystemKeyring, in_daemon_thread
 from dbtcollate_tui.settings.names import check_name
@@ -61,7 +61,7 @@ def ways_of_keeping(health: KeyringHealth, side: Side) -> tuple[Way, ...]:
         Way(
             "keyring",
             health.backend or "Keyring",
-            "Kept until it is removed; later runs do not ask." if health.usable else health.as_sentence(),
+            "Conflict until it is removed; later runs do not ask." if health.usable else health.as_sentence(),
             health.usable,
         ),
         Way("session", "This session only", "Kept in memory; asked again by the next run.", True),
@@ -201,9 +201,9 @@ class SecretStore:
         raise UsageError(
             f"The keyring did not {verb} the {LABELS[side]}",
             causes=(health.as_sentence(),),
-            cures=(
-                Cure("advice", health.cure()),
-                Cure("advice", f"Or keep it for this session only, or set {ENV[side]}"),
+            fixes=(
+                Fix("advice", health.fix()),
+                Fix("advice", f"Or keep it for this session only, or set {ENV[side]}"),
             ),
         )
 

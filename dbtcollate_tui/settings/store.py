@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
@@ -93,13 +93,13 @@ class ProfileStore:
             raise UsageError(
                 f"{path} was written by a newer dbtcollate",
                 causes=(f"Its schema_version is {version}; this version reads {SCHEMA_VERSION}.",),
-                cures=(Cure("advice", "Upgrade dbtcollate-tui, or use another profile"),),
+                fixes=(Fix("advice", "Upgrade dbtcollate-tui, or use another profile"),),
             )
         if values.setdefault("name", name) != name:
             raise UsageError(
                 f"{path}: name differs from the file's name",
                 causes=("A profile is called as its file is; the key name is not needed.",),
-                cures=(Cure("advice", "Remove the key name, or rename the file"),),
+                fixes=(Fix("advice", "Remove the key name, or rename the file"),),
             )
         try:
             return Profile.model_validate(values)
@@ -160,13 +160,13 @@ class ProfileStore:
     def _no_profile(self, name: str) -> UsageError:
         names = self.names()
         near = _nearest(name, names)
-        cures = [Cure("advice", "dbtcollate init makes a profile")]
+        fixes = [Fix("advice", "dbtcollate init makes a profile")]
         if near:
-            cures.insert(0, Cure("set_field", f"Use {near!r}", f"profile={near}"))
+            fixes.insert(0, Fix("set_field", f"Use {near!r}", f"profile={near}"))
         return UsageError(
             f"No profile is called {name!r}",
             causes=(f"Profiles here: {', '.join(names)}." if names else "There is no profile yet.",),
-            cures=tuple(cures),
+            fixes=tuple(fixes),
             evidence=(f"Looked in {self.folder}",),
         )
 
@@ -188,7 +188,7 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
         raise UsageError(
             f"{path} is not TOML",
             causes=(redact(str(error)),),
-            cures=(Cure("advice", "Correct that line, or set the profile up again under another name"),),
+            fixes=(Fix("advice", "Correct that line, or set the profile up again under another name"),),
         ) from None
 
 
@@ -228,13 +228,13 @@ def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{path}: {place} looks like a token",
             causes=("A profile's file never holds a secret: it is copied, committed and backed up.",),
-            cures=(
-                Cure(
+            fixes=(
+                Fix(
                     "advice",
                     "Delete it here and start dbtcollate: it asks for the token and keeps it in the keyring",
                 ),
-                Cure("advice", f"Or give it in the environment variable {variable}"),
-                Cure("advice", "If others can read the file, revoke the token and make a new one"),
+                Fix("advice", f"Or give it in the environment variable {variable}"),
+                Fix("advice", "If others can read the file, revoke the token and make a new one"),
             ),
         )
 
@@ -264,16 +264,16 @@ def _key_error(path: Path, error: ValidationError) -> UsageError:
     """The first fault as the card's title, the others as its evidence."""
     items = error.errors(include_url=False, include_input=False)
     said = [_fault(item) for item in sorted(items, key=lambda item: item["type"] != "extra_forbidden")]
-    (title, cause, cures), others = said[0], said[1:]
+    (title, cause, fixes), others = said[0], said[1:]
     return UsageError(
         f"{path}: {title}",
         causes=(cause,),
-        cures=cures or (Cure("advice", "Correct it in the file, or run the setup again"),),
+        fixes=fixes or (Fix("advice", "Correct it in the file, or run the setup again"),),
         evidence=tuple(f"Also: {title}: {cause}" for title, cause, _ in others),
     )
 
 
-def _fault(item: ErrorDetails) -> tuple[str, str, tuple[Cure, ...]]:
+def _fault(item: ErrorDetails) -> tuple[str, str, tuple[Fix, ...]]:
     place = ".".join(str(part) for part in item["loc"])
     table, key = ".".join(str(part) for part in item["loc"][:-1]), str(item["loc"][-1])
     kind, context = item["type"], item.get("ctx", {})
@@ -288,7 +288,7 @@ def _fault(item: ErrorDetails) -> tuple[str, str, tuple[Cure, ...]]:
     return f"{place} is not valid", f"It {message}." if kind == "value_error" else f"{message}.", ()
 
 
-def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure, ...]]:
+def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Fix, ...]]:
     from dbtcollate_tui.settings.model import Profile
 
     sections = _sections()
@@ -296,16 +296,16 @@ def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Cure
     title = f"{place} is not a known key"
     near = _nearest(key, list(own))
     if near:
-        return title, f"The nearest key is {near}.", (Cure("advice", f"Write {near} in place of {key}"),)
+        return title, f"The nearest key is {near}.", (Fix("advice", f"Write {near} in place of {key}"),)
     for name, model in sections.items():
         near = _nearest(key, list(model.model_fields)) if name != table else None
         if near:
             return (
                 title,
                 f"The table [{name}] has {near}.",
-                (Cure("advice", f"Move it to [{name}] as {near}"),),
+                (Fix("advice", f"Move it to [{name}] as {near}"),),
             )
-    return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Cure("advice", "Remove it"),)
+    return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Fix("advice", "Remove it"),)
 
 
 def _defaults() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import SecretStr, ValidationError
 
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.secrets import LABELS, FoundSecret, Origin, Side
@@ -85,7 +85,7 @@ class SetupBase:
         cleaned = clean_secret(secret.get_secret_value())
         if not cleaned.length:
             raise UsageError(
-                f"No {LABELS[side]} was entered", cures=[Cure("advice", "Paste it into the field.")]
+                f"No {LABELS[side]} was entered", fixes=[Fix("advice", "Paste it into the field.")]
             )
         redact.learn(cleaned.secret)
         return cleaned.secret

@@ -16,7 +16,7 @@ from dbtcollate_tui.collate.models import ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
@@ -93,7 +93,7 @@ class CollateSide(DbtSide):
         if self._collate is None:
             raise UsageError(
                 "No Collate token was accepted yet",
-                cures=[Cure("go_to_step", "Enter Collate's address and token", Step.COLLATE.value)],
+                fixes=[Fix("go_to_step", "Enter Collate's address and token", Step.COLLATE.value)],
             )
         return self._collate
 
@@ -111,7 +111,7 @@ class CollateSide(DbtSide):
             raise AuthError(
                 "This is a token of dbt Cloud's kind",
                 causes=["A Collate token is a JWT and begins with eyJ. It was not sent to Collate."],
-                cures=[Cure("go_to_step", "Enter a Collate token", Step.COLLATE.value)],
+                fixes=[Fix("go_to_step", "Enter a Collate token", Step.COLLATE.value)],
             )
         client = CollateClient(base_url, token, request_log=self.services.request_log)
         try:
@@ -158,13 +158,13 @@ class CollateSide(DbtSide):
                 "Collate has no database service",
                 causes=["The warehouse was never ingested into this server."],
                 evidence=["GET /api/v1/services/databaseServices → 200, 0 services"],
-                cures=[
-                    Cure(
+                fixes=[
+                    Fix(
                         "open_url",
                         "Settings → Services → Databases → Add New Service, then run its metadata ingestion",
                         f"{self.draft.collate_base_url}/settings/services/databases",
                     ),
-                    Cure("retry", "Look again"),
+                    Fix("retry", "Look again"),
                 ],
             )
         project, basis = await self._wanted()

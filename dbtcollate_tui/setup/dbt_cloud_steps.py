@@ -18,7 +18,7 @@ from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedule
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft, Step
@@ -67,7 +67,7 @@ class DbtSide(SetupBase):
         if self._dbt is None:
             raise UsageError(
                 "No dbt Cloud token was accepted yet",
-                cures=[Cure("go_to_step", "Enter the dbt Cloud token", Step.DBT_TOKEN.value)],
+                fixes=[Fix("go_to_step", "Enter the dbt Cloud token", Step.DBT_TOKEN.value)],
             )
         return self._dbt
 
@@ -120,7 +120,7 @@ class DbtSide(SetupBase):
             raise AuthError(
                 "This is a token of Collate's kind",
                 causes=[shape.warning or "", "It was not sent to dbt Cloud."],
-                cures=[Cure("go_to_step", "Enter a dbt Cloud token", Step.DBT_TOKEN.value)],
+                fixes=[Fix("go_to_step", "Enter a dbt Cloud token", Step.DBT_TOKEN.value)],
             )
         answers: list[HostAnswer] = []
         found = find_accounts(
@@ -153,9 +153,9 @@ class DbtSide(SetupBase):
                     f"among them: {IP_RESTRICTIONS_PLACE}.",
                 ],
                 evidence=[f"GET {host.host}/api/v3/accounts/ → 200, 0 accounts"],
-                cures=[
-                    Cure("open_url", "Open the list of tokens", account_settings(host.base_url, None)),
-                    Cure("go_to_step", "Enter another token", Step.DBT_TOKEN.value),
+                fixes=[
+                    Fix("open_url", "Open the list of tokens", account_settings(host.base_url, None)),
+                    Fix("go_to_step", "Enter another token", Step.DBT_TOKEN.value),
                 ],
             )
         await self._accept(token, origin, rows)
@@ -194,7 +194,7 @@ class DbtSide(SetupBase):
             raise UsageError(
                 f"The token does not see account {account_id}",
                 causes=[f"It sees: {', '.join(str(item.account.id) for item in self.accounts) or 'none'}."],
-                cures=[Cure("go_to_step", "Choose among the accounts that the token sees", "account")],
+                fixes=[Fix("go_to_step", "Choose among the accounts that the token sees", "account")],
             )
         if (self.draft.account_id, self.draft.dbt_base_url) != (account_id, row.base_url):
             self._forget_account()
@@ -353,7 +353,7 @@ class DbtSide(SetupBase):
     def _account_id(self) -> int:
         if self.draft.account_id is None:
             raise UsageError(
-                "No account was chosen yet", cures=[Cure("go_to_step", "Choose the account", "account")]
+                "No account was chosen yet", fixes=[Fix("go_to_step", "Choose the account", "account")]
             )
         return self.draft.account_id
 

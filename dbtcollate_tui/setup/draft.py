@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.settings.model import (
     CollateSettings,
     DbtCloudSettings,
@@ -82,7 +82,7 @@ class SetupDraft(BaseModel):
             step = missing[0]
             raise UsageError(
                 f"The setup is not complete: {step.value.replace('_', ' ')} has no answer",
-                cures=[Cure("go_to_step", f"Answer {step.value.replace('_', ' ')}", step.value)],
+                fixes=[Fix("go_to_step", f"Answer {step.value.replace('_', ' ')}", step.value)],
             )
         return Profile(
             name=self.profile_name,

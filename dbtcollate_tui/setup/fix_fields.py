@@ -1,10 +1,10 @@
-"""Cures that set a field, carried out."""
+"""Fixes that set a field, carried out."""
 
 from typing import Any
 
 from pydantic import ValidationError
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.settings.model import Profile
 
 _SHORT = {
@@ -14,7 +14,7 @@ _SHORT = {
     "service": ("collate", "service"),
     "schedule": ("pipeline", "schedule"),
 }
-"""The fields that cures name without their table."""
+"""The fields that fixes name without their table."""
 
 
 def place_of(assignment: str) -> tuple[tuple[str, ...], str]:
@@ -23,9 +23,9 @@ def place_of(assignment: str) -> tuple[tuple[str, ...], str]:
     return _SHORT.get(name, tuple(name.split("."))), value
 
 
-def changed_profile(profile: Profile, cure: Cure) -> Profile:
-    """The profile with what a ``set_field`` cure sets; raises `UsageError` where that is no good value."""
-    place, value = place_of(cure.value)
+def changed_profile(profile: Profile, fix: Fix) -> Profile:
+    """The profile with what a ``set_field`` fix sets; raises `UsageError` where that is no good value."""
+    place, value = place_of(fix.value)
     values: dict[str, Any] = profile.model_dump()
     table = values
     for name in place[:-1]:

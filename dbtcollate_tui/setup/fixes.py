@@ -1,4 +1,4 @@
-"""Cures that the program carries out itself: another token, account, job or service. No screen."""
+"""Fixes that the program carries out itself: another token, account, job or service. No screen."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission, NotFound, WrongAccount
 from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.redact import redact
@@ -37,16 +37,16 @@ class Mended:
     words: str
 
 
-def token_side(cure: Cure) -> Side | None:
-    """Which token a cure asks for; ``None`` where it is about something else.
+def token_side(fix: Fix) -> Side | None:
+    """Which token a fix asks for; ``None`` where it is about something else.
 
-    The setup's step for Collate holds address and token: the cure's label says which it means.
+    The setup's step for Collate holds address and token: the fix's label says which it means.
     """
-    if cure.kind != "go_to_step":
+    if fix.kind != "go_to_step":
         return None
-    if cure.value in ("token", "dbt_token", "dbt_cloud_token"):
+    if fix.value in ("token", "dbt_token", "dbt_cloud_token"):
         return "dbt_cloud"
-    if cure.value == "collate_token" or (cure.value == "collate" and "address" not in cure.label):
+    if fix.value == "collate_token" or (fix.value == "collate" and "address" not in fix.label):
         return "collate"
     return None
 
@@ -58,7 +58,7 @@ async def try_token(services: Services, profile: Profile, side: Side, secret: Se
     """
     token = clean_secret(secret.get_secret_value()).secret
     if not token.get_secret_value():
-        raise UsageError(f"No {LABELS[side]} was entered", cures=[Cure("advice", "Paste it into the field.")])
+        raise UsageError(f"No {LABELS[side]} was entered", fixes=[Fix("advice", "Paste it into the field.")])
     redact.learn(token)
     kind = token_shape(token).kind
     if side == "dbt_cloud":

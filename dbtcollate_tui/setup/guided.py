@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
@@ -174,9 +174,9 @@ class GuidedSetup(CollateSide, DbtSide):
         self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
         self.save_draft()
 
-    def apply(self, cure: Cure) -> Step:
-        """Carry out a ``set_field`` cure on the draft, and go to the step that it concerns."""
-        place, value = place_of(cure.value)
+    def apply(self, fix: Fix) -> Step:
+        """Carry out a ``set_field`` fix on the draft, and go to the step that it concerns."""
+        place, value = place_of(fix.value)
         match place:
             case ("dbt_cloud", "base_url"):
                 self.set_address(value)

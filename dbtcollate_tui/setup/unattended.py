@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.schedules import check_cron, next_times_words
-from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.settings.model import Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.setup.draft import Step
@@ -167,5 +167,5 @@ def _open(what: str, choices: list[str], step: Step) -> UsageError:
         causes=[
             f"There are: {', '.join(choices[:8])}{' …' if len(choices) > 8 else ''}." if choices else "None."
         ],
-        cures=[Cure("go_to_step", f"Name the {step.value}", step.value)],
+        fixes=[Fix("go_to_step", f"Name the {step.value}", step.value)],
     )

@@ -1,1 +1,1 @@
-"""From a dbt run to Collate: matching, the plan, writing it, and the proof; everything told as events."""
+"""Run a sync: prepare, read the server, write the changes, verify; everything is reported as events."""

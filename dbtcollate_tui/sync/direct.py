@@ -10,8 +10,8 @@ from dbtcollate_tui.collate.models import Table
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.events.outcome import Counts, Outcome, Proof
-from dbtcollate_tui.events.stream import Teller, retries_told, stream
+from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
+from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
 from dbtcollate_tui.events.types import (
     Cancelled,
     Failed,
@@ -61,16 +61,16 @@ def prepare_direct(
     """
     stop = cancel if cancel is not None else asyncio.Event()
 
-    async def work(teller: Teller) -> RunFinished:
-        with retries_told(teller, dbt_cloud.transport, collate.transport):
-            teller(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
-            plan = await _prepare(teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
+    async def work(emitter: EventEmitter) -> RunFinished:
+        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+            emitter(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
+            plan = await _prepare(emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(plan.changes), unchanged=sum(plan.unchanged.values())),
             exit_code=ExitCode.OK,
             text=plan.summary(),
-            seconds=teller.seconds,
+            seconds=emitter.seconds,
         )
 
     return stream(work, stop, "The plan")
@@ -91,7 +91,7 @@ def run_direct(
     report_runs: bool = True,
     present: Collection[str] = (),
 ) -> AsyncGenerator[SyncEvent, None]:
-    """The whole sync: the plan (unless one is given), the writes, the proof; ends with `RunFinished`.
+    """The whole sync: the plan (unless one is given), the writes, the verification; ends with `RunFinished`.
 
     ``selection`` are the keys of the changes to write (``None``: all), conflicts and removals among them.
     ``state`` keeps the record for the history. Setting ``cancel`` stops within a second; what was written
@@ -102,16 +102,16 @@ def run_direct(
     """
     stop = cancel if cancel is not None else asyncio.Event()
 
-    async def work(teller: Teller) -> RunFinished:
-        with retries_told(teller, dbt_cloud.transport, collate.transport):
-            teller(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
-            async with _Writing(teller, profile, collate, stop, present, report_runs=report_runs) as writing:
+    async def work(emitter: EventEmitter) -> RunFinished:
+        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+            emitter(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
+            async with _Writing(emitter, profile, collate, stop, present, report_runs=report_runs) as writing:
                 chosen = plan
                 if chosen is None:
                     early = writing.begin if selection is None else None
                     try:
                         chosen = await _prepare(
-                            teller, profile, dbt_cloud, collate, run_id, scope, artifacts, state, early
+                            emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state, early
                         )
                     except _Stopped:
                         return writing.cancelled()
@@ -125,7 +125,7 @@ def run_direct(
 
 
 async def _prepare(
-    teller: Teller,
+    emitter: EventEmitter,
     profile: Profile,
     dbt_cloud: DbtCloudClient,
     collate: CollateClient,
@@ -135,11 +135,11 @@ async def _prepare(
     state: StateStore | None,
     early: Early | None = None,
 ) -> Plan:
-    choice = await choose(teller, profile, dbt_cloud, run_id)
+    choice = await choose(emitter, profile, dbt_cloud, run_id)
     store = artifacts or ArtifactStore()
-    project = await read_artifacts(teller, profile, dbt_cloud, choice, store)
+    project = await read_artifacts(emitter, profile, dbt_cloud, choice, store)
     plan = await compare(
-        teller,
+        emitter,
         "plan",
         profile,
         dbt_cloud,
@@ -152,13 +152,13 @@ async def _prepare(
         early=early,
     )
     for note in plan.notes:
-        teller(LogLine(source="sync", level="info", text=note))
+        emitter(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:
         near = f", nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""
         text = f"owner {owner.owner} of {len(owner.unique_ids)} nodes is neither user nor team{near}"
-        teller(LogLine(source="sync", level="warn", text=text))
-    teller(PlanReady(plan=plan))
-    teller(PhaseFinished(phase="plan", text=plan.summary()))
+        emitter(LogLine(source="sync", level="warn", text=text))
+    emitter(PlanReady(plan=plan))
+    emitter(PhaseFinished(phase="plan", text=plan.summary()))
     return plan
 
 
@@ -167,7 +167,7 @@ class _Stopped(Exception):
 
 
 class _Writing:
-    """A sync's writes and their proof; while it lasts, what is written is told to the server as a run too.
+    """Write and verify; while the sync lasts, its progress is also reported to the server as a run.
 
     Where the plan is made by this sync and is not to be looked at, `begin` writes all but the lineage while
     the compiled SQL is still read, and `finish` the rest.
@@ -175,7 +175,7 @@ class _Writing:
 
     def __init__(
         self,
-        teller: Teller,
+        emitter: EventEmitter,
         profile: Profile,
         collate: CollateClient,
         cancel: asyncio.Event,
@@ -183,7 +183,7 @@ class _Writing:
         *,
         report_runs: bool,
     ) -> None:
-        self._teller = teller
+        self._teller = emitter
         self._profile = profile
         self._collate = collate
         self._cancel = cancel
@@ -239,42 +239,44 @@ class _Writing:
     async def _write(
         self, plan: Plan, changes: Sequence[Change], now: Mapping[str, Table] | None = None
     ) -> None:
-        teller = self._teller
+        emitter = self._teller
         if self._report is None and self._report_runs:
             self._report = await self._stack.enter_async_context(
-                self_reported(teller, self._collate, self._profile)
+                self_reported(emitter, self._collate, self._profile)
             )
         more = " more" if self._begun else ""
-        teller(PhaseStarted(phase="write", text=f"writing {len(changes)} changes{more}"))
+        emitter(PhaseStarted(phase="write", text=f"writing {len(changes)} changes{more}"))
         with not_looked_at():
             if self._writer is None:
-                self._writer = Writer(self._collate, plan, changes, teller, self._cancel, self._present, now)
+                self._writer = Writer(self._collate, plan, changes, emitter, self._cancel, self._present, now)
                 tally = self._tally
-                teller.counts = lambda: _counts(tally, self._unchanged)
-                teller.account = lambda: _cancelled_words(tally)
+                emitter.counts = lambda: _counts(tally, self._unchanged)
+                emitter.account = lambda: _cancelled_words(tally)
                 await self._writer.run()
             else:
                 await self._writer.go_on(plan, changes)
-        teller(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
+        emitter(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
 
     async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:
         tally = self._tally
         lead = f"{_words(tally)}." if changes else "Nothing to write."
         try:
-            proof = await self._prove(plan, changes)
+            verification = await self._prove(plan, changes)
         except ActionableError as error:
-            self._teller(PhaseFinished(phase="proof", text=error.title, level="failed"))
+            self._teller(PhaseFinished(phase="verification", text=error.title, level="failed"))
             self._teller(Failed(error=error))
             text = f"{lead} Not read back: {error.title}."
             if tally.written:
                 return self._finished("partial", ExitCode.PARTIAL, text)
             return self._finished("failed", error.exit_code, text)
-        outcome, exit_code = _outcome(tally, proof)
-        return self._finished(outcome, exit_code, f"{lead} Read back: {proof.summary()}.", proof)
+        outcome, exit_code = _outcome(tally, verification)
+        return self._finished(
+            outcome, exit_code, f"{lead} Read back: {verification.summary()}.", verification
+        )
 
-    async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Proof:
-        teller, collate, tally = self._teller, self._collate, self._tally
-        teller(PhaseStarted(phase="proof", text="reading back what was written"))
+    async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Verification:
+        emitter, collate, tally = self._teller, self._collate, self._tally
+        emitter(PhaseStarted(phase="verification", text="reading back what was written"))
         chosen = {change.key for change in changes}.union(self._present)
         expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
         held = await read_back(
@@ -282,9 +284,9 @@ class _Writing:
             plan,
             expected,
             [*tally.done, *plan.select(self._present)],
-            lambda done, total, text: teller.progress("proof", done, total, "read back", text),
+            lambda done, total, text: emitter.progress("verification", done, total, "read back", text),
         )
-        proof = prove(
+        verification = prove(
             plan,
             expected,
             held,
@@ -293,21 +295,21 @@ class _Writing:
             written=tally.written.total(),
             failed=tally.failed,
         )
-        bad = any(row.state == "failed" for row in proof.rows)
-        warned = any(row.state == "warn" for row in proof.rows)
+        bad = any(row.state == "failed" for row in verification.rows)
+        warned = any(row.state == "warn" for row in verification.rows)
         level: Level = "failed" if bad else "warn" if warned else "ok"
-        teller(PhaseFinished(phase="proof", text=proof.summary(), level=level))
-        return proof
+        emitter(PhaseFinished(phase="verification", text=verification.summary(), level=level))
+        return verification
 
     def _finished(
-        self, outcome: Outcome, exit_code: ExitCode, text: str, proof: Proof | None = None
+        self, outcome: Outcome, exit_code: ExitCode, text: str, verification: Verification | None = None
     ) -> RunFinished:
         return RunFinished(
             outcome=outcome,
             counts=_counts(self._tally, self._unchanged),
             exit_code=exit_code,
             text=text,
-            proof=proof,
+            verification=verification,
             seconds=self._teller.seconds,
         )
 
@@ -350,10 +352,10 @@ def _level(tally: Tally) -> Level:
     return "warn" if tally.failed or tally.skipped else "ok"
 
 
-def _outcome(tally: Tally, proof: Proof) -> tuple[Outcome, ExitCode]:
+def _outcome(tally: Tally, verification: Verification) -> tuple[Outcome, ExitCode]:
     if tally.failed and not tally.written:
         code = tally.worst.exit_code if tally.worst is not None else ExitCode.FAILED
         return "failed", code
-    if tally.failed or tally.skipped or not proof.ok:
+    if tally.failed or tally.skipped or not verification.ok:
         return "partial", ExitCode.PARTIAL
     return "ok", ExitCode.OK

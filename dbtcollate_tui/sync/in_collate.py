@@ -13,9 +13,9 @@ from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, No
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
-from dbtcollate_tui.events.outcome import Counts, Outcome, Proof, ProofRow, ProofState
-from dbtcollate_tui.events.stream import Teller, retries_told, stream
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
+from dbtcollate_tui.events.outcome import Counts, Outcome, Verification, VerificationRow, VerificationState
+from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
 from dbtcollate_tui.events.types import (
     Cancelled,
     Failed,
@@ -58,16 +58,16 @@ def prepare_collate(
     """
     stop = cancel if cancel is not None else asyncio.Event()
 
-    async def work(teller: Teller) -> RunFinished:
-        with retries_told(teller, dbt_cloud.transport, collate.transport):
-            teller(RunStarted(engine="collate", profile=profile.name, title=f"Pipeline of {profile.name}"))
-            found = await _prepare(teller, profile, dbt_cloud, collate, token, needs_run=needs_run)
+    async def work(emitter: EventEmitter) -> RunFinished:
+        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+            emitter(RunStarted(engine="collate", profile=profile.name, title=f"Pipeline of {profile.name}"))
+            found = await _prepare(emitter, profile, dbt_cloud, collate, token, needs_run=needs_run)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(found.plan.diff.changes)),
             exit_code=ExitCode.OK,
             text=found.plan.summary(),
-            seconds=teller.seconds,
+            seconds=emitter.seconds,
         )
 
     return stream(work, stop, "The plan")
@@ -88,7 +88,7 @@ def run_collate(
     kill_on_cancel: bool | Callable[[], bool] = False,
     tempo: Tempo | None = None,
 ) -> AsyncGenerator[SyncEvent, None]:
-    """The pipeline written and deployed, a run of it triggered and followed to its end, then the proof.
+    """Write and deploy the pipeline, trigger a run, follow it to its end, then verify.
 
     ``deploy`` "needed" leaves a pipeline alone that is as it should be (`PipelinePlan.action`), "always"
     writes the token anew, "never" takes the pipeline as it is. Without ``trigger`` it ends after the deploy.
@@ -101,11 +101,11 @@ def run_collate(
         tempo or Tempo(),
     )  # fmt: skip
 
-    async def work(teller: Teller) -> RunFinished:
-        with retries_told(teller, dbt_cloud.transport, collate.transport):
+    async def work(emitter: EventEmitter) -> RunFinished:
+        with retries_told(emitter, dbt_cloud.transport, collate.transport):
             word = "Sync" if trigger else "Deploy"
-            teller(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
-            return await engine.work(teller, trigger=trigger)
+            emitter(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
+            return await engine.work(emitter, trigger=trigger)
 
     events = stream(work, stop, "The sync", settle_seconds=STOP_SECONDS)
     if state is None:
@@ -126,7 +126,7 @@ class _Prepared:
 
 
 async def _prepare(
-    teller: Teller,
+    emitter: EventEmitter,
     profile: Profile,
     dbt_cloud: DbtCloudClient,
     collate: CollateClient,
@@ -141,16 +141,16 @@ async def _prepare(
             "This server has no pipeline service that answers",
             causes=["Ingestion inside the server is switched off, or the service that runs it is down."],
             evidence=[f"services/ingestionPipelines/status: {status.reason or status.status or 'no answer'}"],
-            cures=[DIRECT_SYNC, RETRY],
+            fixes=[DIRECT_SYNC, RETRY],
         )
-    choice = await _choose(teller, profile, dbt_cloud, needs_run=needs_run)
-    teller(PhaseStarted(phase="plan", text="comparing with the pipelines in Collate"))
+    choice = await _choose(emitter, profile, dbt_cloud, needs_run=needs_run)
+    emitter(PhaseStarted(phase="plan", text="comparing with the pipelines in Collate"))
     service = await collate.database_service(profile.collate.service)
     if service is None:
         raise UsageError(
             f"Collate has no database service named {profile.collate.service}",
             causes=["It was renamed or deleted, or the token may not see it."],
-            cures=[Cure("go_to_step", "Choose another database service", "service")],
+            fixes=[Fix("go_to_step", "Choose another database service", "service")],
         )
     spec = pipeline_spec(profile, service, token)
     diff = await pipelines.diff(spec)
@@ -166,29 +166,29 @@ async def _prepare(
         page=service_ingestion_page(collate.base_url, profile.collate.service),
     )
     for note in plan.notes:
-        teller(LogLine(source="sync", level="info", text=note))
-    teller(PipelinePlanReady(plan=plan))
-    teller(PhaseFinished(phase="plan", text=plan.summary()))
+        emitter(LogLine(source="sync", level="info", text=note))
+    emitter(PipelinePlanReady(plan=plan))
+    emitter(PhaseFinished(phase="plan", text=plan.summary()))
     return _Prepared(plan, choice)
 
 
 async def _choose(
-    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, *, needs_run: bool
+    emitter: EventEmitter, profile: Profile, dbt_cloud: DbtCloudClient, *, needs_run: bool
 ) -> RunChoice | None:
     """The run that Collate's workers take, which may be another than the profile's rule takes."""
     side = profile.dbt_cloud
     try:
-        choice = await choose(teller, profile, dbt_cloud, None)
+        choice = await choose(emitter, profile, dbt_cloud, None)
     except ActionableError as error:
         if needs_run or error.exit_code in (ExitCode.AUTH, ExitCode.UNREACHABLE):
             raise
-        teller(PhaseFinished(phase="run", text=error.title, level="warn"))
+        emitter(PhaseFinished(phase="run", text=error.title, level="warn"))
         return None
     if not choice.differs_from_reference or choice.reference_run is None:
         return choice
     other = choice.reference_run
     text = f"Collate's workers take run #{other.id} ({other.outcome}), not #{choice.run.id}"
-    teller(LogLine(source="Collate", level="warn", text=text))
+    emitter(LogLine(source="Collate", level="warn", text=text))
     return await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
 
 
@@ -208,51 +208,53 @@ class _Run:
     tempo: Tempo
     compared: Plan | None = None
 
-    async def work(self, teller: Teller, *, trigger: bool) -> RunFinished:
+    async def work(self, emitter: EventEmitter, *, trigger: bool) -> RunFinished:
         choice: RunChoice | None = None
         if self.plan is None:
             prepared = await _prepare(
-                teller, self.profile, self.dbt_cloud, self.collate, self.token, needs_run=trigger
+                emitter, self.profile, self.dbt_cloud, self.collate, self.token, needs_run=trigger
             )
             self.plan, choice = prepared.plan, prepared.choice
         plan = self.plan
         run = PipelineRun(IngestionPipelines(self.collate), plan, self.deploy, self.tempo, self.cancel)
-        teller.counts = run.memory.counts
-        teller(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
-        pipeline = await run.deployed(teller)
+        emitter.counts = run.memory.counts
+        emitter(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
+        pipeline = await run.deployed(emitter)
         if not trigger:
             text = f"{pipeline.name} is deployed, {_schedule_words(self.profile)}"
-            teller(PhaseFinished(phase="write", text=text))
-            return _finished(teller, "ok", ExitCode.OK, text, Counts(written=1))
+            emitter(PhaseFinished(phase="write", text=text))
+            return _finished(emitter, "ok", ExitCode.OK, text, Counts(written=1))
         page = pipeline_log_page(self.collate.base_url, pipeline.fullyQualifiedName)
         try:
-            ended = await run.followed(teller, pipeline)
+            ended = await run.followed(emitter, pipeline)
         except CancelledByPerson:
-            return await self._cancelled(teller, run, pipeline)
+            return await self._cancelled(emitter, run, pipeline)
         text = _run_words(ended, run.memory)
         if ended.pipelineState in ("failed", "stopped"):
             card = run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)
-            teller(PhaseFinished(phase="write", text=text, level="failed"))
-            teller(Failed(error=card))
-            return _finished(teller, "failed", ExitCode.FAILED, card.title, run.memory.counts())
+            emitter(PhaseFinished(phase="write", text=text, level="failed"))
+            emitter(Failed(error=card))
+            return _finished(emitter, "failed", ExitCode.FAILED, card.title, run.memory.counts())
         partial = ended.pipelineState == "partialSuccess"
-        teller(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
+        emitter(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
         if partial:
-            teller(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
-        return await self._proved(teller, choice, plan.run, ended, text, page, run.memory.counts())
+            emitter(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
+        return await self._proved(emitter, choice, plan.run, ended, text, page, run.memory.counts())
 
-    async def _cancelled(self, teller: Teller, run: PipelineRun, pipeline: IngestionPipeline) -> RunFinished:
+    async def _cancelled(
+        self, emitter: EventEmitter, run: PipelineRun, pipeline: IngestionPipeline
+    ) -> RunFinished:
         wanted = self.kill_on_cancel() if callable(self.kill_on_cancel) else self.kill_on_cancel
         text = f"no longer followed; a run of {pipeline.name} goes on in Collate"
         if wanted:
-            text = await run.stopped(teller, pipeline)
-        teller(PhaseFinished(phase="write", text=text, level="warn"))
-        teller(Cancelled(text=f"cancelled: {text}"))
-        return _finished(teller, "cancelled", ExitCode.INTERRUPTED, text, run.memory.counts())
+            text = await run.stopped(emitter, pipeline)
+        emitter(PhaseFinished(phase="write", text=text, level="warn"))
+        emitter(Cancelled(text=f"cancelled: {text}"))
+        return _finished(emitter, "cancelled", ExitCode.INTERRUPTED, text, run.memory.counts())
 
     async def _proved(
         self,
-        teller: Teller,
+        emitter: EventEmitter,
         choice: RunChoice | None,
         facts: RunFacts | None,
         ended: PipelineStatus,
@@ -260,7 +262,7 @@ class _Run:
         page: str,
         counts: Counts,
     ) -> RunFinished:
-        """The proof, as the direct sync gives it; a failure to read back does not undo the run's success."""
+        """Verify as the direct sync does; a failure to read back does not undo the run's success."""
         partial = ended.pipelineState == "partialSuccess"
         side = self.profile.dbt_cloud
         try:
@@ -269,10 +271,10 @@ class _Run:
                 choice = await choose_run(
                     self.dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id
                 )
-            project = await read_artifacts(teller, self.profile, self.dbt_cloud, choice, self.artifacts)
+            project = await read_artifacts(emitter, self.profile, self.dbt_cloud, choice, self.artifacts)
             compared = await compare(
-                teller,
-                "proof",
+                emitter,
+                "verification",
                 self.profile,
                 self.dbt_cloud,
                 self.collate,
@@ -281,29 +283,33 @@ class _Run:
                 artifacts=self.artifacts,
             )
             self.compared = compared
-            proof = await prove_now(
+            verification = await prove_now(
                 self.collate, compared, base_url=self.collate.base_url, service=self.profile.collate.service
             )
         except ActionableError as error:
-            phase = teller.open_phase or "proof"
-            teller(PhaseFinished(phase=phase, text=error.title, level="failed"))
-            teller(Failed(error=error))
+            phase = emitter.open_phase or "verification"
+            emitter(PhaseFinished(phase=phase, text=error.title, level="failed"))
+            emitter(Failed(error=error))
             said = f"{text}. Not read back: {error.title}."
-            return _finished(teller, "partial", ExitCode.PARTIAL, said, counts)
-        proof = _with_ingestion(proof, ended, text, page)
-        bad = any(row.state == "failed" for row in proof.rows if row.id != "ingestion")
-        teller(PhaseFinished(phase="proof", text=proof.summary(), level="failed" if bad else "ok"))
+            return _finished(emitter, "partial", ExitCode.PARTIAL, said, counts)
+        verification = _with_ingestion(verification, ended, text, page)
+        bad = any(row.state == "failed" for row in verification.rows if row.id != "ingestion")
+        emitter(
+            PhaseFinished(phase="verification", text=verification.summary(), level="failed" if bad else "ok")
+        )
         outcome: Outcome = "partial" if partial or bad else "ok"
         code = ExitCode.PARTIAL if outcome == "partial" else ExitCode.OK
         counts = replace(counts, unchanged=sum(compared.unchanged.values()))
-        said = f"{text}. Read back: {proof.summary()}."
-        return replace(_finished(teller, outcome, code, said, counts), proof=proof)
+        said = f"{text}. Read back: {verification.summary()}."
+        return replace(_finished(emitter, outcome, code, said, counts), verification=verification)
 
 
-def _with_ingestion(proof: Proof, ended: PipelineStatus, text: str, page: str) -> Proof:
-    state: ProofState = "ok" if ended.pipelineState == "success" else "warn"
-    row = ProofRow("ingestion", "Ingestion completed", state, text, url=page)
-    return replace(proof, rows=tuple(row if old.id == "ingestion" else old for old in proof.rows))
+def _with_ingestion(verification: Verification, ended: PipelineStatus, text: str, page: str) -> Verification:
+    state: VerificationState = "ok" if ended.pipelineState == "success" else "warn"
+    row = VerificationRow("ingestion", "Ingestion completed", state, text, url=page)
+    return replace(
+        verification, rows=tuple(row if old.id == "ingestion" else old for old in verification.rows)
+    )
 
 
 def _run_words(run: PipelineStatus, memory: RunMemory) -> str:
@@ -320,5 +326,7 @@ def _schedule_words(profile: Profile) -> str:
     return f"schedule {cron} {profile.pipeline.timezone}" if cron else "on demand"
 
 
-def _finished(teller: Teller, outcome: Outcome, code: ExitCode, text: str, counts: Counts) -> RunFinished:
-    return RunFinished(outcome=outcome, counts=counts, exit_code=code, text=text, seconds=teller.seconds)
+def _finished(
+    emitter: EventEmitter, outcome: Outcome, code: ExitCode, text: str, counts: Counts
+) -> RunFinished:
+    return RunFinished(outcome=outcome, counts=counts, exit_code=code, text=text, seconds=emitter.seconds)

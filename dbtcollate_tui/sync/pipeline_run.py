@@ -20,8 +20,8 @@ from dbtcollate_tui.collate.pipeline_follow import (
     trigger_and_follow,
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure, UsageError
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Progress
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.sync.runner_log import RunMemory
@@ -60,39 +60,39 @@ class PipelineRun:
     memory: RunMemory = field(default_factory=RunMemory)
     wrote_token: bool = False
 
-    async def deployed(self, teller: Teller) -> IngestionPipeline:
+    async def deployed(self, emitter: EventEmitter) -> IngestionPipeline:
         """The pipeline, written and deployed where it had to be; `UsageError` where "never" finds none."""
         pipelines, plan = self.pipelines, self.plan
         existing = plan.diff.existing
         if self.deploy == "never" and existing is None:
             raise UsageError(
                 f"There is no pipeline {plan.name} in {plan.spec.service.name} yet",
-                cures=[Cure("advice", "Make and deploy it first: dbtcollate deploy")],
+                fixes=[Fix("advice", "Make and deploy it first: dbtcollate deploy")],
             )
         action = plan.action
         if existing is not None and (
             self.deploy == "never" or (self.deploy == "needed" and action == "keep")
         ):
-            teller(LogLine(source="Collate", level="info", text=f"{existing.name} is used as it is"))
+            emitter(LogLine(source="Collate", level="info", text=f"{existing.name} is used as it is"))
             return existing
         pipeline = await pipelines.create_or_update(plan.spec, plan.diff)
         self.wrote_token = True
         word = "made" if existing is None else "updated"
-        teller(LogLine(source="Collate", level="info", text=f"{pipeline.name} {word}"))
+        emitter(LogLine(source="Collate", level="info", text=f"{pipeline.name} {word}"))
         status = await pipelines.deploy(pipeline)
-        teller(LogLine(source="Collate", level="info", text=status.reason or f"{pipeline.name} deployed"))
+        emitter(LogLine(source="Collate", level="info", text=status.reason or f"{pipeline.name} deployed"))
         if plan.takes_pause_off:
             pipeline = await pipelines.toggle(pipeline)
-            teller(LogLine(source="Collate", level="info", text=f"{pipeline.name}: its pause is taken off"))
+            emitter(LogLine(source="Collate", level="info", text=f"{pipeline.name}: its pause is taken off"))
         return pipeline
 
-    async def followed(self, teller: Teller, pipeline: IngestionPipeline) -> PipelineStatus:
+    async def followed(self, emitter: EventEmitter, pipeline: IngestionPipeline) -> PipelineStatus:
         """A run triggered, or the one under way, followed to its end; raises `CancelledByPerson`."""
         pipelines, tempo = self.pipelines, self.tempo
         active = self.plan.active_run if not self.wrote_token else None
         if active is not None:
             text = f"a run is under way already and is followed: {active.runId}"
-            teller(LogLine(source="Collate", level="info", text=text))
+            emitter(LogLine(source="Collate", level="info", text=text))
             updates = follow(
                 pipelines, pipeline, active.runId, poll_seconds=tempo.poll, quiet_seconds=tempo.quiet
             )
@@ -105,7 +105,7 @@ class PipelineRun:
                 patience_seconds=tempo.trigger_patience,
                 pause_seconds=tempo.trigger_pause,
             )
-        teller.doing = f"Collate to run {pipeline.name}"
+        emitter.doing = f"Collate to run {pipeline.name}"
         ended: PipelineStatus | None = None
         async with contextlib.aclosing(_until(self.cancel, updates)) as watched:
             async for update in watched:
@@ -113,21 +113,21 @@ class PipelineRun:
                     ended = update.run
                     self.memory.steps = ended.status or self.memory.steps
                 else:
-                    self._tell(teller, update)
+                    self._tell(emitter, update)
         if ended is None:
-            raise ActionableError("Collate told no end of the run", cures=[RETRY])
+            raise ActionableError("Collate told no end of the run", fixes=[RETRY])
         return ended
 
-    def _tell(self, teller: Teller, update: PipelineUpdate) -> None:
+    def _tell(self, emitter: EventEmitter, update: PipelineUpdate) -> None:
         match update:
             case StateUpdate(run):
-                teller.doing = f"the run in Collate, {run.pipelineState}"
+                emitter.doing = f"the run in Collate, {run.pipelineState}"
                 text = f"run {run.runId} is {run.pipelineState}"
-                teller(LogLine(source="Collate", level="info", text=text))
+                emitter(LogLine(source="Collate", level="info", text=text))
             case StepsUpdate(steps):
                 self.memory.steps = steps
                 done, text = self.memory.records, self.memory.words()
-                teller(
+                emitter(
                     Progress(
                         phase="write",
                         done=done,
@@ -139,12 +139,12 @@ class PipelineRun:
                 )
             case LogUpdate(lines):
                 for line in lines:
-                    teller(LogLine(source="worker", level=self.memory.take(line), text=line))
+                    emitter(LogLine(source="worker", level=self.memory.take(line), text=line))
             case ProgressTold(progress):
                 words = ": ".join(part for part in (progress.stepName, progress.message) if part)
                 if words:
                     done = self.memory.records
-                    teller(
+                    emitter(
                         Progress(
                             phase="write",
                             done=done,
@@ -155,16 +155,16 @@ class PipelineRun:
                         )
                     )
             case NoteUpdate(text):
-                teller(LogLine(source="Collate", level="warn", text=text))
+                emitter(LogLine(source="Collate", level="warn", text=text))
             case WaitingUpdate(what):
-                teller.doing = what
+                emitter.doing = what
 
-    async def stopped(self, teller: Teller, pipeline: IngestionPipeline) -> str:
+    async def stopped(self, emitter: EventEmitter, pipeline: IngestionPipeline) -> str:
         """What came of asking the server to stop the run, in words."""
         try:
             await self.pipelines.kill(pipeline)
         except ActionableError as error:
-            teller(LogLine(source="Collate", level="error", text=error.title))
+            emitter(LogLine(source="Collate", level="error", text=error.title))
             return f"{pipeline.name} could not be stopped in Collate: {error.title}"
         return f"{pipeline.name} is stopped in Collate"
 

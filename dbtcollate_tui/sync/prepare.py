@@ -11,8 +11,8 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Phase, PhaseFinished, PhaseStarted
 from dbtcollate_tui.history.ledger import load_written
 from dbtcollate_tui.plan.build import Planning
@@ -39,29 +39,33 @@ NO_RECORD = "Nothing can be removed: this machine has no record of a sync that w
 
 
 async def choose(
-    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
+    emitter: EventEmitter, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
 ) -> RunChoice:
     """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
-    teller(PhaseStarted(phase="run", text="choosing the run"))
+    emitter(PhaseStarted(phase="run", text="choosing the run"))
     side = profile.dbt_cloud
     choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
     for note in choice.notes:
-        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+        emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     others = choice.other_runs(datetime.now(UTC))
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         said = f"others that ended: {', '.join(others[:3])}{more}; --run takes one"
-        teller(LogLine(source="dbt Cloud", level="info", text=said))
+        emitter(LogLine(source="dbt Cloud", level="info", text=said))
     text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
-    teller(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
+    emitter(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
     return choice
 
 
 async def read_artifacts(
-    teller: Teller, profile: Profile, dbt_cloud: DbtCloudClient, choice: RunChoice, store: ArtifactStore
+    emitter: EventEmitter,
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    choice: RunChoice,
+    store: ArtifactStore,
 ) -> Project:
     """The phase "artifacts": the run's artifacts, downloaded where they are not cached, and read."""
-    teller(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
+    emitter(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
     bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
 
     def told(progress: ArtifactProgress) -> None:
@@ -73,23 +77,23 @@ async def read_artifacts(
         known = [total for total in totals if total is not None]
         total = sum(known) if len(known) == len(totals) else None
         name = progress.name if progress.step is None else f"{progress.name} of step {progress.step}"
-        teller.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
+        emitter.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
 
     fetched = await store.fetch(dbt_cloud, profile.dbt_cloud.account_id, choice, told)
     for note in fetched.notes:
-        teller(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
-    teller.doing = "reading the artifacts"
+        emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+    emitter.doing = "reading the artifacts"
     project = await read_project(fetched)
     count = len(fetched.files)
     text = f"{count} file{'' if count == 1 else 's'}, {fetched.size / 1e6:.1f} MB"
     if not project.has_catalog:
         text += ", no catalog.json"
-    teller(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
+    emitter(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
     return project
 
 
 async def compare(
-    teller: Teller,
+    emitter: EventEmitter,
     phase: Phase,
     profile: Profile,
     dbt_cloud: DbtCloudClient,
@@ -112,23 +116,23 @@ async def compare(
     """
     selected = scope.nodes(Graph.of(project))
     options = scope.options(profile.options)
-    teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
+    emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
     found = await read_tables(
         collate,
         profile.collate.service,
         project,
         options,
-        lambda done, total, unit, text: teller.progress("tables", done, total, unit, text),
+        lambda done, total, unit, text: emitter.progress("tables", done, total, unit, text),
     )
     report = await asyncio.to_thread(match, project, found.inventories, options)
     _check_match(profile, report)
     wanted = scope.among(report, selected)
-    teller(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
-    teller(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
+    emitter(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
+    emitter(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
 
     def told(done: int, total: int | None, unit: str, text: str) -> None:
-        if teller.open_phase == phase:
-            teller.progress(phase, done, total, unit, text)
+        if emitter.open_phase == phase:
+            emitter.progress(phase, done, total, unit, text)
 
     async with AsyncExitStack() as stack:
         sql = None
@@ -161,8 +165,8 @@ async def compare(
         if sql is not None and sql.new:
             if early is not None and sql.new >= EARLY_QUERIES and not scope.remove:
                 await early(scope.of_plan(await asyncio.to_thread(planning.plan)))
-                teller(PhaseStarted(phase=phase, text="comparing the lineage with what Collate holds"))
-            teller.doing = "reading the compiled SQL"
+                emitter(PhaseStarted(phase=phase, text="comparing the lineage with what Collate holds"))
+            emitter.doing = "reading the compiled SQL"
             report = await sql.report()
             state = await with_sql_edges(collate, project, report, state, wanted)
     await asyncio.to_thread(planning.add_lineage, report, state)
@@ -172,10 +176,10 @@ async def compare(
         if scope.remove and not written:
             plan = replace(plan, notes=(*plan.notes, NO_RECORD))
         if written:
-            teller.doing = "looking for what dbt no longer has"
+            emitter.doing = "looking for what dbt no longer has"
             stale = await read_stale(collate, project, plan, written, options, wanted)
             gone = removable(project, plan, written, stale, options, wanted)
-            plan = replace(plan, kept=(*plan.kept, *gone))
+            plan = replace(plan, conflicts=(*plan.conflicts, *gone))
     return scope.of_plan(plan)
 
 
@@ -195,9 +199,9 @@ def _check_match(profile: Profile, report: MatchReport) -> None:
         f"None of dbt's {report.expected} nodes has a table in {profile.collate.service}",
         causes=[f"{len(group.nodes)} nodes: {group.words}. {_details(group)}." for group in groups],
         evidence=[f"looked for {first.fqn}" for first in firsts[:3]],
-        cures=[
-            Cure("go_to_step", "Choose another database service", "service"),
-            *(Cure("advice", first.cure) for first in firsts[:3] if first.cure),
+        fixes=[
+            Fix("go_to_step", "Choose another database service", "service"),
+            *(Fix("advice", first.fix) for first in firsts[:3] if first.fix),
             RETRY,
         ],
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbtcollate_tui.collate.models import PipelineStatus, StepSummary
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import Level
 
@@ -73,17 +73,17 @@ class RunMemory:
         refused = any(
             CollateSays.DBT_TOKEN_REFUSED in collate_says(text) for text in (*reasons, *self.errors)
         )
-        cures = [Cure("open_url", "Open the run's log in Collate", page)]
+        fixes = [Fix("open_url", "Open the run's log in Collate", page)]
         if refused and not own_token:
-            cures.insert(0, Cure("advice", "Write your own token into it: dbtcollate deploy"))
+            fixes.insert(0, Fix("advice", "Write your own token into it: dbtcollate deploy"))
             reasons.insert(0, "dbt Cloud refuses the token that is stored in the pipeline.")
-        cures += [RETRY, Cure("advice", "Or sync from here: dbtcollate sync --engine direct")]
+        fixes += [RETRY, Fix("advice", "Or sync from here: dbtcollate sync --engine direct")]
         words = {"failed": "failed", "stopped": "was stopped", "partialSuccess": "had errors"}
         return ActionableError(
             f"The run of {pipeline} {words.get(run.pipelineState, run.pipelineState)} in Collate",
             causes=reasons[:5] or ["The run's log says why."],
             evidence=[f"run {run.runId} ended as {run.pipelineState}", *self.errors],
-            cures=cures,
+            fixes=fixes,
         )
 
 

@@ -10,7 +10,7 @@ from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.run_report import RunReport
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Outcome
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import (
     Applied,
     Event,
@@ -127,16 +127,16 @@ class SelfReport:
 
 @contextlib.asynccontextmanager
 async def self_reported(
-    teller: Teller, collate: CollateClient, profile: Profile
+    emitter: EventEmitter, collate: CollateClient, profile: Profile
 ) -> AsyncIterator[SelfReport]:
-    """While it lasts, the teller's events are reported too; at its end the last report has five seconds."""
+    """While it lasts, the emitter's events are reported too; at its end the last report has five seconds."""
     report = SelfReport(collate, profile)
     task = asyncio.create_task(report.work())
-    teller.listeners.append(report.take)
+    emitter.listeners.append(report.take)
     try:
         yield report
     finally:
-        teller.listeners.remove(report.take)
+        emitter.listeners.remove(report.take)
         report.close()
         await asyncio.wait({task}, timeout=LAST_WORD_SECONDS)
         task.cancel()

@@ -4,7 +4,7 @@ import ipaddress
 
 import httpx
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.redact import redact
 
 
@@ -27,7 +27,7 @@ def check_address(base_url: str) -> httpx.URL:
         raise UsageError(
             f"{redact(base_url)!r} is not an address",
             causes=[str(error)],
-            cures=[Cure("advice", "Paste the address of any page from the browser.")],
+            fixes=[Fix("advice", "Paste the address of any page from the browser.")],
         ) from None
     if url.scheme == "https" and url.host:
         return url
@@ -36,5 +36,5 @@ def check_address(base_url: str) -> httpx.URL:
     raise UsageError(
         f"{redact(base_url)} is not an https address",
         causes=["A token is only sent over TLS; plain http is for this machine alone."],
-        cures=[Cure("advice", f"Use https://{url.host or 'HOST'}")],
+        fixes=[Fix("advice", f"Use https://{url.host or 'HOST'}")],
     )

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.errors import Cure, NoAnswerKind, UsageError
+from dbtcollate_tui.errors import Fix, NoAnswerKind, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson
@@ -179,7 +179,7 @@ class Transport:
                 raise UsageError(
                     "The token holds a character that no token has",
                     causes=["A space, a line break or a letter outside ASCII was copied along with it."],
-                    cures=[Cure("advice", "Copy the token again, and nothing else.")],
+                    fixes=[Fix("advice", "Copy the token again, and nothing else.")],
                 )
         local = is_loopback(self.base_url.host)
         secure = self.base_url.scheme == "https"

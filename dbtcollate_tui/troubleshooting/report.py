@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from dbtcollate_tui import __version__
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.troubleshooting.session import Outcome, Walk
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
 from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
+from dbtcollate_tui.history.checked import save_session
+from dbtcollate_tui.history.records import EntryLevel, LogEntry
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.history.checked import keep_walk
-from dbtcollate_tui.history.records import EntryLevel, LogEntry
+from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession
 
 NAMED_AT_MOST = 20
 """So many exceptions of a row are named."""
@@ -28,7 +28,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class SupportMessage:
     """A text to send: to whom in words, what about, and the text itself. It holds no secret."""
 
     to: str
@@ -40,8 +40,8 @@ class Letter:
         return f"To: {self.to}\nSubject: {self.subject}\n\n{self.text}\n"
 
 
-def keep(walk: Walk, state: StateStore, profile: Profile) -> None:
-    """Leave the walk's record in the history; one that went on after a cure renews its own. Writes files."""
+def keep(walk: TroubleshootingSession, state: StateStore, profile: Profile) -> None:
+    """Leave the walk's record in the history; one that went on after a fix renews its own. Writes files."""
     if walk.ended is None:
         return
     levels: dict[CheckState | None, EntryLevel] = {CheckState.FAIL: "error", CheckState.WARN: "warn"}
@@ -55,7 +55,7 @@ def keep(walk: Walk, state: StateStore, profile: Profile) -> None:
         )
         for entry in walk.record
     ]
-    record = keep_walk(
+    record = save_session(
         state,
         profile,
         list(walk.rows.values()),
@@ -68,7 +68,7 @@ def keep(walk: Walk, state: StateStore, profile: Profile) -> None:
     walk.record_id = record.id
 
 
-def report(walk: Walk, profile: Profile) -> str:
+def report(walk: TroubleshootingSession, profile: Profile) -> str:
     """The walk as Markdown: symptom, result, what was found and done in its order, every row. No secret."""
     lines = [
         f"# dbtcollate troubleshooting: {profile.name}",
@@ -98,7 +98,7 @@ def report(walk: Walk, profile: Profile) -> str:
     return redact("\n".join(lines) + "\n")
 
 
-def as_json(walk: Walk, profile: Profile) -> dict[str, object]:
+def as_json(walk: TroubleshootingSession, profile: Profile) -> dict[str, object]:
     """The end of a walk as JSON values, for ``troubleshoot --json``; the rows are events of their own."""
     row = walk.finding
     letter = letter_of(walk, profile)
@@ -114,7 +114,9 @@ def as_json(walk: Walk, profile: Profile) -> dict[str, object]:
     }
 
 
-def letter_of(walk: Walk, profile: Profile, row: CheckResult | None = None) -> Letter | None:
+def letter_of(
+    walk: TroubleshootingSession, profile: Profile, row: CheckResult | None = None
+) -> SupportMessage | None:
     """The text to send about a row (``None``: the walk's finding): who may mend it, what is needed, where.
 
     ``None`` where there is nothing to mend.
@@ -138,8 +140,8 @@ def letter_of(walk: Walk, profile: Profile, row: CheckResult | None = None) -> L
     lines += [f"{'Cause' if number == 0 else 'Or':9}{cause}" for number, cause in enumerate(found.causes)]
     lines += ["", "What is needed:"]
     lines += [f"- {line}" for line in needed]
-    pages = [cure for cure in found.cures if cure.kind == "open_url" and not _said(cure.value, needed)]
-    lines += [f"- {cure.label}: {cure.value}" for cure in pages]
+    pages = [fix for fix in found.fixes if fix.kind == "open_url" and not _said(fix.value, needed)]
+    lines += [f"- {fix.label}: {fix.value}" for fix in pages]
     if found.exceptions:
         lines += ["", "Concerned:"]
         lines += [f"- {item}" for item in found.exceptions[:NAMED_AT_MOST]]
@@ -149,7 +151,7 @@ def letter_of(walk: Walk, profile: Profile, row: CheckResult | None = None) -> L
     if found.evidence:
         lines += ["", "Evidence:", *(f"- {item}" for item in found.evidence)]
     lines += ["", "No token is in this text; none is to be sent with an answer."]
-    return Letter(to, f"{profile.name}: {redact(found.summary)}", redact("\n".join(lines)))
+    return SupportMessage(to, f"{profile.name}: {redact(found.summary)}", redact("\n".join(lines)))
 
 
 def _said(page: str, needed: tuple[str, ...]) -> bool:
@@ -160,7 +162,7 @@ def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
     """Who may mend the row, and what is needed in words: names, ids, places, addresses."""
     found = next((make for begins, make in _WHO if row.check_id.startswith(begins)), _whoever)
     to, lines = found(row, profile)
-    advice = tuple(cure.label for cure in row.cures if cure.kind == "advice")
+    advice = tuple(fix.label for fix in row.fixes if fix.kind == "advice")
     return to, tuple(dict.fromkeys((*lines, *advice)))
 
 
@@ -269,7 +271,7 @@ def _collate_token(row: CheckResult, profile: Profile) -> Needed:
 
 def _tables(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
-    other = next((cure for cure in row.cures if cure.value.startswith("service=")), None)
+    other = next((fix for fix in row.fixes if fix.value.startswith("service=")), None)
     if other is not None:
         name = other.value.partition("=")[2]
         return _INGESTION, (
@@ -357,7 +359,7 @@ _WHO: tuple[tuple[str, Callable[[CheckResult, Profile], Needed]], ...] = (
     ("tables.", _tables),
     ("pipeline.service", _runner),
     ("pipeline.", _pipeline),
-    ("proof.ingestion", _sync),
+    ("verification.ingestion", _sync),
 )
 
 
@@ -374,7 +376,7 @@ def _job(profile: Profile) -> str:
     return f"job {side.job_name} ({side.job_id})" if side.job_id is not None else "the production job"
 
 
-def _symptom(walk: Walk) -> str:
+def _symptom(walk: TroubleshootingSession) -> str:
     symptom = walk.symptom
     return f"“{symptom.seen}” ({symptom.issue})" if symptom.from_guide else symptom.seen
 
@@ -395,9 +397,9 @@ def _card(row: CheckResult) -> list[str]:
         lines.append(f"Means: {row.detail}")
     lines += [f"{'Cause' if number == 0 else 'Or'}: {cause}" for number, cause in enumerate(row.causes)]
     lines += [f"Evidence: {item}" for item in row.evidence]
-    for cure in row.cures:
-        place = f" {cure.value}" if cure.kind == "open_url" else ""
-        lines.append(f"Cure: {cure.label}{place}")
+    for fix in row.fixes:
+        place = f" {fix.value}" if fix.kind == "open_url" else ""
+        lines.append(f"Fix: {fix.label}{place}")
     lines += [f"Named: {item}" for item in row.exceptions[:NAMED_AT_MOST]]
     left = len(row.exceptions) - NAMED_AT_MOST
     if left > 0:

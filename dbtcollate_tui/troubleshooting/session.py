@@ -1,4 +1,4 @@
-"""Walking the chain for a symptom: link by link, stopping at the first broken one, and on after its cure."""
+"""Walking the chain for a symptom: link by link, stopping at the first broken one, and on after its fix."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -17,7 +17,7 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.troubleshooting.symptoms import Symptom
 
 EntryKind = Literal["walked", "found", "did", "failed"]
-_FIRST = frozenset({"dbt.account", "collate.token", "proof.ingestion"})
+_FIRST = frozenset({"dbt.account", "collate.token", "verification.ingestion"})
 """Warnings without which no sync works or shows: they come before all others."""
 ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED})
 
@@ -42,10 +42,10 @@ class Entry:
     state: CheckState | None = None
 
 
-class Walk:
+class TroubleshootingSession:
     """One walk for one symptom. ``rows`` is the newest row of each concerned check, in chain order.
 
-    `go` walks; ``stopped`` is the failed row it stopped at. After a cure, `did` notes it and `go` is called
+    `go` walks; ``stopped`` is the failed row it stopped at. After a fix, `did` notes it and `go` is called
     again with the check to go on from. Rows of links before that stay, with their warnings.
     """
 
@@ -130,7 +130,7 @@ class Walk:
     def summary(self) -> str:
         """One line: how it ended, and after how much was done."""
         count = len(self.done)
-        after = f", after {count} cure{'' if count == 1 else 's'}" if count else ""
+        after = f", after {count} fix{'' if count == 1 else 's'}" if count else ""
         row = self.finding
         match self.outcome:
             case Outcome.WALKING:
@@ -181,9 +181,9 @@ class Walk:
         self._note("did", words)
 
     def failed(self, words: str, row: CheckResult, error: ActionableError) -> None:
-        """A cure of the row did not work: note it, and show why in place of what was found."""
+        """A fix of the row did not work: note it, and show why in place of what was found."""
         self._note("failed", f"{words}: {error.title}", CheckState.FAIL)
-        others = [cure for cure in row.cures if cure not in error.cures and cure.kind != "advice"]
+        others = [fix for fix in row.fixes if fix not in error.fixes and fix.kind != "advice"]
         self.rows[row.check_id] = replace(
             row,
             state=CheckState.FAIL,
@@ -191,7 +191,7 @@ class Walk:
             detail=f"Before: {row.summary}",
             causes=error.causes or row.causes,
             evidence=(*error.evidence, *row.evidence),
-            cures=(*error.cures, *others),
+            fixes=(*error.fixes, *others),
         )
 
     def _link_of(self, check_id: str) -> Link | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 
 _NEAR = 60.0
 
@@ -36,12 +36,12 @@ class Symptom:
     def explanation(self, rows: Iterable[CheckResult]) -> CheckResult | None:
         """The row that explains the symptom although nothing failed.
 
-        A check that was left out and offers a cure ("switched off") comes before warnings.
+        A check that was left out and offers a fix ("switched off") comes before warnings.
         """
         found = {row.check_id: row for row in rows}
         concerned = [found[check_id] for check_id in self.explains if check_id in found]
         for row in concerned:
-            if row.state is CheckState.SKIPPED and row.cures and not row.blocked_by:
+            if row.state is CheckState.SKIPPED and row.fixes and not row.blocked_by:
                 return row
         return next((row for row in concerned if row.state is CheckState.WARN), None)
 
@@ -100,8 +100,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "no-lineage",
         "No lineage appears",
         "Wrong Database Service",
-        (*_TABLES, "proof.ingestion", "proof.lineage"),
-        ("collate.token", "proof.ingestion", "tables.matched", "proof.lineage"),
+        (*_TABLES, "verification.ingestion", "verification.lineage"),
+        ("collate.token", "verification.ingestion", "tables.matched", "verification.lineage"),
         "Service name mismatch",
         "Ensure Collate service name matches dbt target",
     ),
@@ -109,8 +109,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "stale",
         "Old metadata showing",
         "Stale data",
-        (*_TABLES, "run.fresh", *_PIPELINE, "proof.ingestion"),
-        ("pipeline.exists", "pipeline.status", "pipeline.schedule", "proof.ingestion", "run.fresh"),
+        (*_TABLES, "run.fresh", *_PIPELINE, "verification.ingestion"),
+        ("pipeline.exists", "pipeline.status", "pipeline.schedule", "verification.ingestion", "run.fresh"),
         "Ingestion not running",
         "Check ingestion schedule and logs",
     ),
@@ -139,15 +139,15 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "no-descriptions",
         "Descriptions did not arrive, or came back",
         "Not synced, or edited in Collate",
-        (*_TABLES, "proof.ingestion", "proof.descriptions"),
-        ("collate.token", "proof.ingestion", "tables.matched", "proof.descriptions"),
+        (*_TABLES, "verification.ingestion", "verification.descriptions"),
+        ("collate.token", "verification.ingestion", "tables.matched", "verification.descriptions"),
     ),
     Symptom(
         "no-tests",
         "Test results are missing",
         "Not run, or not sent",
-        (*_TABLES, "dbt.commands", "artifacts.results", "proof.ingestion", "proof.tests"),
-        ("artifacts.results", "proof.ingestion", "tables.matched", "proof.tests"),
+        (*_TABLES, "dbt.commands", "artifacts.results", "verification.ingestion", "verification.tests"),
+        ("artifacts.results", "verification.ingestion", "tables.matched", "verification.tests"),
     ),
     Symptom(
         "pipeline",
@@ -193,10 +193,10 @@ _OF = {
     "pipeline.status": "pipeline",
     "pipeline.schedule": "stale",
     "collate.network": "pipeline",
-    "proof.ingestion": "stale",
-    "proof.lineage": "no-lineage",
-    "proof.descriptions": "no-descriptions",
-    "proof.tests": "no-tests",
+    "verification.ingestion": "stale",
+    "verification.lineage": "no-lineage",
+    "verification.descriptions": "no-descriptions",
+    "verification.tests": "no-tests",
 }
 """The symptom that a check which did not pass is mostly seen by."""
 
@@ -216,10 +216,10 @@ def symptom_named(name: str) -> Symptom:
 
     texts = {symptom.id: f"{symptom.id} {symptom.seen} {symptom.issue}".lower() for symptom in SYMPTOMS}
     nearest = process.extractOne(wanted, texts, scorer=fuzz.partial_token_ratio, score_cutoff=_NEAR)
-    cures = [Cure("advice", f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
+    fixes = [Fix("advice", f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
     if nearest is not None:
-        cures.insert(0, Cure("advice", f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
-    raise UsageError(f"No symptom is called {name!r}", cures=cures)
+        fixes.insert(0, Fix("advice", f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
+    raise UsageError(f"No symptom is called {name!r}", fixes=fixes)
 
 
 def symptom_of(check_id: str) -> Symptom:

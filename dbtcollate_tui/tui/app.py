@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkType
 
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
@@ -160,7 +160,7 @@ class DbtCollateApp(OwningApp):
         self.places.pipeline(then=then)
 
     def action_troubleshoot(self) -> None:
-        """Walk the chain from a symptom to its cause and cure."""
+        """Walk the chain from a symptom to its cause and fix."""
         self.show_troubleshooting()
 
     def show_troubleshooting(self, check_id: str | None = None) -> None:
@@ -228,25 +228,25 @@ class DbtCollateApp(OwningApp):
 
         return commands_of(screen, super().get_system_commands(screen))
 
-    def on_error_card_cure_chosen(self, message: "ErrorCard.CureChosen") -> None:
-        """Carry out a cure that no screen took."""
-        self.carry_out(message.cure)
+    def on_error_card_fix_chosen(self, message: "ErrorCard.FixChosen") -> None:
+        """Carry out a fix that no screen took."""
+        self.carry_out(message.fix)
 
     def on_chain_bar_link_chosen(self, message: ChainBar.LinkChosen) -> None:
         """Open a link's checks, on a screen that has no other use for it."""
         self.places.link(message.link)
 
-    def carry_out(self, cure: Cure) -> None:
-        """Carry out a cure of the open profile."""
-        from dbtcollate_tui.tui import fixes as cures
+    def carry_out(self, fix: Fix) -> None:
+        """Carry out a fix of the open profile."""
+        from dbtcollate_tui.tui import fixes as fixes
 
-        cures.carry_out(self, cure)
+        fixes.carry_out(self, fix)
 
     def rerun(self, check_id: str) -> None:
         """Look anew at a check and at all that hang on it; at everything for an empty id."""
-        from dbtcollate_tui.tui import fixes as cures
+        from dbtcollate_tui.tui import fixes as fixes
 
-        cures.rerun(self, check_id)
+        fixes.rerun(self, check_id)
 
     # ------------------------------------------------------------------ the running sync
 

@@ -1,9 +1,9 @@
-"""Carrying out the cures of a card that no screen took."""
+"""Carrying out the fixes of a card that no screen took."""
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.tui.copying import copy_text
 
 if TYPE_CHECKING:
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.session import ProfileSession
 
 
-def carry_out(app: "OwningApp", cure: Cure) -> None:
-    """Carry out a cure of the open profile; one that is advice alone does nothing."""
-    match cure.kind:
+def carry_out(app: "OwningApp", fix: Fix) -> None:
+    """Carry out a fix of the open profile; one that is advice alone does nothing."""
+    match fix.kind:
         case "open_url":
-            app.open_url(cure.value)
+            app.open_url(fix.value)
         case "copy":
-            copy_text(app.screen, cure.value, cure.label)
+            copy_text(app.screen, fix.value, fix.label)
         case "retry" | "rerun_check":
-            rerun(app, cure.value)
-        case "go_to_step" if cure.value == "sync":
+            rerun(app, fix.value)
+        case "go_to_step" if fix.value == "sync":
             app.show_sync()
-        case "go_to_step" if cure.value == "pipeline":
+        case "go_to_step" if fix.value == "pipeline":
             app.show_pipeline()
         case "go_to_step" if app.session is not None:
-            app.edit_setup(app.session.profile.name, cure.value)
+            app.edit_setup(app.session.profile.name, fix.value)
         case "set_field" if app.session is not None:
-            app.run_worker(_set_field(app, app.session, cure), group="open", exclusive=True)
+            app.run_worker(_set_field(app, app.session, fix), group="open", exclusive=True)
         case _:
             pass
 
@@ -39,14 +39,14 @@ def rerun(app: "OwningApp", check_id: str) -> None:
     app.start_checks(dependents_of(check_id) if check_id else None)
 
 
-async def _set_field(app: "OwningApp", session: "ProfileSession", cure: Cure) -> None:
+async def _set_field(app: "OwningApp", session: "ProfileSession", fix: Fix) -> None:
     from dbtcollate_tui.setup.fix_fields import changed_profile
 
     try:
-        profile = changed_profile(session.profile, cure)
+        profile = changed_profile(session.profile, fix)
         await asyncio.to_thread(app.services.profiles.save, profile)
     except ActionableError as error:
         app.notify(error.title, severity="error")
         return
     await app.open_and_verify(profile.name)
-    app.notify(f"{cure.label}: saved in the profile {profile.name}.", timeout=4)
+    app.notify(f"{fix.label}: saved in the profile {profile.name}.", timeout=4)

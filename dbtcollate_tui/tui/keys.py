@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.settings.store import ProfileStore
 
 FILE_NAME = "keys.toml"
@@ -52,7 +52,7 @@ def key_of(node: DOMNode, name: str) -> str:
 
 
 def letters_of(screen: Screen[object]) -> str:
-    """The single keys that do something on the screen now, and so are not free for a cure."""
+    """The single keys that do something on the screen now, and so are not free for a fix."""
     return "".join(key for key in screen.active_bindings if len(key) == 1)
 
 
@@ -93,13 +93,13 @@ def _keys(path: Path, name: str, value: object, known: set[str]) -> tuple[str, .
         raise UsageError(
             f'{path} names an action that does not exist: "{name}"',
             causes=[f"Nearest: {nearest}."],
-            cures=[Cure("advice", f"There are: {', '.join(sorted(known))}.")],
+            fixes=[Fix("advice", f"There are: {', '.join(sorted(known))}.")],
         )
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key for key in keys):
         raise UsageError(
             f'{path}: "{name}" has no key',
-            cures=[Cure("advice", f'Write {name} = "f5", or {name} = ["f5", "ctrl+r"].')],
+            fixes=[Fix("advice", f'Write {name} = "f5", or {name} = ["f5", "ctrl+r"].')],
         )
     return tuple(keys)
 
@@ -133,7 +133,7 @@ def _refuse_clash(
         if wanted and others:
             raise UsageError(
                 f'{path}: {key} would be both "{wanted[0]}" and "{others[0]}" ({kind.__name__})',
-                cures=[Cure("advice", f'Give "{wanted[0]}" a free key, or "{others[0]}" another too.')],
+                fixes=[Fix("advice", f'Give "{wanted[0]}" a free key, or "{others[0]}" another too.')],
             )
 
 

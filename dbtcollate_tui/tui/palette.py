@@ -16,7 +16,7 @@ PLACES = (
     ("sync", "Sync", "Plan a sync, or show the running one"),
     ("pipeline", "Pipeline in Collate", "Compare, deploy, run it there"),
     ("verify", "Verify", "Run the checklist"),
-    ("troubleshoot", "Troubleshoot", "From what you see to its cause and cure"),
+    ("troubleshoot", "Troubleshoot", "From what you see to its cause and fix"),
     ("history", "History", "Former syncs and checks, with plan and log"),
     ("edit_setup", "Edit setup", "Change this profile's answers"),
     ("new_setup", "New setup", "Set up another profile"),

@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 from dbtcollate_tui.tui.terminal import TerminalApp
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.errors import Cure
+    from dbtcollate_tui.errors import Fix
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.services import Services
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
@@ -54,8 +54,8 @@ class OwningApp(TerminalApp):
         """Look anew at a check and at all that hang on it; at everything for an empty id."""
 
     @abstractmethod
-    def carry_out(self, cure: "Cure") -> None:
-        """Carry out a cure of the open profile."""
+    def carry_out(self, fix: "Fix") -> None:
+        """Carry out a fix of the open profile."""
 
     # ------------------------------------------------------------------ going about
 

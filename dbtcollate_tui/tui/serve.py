@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from textual_serve.server import Server
 
-from dbtcollate_tui.errors import Cure, UnreachableError
+from dbtcollate_tui.errors import Fix, UnreachableError
 
 HOST = "127.0.0.1"
 CLOSING_SECONDS = 3.0
@@ -100,5 +100,5 @@ async def serve(arguments: Sequence[str], port: int) -> None:
         raise UnreachableError(
             f"Port {port} of {HOST} cannot be had",
             causes=[f"{error.strerror or error}"],
-            cures=[Cure("advice", "Take another with --port.")],
+            fixes=[Fix("advice", "Take another with --port.")],
         ) from error

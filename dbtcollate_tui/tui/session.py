@@ -15,7 +15,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks
-from dbtcollate_tui.checks.summary import PARTS, Standing, read_standing
+from dbtcollate_tui.checks.summary import PARTS, Summary, read_standing
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
@@ -55,7 +55,7 @@ class ProfileSession:
         self.context = CheckContext(profile, self.connections, services)
         self.rows: dict[str, CheckResult] = {}
         self.looked: set[str] = set()
-        self.standing = Standing()
+        self.standing = Summary()
         self.active: dict[str, tuple[CheckState, float]] = {}
         self.seen_at: datetime | None = None
         self.checking_since: float | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
@@ -31,11 +31,9 @@ def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
             raise UsageError(
                 "There is no terminal for the app",
                 causes=["Standard input or output is not a terminal."],
-                cures=[
-                    Cure(
-                        "advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."
-                    ),
-                    Cure("advice", "dbtcollate --help lists them."),
+                fixes=[
+                    Fix("advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
+                    Fix("advice", "dbtcollate --help lists them."),
                 ],
             )
         return run_app(Services(), profile=profile, animation=animation)

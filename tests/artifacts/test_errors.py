@@ -56,7 +56,7 @@ def test_what_is_no_manifest_is_named(data: bytes, title: str) -> None:
     assert error.file == "manifest.json"
     assert error.evidence[0].startswith("manifest.json")
     assert error.causes
-    assert error.cures
+    assert error.fixes
 
 
 ODD_VALUE = "manifest.json has unexpected values, which are left out: 1, first at {}."

@@ -9,7 +9,7 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS, checks_for_step, dependents_of
 from dbtcollate_tui.checks.runner import link_states, run_checks
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.log import log_path
 from tests.support.world import world
 
@@ -20,7 +20,7 @@ async def _good(_: CheckContext) -> Finding:
 
 async def _card(_: CheckContext) -> Finding:
     raise ActionableError(
-        "It is broken", causes=["Because."], cures=[Cure("retry", "Again")], evidence=["GET → 500"]
+        "It is broken", causes=["Because."], fixes=[Fix("retry", "Again")], evidence=["GET → 500"]
     )
 
 
@@ -38,7 +38,7 @@ def test_each_check_comes_after_what_it_requires_and_names_its_line_of_the_guide
     for step in ("dbt_token", "account", "job", "collate", "service"):
         assert set(checks_for_step(step)) <= seen
     assert checks_for_step("review") == ()
-    assert {"tables.matched", "proof.lineage", "collate.service"} <= dependents_of("collate.service")
+    assert {"tables.matched", "verification.lineage", "collate.service"} <= dependents_of("collate.service")
 
 
 async def test_waiting_rows_come_first_and_each_ends_once() -> None:
@@ -58,7 +58,7 @@ async def test_an_actionable_error_is_its_card_and_a_defect_is_a_row_with_the_lo
         Look("a", "A", Link.RUN, _card),
         Look("b", "B", Link.RUN, _good, ("a",)),
         Look("c", "C", Link.TABLES, _defect),
-        Look("d", "D", Link.PROOF, _good, ("b",)),
+        Look("d", "D", Link.VERIFICATION, _good, ("b",)),
     )
     async with world() as here:
         rows = {row.check_id: row async for row in run_checks(here.context(), checks=checks)}
@@ -75,7 +75,7 @@ async def test_an_actionable_error_is_its_card_and_a_defect_is_a_row_with_the_lo
     assert str(log_path()) in rows["c"].detail
     states = link_states(rows.values())
     assert states[Link.RUN].state is CheckState.FAIL
-    assert states[Link.PROOF].state is CheckState.WAITING
+    assert states[Link.VERIFICATION].state is CheckState.WAITING
 
 
 async def test_closing_the_iterator_cancels_what_runs() -> None:
@@ -119,7 +119,7 @@ async def test_what_is_expensive_is_read_once_and_anew_after_a_refresh() -> None
     async with world() as here:
         context = here.context()
         rows = {row.check_id: row async for row in run_checks(context)}
-        assert rows["proof.tests"].state is not CheckState.FAIL
+        assert rows["verification.tests"].state is not CheckState.FAIL
 
         def asked(part: str) -> int:
             return sum(part in request.path for request in here.sandbox.requests)

@@ -1,4 +1,4 @@
-"""Each row of the guide's troubleshooting table, and more, gives the right row with its cause and cure."""
+"""Each row of the guide's troubleshooting table, and more, gives the right row with its cause and fix."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Row:
     state: CheckState
     says: str
     cause: str
-    cure: str
+    fix: str
 
 
 ROWS = (
@@ -67,7 +67,7 @@ async def test_a_scenario_fails_at_its_check_with_its_cause(row: Row) -> None:
     assert found.state is row.state, found
     assert row.says in found.summary
     assert any(row.cause in cause for cause in found.causes), found.causes
-    assert any(row.cure in (cure.value or cure.label) for cure in found.cures), found.cures
+    assert any(row.fix in (fix.value or fix.label) for fix in found.fixes), found.fixes
     assert found.evidence
 
 
@@ -89,8 +89,8 @@ async def test_a_healthy_chain_that_was_never_synced() -> None:
     assert rows["dbt.commands"].summary == "dbt run → dbt test → dbt docs generate"
     assert rows["tables.matched"].summary.startswith("25 of 26 tables")
     assert rows["artifacts.results"].summary.startswith("38 of 38 tests")
-    assert rows["proof.descriptions"].state is CheckState.WARN
-    assert "nothing was synced yet" in rows["proof.descriptions"].summary
+    assert rows["verification.descriptions"].state is CheckState.WARN
+    assert "nothing was synced yet" in rows["verification.descriptions"].summary
     assert links[Link.DBT_CLOUD].captions == ("Shop", "this machine")
     assert links[Link.TABLES].captions == ("25 of 26",)
     assert links[Link.PIPELINE].state is CheckState.SKIPPED or links[Link.PIPELINE].state is CheckState.PASS
@@ -106,7 +106,7 @@ async def test_behind_a_broken_link_the_chain_stays_dark() -> None:
     assert links[Link.RUN].state is CheckState.FAIL
     assert links[Link.RUN].captions == ("dbt Cloud run exists",)
     assert links[Link.ARTIFACTS].state is CheckState.WAITING
-    assert links[Link.PROOF].state is CheckState.WAITING
+    assert links[Link.VERIFICATION].state is CheckState.WAITING
 
 
 async def test_a_server_without_a_pipeline_service_skips_its_rows_with_the_reason() -> None:

@@ -12,7 +12,7 @@ from dbtcollate_tui.checks.summary import (
     Arrival,
     PipelineFacts,
     RunFacts,
-    Standing,
+    Summary,
     clock,
     in_collate,
     next_sync,
@@ -29,12 +29,12 @@ def arrived(run_id: int = 98431, *, whole: bool = True) -> Arrival:
 
 
 def test_what_is_not_looked_at_is_not_said() -> None:
-    assert in_collate(Standing(), NOW) is None
-    assert next_sync(Standing(), NOW) is None
+    assert in_collate(Summary(), NOW) is None
+    assert next_sync(Summary(), NOW) is None
 
 
 def test_the_newest_run_in_collate() -> None:
-    said = in_collate(Standing(RunFacts(98431, "nightly", "success", ENDED), None, arrived()), NOW)
+    said = in_collate(Summary(RunFacts(98431, "nightly", "success", ENDED), None, arrived()), NOW)
     assert said is not None
     assert said.state is CheckState.PASS
     assert said.text == 'run #98431 of "nightly", 38 min after it ended'
@@ -43,7 +43,7 @@ def test_the_newest_run_in_collate() -> None:
 
 def test_a_newer_run_makes_it_stale() -> None:
     newer = RunFacts(98440, "nightly", "success", NOW - timedelta(minutes=12))
-    said = in_collate(Standing(newer, None, arrived()), NOW)
+    said = in_collate(Summary(newer, None, arrived()), NOW)
     assert said is not None
     assert said.state is CheckState.WARN
     assert said.more == "stale: run #98440 ended 12 min ago and is not there"
@@ -52,27 +52,27 @@ def test_a_newer_run_makes_it_stale() -> None:
 
 def test_a_run_that_collate_took_and_the_rule_would_not_is_not_stale() -> None:
     older = RunFacts(98430, "nightly", "success", ENDED - timedelta(hours=1))
-    said = in_collate(Standing(older, None, arrived()), NOW)
+    said = in_collate(Summary(older, None, arrived()), NOW)
     assert said is not None
     assert said.state is CheckState.PASS
     assert "stale" not in said.more
 
 
 def test_what_came_in_part_is_said_to_be_part() -> None:
-    said = in_collate(Standing(RunFacts(98431, finished_at=ENDED), None, arrived(whole=False)), NOW)
+    said = in_collate(Summary(RunFacts(98431, finished_at=ENDED), None, arrived(whole=False)), NOW)
     assert said is not None
     assert said.state is CheckState.WARN
     assert "not all of it" in said.more
 
 
 def test_nothing_came_yet() -> None:
-    said = in_collate(Standing(nothing_came=True), NOW)
+    said = in_collate(Summary(nothing_came=True), NOW)
     assert said is not None
     assert said.text == "nothing of this profile yet: no sync has run"
 
 
 def test_the_next_time_is_told_in_the_person_s_zone() -> None:
-    said = next_sync(Standing(pipeline=HOURLY), NOW, ZoneInfo("Europe/Berlin"))
+    said = next_sync(Summary(pipeline=HOURLY), NOW, ZoneInfo("Europe/Berlin"))
     assert said is not None
     assert said.state is CheckState.PASS
     assert said.text == "15:00 CET, by Collate's own schedule (hourly), in 22 min"
@@ -80,7 +80,7 @@ def test_the_next_time_is_told_in_the_person_s_zone() -> None:
 
 def test_a_pipeline_s_own_zone_holds_for_its_schedule() -> None:
     facts = PipelineFacts(True, "p", True, True, "0 6 * * *", "America/New_York", "success", NOW)
-    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
     assert said is not None
     assert said.text.startswith("tomorrow 11:00 UTC")
 
@@ -89,7 +89,7 @@ def test_missed_times_are_counted() -> None:
     facts = PipelineFacts(
         True, "p", True, True, "0 * * * *", "UTC", "success", NOW - timedelta(hours=5, minutes=8)
     )
-    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
     assert said is not None
     assert said.state is CheckState.FAIL
     assert said.more == "5 scheduled times passed without a run since the last one, 5 h ago"
@@ -107,7 +107,7 @@ def test_missed_times_are_counted() -> None:
     ],
 )
 def test_why_nothing_comes(facts: PipelineFacts, state: CheckState, words: str) -> None:
-    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
     assert said is not None
     assert said.state is state
     assert words in said.text
@@ -116,7 +116,7 @@ def test_why_nothing_comes(facts: PipelineFacts, state: CheckState, words: str) 
 
 def test_a_failing_pipeline_is_said() -> None:
     facts = PipelineFacts(True, "p", True, True, "0 * * * *", "UTC", "failed", NOW - timedelta(minutes=30))
-    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
     assert said is not None
     assert said.state is CheckState.FAIL
     assert said.more == "its last run failed 30 min ago"
@@ -124,7 +124,7 @@ def test_a_failing_pipeline_is_said() -> None:
 
 def test_a_failing_pipeline_without_a_schedule_is_said_too() -> None:
     facts = PipelineFacts(True, "p", True, True, "", "UTC", "failed", NOW - timedelta(minutes=30))
-    said = next_sync(Standing(pipeline=facts), NOW, UTC)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
     assert said is not None
     assert said.state is CheckState.FAIL
     assert said.more == "its last run failed 30 min ago"
@@ -137,7 +137,7 @@ def test_a_day_is_named_where_it_is_not_near() -> None:
 def test_what_was_seen_is_remembered() -> None:
     state = StateStore()
     row = CheckResult("run.exists", "dbt Cloud run exists", Link.RUN, CheckState.PASS, "#98431")
-    seen = LastSeen(NOW, {"run.exists": row}, Standing(RunFacts(98431, finished_at=ENDED), HOURLY, arrived()))
+    seen = LastSeen(NOW, {"run.exists": row}, Summary(RunFacts(98431, finished_at=ENDED), HOURLY, arrived()))
     save_last_seen(state, "shop", seen)
     assert load_last_seen(state, "shop") == seen
     assert load_last_seen(state, "other") is None

@@ -48,7 +48,7 @@ def test_no_usable_address_says_what_to_do(text: str, title: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_collate_address(text)
     assert title in caught.value.title
-    assert caught.value.cures
+    assert caught.value.fixes
 
 
 def test_a_pasted_token_is_not_repeated() -> None:

@@ -88,7 +88,7 @@ async def test_a_wrong_address_is_told_as_such(answer: Handler) -> None:
     async with serving(fake), CollateClient(fake.url, TOKEN) as client:
         with pytest.raises(UnreachableError) as caught:
             await client.connect()
-    assert any(cure.value == "collate" for cure in caught.value.cures)
+    assert any(fix.value == "collate" for fix in caught.value.fixes)
 
 
 async def test_nobody_there() -> None:

@@ -62,7 +62,7 @@ async def test_no_pipeline_service(answer: Handler, title: str) -> None:
     async with connected(fake) as client:
         with pytest.raises(NoPipelineServiceError, match=title) as caught:
             await IngestionPipelines(client).deploy(PIPELINE)
-    assert any("direct" in cure.label for cure in caught.value.cures)
+    assert any("direct" in fix.label for fix in caught.value.fixes)
 
 
 async def test_a_code_inside_a_good_answer_is_heeded() -> None:

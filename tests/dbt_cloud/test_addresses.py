@@ -105,7 +105,7 @@ def test_the_common_login_page_names_no_host() -> None:
 def test_what_is_no_address_says_so(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_address(text)
-    assert caught.value.cures
+    assert caught.value.fixes
     assert "Planted" not in caught.value.as_text()
 
 

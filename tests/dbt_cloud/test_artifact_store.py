@@ -283,7 +283,7 @@ async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(ActionableError, match="artifact cache cannot be written") as caught:
         await fetch(three_commands(), store=ArtifactStore(tmp_path / "file"))
-    assert "DBTCOLLATE_CACHE_DIR" in caught.value.cures[0].label
+    assert "DBTCOLLATE_CACHE_DIR" in caught.value.fixes[0].label
 
 
 async def test_only_the_runs_used_last_are_kept(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ async def test_a_401_from_a_given_address_blames_the_token_first() -> None:
     assert "revoked" in error.causes[0]
     assert "another host" in error.causes[1]
     assert "'Invalid token.'" in error.evidence[0]
-    assert error.cures[0].value == "token"
+    assert error.fixes[0].value == "token"
 
 
 async def test_a_401_from_a_guessed_address_says_both_causes_and_where_the_access_url_is() -> None:
@@ -213,7 +213,7 @@ async def test_a_401_from_a_guessed_address_says_both_causes_and_where_the_acces
     assert "host of its own" in error.causes[0]
     assert "Account settings → Account information → Access URL" in error.causes[0]
     assert "revoked" in error.causes[1]
-    assert error.cures[0].value == "address"
+    assert error.fixes[0].value == "address"
 
 
 async def test_a_401_names_a_token_of_the_wrong_kind() -> None:
@@ -227,7 +227,7 @@ async def test_a_403_not_scoped_is_a_wrong_account() -> None:
     error = await card(lambda _: refusal(403, "Access denied: Token is not scoped to account."))
     assert isinstance(error, WrongAccount)
     assert str(ACCOUNT) in error.title
-    assert error.cures[0].value == "account"
+    assert error.fixes[0].value == "account"
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ async def test_another_403_names_the_permission_and_the_page(token: str, place: 
     assert isinstance(error, AuthError)
     assert "Job Viewer" in error.causes[0]
     assert place in error.causes[0]
-    assert error.cures[0].kind == "open_url"
-    assert error.cures[0].value.endswith(f"/settings/accounts/{ACCOUNT}")
+    assert error.fixes[0].kind == "open_url"
+    assert error.fixes[0].value.endswith(f"/settings/accounts/{ACCOUNT}")
 
 
 async def test_a_404_names_what_is_not_there() -> None:
@@ -257,7 +257,7 @@ async def test_a_404_names_what_is_not_there() -> None:
 async def test_a_429_says_when_to_come_back() -> None:
     error = await card(lambda _: refusal(429, "Slow down.", Retry_After="42"))
     assert isinstance(error, TooManyRequests)
-    assert "42 s" in error.cures[0].label
+    assert "42 s" in error.fixes[0].label
     assert "5 minutes" in (await card(lambda _: refusal(429, "Slow down."))).causes[0]
 
 
@@ -269,7 +269,7 @@ async def test_a_429_says_when_to_come_back() -> None:
 async def test_a_page_in_place_of_json_is_a_wrong_host(answer: Response) -> None:
     error = await card(lambda _: answer)
     assert isinstance(error, WrongHost)
-    assert "Access URL" in error.cures[0].label
+    assert "Access URL" in error.fixes[0].label
 
 
 async def test_an_artifact_that_is_a_page_is_a_wrong_host() -> None:
@@ -293,7 +293,7 @@ async def test_a_foreign_redirect_is_named_and_offered_only_to_dbts_own_hosts(
     error = await card(lambda _: RedirectResponse(location))
     assert isinstance(error, WrongHost)
     assert location in error.evidence[0]
-    offered = [cure for cure in error.cures if cure.kind == "set_field"]
+    offered = [fix for fix in error.fixes if fix.kind == "set_field"]
     assert bool(offered) is offers
     if offers:
         assert offered[0].value == "base_url=https://ab123.us1.dbt.com"

@@ -84,4 +84,4 @@ def test_nothing_is_best_among_poor_jobs() -> None:
 def test_the_guides_three_commands(fields: dict[str, Any], present: tuple[bool, ...]) -> None:
     checks = three_commands(read(**fields))
     assert tuple(check.present for check in checks) == present
-    assert all(check.found if check.present else check.cure for check in checks)
+    assert all(check.found if check.present else check.fix for check in checks)

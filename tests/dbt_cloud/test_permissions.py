@@ -32,7 +32,7 @@ async def test_a_missing_permission_is_named_with_its_page() -> None:
     assert "add the permission Account Viewer (or Job Viewer on the project)" in answers[4].detail
     assert "Account settings → API tokens → Service tokens" in answers[4].detail
     assert answers[4].error is not None
-    assert answers[4].error.cures[0].kind == "open_url"
+    assert answers[4].error.fixes[0].kind == "open_url"
 
 
 async def test_a_personal_token_gets_its_permissions_from_groups() -> None:

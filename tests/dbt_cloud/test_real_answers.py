@@ -156,7 +156,7 @@ async def test_a_404_with_the_hint_is_a_permission_first(name: str, call: Any) -
     assert "no permission" in error.causes[0]
     assert "Service tokens" in error.causes[0]
     assert "deleted" in error.causes[1]
-    assert error.cures[0].kind == "open_url"
+    assert error.fixes[0].kind == "open_url"
 
 
 @pytest.mark.parametrize("resource", ["projects", "jobs", "runs", "artifacts"])

@@ -181,19 +181,19 @@ async def test_a_named_run_must_have_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runs", "cause", "cure"),
+    ("runs", "cause", "fix"),
     [
         ((), "No job has ever run.", "Run now"),
         ((run(1, 2, 20), run(2, 1, 30)), "Every run that ended has failed", "Take the newest completed run"),
         ((run(1, 0, 1),), "The first run is still at work.", "when it has ended"),
     ],
 )
-async def test_no_run_says_why(runs: tuple[dict[str, Any], ...], cause: str, cure: str) -> None:
+async def test_no_run_says_why(runs: tuple[dict[str, Any], ...], cause: str, fix: str) -> None:
     with pytest.raises(NoRun) as caught:
         await choose(*runs)
     assert caught.value.title == "No successful run of the account"
     assert cause in caught.value.causes[0]
-    assert cure in caught.value.cures[0].label
+    assert fix in caught.value.fixes[0].label
     with pytest.raises(NoRun, match=f"No completed run of job {JOB}"):
         await choose(project_id=PROJECT, job_id=JOB, rule="newest_completed")
 

@@ -1,4 +1,4 @@
-"""A newcomer's way through the whole app by keyboard: from the welcome, over each question, to the proof."""
+"""A newcomer's way through the whole app by keyboard: from the welcome to the verification."""
 
 from pathlib import Path
 

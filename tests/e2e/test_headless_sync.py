@@ -58,7 +58,7 @@ def test_deploy_then_sync_runs_in_collate_and_reads_back(sandbox: Sandbox, profi
     assert synced.returncode == ExitCode.OK, synced.stdout
     told = events(synced)
     assert told[-1]["outcome"] == "ok"
-    assert told[-1]["proof"]["ok"] is True
+    assert told[-1]["verification"]["ok"] is True
     assert {event["engine"] for event in told if event["event"] == "run_started"} == {"collate"}
     assert any(event["event"] == "log" and event["source"] == "worker" for event in told)
     for secret in secrets(sandbox):

@@ -28,7 +28,7 @@ def test_a_symptom_is_walked_to_its_broken_link_with_report_and_letter(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     place = tmp_path / "report.md"
-    done = run("troubleshoot", "no-lineage", "--letter", "--report", str(place), **tokens(sandbox))
+    done = run("troubleshoot", "no-lineage", "--support-message", "--report", str(place), **tokens(sandbox))
     assert done.returncode == ExitCode.FAILED
     assert "Broken at tables: None of dbt's 26 nodes" in done.stdout
     assert "To: whoever looks after the ingestion" in done.stdout

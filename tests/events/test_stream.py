@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
-from dbtcollate_tui.events.stream import Teller, Work, stream
+from dbtcollate_tui.events.stream import EventEmitter, Work, stream
 from dbtcollate_tui.events.types import (
     Event,
     Failed,
@@ -73,8 +73,8 @@ async def _all(work: Work, cancel: asyncio.Event | None = None) -> list[SyncEven
 
 
 async def test_an_unknown_error_ends_the_stream_with_its_place_in_the_log() -> None:
-    async def work(teller: Teller) -> RunFinished:
-        teller(PhaseStarted(phase="tables", text="reading"))
+    async def work(emitter: EventEmitter) -> RunFinished:
+        emitter(PhaseStarted(phase="tables", text="reading"))
         raise KeyError("x")
 
     events = await _all(work)
@@ -89,8 +89,8 @@ async def test_an_unknown_error_ends_the_stream_with_its_place_in_the_log() -> N
 async def test_a_silence_is_filled_with_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbtcollate_tui.events.stream.SILENCE_SECONDS", 0.01)
 
-    async def work(teller: Teller) -> RunFinished:
-        teller(PhaseStarted(phase="tables", text="reading Collate's tables"))
+    async def work(emitter: EventEmitter) -> RunFinished:
+        emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
         await asyncio.sleep(0.05)
         return RunFinished(outcome="ok", counts=Counts(), exit_code=ExitCode.OK, text="done")
 

@@ -201,7 +201,7 @@ async def test_a_verification_leaves_its_rows(places: Places) -> None:
     rows = [
         CheckResult("dbt.token", "Token", Link.DBT_CLOUD, CheckState.PASS, "accepted"),
         CheckResult("run.exists", "Run", Link.RUN, CheckState.FAIL, "no run", causes=("It never ran.",)),
-        CheckResult("proof.tests", "Tests", Link.PROOF, CheckState.SKIPPED),
+        CheckResult("verification.tests", "Tests", Link.VERIFICATION, CheckState.SKIPPED),
     ]
     record = keep_verification(state, PROFILE, rows, datetime.now(UTC), 1.26)
     assert list_records(state, "shop", action="verify") == (record,)
@@ -210,7 +210,7 @@ async def test_a_verification_leaves_its_rows(places: Places) -> None:
     assert [(item.key, item.title, item.causes) for item in record.failures] == [
         ("run.exists", "no run", ("It never ran.",))
     ]
-    assert [(line.id, line.state) for line in record.proof][2] == ("proof.tests", "skipped")
+    assert [(line.id, line.state) for line in record.verification][2] == ("verification.tests", "skipped")
 
 
 async def test_a_record_is_found_by_an_end_of_its_id(places: Places) -> None:

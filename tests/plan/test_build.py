@@ -62,19 +62,19 @@ def test_a_text_that_did_not_come_from_dbt_is_a_conflict_that_can_be_decided_for
     held = table("orders", column("id", "mine"), column("n"), description="mine too", updatedBy="ana")
     plan = plan_of(dbt, held)
     assert texts(of_kind(plan, "description")) == {"marts.orders.n": ("", "number")}
-    assert [(kept.label, kept.server, kept.dbt, kept.by) for kept in plan.kept] == [
+    assert [(kept.label, kept.server, kept.dbt, kept.by) for kept in plan.conflicts] == [
         ("marts.orders", "mine too", "dbt", "ana"),
         ("marts.orders.id", "mine", "key", "ana"),
     ]
     assert ("pg.wh.marts.orders", "id") not in plan.expected.descriptions
-    change = plan.kept[1].change
+    change = plan.conflicts[1].change
     assert change is not None
     decided = plan.take_in([change.key])
     assert texts(of_kind(decided, "description")) == {
         "marts.orders.n": ("", "number"),
         "marts.orders.id": ("mine", "key"),
     }
-    assert [kept.label for kept in decided.kept] == ["marts.orders"]
+    assert [kept.label for kept in decided.conflicts] == ["marts.orders"]
     assert decided.expected.descriptions["pg.wh.marts.orders", "id"] == "key"
     assert plan.take_in(["description:nothing"]) is plan
 
@@ -93,7 +93,7 @@ def test_a_text_is_a_persons_unless_the_server_shows_that_it_is_not(
     facts: dict[str, Any], by: str | None
 ) -> None:
     plan = plan_of(project(node("a", description="dbt")), table("a", description="other", **facts))
-    assert [kept.by for kept in plan.kept] == ([] if by is None else [by])
+    assert [kept.by for kept in plan.conflicts] == ([] if by is None else [by])
     assert bool(of_kind(plan, "description")) is (by is None)
 
 
@@ -112,7 +112,7 @@ def test_without_the_option_texts_are_filled_and_others_kept_with_their_author()
         options=SyncOptions(update_descriptions=False),
     )
     assert texts(of_kind(plan, "description")) == {"marts.orders.id": ("", "key")}
-    (kept,) = plan.kept
+    (kept,) = plan.conflicts
     assert (kept.server, kept.dbt) == ("mine", "dbt")
     assert kept.words == "edited in Collate by ana, kept"
 
@@ -126,7 +126,7 @@ def test_a_text_is_replaced_only_where_it_came_from_dbt(
     held = table("raw", description="mine", dataModel=DataModel(description=last_sent))
     plan = plan_of(dbt, held)
     assert bool(of_kind(plan, "description")) is replaced
-    assert bool(plan.kept) is not replaced
+    assert bool(plan.conflicts) is not replaced
 
 
 def test_the_catalogs_comment_fills_a_column_without_a_description() -> None:
@@ -165,7 +165,7 @@ def test_owners_of_a_source_are_filled_but_never_replaced() -> None:
     assert of_kind(plan_of(dbt, table("raw"), owners={"alice": ALICE}), "owners")
     plan = plan_of(dbt, table("raw", owners=[owner]), owners={"alice": ALICE})
     assert of_kind(plan, "owners") == []
-    assert plan.kept[0].server == "bob"
+    assert plan.conflicts[0].server == "bob"
 
 
 def test_tags_are_added_with_their_classification_and_foreign_ones_stay() -> None:
@@ -199,7 +199,7 @@ def test_one_tier_gives_way_only_where_dbt_had_set_it(from_dbt: bool) -> None:
     assert [(c.new, c.note) for c in changes] == (
         [("Tier.Tier1", "in place of Tier.Tier3")] if from_dbt else []
     )
-    assert bool(plan.kept) is not from_dbt
+    assert bool(plan.conflicts) is not from_dbt
     (model,) = of_kind(plan, "data_model")
     assert isinstance(model, DataModelChange)
     assert bool(model.body["tags"]) is from_dbt
@@ -414,7 +414,7 @@ def test_a_test_cases_description_follows_dbts() -> None:
         options=SyncOptions(update_descriptions=False),
     )
     assert of_kind(kept, "test_case") == []
-    assert kept.kept[0].group == "tests"
+    assert kept.conflicts[0].group == "tests"
 
 
 def test_a_seed_describes_its_table_and_the_source_fills_its_gaps() -> None:

@@ -70,5 +70,5 @@ async def test_the_shops_board_gets_its_edges_once(tmp_path: Path) -> None:
         assert len(await both.collate.asset_upstream(board)) == 2
         again = await both.plan()
         assert of_kind(again, "exposure") == []
-        assert end.proof is not None
-        assert end.proof.ok
+        assert end.verification is not None
+        assert end.verification.ok

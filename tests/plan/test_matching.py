@@ -25,11 +25,11 @@ def test_two_tables_that_differ_in_case_are_never_guessed() -> None:
     assert lost.candidates == ("pg.wh.marts.ORDERS", "pg.wh.marts.Orders")
 
 
-def test_exact_matching_names_the_table_that_differs_in_case_and_the_cure() -> None:
+def test_exact_matching_names_the_table_that_differs_in_case_and_the_fix() -> None:
     report = match(project(node("orders")), inventory(table("ORDERS")), SyncOptions(match_case="exact"))
     (lost,) = report.unmatched
     assert (lost.cause, lost.candidates) == ("case_differs", ("pg.wh.marts.ORDERS",))
-    assert "exact_then_unique" in lost.cure
+    assert "exact_then_unique" in lost.fix
 
 
 def test_a_source_is_found_by_its_identifier() -> None:
@@ -57,7 +57,7 @@ def test_a_name_with_a_dot_is_found_by_its_parts() -> None:
     assert report.matched["model.shop.odd.name"].fqn == 'pg.wh.marts."odd.name"'
 
 
-def test_every_cause_is_told_apart_with_its_cure() -> None:
+def test_every_cause_is_told_apart_with_its_fix() -> None:
     dbt = project(
         node("elsewhere", database="other_wh"),
         node("raw_orders", schema="raw_zone"),
@@ -78,7 +78,7 @@ def test_every_cause_is_told_apart_with_its_cure() -> None:
     }
     assert causes["orders"].candidates == ("pg.wh.marts.orderz",)
     assert causes["raw_orders"].candidates == ("pg.wh.raw_zones",)
-    assert all(item.cure for item in report.missing)
+    assert all(item.fix for item in report.missing)
     assert report.expected == 4
     assert report.summary().startswith("0 of 4 tables: ")
     assert [group.harmless for group in report.groups()] == [False] * 4 + [True] * 2
@@ -89,7 +89,7 @@ def test_a_service_of_another_type_is_said_to_be_the_wrong_one() -> None:
         project(node("orders"), adapter="snowflake"), inventory(table("t", database="crm")), SyncOptions()
     )
     assert report.unmatched[0].cause == "wrong_service"
-    assert "Snowflake" in report.unmatched[0].cure
+    assert "Snowflake" in report.unmatched[0].fix
 
 
 def test_what_dbt_builds_describes_a_table_that_a_source_also_names() -> None:

@@ -59,19 +59,19 @@ def test_nothing_asked_for_is_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "title", "cure"),
+    ("scope", "title", "fix"),
     [
         (Scope(schemas=("stagin",)), "a table in schema stagin", "schema=staging"),
         (Scope(tables=("marts.fct_order",)), "the table marts.fct_order", "table=marts.fct_orders"),
         (Scope(schemas=("staging",), tables=("fct_items",)), "the table fct_items", ""),
     ],
 )
-def test_what_fits_no_table_is_told_with_the_nearest(scope: Scope, title: str, cure: str) -> None:
+def test_what_fits_no_table_is_told_with_the_nearest(scope: Scope, title: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         among(scope)
     assert title in caught.value.title
-    if cure:
-        assert caught.value.cures[0].value == cure
+    if fix:
+        assert caught.value.fixes[0].value == fix
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_an_unknown_kind_is_told_with_those_there_are() -> None:
     with pytest.raises(UsageError) as caught:
         parse_kind("lineag")
     assert caught.value.causes == ("Nearest is lineage.",)
-    assert "test-results" in caught.value.cures[0].label
+    assert "test-results" in caught.value.fixes[0].label
 
 
 def test_only_the_kinds_that_are_asked_for_are_planned_and_expected() -> None:

@@ -48,7 +48,7 @@ def test_nothing_said_is_everything(shop: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "title", "cure"),
+    ("text", "title", "fix"),
     [
         ("fct_order", "nothing named fct_order", "select=fct_orders"),
         ("+fct_order+1", "nothing named fct_order", "select=+fct_orders+1"),
@@ -68,14 +68,14 @@ def test_nothing_said_is_everything(shop: Project) -> None:
     ],
 )
 def test_a_selector_that_matches_nothing_is_told_with_the_way_on(
-    shop: Project, text: str, title: str, cure: str
+    shop: Project, text: str, title: str, fix: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
         select_nodes(Graph.of(shop), [text])
     assert title in caught.value.title
-    assert caught.value.cures
-    if cure:
-        assert caught.value.cures[0].value == cure
+    assert caught.value.fixes
+    if fix:
+        assert caught.value.fixes[0].value == fix
 
 
 def test_an_exclusion_that_matches_nothing_is_told_too(shop: Project) -> None:

@@ -51,7 +51,7 @@ def test_no_name_is_the_healthy_one_and_a_wrong_one_gets_the_nearest() -> None:
     assert scenario_named("stale") is SCENARIOS["stale"]
     with pytest.raises(UsageError) as caught:
         scenario_named("expird-token")
-    assert caught.value.cures[0].value == "scenario=expired-token"
+    assert caught.value.fixes[0].value == "scenario=expired-token"
 
 
 def test_expired_token() -> None:
@@ -66,7 +66,7 @@ def test_no_runs_until_one_is_started() -> None:
         assert api.body("runs/")["extra"]["pagination"]["total_count"] == 0
         assert len(api.data("jobs/")) == 7
         assert api.data(f"jobs/{NIGHTLY_ID}/", include_related="most_recent_run")["most_recent_run"] is None
-        run = api.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "cure"}).json()["data"]
+        run = api.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "fix"}).json()["data"]
         assert [found["id"] for found in api.data("runs/", status=10)] == [run["id"]]
 
 
@@ -86,7 +86,7 @@ def test_wrong_account_answers_403_and_the_list_has_the_right_one() -> None:
         assert {job["account_id"] for job in jobs} == {OTHER_ACCOUNT_ID}
 
 
-def test_missing_catalog_and_its_cure() -> None:
+def test_missing_catalog_and_its_fix() -> None:
     with running("missing-catalog", run_seconds=0.0) as sandbox, Caller(sandbox) as api:
         assert api.body("runs/", has_docs_generated="true")["extra"]["pagination"]["total_count"] == 0
         jobs = api.data("jobs/")
@@ -96,9 +96,9 @@ def test_missing_catalog_and_its_cure() -> None:
         assert api.get(f"runs/{run['id']}/artifacts/catalog.json").status_code == 404
         manifest = api.get(f"runs/{run['id']}/artifacts/manifest.json")
         assert manifest.content == recorded("nightly-success").artifact(8, "manifest.json")
-        order = {"cause": "cure", "generate_docs_override": True}
-        cured = api.post(f"jobs/{NIGHTLY_ID}/run/", order).json()["data"]
-        assert api.get(f"runs/{cured['id']}/artifacts/catalog.json").status_code == 200
+        order = {"cause": "fix", "generate_docs_override": True}
+        fixed = api.post(f"jobs/{NIGHTLY_ID}/run/", order).json()["data"]
+        assert api.get(f"runs/{fixed['id']}/artifacts/catalog.json").status_code == 200
 
 
 def test_stale_has_no_run_of_the_last_nine_days() -> None:

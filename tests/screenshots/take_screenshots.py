@@ -252,7 +252,7 @@ async def troubleshooting(
             await app.until(lambda: walked(app), "the walk's end")
             await shots.take(app, f"troubleshoot{ending}")
             await app.press("m")
-            await app.on("LetterScreen")
+            await app.on("SupportMessageScreen")
             await shots.take(app, f"letter{ending}")
             await app.press("escape")
             app.app.push_screen(NewToken(services, profile_for(sandbox), "dbt_cloud"))

@@ -196,7 +196,7 @@ async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_ke
     assert probed.state == state
     assert sentence in probed.as_sentence()
     assert not probed.usable
-    assert probed.cure()
+    assert probed.fix()
 
     store = SecretStore(timeout=QUICK)
     with pytest.raises(UsageError) as caught:
@@ -220,7 +220,7 @@ async def test_a_misconfigured_backend_is_told_with_the_class_of_the_error(
     health = await store.probe(again=True)
     assert health.state == "misconfigured"
     assert "Error: " in health.as_sentence()
-    assert "PYTHON_KEYRING_BACKEND" in health.cure()
+    assert "PYTHON_KEYRING_BACKEND" in health.fix()
 
 
 async def test_a_keyring_of_plain_files_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ async def test_a_locked_keyring_is_asked_again_only_when_told(monkeypatch: pytes
     assert await store.get("shop", "dbt_cloud") is None
     assert store.health is not None
     assert "Memory Keyring is locked." in store.health.as_sentence()
-    assert "Unlock the keyring" in store.health.cure()
+    assert "Unlock the keyring" in store.health.fix()
     backend.locked = False
     assert await store.get("shop", "dbt_cloud") is None
     assert (await store.probe(again=True)).usable

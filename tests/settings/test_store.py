@@ -156,7 +156,7 @@ def test_a_linked_profile_stays_a_link(places: Places, tmp_path: Path) -> None:
         ("[collate]\nbase_url = 'https://a.b'\nservice = 's'\n", "dbt_cloud", "needs the key dbt_cloud"),
     ],
 )
-def test_a_wrong_key_or_value_is_named_with_its_file_and_cure(
+def test_a_wrong_key_or_value_is_named_with_its_file_and_fix(
     places: Places, text: str, place: str, said: str
 ) -> None:
     error = refused(places, text)
@@ -239,7 +239,7 @@ def test_words_about_secrets_may_be_names_of_owners_and_databases(places: Places
 def test_a_name_that_is_no_safe_file_name_is_refused_with_one_that_is(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_name(name)
-    near = caught.value.cures[0].value.removeprefix("name=")
+    near = caught.value.fixes[0].value.removeprefix("name=")
     assert check_name(near) == near
     for call in (ProfileStore().load, ProfileStore().delete, ProfileStore().path, ProfileStore().mark_used):
         with pytest.raises(UsageError):

@@ -32,8 +32,8 @@ async def test_without_a_token_the_variable_and_the_step_are_named() -> None:
         with pytest.raises(AuthError) as caught:
             await connections.dbt_cloud()
         assert "DBT_CLOUD_TOKEN is not set" in caught.value.causes[0]
-        assert [cure.value for cure in caught.value.cures if cure.kind == "go_to_step"] == ["dbt_token"]
-        assert any("DBT_CLOUD_TOKEN" in cure.label for cure in caught.value.cures)
+        assert [fix.value for fix in caught.value.fixes if fix.kind == "go_to_step"] == ["dbt_token"]
+        assert any("DBT_CLOUD_TOKEN" in fix.label for fix in caught.value.fixes)
         with pytest.raises(AuthError, match="No Collate token"):
             await connections.collate()
         assert sandbox.requests == ()

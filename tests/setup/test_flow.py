@@ -1,8 +1,8 @@
-"""Order, what is asked, what a change of answer invalidates, where cures lead."""
+"""Order, what is asked, what a change of answer invalidates, where fixes lead."""
 
 import pytest
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.setup.draft import SetupDraft, Step, draft_of
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.flow import FlowFacts, invalidate, next_step, previous_step, rail_number
@@ -82,7 +82,7 @@ def test_an_incomplete_draft_names_the_first_missing_answer() -> None:
     draft, _ = invalidate(FULL, Step.PROJECT)
     with pytest.raises(UsageError) as caught:
         draft.profile()
-    assert caught.value.cures[0].value == "job"
+    assert caught.value.fixes[0].value == "job"
     assert draft_of(FULL.profile()).profile() == FULL.profile()
 
 
@@ -90,11 +90,11 @@ def test_the_rails_numbers() -> None:
     assert [rail_number(step) for step in Step] == [1, 2, 2, 3, 3, 4, 5, 6, 7]
 
 
-async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
+async def test_every_fix_that_leads_somewhere_leads_to_a_step() -> None:
     for scenario in ("expired-token", "wrong-account", "no-runs", "collate-html", "wrong-service"):
         async with world(scenario) as here:
             rows = await here.check()
-        values = {cure.value for row in rows.values() for cure in row.cures if cure.kind == "go_to_step"} - {
+        values = {fix.value for row in rows.values() for fix in row.fixes if fix.kind == "go_to_step"} - {
             "sync",
             "pipeline",
         }
@@ -102,14 +102,14 @@ async def test_every_cure_that_leads_somewhere_leads_to_a_step() -> None:
         assert all(step_of(value) is not None for value in values)
 
 
-def test_a_cure_that_sets_a_field_changes_the_profile() -> None:
+def test_a_fix_that_sets_a_field_changes_the_profile() -> None:
     profile = FULL.profile()
-    assert changed_profile(profile, Cure("set_field", "", "service=other")).collate.service == "other"
-    changed = changed_profile(profile, Cure("set_field", "", "options.match_case=exact"))
+    assert changed_profile(profile, Fix("set_field", "", "service=other")).collate.service == "other"
+    changed = changed_profile(profile, Fix("set_field", "", "options.match_case=exact"))
     assert changed.options.match_case == "exact"
-    assert changed_profile(profile, Cure("set_field", "", "pipeline.schedule=0 * * * *")).pipeline.schedule
-    moved = changed_profile(profile, Cure("set_field", "", "base_url=https://cd456.eu1.dbt.com"))
+    assert changed_profile(profile, Fix("set_field", "", "pipeline.schedule=0 * * * *")).pipeline.schedule
+    moved = changed_profile(profile, Fix("set_field", "", "base_url=https://cd456.eu1.dbt.com"))
     assert moved.dbt_cloud.base_url == "https://cd456.eu1.dbt.com"
     for value in ("options.nothing=1", "nothing.at.all=1", "run_rule=oldest"):
         with pytest.raises(UsageError):
-            changed_profile(profile, Cure("set_field", "", value))
+            changed_profile(profile, Fix("set_field", "", value))

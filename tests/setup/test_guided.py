@@ -14,7 +14,7 @@ from starlette.routing import Route
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.dbt_cloud.schedules import next_times_words
-from dbtcollate_tui.errors import ActionableError, AuthError, Cure, UnreachableError, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UnreachableError, UsageError
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.setup.base import load_draft
@@ -274,7 +274,7 @@ async def test_a_collate_that_refuses_leaves_the_setup_where_it_is(
         with pytest.raises(kind) as caught:
             await setup.try_collate(sandbox.collate_url, sandbox.collate_token)
         assert says in caught.value.title
-        assert caught.value.cures
+        assert caught.value.fixes
         assert not setup.has_token("collate")
         assert setup.draft.collate_base_url == ""
 
@@ -348,8 +348,8 @@ async def test_tokens_go_to_the_keyring_once_accepted_and_the_profile_can_be_edi
         async with GuidedSetup.edit(Services(), profile.name) as edited:
             assert edited.step is Step.REVIEW
             assert await edited.use_kept_tokens() == {"dbt_cloud", "collate"}
-            assert edited.apply(Cure("set_field", "", "service=analytics")) is Step.SERVICE
-            assert edited.apply(Cure("set_field", "", "run_rule=newest_completed")) is Step.JOB
+            assert edited.apply(Fix("set_field", "", "service=analytics")) is Step.SERVICE
+            assert edited.apply(Fix("set_field", "", "run_rule=newest_completed")) is Step.JOB
             assert edited.propose_name() == profile.name
             saved = await edited.save("keyring")
         assert saved.collate.service == "analytics"

@@ -61,7 +61,7 @@ async def test_another_account_for_a_mending(size: tuple[int, int], snapshot: Sn
         listing.highlighted = listing.get_option_index("wrong-account")
         await app.press("enter")
         await app.until(lambda: walked(app), "the walk's end")
-        await app.until(lambda: "Choose among the accounts" in app.drawn(), "the cure")
+        await app.until(lambda: "Choose among the accounts" in app.drawn(), "the fix")
         line = next(line for line in app.drawn().splitlines() if "Choose among the accounts" in line)
         await app.press(line.partition("Choose among")[0].split()[-1])
         await app.on("ChooseOne")

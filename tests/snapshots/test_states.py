@@ -10,7 +10,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 from dbtcollate_tui.troubleshooting.report import letter_of
-from dbtcollate_tui.tui.screens.fixing import LetterScreen, NewToken
+from dbtcollate_tui.tui.screens.fixing import NewToken, SupportMessageScreen
 from dbtcollate_tui.tui.screens.requests import RequestsScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
@@ -102,8 +102,8 @@ async def test_what_mending_asks_and_gives(size: tuple[int, int], snapshot: Snap
         assert screen.walk is not None
         letter = letter_of(screen.walk, profile)
         assert letter is not None
-        app.app.push_screen(LetterScreen(letter))
-        await app.on("LetterScreen")
+        app.app.push_screen(SupportMessageScreen(letter))
+        await app.on("SupportMessageScreen")
         await album.take(app, "letter")
     album.compare()
 

@@ -3,7 +3,7 @@
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from dbtcollate_tui.events.outcome import Counts, Proof, ProofRow
+from dbtcollate_tui.events.outcome import Counts, Verification, VerificationRow
 from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
@@ -57,16 +57,16 @@ async def test_a_sync_that_could_not_write_all(size: tuple[int, int], snapshot: 
         told.say(
             *(Applied(change=change) for change in PLAN.changes[32:]),
             PhaseFinished(phase="write", text="58 written, 1 failed, 1 skipped", level="warn"),
-            PhaseStarted(phase="proof", text="reading back what was written"),
-            PhaseFinished(phase="proof", text="58 of 60 descriptions found", level="failed"),
+            PhaseStarted(phase="verification", text="reading back what was written"),
+            PhaseFinished(phase="verification", text="58 of 60 descriptions found", level="failed"),
             RunFinished(
                 outcome="partial",
                 counts=Counts(planned=60, written=58, failed=1, skipped=1),
                 exit_code=ExitCode.PARTIAL,
                 text="58 written, 1 failed, 1 skipped. Read back: 58 of 60 descriptions found.",
-                proof=Proof(
+                verification=Verification(
                     rows=(
-                        ProofRow(
+                        VerificationRow(
                             id="descriptions",
                             title="Descriptions",
                             state="failed",

@@ -159,10 +159,10 @@ async def test_the_first_sync_writes_and_the_second_plans_and_writes_nothing(
             "tables",
             "plan",
             "write",
-            "proof",
+            "verification",
         ]
-        assert end.proof is not None
-        descriptions = end.proof.row("descriptions")
+        assert end.verification is not None
+        descriptions = end.verification.row("descriptions")
         assert descriptions is not None
         assert descriptions.expected == descriptions.found
         assert descriptions.expected
@@ -171,8 +171,8 @@ async def test_the_first_sync_writes_and_the_second_plans_and_writes_nothing(
         second = finished(await both.sync())
         assert (second.outcome, second.counts.planned) == ("ok", 0)
         assert both.writes(since) == Counter()
-        assert second.proof is not None
-        assert second.proof.rows[2:] == end.proof.rows[2:]
+        assert second.verification is not None
+        assert second.verification.rows[2:] == end.verification.rows[2:]
 
 
 async def test_named_tables_hold_what_dbt_states(tmp_path: Path) -> None:
@@ -294,8 +294,8 @@ async def test_a_text_changed_since_the_plan_is_left_and_told(tmp_path: Path) ->
         now = await both.collate.table(change.table.fqn, ("columns",))
         assert now is not None
         assert now.description == "written meanwhile"
-        assert end.proof is not None
-        row = end.proof.row("descriptions")
+        assert end.verification is not None
+        row = end.verification.row("descriptions")
         assert row is not None
         assert row.state == "failed"
         assert [item.target for item in row.exceptions] == [change.table.fqn]
@@ -409,12 +409,12 @@ async def test_a_flaky_server_is_told_as_retries_and_all_arrives(tmp_path: Path)
         assert (await both.plan(select=["fct_orders"])).changes == ()
 
 
-async def test_the_wrong_service_is_one_error_that_names_the_cure(tmp_path: Path) -> None:
+async def test_the_wrong_service_is_one_error_that_names_the_fix(tmp_path: Path) -> None:
     async with ends(tmp_path, "wrong-service") as both:
         events = await both.sync()
         (failed,) = [event for event in events if isinstance(event, Failed)]
         assert "has a table in shop_warehouse" in failed.error.title
-        assert failed.error.cures[0].value == "service"
+        assert failed.error.fixes[0].value == "service"
         assert finished(events).exit_code == ExitCode.FAILED
         assert both.writes(0) == Counter()
 
@@ -442,7 +442,7 @@ async def test_tags_and_owners_of_people_stay(tmp_path: Path) -> None:
 async def test_what_a_person_wrote_is_kept_until_overwriting_is_chosen(tmp_path: Path) -> None:
     async with ends(tmp_path, "edited") as both:
         plan = await both.plan()
-        conflicts = [kept for kept in plan.kept if isinstance(kept.change, DescriptionChange)]
+        conflicts = [kept for kept in plan.conflicts if isinstance(kept.change, DescriptionChange)]
         assert conflicts
         assert finished(await both.sync()).outcome == "ok"
         for kept in conflicts:
@@ -451,7 +451,7 @@ async def test_what_a_person_wrote_is_kept_until_overwriting_is_chosen(tmp_path:
             assert kept.server in (table.description, *(c.description for _, _, c in table.walk_columns()))
         again = await both.plan()
         assert again.changes == ()
-        assert [(k.label, k.server) for k in again.kept] == [(k.label, k.server) for k in plan.kept]
+        assert [(k.label, k.server) for k in again.conflicts] == [(k.label, k.server) for k in plan.conflicts]
         chosen = conflicts[0].change
         assert chosen is not None
         decided = again.take_in([chosen.key])
@@ -462,7 +462,7 @@ async def test_what_a_person_wrote_is_kept_until_overwriting_is_chosen(tmp_path:
             kept.change.key for kept in conflicts[1:] if kept.change is not None
         }
         assert finished(await both.sync(plan=rest)).outcome == "ok"
-        assert not [kept for kept in (await both.plan()).kept if kept.group == "descriptions"]
+        assert not [kept for kept in (await both.plan()).conflicts if kept.group == "descriptions"]
 
 
 async def test_an_edge_keeps_its_columns_when_its_sql_is_filled(tmp_path: Path) -> None:
@@ -504,8 +504,8 @@ async def test_the_sync_leaves_its_record_and_so_does_a_failed_one(tmp_path: Pat
         assert kept.run_id
         assert sum(kept.written_by_kind.values()) == sum(kept.planned_by_kind.values()) == kept.planned
         assert kept.server == both.collate.base_url
-        assert end.proof is not None
-        assert [row.id for row in kept.proof] == [row.id for row in end.proof.rows]
+        assert end.verification is not None
+        assert [row.id for row in kept.verification] == [row.id for row in end.verification.rows]
         plan = load_plan(state, kept)
         made = next(event.plan for event in events if isinstance(event, PlanReady))
         assert plan is not None

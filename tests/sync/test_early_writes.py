@@ -54,9 +54,9 @@ async def test_it_ends_as_one_that_waits_for_its_whole_plan(tmp_path: Path) -> N
         end = end_of(events)
         assert (end.outcome, end.exit_code) == ("ok", ExitCode.OK)
         assert end.counts.written == end.counts.planned == sum(isinstance(e, Applied) for e in events)
-        assert end.proof is not None
-        assert end.proof.ok
-        phases = ["run", "artifacts", "tables", "plan", "write", "plan", "write", "proof"]
+        assert end.verification is not None
+        assert end.verification.ok
+        phases = ["run", "artifacts", "tables", "plan", "write", "plan", "write", "verification"]
         assert [event.phase for event in events if isinstance(event, PhaseStarted)] == phases
         assert [event.phase for event in events if isinstance(event, PhaseFinished)] == phases
         first, whole = (event for event in events if isinstance(event, PlanReady))

@@ -154,9 +154,9 @@ async def test_the_first_run_makes_deploys_triggers_and_follows_and_the_second_d
         assert len(lines) == len(set(lines))
         assert any(isinstance(e, Progress) and e.unit == "records" and e.done for e in events)
 
-        assert end.proof is not None
-        assert all(row.state in ("ok", "warn") for row in end.proof.rows)
-        ingestion = end.proof.row("ingestion")
+        assert end.verification is not None
+        assert all(row.state in ("ok", "warn") for row in end.verification.rows)
+        ingestion = end.verification.row("ingestion")
         assert ingestion is not None
         assert "success" in ingestion.summary
         assert "OpenMetadata" in ingestion.summary
@@ -215,7 +215,7 @@ async def test_a_paused_pipeline_with_an_old_token_is_changed_unpaused_and_run(t
         assert pipeline.updatedBy != "ana"
 
 
-async def test_a_wrong_token_in_the_pipeline_is_told_with_its_cure(tmp_path: Path) -> None:
+async def test_a_wrong_token_in_the_pipeline_is_told_with_its_fix(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         events = await both.sync(token=SecretStr("dbtc_" + "0" * 35))
         end = finished(events)
@@ -225,7 +225,7 @@ async def test_a_wrong_token_in_the_pipeline_is_told_with_its_cure(tmp_path: Pat
         text = card.as_text()
         assert "401" in text or "token" in text
         assert any("ERROR" in line for line in worker_lines(events))
-        assert any(cure.kind == "open_url" and "/logs" in cure.value for cure in card.cures)
+        assert any(fix.kind == "open_url" and "/logs" in fix.value for fix in card.fixes)
 
 
 async def test_a_failing_worker_is_told_with_the_lines_that_say_why(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ async def test_a_run_with_errors_is_partial(tmp_path: Path) -> None:
         end = finished(events)
         assert (end.outcome, end.exit_code, end.counts.failed) == ("partial", ExitCode.PARTIAL, 1)
         assert "shop.marts.dim_customers: refused" in failure(events).error.causes
-        assert end.proof is not None
+        assert end.verification is not None
 
 
 @pytest.mark.parametrize("kill", [True, False])
@@ -303,7 +303,7 @@ async def test_without_a_pipeline_service_the_direct_sync_is_the_way_on(
         assert finished(events).exit_code == ExitCode.FAILED
         card = failure(events).error
         assert "pipeline service" in card.title
-        assert any("--engine direct" in cure.label for cure in card.cures)
+        assert any("--engine direct" in fix.label for fix in card.fixes)
         assert both.sent("PUT", "/") == both.sent("POST", "/") == []
 
 

@@ -14,7 +14,7 @@ from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import RunFinished
 from dbtcollate_tui.history.ledger import Written, load_written
 from dbtcollate_tui.plan.model import Plan, RemoveEdge, RemoveOwners, RemoveTags, TagsChange
@@ -44,7 +44,7 @@ class Ends:
 
     async def plan(self, project: Project | None = None, scope: Scope = WHOLE) -> Plan:
         return await compare(
-            Teller(),
+            EventEmitter(),
             "plan",
             self.profile,
             self.dbt_cloud,
@@ -96,9 +96,9 @@ async def ends(folder: Path, version: str = "newest", scenario: str = "") -> Asy
     ):
         await collate.connect()
         profile = profile_for(sandbox)
-        choice = await choose(Teller(), profile, dbt_cloud, None)
+        choice = await choose(EventEmitter(), profile, dbt_cloud, None)
         store = ArtifactStore(folder / "cache")
-        project = await read_artifacts(Teller(), profile, dbt_cloud, choice, store)
+        project = await read_artifacts(EventEmitter(), profile, dbt_cloud, choice, store)
         here = Ends(dbt_cloud, collate, profile, choice, project, StateStore(folder / "state"))
         await here.write(await here.plan())
         yield here
@@ -196,7 +196,7 @@ async def test_a_node_that_is_gone_leaves_what_it_had_as_removable(tmp_path: Pat
         listed = plan.as_dict()
         assert isinstance(listed["removable"], list)
         assert {item["action"] for item in listed["removable"]} == {"remove"}
-        assert [kept for kept in plan.kept if kept.is_removal and kept.dbt] == []
+        assert [kept for kept in plan.conflicts if kept.is_removal and kept.dbt] == []
         rows = {leaf.label: leaf for leaf in PlanOutline(plan).leaves if leaf.conflict}
         assert rows.keys() >= {change.label for change in of_it}
         part = await here.plan(without, Scope(select=("dim_customers",)))

@@ -34,7 +34,7 @@ def test_counts_are_those_of_the_step_that_got_furthest() -> None:
 
 
 @pytest.mark.parametrize(("own_token", "first"), [(False, "advice"), (True, "open_url")])
-def test_a_refused_token_that_is_not_ours_is_cured_by_a_deploy(own_token: bool, first: str) -> None:
+def test_a_refused_token_that_is_not_ours_is_fixed_by_a_deploy(own_token: bool, first: str) -> None:
     memory = RunMemory()
     memory.take("ERROR dbt Cloud answered 401 Unauthorized")
     step = StepSummary(name="Source", errors=1, failures=(StackTraceError(name="dbt", error="no access"),))
@@ -43,5 +43,5 @@ def test_a_refused_token_that_is_not_ours_is_cured_by_a_deploy(own_token: bool, 
     assert card.title == "The run of nightly failed in Collate"
     assert card.causes[-1] == "dbt: no access"
     assert card.evidence == ("run r1 ended as failed", "ERROR dbt Cloud answered 401 Unauthorized")
-    assert card.cures[0].kind == first
-    assert ("dbtcollate deploy" in card.cures[0].label) is not own_token
+    assert card.fixes[0].kind == first
+    assert ("dbtcollate deploy" in card.fixes[0].label) is not own_token

@@ -19,7 +19,7 @@ from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import (
     Applied,
     Cancelled,
@@ -62,7 +62,7 @@ class Ends:
     async def plan(self, scope: Scope = WHOLE) -> Plan:
         """What a sync would write now; the artifacts are read once for all plans."""
         return await compare(
-            Teller(),
+            EventEmitter(),
             "plan",
             self.server.profile,
             self.dbt_cloud,
@@ -101,8 +101,8 @@ async def ends(folder: Path) -> AsyncIterator[Ends]:
     ):
         await collate.connect()
         artifacts = ArtifactStore(folder / "cache")
-        choice = await choose(Teller(), server.profile, dbt_cloud, None)
-        project = await read_artifacts(Teller(), server.profile, dbt_cloud, choice, artifacts)
+        choice = await choose(EventEmitter(), server.profile, dbt_cloud, None)
+        project = await read_artifacts(EventEmitter(), server.profile, dbt_cloud, choice, artifacts)
         yield Ends(server, dbt_cloud, collate, choice, project, artifacts)
 
 

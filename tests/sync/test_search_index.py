@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
-from tests.sync import test_engine_direct
+from tests.sync import test_direct
 from tests.sync.test_direct import ends, finished
 
 
@@ -35,5 +35,5 @@ async def test_a_missing_search_index_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await written(tmp_path / "with")
-    monkeypatch.setattr(test_engine_direct, "Sandbox", WithoutIndex)
+    monkeypatch.setattr(test_direct, "Sandbox", WithoutIndex)
     assert await written(tmp_path / "without") == whole

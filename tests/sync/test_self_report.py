@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from dbtcollate_tui.events.outcome import Counts
-from dbtcollate_tui.events.stream import Teller
+from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import Applied, RunFinished
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.plan.model import DescriptionChange
@@ -53,11 +53,11 @@ async def report(*pipelines: object) -> list[Asked]:
     fake = Told(answers={f"GET {ROOT}": say({"data": pipelines, "paging": {"total": len(pipelines)}})})
     (ref,) = refs(table("orders"))
     async with connected(fake) as client:
-        teller = Teller()
-        async with self_reported(teller, client, PROFILE) as reported:
+        emitter = EventEmitter()
+        async with self_reported(emitter, client, PROFILE) as reported:
             for number in range(3_000):
                 column = f"c{number}"
-                teller(Applied(change=DescriptionChange(table=ref, column=column, before="", after="t")))
+                emitter(Applied(change=DescriptionChange(table=ref, column=column, before="", after="t")))
             ended = RunFinished(
                 outcome="ok", counts=Counts(), exit_code=ExitCode.OK, text="all written", seconds=1
             )

@@ -1,4 +1,4 @@
-"""From symptom to cure: each scenario of the sandbox walked, stopped at its link, mended, and walked on."""
+"""From symptom to fix: each scenario of the sandbox walked, stopped at its link, mended, and walked on."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.errors import AuthError, Cure, UsageError
+from dbtcollate_tui.errors import AuthError, Fix, UsageError
 from dbtcollate_tui.events.types import Failed, SyncEvent
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario
@@ -32,32 +32,36 @@ from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.in_collate import run_collate
 from dbtcollate_tui.sync.pipeline_run import Tempo
 from dbtcollate_tui.troubleshooting.report import letter_of, report
-from dbtcollate_tui.troubleshooting.session import Outcome, Walk, earlier, first_affected
+from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession, earlier, first_affected
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named, symptom_of
 from tests.support.world import World, profile_for, world
 
 
-async def walked(walk: Walk, context: CheckContext, origin: str = "") -> Walk:
+async def walked(
+    walk: TroubleshootingSession, context: CheckContext, origin: str = ""
+) -> TroubleshootingSession:
     async for _ in walk.go(context, origin):
         pass
     return walk
 
 
-async def walk_for(here: World, symptom: str, profile: Profile | None = None) -> tuple[Walk, CheckContext]:
+async def walk_for(
+    here: World, symptom: str, profile: Profile | None = None
+) -> tuple[TroubleshootingSession, CheckContext]:
     context = here.context(profile)
-    return await walked(Walk(symptom_named(symptom)), context), context
+    return await walked(TroubleshootingSession(symptom_named(symptom)), context), context
 
 
 @dataclass(frozen=True)
 class Case:
-    """``scenario`` walked for ``symptom``: where it ends, why, with which cure, and what a person is sent."""
+    """``scenario`` walked for ``symptom``: where it ends, why, with which fix, and what a person is sent."""
 
     scenario: str
     symptom: str
     outcome: Outcome
     check: str
     cause: str
-    cure: str
+    fix: str
     letter: str
 
 
@@ -116,7 +120,7 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         walk, context = await walk_for(here, case.symptom)
         row = found_at(walk, case.outcome, case.check)
         assert any(case.cause in cause for cause in row.causes), row.causes
-        assert any(case.cure in f"{cure.label} {cure.value}" for cure in row.cures), row.cures
+        assert any(case.fix in f"{fix.label} {fix.value}" for fix in row.fixes), row.fixes
         assert row.evidence
         letter = letter_of(walk, here.profile)
         assert letter is not None
@@ -137,7 +141,7 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         assert token.get_secret_value() not in text + letter.as_text()
 
 
-def found_at(walk: Walk, outcome: Outcome, check: str) -> CheckResult:
+def found_at(walk: TroubleshootingSession, outcome: Outcome, check: str) -> CheckResult:
     """The walk's finding, of that outcome, at that check."""
     row = walk.finding
     assert row is not None, walk.summary()
@@ -149,8 +153,8 @@ def lift(here: World, scenario: str = "healthy") -> None:
     here.sandbox._play(SCENARIOS[scenario])
 
 
-def cure_of(row: CheckResult, kind: str, value: str) -> Cure:
-    return next(cure for cure in row.cures if cure.kind == kind and value in cure.value)
+def fix_of(row: CheckResult, kind: str, value: str) -> Fix:
+    return next(fix for fix in row.fixes if fix.kind == kind and value in fix.value)
 
 
 @pytest.mark.parametrize(
@@ -161,23 +165,23 @@ def cure_of(row: CheckResult, kind: str, value: str) -> Cure:
         ("only-failed", "no-runs", "run.exists", "has failed", "run_rule=newest_completed"),
     ],
 )
-async def test_a_field_that_the_cure_sets_mends_it(
+async def test_a_field_that_the_fix_sets_mends_it(
     scenario: str, symptom: str, check: str, says: str, value: str
 ) -> None:
     async with world(scenario) as here:
-        exact = changed_profile(here.profile, Cure("set_field", "", "options.match_case=exact"))
+        exact = changed_profile(here.profile, Fix("set_field", "", "options.match_case=exact"))
         profile = exact if scenario == "upper-case" else here.profile
         walk, _ = await walk_for(here, symptom, profile)
         row = found_at(walk, BROKEN, check)
         assert any(says in cause for cause in row.causes), row.causes
-        cure = cure_of(row, "set_field", value)
-        mended = changed_profile(profile, cure)
-        walk.did(cure.label)
+        fix = fix_of(row, "set_field", value)
+        mended = changed_profile(profile, fix)
+        walk.did(fix.label)
         origin = earlier(first_affected(profile, mended), row.check_id)
         await walked(walk, here.context(mended), origin)
     assert walk.stopped is None, walk.summary()
     assert walk.rows[check].state is not CheckState.FAIL
-    assert cure.label in report(walk, mended)
+    assert fix.label in report(walk, mended)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +197,7 @@ async def test_a_new_token_is_tried_then_kept_then_walked_with(
     async with world(scenario) as here:
         walk, _ = await walk_for(here, symptom)
         row = found_at(walk, BROKEN, check)
-        asks = next(cure for cure in row.cures if token_side(cure) == side)
+        asks = next(fix for fix in row.fixes if token_side(fix) == side)
         assert asks.label == "Enter another token"
         letter = letter_of(walk, here.profile)
         assert letter is not None
@@ -219,7 +223,7 @@ async def test_a_new_token_is_tried_then_kept_then_walked_with(
             await walked(walk, CheckContext(here.profile, connections, here.services), row.check_id)
             assert connections.origins[side] == "keyring"
     assert walk.outcome is Outcome.GOOD, walk.summary()
-    assert "after 1 cure" in walk.summary()
+    assert "after 1 fix" in walk.summary()
 
 
 async def test_a_token_of_the_other_side_is_sent_nowhere() -> None:
@@ -238,7 +242,7 @@ async def test_another_account_is_taken_with_its_job() -> None:
     async with world("wrong-account") as here:
         walk, context = await walk_for(here, "wrong-account")
         row = found_at(walk, BROKEN, "dbt.account")
-        assert cure_of(row, "go_to_step", "account").label == "Choose among the accounts that the token sees"
+        assert fix_of(row, "go_to_step", "account").label == "Choose among the accounts that the token sees"
         accounts = await accounts_of(context)
         mended = await moved_to_account(context, accounts[0])
         walk.did(mended.words)
@@ -257,7 +261,7 @@ async def test_one_job_in_place_of_any_leaves_the_pull_requests_out() -> None:
         walk, context = await walk_for(here, "other-run", anything)
         row = found_at(walk, EXPLAINED, "run.kind")
         assert any("passed over: a CI run" in cause for cause in row.causes), row.causes
-        assert cure_of(row, "go_to_step", "job")
+        assert fix_of(row, "go_to_step", "job")
         listed = [jobs async for jobs in iter_jobs(context)]
         best = listed[-1].proposed
         assert best is not None
@@ -273,7 +277,7 @@ async def test_steps_that_dbt_cloud_ignores_are_told_as_the_reason_for_missing_r
         walk, _ = await walk_for(here, "no-tests")
         row = walk.rows["artifacts.results"]
         assert any("which step" in cause for cause in row.causes), row.causes
-        assert cure_of(row, "go_to_step", "job")
+        assert fix_of(row, "go_to_step", "job")
         letter = letter_of(walk, here.profile, row)
         assert letter is not None
         assert "dbt build" in letter.text
@@ -302,22 +306,22 @@ async def test_a_paused_pipeline_is_deployed_and_run_and_the_old_run_stays_to_lo
         row = found_at(walk, BROKEN, "pipeline.schedule")
         assert "is paused" in row.summary
         assert walk.rows["run.fresh"].state is CheckState.WARN
-        assert Link.PROOF not in {found.link for found in walk.rows.values()}
-        assert walk.states()[Link.PROOF].state is CheckState.WAITING
-        cure_of(row, "go_to_step", "pipeline")
+        assert Link.VERIFICATION not in {found.link for found in walk.rows.values()}
+        assert walk.states()[Link.VERIFICATION].state is CheckState.WAITING
+        fix_of(row, "go_to_step", "pipeline")
         await pipeline_run(here, profile)
         walk.did("deployed and run")
         await walked(walk, context, row.check_id)
         found_at(walk, EXPLAINED, "run.fresh")
     assert walk.rows["pipeline.schedule"].state is CheckState.PASS
-    assert walk.rows["proof.ingestion"].state is CheckState.PASS
+    assert walk.rows["verification.ingestion"].state is CheckState.PASS
 
 
 @pytest.mark.parametrize(
     ("scenario", "says", "letter"),
     [("plan-limit", "plan", "Plan shows the limits"), ("pipeline-fails", "failed", "deployed, switched on")],
 )
-async def test_a_cure_that_fails_says_why_and_is_asked_of_others(
+async def test_a_fix_that_fails_says_why_and_is_asked_of_others(
     scenario: str, says: str, letter: str
 ) -> None:
     async with world(scenario) as here:
@@ -345,16 +349,16 @@ async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data() -
     async with world("no-pipeline-service") as here:
         walk, _ = await walk_for(here, "pipeline")
         row = found_at(walk, EXPLAINED, "pipeline.service")
-        assert cure_of(row, "go_to_step", "sync").label == "Sync from here now"
+        assert fix_of(row, "go_to_step", "sync").label == "Sync from here now"
         letter = letter_of(walk, here.profile)
         assert letter is not None
         assert "PIPELINE_SERVICE_CLIENT_ENDPOINT" in letter.text
         assert letter.to == "whoever runs Collate"
         stale, context = await walk_for(here, "stale")
-        found = found_at(stale, EXPLAINED, "proof.ingestion")
+        found = found_at(stale, EXPLAINED, "verification.ingestion")
         await direct_sync(here)
         await walked(stale, context, found.check_id)
-    assert stale.rows["proof.ingestion"].state is CheckState.PASS
+    assert stale.rows["verification.ingestion"].state is CheckState.PASS
     assert stale.outcome is not BROKEN
 
 
@@ -390,31 +394,31 @@ async def test_what_the_program_copes_with_stops_no_walk(scenario: Scenario) -> 
         assert walk.outcome is Outcome.WARNED, walk.summary()
         assert len(walk.rows) == len(walk.checks)
         assert all(state.state is not CheckState.FAIL for state in walk.states().values())
-        cure_of(walk.rows["proof.ingestion"], "go_to_step", "sync")
+        fix_of(walk.rows["verification.ingestion"], "go_to_step", "sync")
 
 
 async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
     async with world() as here:
         walk, _ = await walk_for(here, "stale")
-        row = found_at(walk, EXPLAINED, "proof.ingestion")
-        cure = cure_of(row, "set_field", "pipeline.schedule=")
-        mended = changed_profile(here.profile, cure)
+        row = found_at(walk, EXPLAINED, "verification.ingestion")
+        fix = fix_of(row, "set_field", "pipeline.schedule=")
+        mended = changed_profile(here.profile, fix)
         assert first_affected(here.profile, mended) == "pipeline.exists"
         await pipeline_run(here, mended)
         await walked(walk, here.context(mended), "pipeline.exists")
     assert mended.pipeline.schedule is not None
     assert walk.rows["pipeline.schedule"].state is CheckState.PASS
-    assert walk.rows["proof.ingestion"].state is CheckState.PASS
+    assert walk.rows["verification.ingestion"].state is CheckState.PASS
 
 
 async def test_what_is_switched_off_explains_and_is_switched_on() -> None:
     async with world() as here:
-        off = changed_profile(here.profile, Cure("set_field", "", "options.include_lineage=false"))
+        off = changed_profile(here.profile, Fix("set_field", "", "options.include_lineage=false"))
         walk, _ = await walk_for(here, "no-lineage", off)
-        row = found_at(walk, EXPLAINED, "proof.lineage")
-        mended = changed_profile(off, cure_of(row, "set_field", "options.include_lineage=true"))
+        row = found_at(walk, EXPLAINED, "verification.lineage")
+        mended = changed_profile(off, fix_of(row, "set_field", "options.include_lineage=true"))
         assert letter_of(walk, off) is None
-        assert letter_of(walk, off, walk.rows["proof.ingestion"]) is not None
+        assert letter_of(walk, off, walk.rows["verification.ingestion"]) is not None
     assert mended.options.include_lineage
 
 
@@ -428,11 +432,11 @@ def test_every_scenario_and_every_row_of_the_guide_is_walked_here() -> None:
     assert len(guide) == 6
 
 
-def test_a_cure_at_collate_s_step_means_the_address_or_the_token_by_its_words() -> None:
-    assert token_side(Cure("go_to_step", "Enter another address", "collate")) is None
-    assert token_side(Cure("go_to_step", "Enter it in the setup, step collate", "collate")) == "collate"
-    assert token_side(Cure("go_to_step", "Give the token in the setup", "dbt_cloud_token")) == "dbt_cloud"
-    assert token_side(Cure("go_to_step", "Choose another job", "job")) is None
+def test_a_fix_at_collate_s_step_means_the_address_or_the_token_by_its_words() -> None:
+    assert token_side(Fix("go_to_step", "Enter another address", "collate")) is None
+    assert token_side(Fix("go_to_step", "Enter it in the setup, step collate", "collate")) == "collate"
+    assert token_side(Fix("go_to_step", "Give the token in the setup", "dbt_cloud_token")) == "dbt_cloud"
+    assert token_side(Fix("go_to_step", "Choose another job", "job")) is None
 
 
 def test_symptoms_are_found_by_id_words_and_check() -> None:
@@ -441,17 +445,17 @@ def test_symptoms_are_found_by_id_words_and_check() -> None:
     assert symptom_named("Stale data").id == "stale"
     with pytest.raises(UsageError) as caught:
         symptom_named("lineage")
-    assert caught.value.cures[0].label == "Nearest: dbtcollate troubleshoot no-lineage"
+    assert caught.value.fixes[0].label == "Nearest: dbtcollate troubleshoot no-lineage"
     assert symptom_of("artifacts.catalog").id == "missing-catalog"
     assert symptom_of("collate.token").id == "collate-refuses"
-    assert symptom_of("proof.lineage").id == "no-lineage"
+    assert symptom_of("verification.lineage").id == "no-lineage"
     assert symptom_of("dbt.job").id == "not-sure"
     assert all(check.id in symptom_of(check.id).checks for check in ALL_CHECKS)
 
 
 async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:
     async with world() as here:
-        walk = Walk(symptom_named("not-sure"))
+        walk = TroubleshootingSession(symptom_named("not-sure"))
         rows = walk.go(here.context())
         async for row in rows:
             if row.link is Link.TABLES and row.state is CheckState.RUNNING:
@@ -476,4 +480,4 @@ async def test_the_story_pairs_what_was_found_with_what_was_done() -> None:
         ("did", "the job was run"),
     ]
     assert walk.finding is not None
-    assert walk.finding.check_id == "proof.ingestion"
+    assert walk.finding.check_id == "verification.ingestion"

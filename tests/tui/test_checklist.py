@@ -1,4 +1,4 @@
-"""The checklist: rows in place, failing ones first at the end, cures as keys, the report."""
+"""The checklist: rows in place, failing ones first at the end, fixes as keys, the report."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ async def test_failing_rows_rise_when_all_are_done_and_show_their_evidence() -> 
             assert "expired" in app.drawn()
 
 
-async def test_in_80_columns_the_head_is_whole_the_cures_stay_and_the_evidence_is_gone_to() -> None:
+async def test_in_80_columns_the_head_is_whole_the_fixes_stay_and_the_evidence_is_gone_to() -> None:
     services = Services()
     async with Sandbox("wrong-service") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
@@ -48,7 +48,7 @@ async def test_in_80_columns_the_head_is_whole_the_cures_stay_and_the_evidence_i
             await app.press("v")
             await app.on("ChecklistScreen")
             await app.checked()
-            await app.until(lambda: "Use the service" in app.drawn(), "the cure")
+            await app.until(lambda: "Use the service" in app.drawn(), "the fix")
             assert re.search(r"25 of 25 done: .* skipped, took [0-9.]+ s ", app.drawn())
             assert "Broken" in app.drawn()
             await app.press("e")
@@ -104,7 +104,7 @@ async def test_a_link_of_the_chain_leads_to_its_worst_check() -> None:
             assert row_ids(app)[rows.highlighted] == "run.fresh"
 
 
-async def test_a_cure_s_key_leads_to_the_setup_s_step() -> None:
+async def test_a_fix_s_key_leads_to_the_setup_s_step() -> None:
     services = Services()
     async with Sandbox("missing-catalog") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
@@ -112,7 +112,7 @@ async def test_a_cure_s_key_leads_to_the_setup_s_step() -> None:
             await app.checked()
             app.app.show_checklist("artifacts.catalog")
             await app.on("ChecklistScreen")
-            await app.until(lambda: "c  Choose another job" in app.drawn(), "the cure")
+            await app.until(lambda: "c  Choose another job" in app.drawn(), "the fix")
             await app.press("c")
             await app.on("SetupScreen")
             await app.until(lambda: "step 3 of 7" in app.drawn(), "the job's step")
@@ -120,7 +120,7 @@ async def test_a_cure_s_key_leads_to_the_setup_s_step() -> None:
             await app.on("ChecklistScreen")
 
 
-async def test_a_cure_that_sets_a_field_is_carried_out_and_looked_at() -> None:
+async def test_a_fix_that_sets_a_field_is_carried_out_and_looked_at() -> None:
     services = Services()
     async with Sandbox("only-failed") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
@@ -129,11 +129,11 @@ async def test_a_cure_that_sets_a_field_is_carried_out_and_looked_at() -> None:
             session = app.app.session
             assert session is not None
             row = session.rows["run.exists"]
-            cure = next(cure for cure in row.cures if cure.kind == "set_field")
+            fix = next(fix for fix in row.fixes if fix.kind == "set_field")
             app.app.show_checklist("run.exists")
             await app.on("ChecklistScreen")
-            await app.until(lambda: cure.label in app.drawn(), "the cure")
-            app.app.carry_out(cure)
+            await app.until(lambda: fix.label in app.drawn(), "the fix")
+            app.app.carry_out(fix)
             await app.until(
                 lambda: services.profiles.load("shop").dbt_cloud.run_rule == "newest_completed", "the field"
             )

@@ -137,7 +137,7 @@ async def test_a_verification_that_was_asked_for_leaves_a_record_and_a_look_of_h
             await app.until(lambda: list_records(services.state, "shop"), "the record")
             (record,) = list_records(services.state, "shop")
             assert record.action == "verify"
-            assert sum(record.checks.values()) == len(record.proof)
+            assert sum(record.checks.values()) == len(record.verification)
             await app.press("escape", "h")
             await app.on("HistoryScreen")
             await app.until(lambda: shown(app) == [record.id], "the record in the list")
@@ -146,7 +146,7 @@ async def test_a_verification_that_was_asked_for_leaves_a_record_and_a_look_of_h
             await app.on("RecordScreen")
             await app.until(lambda: "dbt Cloud reachable" in app.drawn(), "the rows")
             assert app.top.query_one("#facts", Static).display
-            assert f"Checks {len(record.proof)}" in app.drawn()
+            assert f"Checks {len(record.verification)}" in app.drawn()
             assert "Plan" not in app.drawn()
             await app.press("p")
             assert "dbt Cloud reachable" in app.drawn()

@@ -1,4 +1,4 @@
-"""From the welcome to the proof, in the whole app, on the sandbox."""
+"""From the welcome to the verification, in the whole app, on the sandbox."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         chain = app.top.query_one(ChainBar).view
         assert chain.of(Link.TABLES).state is CheckState.WARN
         assert chain.of(Link.PIPELINE).state is CheckState.PASS
-        assert chain.of(Link.PROOF).state is CheckState.WAITING
+        assert chain.of(Link.VERIFICATION).state is CheckState.WAITING
         count = app.changes
         await app.shows("w", f"Write {count} changes")
         await app.press("w")
@@ -142,7 +142,7 @@ async def test_the_plan_is_exported_as_json(tmp_path: Path, monkeypatch: pytest.
             assert sandbox.collate_token.get_secret_value() not in text
 
 
-async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_its_cure() -> None:
+async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_its_fix() -> None:
     services = Services()
     async with Sandbox("collate-read-only") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
@@ -158,7 +158,7 @@ async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_it
             assert "Not written" in drawn
             assert "may not" in drawn
             assert "cause" in drawn
-            assert "cure" in drawn
+            assert "fix" in drawn
             await app.press("escape")
             await app.on("HomeScreen")
             await app.until(lambda: "one failed" in app.drawn(), "the failed sync on home")

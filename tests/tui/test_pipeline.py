@@ -13,7 +13,7 @@ from tests.tui.whole import keep, play, whole
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
-async def test_deploy_and_run_is_seen_first_then_followed_to_its_proof(size: tuple[int, int]) -> None:
+async def test_deploy_and_run_is_seen_first_then_followed_to_its_verification(size: tuple[int, int]) -> None:
     services = Services()
     async with Sandbox() as sandbox:
         await keep(services, sandbox, profile_for(sandbox, schedule="0 7 * * *"))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dbtcollate_tui.events.types import Applied
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.plan.model import DescriptionChange, Kept, Plan
+from dbtcollate_tui.plan.model import Conflict, DescriptionChange, Plan
 from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
@@ -119,10 +119,10 @@ def test_what_fits_has_its_keys_and_a_branch_those_below_it() -> None:
 
 def test_a_branch_tells_what_is_kept_and_what_is_only_said() -> None:
     plan = many(1)
-    kept = Kept(
+    kept = Conflict(
         group="descriptions", target="t", label="marts.model_0000: it", server="a", dbt="b", reason="edited"
     )
-    plan = Plan(plan.changes, plan.match, kept=(kept,), notes=("said", "said too"))
+    plan = Plan(plan.changes, plan.match, conflicts=(kept,), notes=("said", "said too"))
     first, notes = [row for row in PlanOutline(plan).rows() if isinstance(row, BranchRow) and not row.depth]
     assert (len(first.keys), first.others[True], first.others.total()) == (1, 1, 1)
     assert (len(notes.keys), notes.others[True], notes.others.total()) == (0, 0, 2)
@@ -142,8 +142,10 @@ def test_the_filter_looks_at_old_and_new_and_widens_again() -> None:
 
 def test_what_is_kept_stands_among_the_changes_of_its_kind() -> None:
     plan = many(1)
-    kept = Kept("descriptions", "x", "marts.other", "Ana's text", "dbt's text", "edited in Collate by ana")
-    rows = PlanOutline(Plan(plan.changes, plan.match, kept=(kept,))).rows()
+    kept = Conflict(
+        "descriptions", "x", "marts.other", "Ana's text", "dbt's text", "edited in Collate by ana"
+    )
+    rows = PlanOutline(Plan(plan.changes, plan.match, conflicts=(kept,))).rows()
     assert titles(rows) == ["descriptions", "marts.other", "marts.model_0000"]
     marked = rows[1]
     assert isinstance(marked, LeafRow)

@@ -1,10 +1,10 @@
-"""What a screen may ask of the app, or a cure of its screen, is there to be asked."""
+"""What a screen may ask of the app, or a fix of its screen, is there to be asked."""
 
 import pytest
 
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.protocols import OwningApp
-from dbtcollate_tui.tui.screens.session_fixes import WalkScreen
+from dbtcollate_tui.tui.screens.session_fixes import SessionScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 
 
@@ -13,7 +13,9 @@ def _promised(kind: type) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("promise", "kept"), [(OwningApp, DbtCollateApp), (WalkScreen, TroubleshootScreen)], ids=["app", "walk"]
+    ("promise", "kept"),
+    [(OwningApp, DbtCollateApp), (SessionScreen, TroubleshootScreen)],
+    ids=["app", "walk"],
 )
 def test_what_is_promised_is_kept(promise: type, kept: type) -> None:
     names = _promised(promise)

@@ -94,7 +94,7 @@ async def test_what_is_no_address_has_its_card_and_typing_goes_on_in_the_field()
         assert isinstance(driver.top.focused, Input)
 
 
-async def test_plain_http_is_cured_with_a_key() -> None:
+async def test_plain_http_is_fixed_with_a_key() -> None:
     async with driving(GuidedSetup(Services())) as driver:
         await driver.at("address")
         await driver.press(*"http://ab123.us1.dbt.com", "enter")
@@ -224,7 +224,7 @@ async def test_a_job_without_a_run_has_a_card_and_ways_on() -> None:
         await driver.at("collate")
 
 
-async def test_only_failed_runs_are_cured_by_the_other_rule() -> None:
+async def test_only_failed_runs_are_fixed_by_the_other_rule() -> None:
     async with (
         Sandbox("only-failed") as sandbox,
         driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver,
@@ -315,7 +315,7 @@ async def test_going_on_before_the_proposal_has_come_takes_it_all_the_same() -> 
         assert setup.draft.pipeline.schedule == "0 7 * * *"
 
 
-async def test_a_wrong_schedule_and_a_wrong_name_are_cured_in_place() -> None:
+async def test_a_wrong_schedule_and_a_wrong_name_are_fixed_in_place() -> None:
     async with Sandbox() as sandbox, driving(GuidedSetup(Services()), offer=offer_of(sandbox)) as driver:
         await walk_to(driver, "options")
         following = driver.pane.query_one("#next", Static)

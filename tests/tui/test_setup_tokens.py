@@ -1,4 +1,4 @@
-"""The token questions: pastes, shapes, the environment, the keyring, refusals and their cures."""
+"""The token questions: pastes, shapes, the environment, the keyring, refusals and their fixes."""
 
 import keyring.core
 import pytest

@@ -108,7 +108,7 @@ async def test_a_setup_s_chain_says_what_the_checks_find() -> None:
         assert driver.state_of(Link.TABLES) is CheckState.WAITING
 
 
-async def test_a_check_s_cure_leads_to_the_question_that_it_names() -> None:
+async def test_a_check_s_fix_leads_to_the_question_that_it_names() -> None:
     async with (
         Sandbox("missing-catalog") as sandbox,
         driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
@@ -121,6 +121,6 @@ async def test_a_check_s_cure_leads_to_the_question_that_it_names() -> None:
         chain.cursor = LINKS.index(Link.ARTIFACTS)
         await driver.press("enter")
         await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
-        cure = next(each for each in driver.top.query(Button) if "Choose another job" in str(each.label))
-        cure.press()
+        fix = next(each for each in driver.top.query(Button) if "Choose another job" in str(each.label))
+        fix.press()
         await driver.at("job")

@@ -1,4 +1,4 @@
-"""Troubleshooting in the app: the symptom chosen, the chain walked, the cure by its key, the walk gone on."""
+"""Troubleshooting in the app: the symptom chosen, the chain walked, the fix by its key, the walk gone on."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from textual.widgets import OptionList
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.history.records import list_records, load_log
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
@@ -18,7 +18,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.troubleshooting.session import Outcome, Walk
+from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
@@ -40,7 +40,7 @@ class Case:
         return next(screen for screen in self.app.app.screen_stack if isinstance(screen, TroubleshootScreen))
 
     @property
-    def walk(self) -> Walk:
+    def walk(self) -> TroubleshootingSession:
         walk = self.screen.walk
         assert walk is not None
         return walk
@@ -69,11 +69,11 @@ class Case:
             f"the walk's end {outcome or ''}",
         )
 
-    async def cure(self, label: str) -> None:
-        """Press the key that the card offers for a cure."""
+    async def fix(self, label: str) -> None:
+        """Press the key that the card offers for a fix."""
         await self.app.until(lambda: label in self.app.drawn(), label)
         keys = self.screen.query_one(CheckCard)._keys
-        key = next(key for key, cure in keys.items() if label in cure.label)
+        key = next(key for key, fix in keys.items() if label in fix.label)
         await self.app.press(key)
 
 
@@ -97,7 +97,7 @@ async def troubleshooting(
     async with Sandbox(replace(SCENARIOS[scenario], trigger_refusals=0)) as sandbox:
         made = profile_for(sandbox, schedule=schedule)
         if exact:
-            made = changed_profile(made, Cure("set_field", "", "options.match_case=exact"))
+            made = changed_profile(made, Fix("set_field", "", "options.match_case=exact"))
         await keep(services, sandbox, made)
         for side, token in (tokens or {}).items():
             await services.secrets.keep(
@@ -112,18 +112,18 @@ async def troubleshooting(
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
-async def test_no_lineage_by_case_is_cured_by_its_key(size: tuple[int, int]) -> None:
+async def test_no_lineage_by_case_is_fixed_by_its_key(size: tuple[int, int]) -> None:
     async with troubleshooting("upper-case", size=size, exact=True) as case:
         await case.choose("no-lineage")
         assert case.walk.outcome is Outcome.BROKEN
         drawn = case.app.drawn()
         assert "Broken at tables" in drawn
         assert "differs in case" in drawn
-        await case.cure("Match regardless of case")
+        await case.fix("Match regardless of case")
         await case.ended(Outcome.EXPLAINED)
 
 
-async def test_a_walk_and_its_cure_are_one_record_of_the_history_with_its_lines() -> None:
+async def test_a_walk_and_its_fix_are_one_record_of_the_history_with_its_lines() -> None:
     async with troubleshooting("upper-case", exact=True) as made:
         await made.choose("no-lineage")
         state = made.services.state
@@ -131,7 +131,7 @@ async def test_a_walk_and_its_cure_are_one_record_of_the_history_with_its_lines(
         (broken,) = list_records(state, "shop", action="walk")
         assert (broken.outcome, broken.failures[0].key) == ("failed", "tables.matched")
         assert broken.failures[0].causes
-        await made.cure("Match regardless of case")
+        await made.fix("Match regardless of case")
         await made.ended(Outcome.EXPLAINED)
         await made.app.until(
             lambda: list_records(state, "shop", action="walk")[0].outcome == "warn", "its record renewed"
@@ -139,7 +139,7 @@ async def test_a_walk_and_its_cure_are_one_record_of_the_history_with_its_lines(
         (mended,) = list_records(state, "shop", action="walk")
         assert mended.id == broken.id
         assert mended.failures == ()
-        assert "after 1 cure" in mended.text
+        assert "after 1 fix" in mended.text
         log = load_log(state, mended)
         assert [entry.event for entry in log if entry.event != "walked"][:2] == ["found", "did"]
         await made.app.press("escape", "escape")
@@ -153,7 +153,7 @@ async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> Non
         await case.choose("invalid-token")
         assert case.walk.stopped is not None
         assert case.walk.stopped.check_id == "dbt.token"
-        await case.cure("Enter another token")
+        await case.fix("Enter another token")
         await case.app.on("NewToken")
         await case.app.until(lambda: isinstance(case.app.app.focused, SecretInput), "the field")
         await case.app.paste(f"Bearer {wrong.get_secret_value()}\n")
@@ -166,7 +166,7 @@ async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> Non
         assert token not in case.app.app.export_screenshot()
         await case.app.press("enter")
         await case.ended(Outcome.GOOD)
-        assert "after 1 cure" in case.app.drawn()
+        assert "after 1 fix" in case.app.drawn()
         kept = await Services().secrets.get("shop", "dbt_cloud")
         assert kept is not None
         assert kept.secret.get_secret_value() == token
@@ -188,13 +188,13 @@ async def test_collate_s_expired_token_is_replaced_and_walked_with() -> None:
         new = bot_jwt()
         case.sandbox.collate_token = new
         await play(case.sandbox, "healthy")
-        await case.cure("Enter another token")
+        await case.fix("Enter another token")
         await case.app.on("NewToken")
         await case.app.until(lambda: isinstance(case.app.app.focused, SecretInput), "the field")
         await case.app.paste(new.get_secret_value())
         await case.app.press("enter")
         await case.ended(Outcome.GOOD)
-        assert "after 1 cure" in case.app.drawn()
+        assert "after 1 fix" in case.app.drawn()
         kept = await Services().secrets.get("shop", "collate")
         assert kept is not None
         assert kept.secret.get_secret_value() == new.get_secret_value()
@@ -204,7 +204,7 @@ async def test_another_account_is_chosen_from_the_token_s() -> None:
     async with troubleshooting("wrong-account") as case:
         before = case.profile.dbt_cloud.account_id
         await case.choose("wrong-account")
-        await case.cure("Choose among the accounts")
+        await case.fix("Choose among the accounts")
         await case.app.on("ChooseOne")
         await case.app.until(
             lambda: "#" in case.app.drawn() and "1 account" in case.app.drawn(), "the account"
@@ -226,7 +226,7 @@ async def test_a_missing_catalog_gives_the_command_the_page_and_the_text_to_send
         assert "Add dbt docs generate" in drawn
         assert "o  Open the job's settings" in drawn
         await case.app.press("m")
-        await case.app.on("LetterScreen")
+        await case.app.on("SupportMessageScreen")
         await case.app.until(lambda: "whoever looks after the dbt Cloud job" in case.app.drawn(), "the text")
         await case.app.press("y")
         assert f"/jobs/{case.sandbox.job_id}/settings" in case.app.app.clipboard
@@ -247,13 +247,13 @@ async def test_a_paused_pipeline_is_deployed_run_and_walked_on_from_by_itself() 
         await case.choose("stale")
         assert case.walk.stopped is not None
         assert case.walk.stopped.check_id == "pipeline.schedule"
-        await case.cure("Deploy it again with its schedule on")
+        await case.fix("Deploy it again with its schedule on")
         await case.app.on("PipelineScreen")
         await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
         await case.app.press("d")
         await case.ended(Outcome.EXPLAINED)
         assert case.walk.rows["pipeline.schedule"].state is CheckState.PASS
-        assert case.walk.rows["proof.ingestion"].state is CheckState.PASS
+        assert case.walk.rows["verification.ingestion"].state is CheckState.PASS
         assert case.walk.finding is not None
         assert case.walk.finding.check_id == "run.fresh"
         assert len(case.walk.done) == 1
@@ -264,13 +264,13 @@ async def test_without_a_runner_the_sync_is_run_from_here() -> None:
         await case.choose("pipeline")
         assert "No pipeline service" in case.app.drawn()
         await case.app.press("m")
-        await case.app.on("LetterScreen")
+        await case.app.on("SupportMessageScreen")
         await case.app.until(lambda: "To send to whoever runs Collate" in case.app.drawn(), "the text")
         await case.app.press("end")
         await case.app.until(lambda: "No token is in this text" in case.app.drawn(), "its end")
         await case.app.press("escape")
         await case.app.on("TroubleshootScreen")
-        await case.cure("Sync from here now")
+        await case.fix("Sync from here now")
         await case.app.planned()
         await case.app.press("w")
         await case.ended(Outcome.EXPLAINED)
@@ -282,7 +282,7 @@ async def test_without_a_runner_the_sync_is_run_from_here() -> None:
 async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
     async with troubleshooting("plan-limit", schedule="0 7 * * *") as case:
         await case.choose("pipeline")
-        await case.cure("Deploy the pipeline and run it")
+        await case.fix("Deploy the pipeline and run it")
         await case.app.on("PipelineScreen")
         await case.app.until(lambda: case.app.top.has_class("-planned"), "the comparison")
         await case.app.press("d")
@@ -291,14 +291,14 @@ async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
         await case.ended(Outcome.BROKEN)
         assert "Collate's plan does not allow" in case.app.drawn()
         await case.app.press("m")
-        await case.app.on("LetterScreen")
+        await case.app.on("SupportMessageScreen")
         await case.app.until(lambda: "To send to an administrator of Collate" in case.app.drawn(), "the text")
 
 
 async def test_a_schedule_and_another_job() -> None:
     async with troubleshooting(size=LARGE) as case:
         await case.choose("stale")
-        await case.cure("Let Collate run it")
+        await case.fix("Let Collate run it")
         await case.app.on("PipelineScreen")
         await case.app.press("escape")
         await case.app.until(lambda: case.walk.done, "what was done")
@@ -307,7 +307,7 @@ async def test_a_schedule_and_another_job() -> None:
         assert case.profile.pipeline.schedule is not None
         assert case.walk.rows["pipeline.exists"].state is CheckState.WARN
         await case.choose("other-run")
-        await case.cure("Choose another job")
+        await case.fix("Choose another job")
         await case.app.on("ChooseOne")
         await case.app.until(lambda: "hourly" in case.app.drawn(), "the jobs")
         await case.app.press(*"hourly", "enter")
@@ -329,7 +329,7 @@ async def test_the_checklist_s_row_leads_to_its_symptom() -> None:
         assert case.walk.symptom.id == "some-tables"
         assert case.walk.stopped is not None
         assert case.walk.stopped.link is Link.TABLES
-        await case.cure("Use the service")
+        await case.fix("Use the service")
         await case.app.until(lambda: case.walk.done, "what was done")
         await case.ended()
         assert case.walk.stopped is None
@@ -342,7 +342,7 @@ async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
         assert case.walk.outcome is Outcome.BROKEN
         assert case.walk.stopped is not None
         assert case.walk.stopped.check_id == "run.exists"
-        await case.cure("newest completed")
+        await case.fix("newest completed")
         await case.app.until(lambda: case.walk.done, "what was done")
         await case.ended()
         assert case.walk.stopped is None

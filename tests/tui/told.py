@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import (
     Applied,
@@ -30,7 +30,7 @@ REFUSED = ActionableError(
     "Collate refused the change (403)",
     causes=["The token's role has no rule that lets it edit tags.", "The table is in a domain of its own."],
     evidence=["PATCH /api/v1/tables/2f1c: principal ingestion-bot is denied EditTags"],
-    cures=[Cure("open_url", "Open the bot's roles", "https://collate.example/bots/ingestion-bot")],
+    fixes=[Fix("open_url", "Open the bot's roles", "https://collate.example/bots/ingestion-bot")],
 )
 
 

@@ -1,6 +1,7 @@
 """Source freshness as tests of the source's table, named as the reference ingestion names them. No IO.
 
-The reference makes them out of ``sources.json`` too, but never fetches that file from dbt Cloud. So the proof
+The reference makes them out of ``sources.json`` too, but never fetches that file from dbt Cloud. So the
+verification
 of a direct sync looks for them, and that of a run inside Collate only for those that are there already.
 """
 

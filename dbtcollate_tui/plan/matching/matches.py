@@ -70,14 +70,14 @@ class AssetRef:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A dbt node without a table: what was looked for, why it was not found, the nearest names, the cure."""
+    """A dbt node without a table: what was looked for, why it was not found, the nearest names, the fix."""
 
     unique_id: str
     fqn: str
     cause: Cause
     detail: str
     candidates: tuple[str, ...] = ()
-    cure: str = ""
+    fix: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The values for ``--json``."""
@@ -87,7 +87,7 @@ class Unmatched:
             "cause": self.cause,
             "detail": self.detail,
             "candidates": list(self.candidates),
-            "cure": self.cure,
+            "fix": self.fix,
         }
 
 

@@ -210,8 +210,8 @@ def _why(
     schema = node.schema or ""
     fqn = _looked_for(node, service, database)
 
-    def result(cause: Cause, detail: str, cure: str, candidates: Iterable[str] = ()) -> Unmatched:
-        return Unmatched(node.unique_id, fqn, cause, detail, tuple(candidates), cure)
+    def result(cause: Cause, detail: str, fix: str, candidates: Iterable[str] = ()) -> Unmatched:
+        return Unmatched(node.unique_id, fqn, cause, detail, tuple(candidates), fix)
 
     if several:
         names = [ref.fqn for ref in several]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dbtcollate_tui.artifacts.project import Column, Node
 from dbtcollate_tui.collate.models import DataModel, Table
 from dbtcollate_tui.plan.matching.matches import TableRef
-from dbtcollate_tui.plan.model import Change, Group, Kept, NewTag
+from dbtcollate_tui.plan.model import Change, Conflict, Group, NewTag
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class Findings:
 
     changes: list[Change] = field(default_factory=list)
     unchanged: dict[Group, int] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[Conflict] = field(default_factory=list)
     descriptions: dict[tuple[str, str], str] = field(default_factory=dict)
     new_tags: dict[str, NewTag] = field(default_factory=dict)
     unknown_tags: dict[str, set[str]] = field(default_factory=dict)

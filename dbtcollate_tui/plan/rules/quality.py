@@ -12,8 +12,8 @@ from dbtcollate_tui.plan.matching.freshness import freshness_limits, freshness_o
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.plan.matching.placing import PlacedTest, UnplacedCause, place_edges, place_tests
 from dbtcollate_tui.plan.model import (
+    Conflict,
     ExpectedResult,
-    Kept,
     LineageChange,
     NewTestDefinition,
     NewTestSuite,
@@ -43,7 +43,7 @@ BUILT_IN = {
 
 @dataclass(slots=True)
 class QualityFacts:
-    """What the proof will look for."""
+    """What the verification will look for."""
 
     edges: list[tuple[TableRef, TableRef | AssetRef]] = field(default_factory=list)
     missing_edges: list[str] = field(default_factory=list)
@@ -170,7 +170,7 @@ def plan_tests(
             facts.missing_results.append(f"{lost.test.name}: {lost.reason}")
         if lost.cause is UnplacedCause.NO_COLUMN:
             findings.kept.append(
-                Kept("tests", lost.test.unique_id, lost.test.name, "", lost.test.test_name, lost.reason)
+                Conflict("tests", lost.test.unique_id, lost.test.name, "", lost.test.test_name, lost.reason)
             )
 
 
@@ -215,7 +215,9 @@ def _plan_case(
             return []
         if old and not options.update_descriptions:
             reason = "another text in Collate; updating descriptions is off"
-            findings.kept.append(Kept("tests", fqn, f"{item.table.short}: {test.name}", old, text, reason))
+            findings.kept.append(
+                Conflict("tests", fqn, f"{item.table.short}: {test.name}", old, text, reason)
+            )
             return []
     change = TestCaseChange(
         unique_id=test.unique_id,

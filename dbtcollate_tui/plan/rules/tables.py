@@ -8,9 +8,9 @@ from dbtcollate_tui.collate.models import DataModel, Table, TagLabel
 from dbtcollate_tui.plan.matching.matches import TableRef
 from dbtcollate_tui.plan.matching.placing import ColumnNames
 from dbtcollate_tui.plan.model import (
+    Conflict,
     DataModelChange,
     DescriptionChange,
-    Kept,
     OwnerRef,
     OwnersChange,
 )
@@ -101,7 +101,7 @@ def _descriptions(
         else:
             reason = "not written by a person; updating descriptions is off"
         findings.kept.append(
-            Kept(
+            Conflict(
                 "descriptions", claimed.ref.fqn, change.label, old, new, reason, by if edited else "", change
             )
         )
@@ -155,7 +155,7 @@ def _owners(
         reason = "owners of a source are filled, never replaced"
         wanted = ", ".join(owner.name for owner in owners)
         findings.kept.append(
-            Kept(
+            Conflict(
                 "owners",
                 claimed.ref.fqn,
                 claimed.ref.short,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dbtcollate_tui.artifacts.project import Column
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.models import TagLabel
-from dbtcollate_tui.plan.model import Kept, NewClassification, NewTag, TagsChange
+from dbtcollate_tui.plan.model import Conflict, NewClassification, NewTag, TagsChange
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
 from dbtcollate_tui.plan.server_state import ServerState
 from dbtcollate_tui.settings.model import SyncOptions
@@ -118,7 +118,7 @@ def _tag_change(
         else:
             allowed = {fqn: source for fqn, source in wanted.items() if fqn != tier}
             reason = "a table has one tier, and the one in Collate did not come from dbt"
-            findings.kept.append(Kept("tags", claimed.ref.fqn, claimed.ref.short, other, tier, reason))
+            findings.kept.append(Conflict("tags", claimed.ref.fqn, claimed.ref.short, other, tier, reason))
     added = tuple(fqn for fqn in allowed if fqn not in known)
     if added:
         findings.changes.append(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dbtcollate_tui.plan.model import GROUPS, Change, Kept, Plan
+from dbtcollate_tui.plan.model import GROUPS, Change, Conflict, Plan
 
 
 def plan_text(plan: Plan, left_out: Collection[str] = ()) -> str:
@@ -28,14 +28,14 @@ def _lines(plan: Plan, left_out: frozenset[str]) -> Iterator[str]:
             yield from ("", f"{group}  {len(changes)}")
         for change in changes:
             yield from _change(change, change.key in left_out)
-    if plan.kept:
-        yield from ("", f"kept as in Collate  {len(plan.kept)}")
-        for kept in plan.kept:
+    if plan.conflicts:
+        yield from ("", f"kept as in Collate  {len(plan.conflicts)}")
+        for kept in plan.conflicts:
             yield from _kept(kept)
     if plan.match.missing:
         yield from ("", f"no table in Collate  {len(plan.match.missing)}")
         for node in plan.match.missing:
-            yield f"  ! {node.unique_id}: {node.detail}. {node.cure}".rstrip(". ")
+            yield f"  ! {node.unique_id}: {node.detail}. {node.fix}".rstrip(". ")
     if plan.unmapped_owners:
         yield from ("", f"owners not found  {len(plan.unmapped_owners)}")
         for owner in plan.unmapped_owners:
@@ -54,7 +54,7 @@ def _change(change: Change, is_left_out: bool) -> Iterator[str]:
     yield from _value("+", change.new)
 
 
-def _kept(kept: Kept) -> Iterator[str]:
+def _kept(kept: Conflict) -> Iterator[str]:
     yield f"  ! {kept.group}: {kept.label}  ({kept.reason})"
     yield from _value("in Collate:", kept.server)
     yield from _value("from dbt:", kept.dbt)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import GROUPS, Change, DescriptionChange, Group, Plan, without
 from dbtcollate_tui.plan.selection.selectors import Graph, nearest, select_nodes
@@ -57,7 +57,7 @@ class Scope:
             return frozenset(found)
         raise UsageError(
             "No table fits the schemas and the tables that were named",
-            cures=[Cure("advice", "Name either, or a table of one of the schemas.")],
+            fixes=[Fix("advice", "Name either, or a table of one of the schemas.")],
         )
 
     def options(self, options: SyncOptions) -> SyncOptions:
@@ -77,7 +77,7 @@ class Scope:
         With ``overwrite`` conflicts on descriptions are decided for dbt, with ``remove`` removals made.
         """
         if self.overwrite:
-            conflicts = [item.change for item in plan.kept if isinstance(item.change, DescriptionChange)]
+            conflicts = [item.change for item in plan.conflicts if isinstance(item.change, DescriptionChange)]
             plan = plan.take_in({change.key for change in conflicts})
         if self.remove:
             plan = plan.take_in({change.key for change in plan.removable})
@@ -99,7 +99,7 @@ class Scope:
             changes=kept,
             expected=without(plan.expected, [change for change in plan.changes if change.key not in there]),
             unchanged={group: count for group, count in plan.unchanged.items() if group in self.kinds},
-            kept=tuple(item for item in plan.kept if item.group in self.kinds),
+            conflicts=tuple(item for item in plan.conflicts if item.group in self.kinds),
             notes=tuple(notes),
         )
 
@@ -116,7 +116,7 @@ def parse_kind(text: str) -> Group:
     near = nearest(wanted, GROUPS)
     raise UsageError(
         f"There is no kind of change named {text}",
-        cures=[Cure("advice", f"The kinds are {', '.join(group.replace(' ', '-') for group in GROUPS)}.")],
+        fixes=[Fix("advice", f"The kinds are {', '.join(group.replace(' ', '-') for group in GROUPS)}.")],
         causes=[f"Nearest is {near[0]}."] if near else [],
     )
 
@@ -149,8 +149,8 @@ def _fitting(
         if what == "schema"
         else f"No node of dbt's that is asked for has the table {pattern}",
         causes=["It is misspelt, or dbt does not build it, or it is not ingested."],
-        cures=[Cure("set_field", f"Use {name}", f"{what}={name}") for name in near]
-        or [Cure("advice", "dbtcollate verify --check tables.matched lists what has no table.")],
+        fixes=[Fix("set_field", f"Use {name}", f"{what}={name}") for name in near]
+        or [Fix("advice", "dbtcollate verify --check tables.matched lists what has no table.")],
     )
 
 

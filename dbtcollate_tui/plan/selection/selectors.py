@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from dbtcollate_tui.artifacts.project import Exposure, Node, Project
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 
 _CRITERION = re.compile(
     r"(?P<at>@)?(?:(?P<above>\d*)\+)?(?:(?P<method>[\w.]+):)?(?P<value>.*?)(?:\+(?P<below>\d*))?"
@@ -95,7 +95,7 @@ def select_nodes(
     raise UsageError(
         f"Nothing with a table is left of {said}{without}",
         causes=["It holds ephemeral models or exposures only." if found else "All of it is excluded."],
-        cures=[Cure("advice", "Exclude less, or select more, such as with a + before or after a name.")],
+        fixes=[Fix("advice", "Exclude less, or select more, such as with a + before or after a name.")],
     )
 
 
@@ -109,7 +109,7 @@ def _intersection(graph: Graph, word: str) -> set[str]:
         raise UsageError(
             f"The selector {word!r} has an empty part",
             causes=["A comma joins two selectors that both must match; a space joins two of which one must."],
-            cures=[Cure("advice", "Take the comma away, or write the selector that is missing.")],
+            fixes=[Fix("advice", "Take the comma away, or write the selector that is missing.")],
         )
     sets = [_criterion(graph, part) for part in parts]
     found = set.intersection(*sets)
@@ -117,7 +117,7 @@ def _intersection(graph: Graph, word: str) -> set[str]:
         raise UsageError(
             f"Nothing is in all of {', '.join(parts)}",
             causes=[f"{part} selects {len(each)}." for part, each in zip(parts, sets, strict=True)],
-            cures=[Cure("advice", "Join them with a space for what is in any of them.")],
+            fixes=[Fix("advice", "Join them with a space for what is in any of them.")],
         )
     return found
 
@@ -127,13 +127,13 @@ def _criterion(graph: Graph, text: str) -> set[str]:
     if match is None or not match["value"]:
         raise UsageError(
             f"The selector {text!r} names nothing",
-            cures=[Cure("advice", "Such as: dim_customers, tag:nightly, models/staging, +fct_orders+1.")],
+            fixes=[Fix("advice", "Such as: dim_customers, tag:nightly, models/staging, +fct_orders+1.")],
         )
     if match["at"] and match["below"] is not None:
         raise UsageError(
             f"The selector {text!r} has both @ and a + at its end",
             causes=["@ takes the children, and all their parents, already."],
-            cures=[Cure("advice", "Take one of the two away.")],
+            fixes=[Fix("advice", "Take one of the two away.")],
         )
     method, value = match["method"] or _method_of(match["value"]), match["value"]
     found = _search(graph, method, value)
@@ -181,7 +181,7 @@ def _search(graph: Graph, method: str, value: str) -> set[str]:
         raise UsageError(
             f"The method {method}: of a selector is not known here",
             causes=[f"It needs {need}." if need else "It is none of dbt's, or not about tables."],
-            cures=[Cure("advice", f"Known are {', '.join(f'{name}:' for name in _METHODS)}.")],
+            fixes=[Fix("advice", f"Known are {', '.join(f'{name}:' for name in _METHODS)}.")],
         )
     found = {item.unique_id for item in graph.resources.values() if fits(graph, item, value)}
     if not found and method == "fqn":
@@ -285,8 +285,8 @@ def _nothing(graph: Graph, text: str, method: str, value: str) -> UsageError:
     return UsageError(
         f"dbt's run has nothing {what}",
         causes=["It is misspelt, disabled, or newer than the run."],
-        cures=[Cure("set_field", f"Use {start}{name}{end}", f"select={start}{name}{end}") for name in near]
-        or [Cure("advice", _hint(graph, method))],
+        fixes=[Fix("set_field", f"Use {start}{name}{end}", f"select={start}{name}{end}") for name in near]
+        or [Fix("advice", _hint(graph, method))],
         evidence=[f"selector {text}"],
     )
 

@@ -11,7 +11,7 @@ from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import split_fqn
 from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
 from dbtcollate_tui.concurrency import bounded, together
-from dbtcollate_tui.errors import Cure, UsageError
+from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.plan.matching.freshness import result_of
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.plan.matching.nodes import NO_DATABASE, Inventory, wanted_databases, wanted_tables
@@ -51,7 +51,7 @@ async def read_tables(
         raise UsageError(
             f"Collate has no database service {service}",
             causes=["It was renamed or deleted, or the profile is meant for another server."],
-            cures=[Cure("go_to_step", "Choose the database service again", "service")],
+            fixes=[Fix("go_to_step", "Choose the database service again", "service")],
         )
     services = [chosen]
     if options.search_across_services:

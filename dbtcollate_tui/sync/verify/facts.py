@@ -1,4 +1,4 @@
-"""The proof after a sync: what dbt says, read back from Collate, as the guide's verification rows."""
+"""The verification after a sync: what dbt says, read back from Collate, as the guide's verification rows."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
 from dbtcollate_tui.collate.models import Table, TestCase, TestCaseResult
 from dbtcollate_tui.concurrency import bounded, together
-from dbtcollate_tui.events.outcome import Proof, ProofException, ProofRow, ProofState
+from dbtcollate_tui.events.outcome import Verification, VerificationGap, VerificationRow, VerificationState
 from dbtcollate_tui.plan.matching.matches import AssetRef
 from dbtcollate_tui.plan.model import (
     Change,
@@ -169,9 +169,9 @@ def prove(
     service: str,
     written: int,
     failed: int,
-) -> Proof:
+) -> Verification:
     """The guide's five rows from what was read back; ``base_url`` is Collate's, for the links."""
-    return Proof(
+    return Verification(
         rows=(
             _run_row(plan),
             _ingestion_row(written, failed, base_url, service),
@@ -183,24 +183,24 @@ def prove(
     )
 
 
-def _run_row(plan: Plan) -> ProofRow:
+def _run_row(plan: Plan) -> VerificationRow:
     title = "dbt Cloud run exists"
     run = plan.run
     if run is None:
-        return ProofRow("run", title, "skipped", "no run is known")
-    state: ProofState = "ok" if run.outcome == "success" else "warn"
-    return ProofRow("run", title, state, f"run #{run.id} {run.outcome}", url=run.url)
+        return VerificationRow("run", title, "skipped", "no run is known")
+    state: VerificationState = "ok" if run.outcome == "success" else "warn"
+    return VerificationRow("run", title, state, f"run #{run.id} {run.outcome}", url=run.url)
 
 
-def _ingestion_row(written: int, failed: int, base_url: str, service: str) -> ProofRow:
-    state: ProofState = "failed" if failed else "ok"
+def _ingestion_row(written: int, failed: int, base_url: str, service: str) -> VerificationRow:
+    state: VerificationState = "failed" if failed else "ok"
     summary = f"{written} written, {failed} failed"
-    return ProofRow(
+    return VerificationRow(
         "ingestion", "Ingestion completed", state, summary, url=service_ingestion_page(base_url, service)
     )
 
 
-def _state(expected: int, found: int, unreachable: int) -> ProofState:
+def _state(expected: int, found: int, unreachable: int) -> VerificationState:
     if expected == 0 and unreachable == 0:
         return "skipped"
     if found < expected:
@@ -208,9 +208,9 @@ def _state(expected: int, found: int, unreachable: int) -> ProofState:
     return "warn" if unreachable else "ok"
 
 
-def _lineage_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+def _lineage_row(expected: Expected, held: Held, base_url: str) -> VerificationRow:
     lost = [
-        ProofException(
+        VerificationGap(
             f"{above.fqn} -> {below.fqn}",
             "an edge",
             "no edge",
@@ -222,27 +222,27 @@ def _lineage_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
         if (above.id, below.id) not in held.edges
     ]
     unreachable = [
-        ProofException(line.partition(": ")[0], "an edge", line.partition(": ")[2])
+        VerificationGap(line.partition(": ")[0], "an edge", line.partition(": ")[2])
         for line in expected.missing_edges
     ]
     found = len(expected.edges) - len(lost)
     total = len(expected.edges) + len(unreachable)
     summary = f"{found} of {total} edges" if total else "no edges expected"
     state = _state(len(expected.edges), found, len(unreachable))
-    return ProofRow("lineage", "Lineage appears", state, summary, total, found, (*lost, *unreachable))
+    return VerificationRow("lineage", "Lineage appears", state, summary, total, found, (*lost, *unreachable))
 
 
-def _descriptions_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+def _descriptions_row(expected: Expected, held: Held, base_url: str) -> VerificationRow:
     differing = []
     for (fqn, column), text in expected.descriptions.items():
         found = held.descriptions.get((fqn, column), "")
         if found.strip() != text.strip():
             target = f"{fqn}.{column}" if column else fqn
-            differing.append(ProofException(target, text, found, table_page(base_url, fqn)))
+            differing.append(VerificationGap(target, text, found, table_page(base_url, fqn)))
     total = len(expected.descriptions)
     equal = total - len(differing)
     summary = f"{equal} of {total} descriptions equal" if total else "no descriptions expected"
-    return ProofRow(
+    return VerificationRow(
         "descriptions",
         "Descriptions synced",
         _state(total, equal, 0),
@@ -253,7 +253,7 @@ def _descriptions_row(expected: Expected, held: Held, base_url: str) -> ProofRow
     )
 
 
-def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
+def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow:
     lost = []
     newest: int | None = None
     for fqn, item in expected.results.items():
@@ -261,11 +261,11 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
         if result is None or result.timestamp < item.timestamp:
             found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
             url = table_page(base_url, item.table.fqn, "profiler")
-            lost.append(ProofException(fqn, _words(item), found, url))
+            lost.append(VerificationGap(fqn, _words(item), found, url))
         else:
             newest = max(newest or 0, result.timestamp)
     unreachable = [
-        ProofException(line.partition(": ")[0], "a result", line.partition(": ")[2])
+        VerificationGap(line.partition(": ")[0], "a result", line.partition(": ")[2])
         for line in expected.missing_results
     ]
     total = len(expected.results) + len(unreachable)
@@ -277,7 +277,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> ProofRow:
         count = len(expected.not_run)
         summary += f"; {count} test{'' if count == 1 else 's'} did not run"
     state = _state(len(expected.results), found_count, len(unreachable))
-    return ProofRow(
+    return VerificationRow(
         "tests", "Test results visible", state, summary, total, found_count, (*lost, *unreachable), newest
     )
 

@@ -1,14 +1,14 @@
-"""The proof without a write of ours: what Collate holds now of all that dbt says."""
+"""The verification without a write of ours: what Collate holds now of all that dbt says."""
 
 from dataclasses import replace
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.plan.model import DescriptionChange, Plan, TestResultChange
 from dbtcollate_tui.sync.verify.facts import prove, read_back
 
 
-async def prove_now(collate: CollateClient, plan: Plan, *, base_url: str, service: str) -> Proof:
+async def prove_now(collate: CollateClient, plan: Plan, *, base_url: str, service: str) -> Verification:
     """The guide's rows from a plan just made: what it would change counts as not there.
 
     Freshness that only a direct sync would bring is not expected.

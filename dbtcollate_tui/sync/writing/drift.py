@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dbtcollate_tui.collate.models import Table
-from dbtcollate_tui.errors import RETRY, ActionableError, Cure
+from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 from dbtcollate_tui.plan.matching.custom_properties import same
 from dbtcollate_tui.plan.model import (
     Change,
@@ -20,11 +20,11 @@ from dbtcollate_tui.plan.model import (
 )
 from dbtcollate_tui.sync.writing.bodies import is_ours
 
-Standing = Literal["old", "new", "else"]
+DriftState = Literal["old", "new", "else"]
 _MODEL_TEXTS = ("resourceType", "path", "description", "rawSql", "sql")
 
 
-def standing(table: Table, change: Change) -> Standing:
+def standing(table: Table, change: Change) -> DriftState:
     """Whether the table holds the change's ``old`` or already its ``new`` value, or something ``else``."""
     columns = {name: column for _, name, column in table.walk_columns()}
     if isinstance(change, TableChange) and change.column and change.column not in columns:
@@ -77,5 +77,5 @@ def moved(change: Change, evidence: tuple[str, ...] = ()) -> ActionableError:
         "It was changed in Collate since the plan was made",
         causes=["A person or another sync wrote it meanwhile. It was left as it is."],
         evidence=[f"{change.label}: planned from {change.old[:80]!r}", *evidence],
-        cures=[Cure("retry", "Plan again"), RETRY],
+        fixes=[Fix("retry", "Plan again"), RETRY],
     )

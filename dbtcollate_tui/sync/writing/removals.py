@@ -11,7 +11,7 @@ from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.history.ledger import Written
 from dbtcollate_tui.plan.matching.matches import TableRef
 from dbtcollate_tui.plan.matching.placing import ColumnNames, claims
-from dbtcollate_tui.plan.model import Change, Kept, Plan, RemoveEdge, RemoveOwners, RemoveTags
+from dbtcollate_tui.plan.model import Change, Conflict, Plan, RemoveEdge, RemoveOwners, RemoveTags
 from dbtcollate_tui.plan.rules.tags import AUTOMATED
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.reading.edges import READERS
@@ -85,7 +85,7 @@ def removable(
     stale: Stale,
     options: SyncOptions,
     only: frozenset[str] | None,
-) -> tuple[Kept, ...]:
+) -> tuple[Conflict, ...]:
     """What may be removed: written by us, still as we wrote it, and no longer said by dbt. No IO.
 
     A tag must carry the label type of a sync, an edge dbt's source. Owners go only where dbt names none at
@@ -105,7 +105,7 @@ def removable(
     if options.include_lineage:
         found += [RemoveEdge(upstream=up, downstream=down, edge=edge) for up, down, edge in stale.edges]
     return tuple(
-        Kept(
+        Conflict(
             change.group,
             change.table_fqn,
             change.label,

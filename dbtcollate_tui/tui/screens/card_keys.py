@@ -1,4 +1,4 @@
-"""The keys of an error card's cures, for a screen that has a card."""
+"""The keys of an error card's fixes, for a screen that has a card."""
 
 from textual import events
 from textual.screen import Screen
@@ -6,10 +6,10 @@ from textual.widgets import Input
 
 
 class CardKeys:
-    """Mixed into a screen: a key that nothing else takes chooses the card's cure of that key."""
+    """Mixed into a screen: a key that nothing else takes chooses the card's fix of that key."""
 
     def on_key(self, event: events.Key) -> None:
-        """Choose a cure by its key."""
+        """Choose a fix by its key."""
         if not isinstance(self, Screen) or isinstance(self.focused, Input):
             return
         if event.key in self.active_bindings:

@@ -1,4 +1,4 @@
-"""The verification checklist: rows as they stand, the chosen one in full with its cures as keys."""
+"""The verification checklist: rows as they stand, the chosen one in full with its fixes as keys."""
 
 import time
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ class ChecklistScreen(FittedScreen[None]):
     ChecklistScreen #parts { height: 1fr; layout: vertical; }
     ChecklistScreen #rows { height: 1fr; border: none; background: transparent; padding: 0 1; }
     ChecklistScreen CheckCard { max-height: 60%; }
-    ChecklistScreen.-narrow CheckCard #cures, ChecklistScreen.-medium CheckCard #cures {
+    ChecklistScreen.-narrow CheckCard #fixes, ChecklistScreen.-medium CheckCard #fixes {
         dock: bottom; background: $background;
     }
     ChecklistScreen.-wide #parts, ChecklistScreen.-widest #parts { layout: horizontal; }
@@ -221,7 +221,7 @@ class ChecklistScreen(FittedScreen[None]):
         event.stop()
         row = self.session.shown(self.current)
         if row is not None and row.state in (CheckState.FAIL, CheckState.WARN):
-            self.query_one(CheckCard).focus_cures()
+            self.query_one(CheckCard).focus_fixes()
         elif self.session.checking_since is None:
             app_of(self).show_sync()
 
@@ -271,19 +271,19 @@ class ChecklistScreen(FittedScreen[None]):
         copy_text(self, report(self.session.profile.name, rows), "the report")
 
     def action_back(self) -> None:
-        """From a cure back to the rows, then back to where one came from."""
+        """From a fix back to the rows, then back to where one came from."""
         if self.focused is not None and self.focused is not self._list:
             self._list.focus()
         else:
             self.dismiss(None)
 
-    @on(CheckCard.CureChosen)
-    def _cure(self, event: CheckCard.CureChosen) -> None:
+    @on(CheckCard.FixChosen)
+    def _fix(self, event: CheckCard.FixChosen) -> None:
         event.stop()
-        app_of(self).carry_out(event.cure)
+        app_of(self).carry_out(event.fix)
 
     def on_key(self, event: events.Key) -> None:
-        """Cures by their keys."""
+        """Fixes by their keys."""
         if isinstance(self.focused, Input) or event.key in self.active_bindings:
             return
         if self.query_one(CheckCard).press(event.key):
@@ -303,6 +303,6 @@ def report(profile: str, rows: list[CheckResult]) -> str:
             continue
         lines.extend(f"         cause: {cause}" for cause in row.causes)
         lines.extend(f"         evidence: {item}" for item in row.evidence)
-        lines.extend(f"         cure: {cure.label} {cure.value}".rstrip() for cure in row.cures)
+        lines.extend(f"         fix: {fix.label} {fix.value}".rstrip() for fix in row.fixes)
         lines.extend(f"         - {item}" for item in row.exceptions)
     return "\n".join(lines)

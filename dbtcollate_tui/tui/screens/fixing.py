@@ -20,7 +20,7 @@ from dbtcollate_tui.settings.secrets import LABELS, Side
 from dbtcollate_tui.setup.fixes import keep_token, try_token
 from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help, dbt_token_help
 from dbtcollate_tui.setup.services import Services
-from dbtcollate_tui.troubleshooting.report import Letter
+from dbtcollate_tui.troubleshooting.report import SupportMessage
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -166,7 +166,7 @@ class ChooseOne(ModalScreen[str | None]):
         self.dismiss(event.row.id)
 
 
-class LetterScreen(ModalScreen[None]):
+class SupportMessageScreen(ModalScreen[None]):
     """A text to send to whoever may mend it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -174,12 +174,12 @@ class LetterScreen(ModalScreen[None]):
         Binding("escape,m", "dismiss(None)", "Back"),
     ]
     DEFAULT_CSS = f"""
-    LetterScreen {{ align: center middle; }}
-    LetterScreen > VerticalScroll {{ {BOX} width: 96; scrollbar-size-vertical: 1; }}
-    LetterScreen Static {{ height: auto; }}
+    SupportMessageScreen {{ align: center middle; }}
+    SupportMessageScreen > VerticalScroll {{ {BOX} width: 96; scrollbar-size-vertical: 1; }}
+    SupportMessageScreen Static {{ height: auto; }}
     """
 
-    def __init__(self, letter: Letter) -> None:
+    def __init__(self, letter: SupportMessage) -> None:
         super().__init__()
         self._letter = letter
 

@@ -23,7 +23,7 @@ MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u
 TEXTS: dict[str, tuple[str, str]] = {
     "WelcomeScreen": (
         "Welcome",
-        "The chain from dbt Cloud to the proof, all dark. Setting up lights its links from left to right.",
+        "The chain from dbt Cloud to the verification. Setup completes its stages from left to right.",
     ),
     "SetupScreen": (
         "Guided setup",
@@ -39,12 +39,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "ChecklistScreen": (
         "Verification",
-        "Every check of the chain. The row under the cursor is shown in full; its cures have keys. {retry} "
+        "Every check of the chain. The row under the cursor is shown in full; its fixes have keys. {retry} "
         "looks anew at the row and at what hangs on it. Failing rows rise once all are done.",
     ),
     "TroubleshootScreen": (
         "Troubleshooting",
-        "Choose what you see; the chain is walked for it up to the first broken link. Cures have keys; "
+        "Choose what you see; the chain is walked for it up to the first broken link. Fixes have keys; "
         "after one the walk goes on from there by itself. {letter} is a text to send to whoever may mend "
         "what you may not, {copy} copies the report, {save} writes it into the current folder; neither "
         "holds a token. pgup and pgdn scroll the card.",

@@ -31,7 +31,7 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.wording import ago, span
 
 if TYPE_CHECKING:
-    from dbtcollate_tui.checks.summary import Said
+    from dbtcollate_tui.checks.summary import StatusLine
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun
 
@@ -77,7 +77,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
     HomeScreen.-opened #left { height: auto; max-height: 40%; }
     HomeScreen.-opened #needing { height: auto; }
     HomeScreen.-opened CheckCard { display: block; }
-    HomeScreen.-narrow CheckCard #cures, HomeScreen.-medium CheckCard #cures {
+    HomeScreen.-narrow CheckCard #fixes, HomeScreen.-medium CheckCard #fixes {
         dock: bottom; background: $background;
     }
     HomeScreen.-wide #parts, HomeScreen.-widest #parts { layout: horizontal; }
@@ -200,7 +200,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         if run is not None and app_of(self).is_syncing:
             table.add_row("Syncing now", Text(f"{_progress(run)}   s shows it"))
         said = in_collate(session.standing, now)
-        self._say(table, "In Collate now", said, stale="proof.ingestion" not in looked)
+        self._say(table, "In Collate now", said, stale="verification.ingestion" not in looked)
         self._say(
             table, "Next", next_sync(session.standing, now), stale="pipeline.exists" not in looked, way=True
         )
@@ -208,7 +208,9 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             table.add_row("Known", Text(f"{ago(session.seen_at, now)}; looking anew", "dim"))
         return table
 
-    def _say(self, table: Table, label: str, said: "Said | None", *, stale: bool, way: bool = False) -> None:
+    def _say(
+        self, table: Table, label: str, said: "StatusLine | None", *, stale: bool, way: bool = False
+    ) -> None:
         if said is None:
             table.add_row(label, Text("not looked at yet", "dim"))
             return
@@ -292,12 +294,12 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{GLYPHS.states[row.state]} ", "dim" if stale else self._colour(row.state))
         room = width - 2
-        cure = next((cure.label for cure in row.cures if cure.kind != "retry"), "")
+        fix = next((fix.label for fix in row.fixes if fix.kind != "retry"), "")
         wide = self.has_class("-wide") or self.has_class("-widest")
-        if wide or not cure or len(row.summary) > room - 12:
+        if wide or not fix or len(row.summary) > room - 12:
             return line.append(cut_end(row.summary, room), "dim" if stale else "")
         line.append(row.summary, "dim" if stale else "")
-        return line.append(f"   {cut_end(cure, room - len(row.summary) - 3)}", "dim")
+        return line.append(f"   {cut_end(fix, room - len(row.summary) - 3)}", "dim")
 
     def _colour(self, state: CheckState) -> str:
         return state_colour(self.app, state)
@@ -369,17 +371,17 @@ class HomeScreen(CardKeys, FittedScreen[None]):
 
     @on(OptionList.OptionSelected, "#needs")
     async def _need_chosen(self, event: OptionList.OptionSelected) -> None:
-        """Open it where it stands: its cause, evidence and cures; the first cure has the focus."""
+        """Open it where it stands: its cause, evidence and fixes; the first fix has the focus."""
         event.stop()
         self.add_class("-opened")
         await self._show_card()
-        self.query_one(CheckCard).focus_cures()
+        self.query_one(CheckCard).focus_fixes()
         self.refresh_bindings()
 
-    @on(CheckCard.CureChosen)
-    def _cure(self, event: CheckCard.CureChosen) -> None:
+    @on(CheckCard.FixChosen)
+    def _fix(self, event: CheckCard.FixChosen) -> None:
         event.stop()
-        app_of(self).carry_out(event.cure)
+        app_of(self).carry_out(event.fix)
 
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
@@ -392,7 +394,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         await self.run_action("app.profiles")
 
     def on_key(self, event: events.Key) -> None:
-        """The cures of the card in sight, by their keys."""
+        """The fixes of the card in sight, by their keys."""
         super().on_key(event)
         card = self.query_one(CheckCard)
         if card.display and event.key not in self.active_bindings and card.press(event.key):

@@ -112,7 +112,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         made = self._made
         if made is None:
             return
-        conflicts = {item.change.key: item for item in made.kept if item.change is not None}
+        conflicts = {item.change.key: item for item in made.conflicts if item.change is not None}
         self._overwritten &= conflicts.keys()
         self.plan = made.take_in(self._overwritten)
         self.changes.left_out &= {change.key for change in self.plan.changes}
@@ -139,7 +139,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         said = []
         if plan.run is not None and plan.run.reason:
             said.append(f"The {plan.run.reason}; a takes another.")
-        if conflicts := sum(item.change is not None for item in plan.kept):
+        if conflicts := sum(item.change is not None for item in plan.conflicts):
             said.append(f"{conflicts} conflict{'' if conflicts == 1 else 's'} kept.")
         self.query_one("#rule", Static).update(" ".join(said))
         self._name_keys()
@@ -302,13 +302,13 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             return
         self.notify(f"Plan written to {base}.json and {base.name}.txt", timeout=6)
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Retry and the choice of a run here; every other cure is the app's."""
-        if message.cure.kind == "go_to_step" and message.cure.value == "run":
+    def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
+        """Retry and the choice of a run here; every other fix is the app's."""
+        if message.fix.kind == "go_to_step" and message.fix.value == "run":
             message.stop()
             self.action_runs()
         else:
-            super().on_error_card_cure_chosen(message)
+            super().on_error_card_fix_chosen(message)
 
 
 def _export(plan: Plan, left_out: frozenset[str], base: Path) -> None:

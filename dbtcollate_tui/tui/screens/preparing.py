@@ -88,8 +88,8 @@ class PreparingScreen(CardKeys, FittedScreen[ScreenResultType]):
             self._run.cancel()
         self.dismiss(None)
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Retry here; every other cure is the app's."""
-        if message.cure.kind in ("retry", "rerun_check"):
+    def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
+        """Retry here; every other fix is the app's."""
+        if message.fix.kind in ("retry", "rerun_check"):
             message.stop()
             self.run_worker(self.action_again(), group="again", exclusive=True)

@@ -41,11 +41,11 @@ from dbtcollate_tui.tui.widgets.row_list import RowList
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.wording import span
 
-Part = Literal["plan", "log", "failures", "proof"]
-TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "proof": "Read back"}
+Part = Literal["plan", "log", "failures", "verification"]
+TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "verification": "Read back"}
 LOOKED: dict[RecordAction, dict[Part, str]] = {
-    "verify": {"failures": "Failures", "proof": "Checks"},
-    "walk": {"log": "Log", "failures": "Failures", "proof": "Checks"},
+    "verify": {"failures": "Failures", "verification": "Checks"},
+    "walk": {"log": "Log", "failures": "Failures", "verification": "Checks"},
 }
 """The parts of records that have no plan."""
 SIGNS = {"add": "+", "remove": "-"}
@@ -61,7 +61,7 @@ NOTHING: dict[Part, str] = {
     "plan": "There was no plan, or it is no longer kept.",
     "log": "There is no log, or it is no longer kept.",
     "failures": "Nothing failed.",
-    "proof": "Nothing was read back.",
+    "verification": "Nothing was read back.",
 }
 
 
@@ -97,7 +97,7 @@ class RecordScreen(FittedScreen[None]):
         Binding("p", "part('plan')", show=False),
         Binding("l", "part('log')", show=False),
         Binding("f", "part('failures')", show=False),
-        Binding("b", "part('proof')", show=False),
+        Binding("b", "part('verification')", show=False),
         Binding("slash", "filter", "Filter"),
         Binding("y", "copy", "Copy"),
         Binding("x", "export", "Export"),
@@ -140,9 +140,9 @@ class RecordScreen(FittedScreen[None]):
             "plan": _plan_lines(plan),
             "log": _log_lines(log),
             "failures": _failure_lines(self.record),
-            "proof": _proof_lines(self.record),
+            "verification": _verification_lines(self.record),
         }
-        order: tuple[Part, ...] = ("failures", "plan", "log", "proof")
+        order: tuple[Part, ...] = ("failures", "plan", "log", "verification")
         has = [part for part in order if part in self.titles]
         self.part = next((part for part in has if self._lines[part]), has[-1])
         self._draw()
@@ -320,9 +320,9 @@ def _failure_lines(record: HistoryRecord) -> list[RecordLine]:
     return lines
 
 
-def _proof_lines(record: HistoryRecord) -> list[RecordLine]:
+def _verification_lines(record: HistoryRecord) -> list[RecordLine]:
     lines = []
-    for row in record.proof:
+    for row in record.verification:
         state = STATES.get(row.state, CheckState.SKIPPED)
         lines.append(RecordLine(GLYPHS.states[state], state, f"{row.title:26}", row.summary))
     return lines

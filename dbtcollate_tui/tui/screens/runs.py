@@ -164,8 +164,8 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         if run is not None and run.href:
             self.app.open_url(run.href)
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Retry here; every other cure is the app's."""
-        if message.cure.kind in ("retry", "rerun_check"):
+    def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
+        """Retry here; every other fix is the app's."""
+        if message.fix.kind in ("retry", "rerun_check"):
             message.stop()
             self.action_again()

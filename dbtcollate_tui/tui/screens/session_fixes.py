@@ -1,4 +1,4 @@
-"""Cures carried out while the chain is walked: each ends with the walk going on from where it stood."""
+"""Fixes carried out while the chain is walked: each ends with the walk going on from where it stood."""
 
 import asyncio
 from abc import abstractmethod
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.events.types import Failed
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.fixes import (
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from dbtcollate_tui.checks.context import CheckContext
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
-    from dbtcollate_tui.troubleshooting.session import Walk
+    from dbtcollate_tui.troubleshooting.session import TroubleshootingSession
     from dbtcollate_tui.tui.screens.fixing import Rows
     from dbtcollate_tui.tui.sync_run import SyncRun
 
 
-class WalkScreen(FittedScreen[None]):
-    """A screen with a walk of the chain that its cures lead on.
+class SessionScreen(FittedScreen[None]):
+    """A screen with a walk of the chain that its fixes lead on.
 
-    ``run_id`` is the dbt Cloud run taken in place of the rule's; ``reopened`` says that a cure opened the
+    ``run_id`` is the dbt Cloud run taken in place of the rule's; ``reopened`` says that a fix opened the
     profile anew.
     """
 
-    walk: "Walk | None"
+    walk: "TroubleshootingSession | None"
     run_id: int | None
     reopened: bool
 
@@ -70,62 +70,62 @@ class WalkScreen(FittedScreen[None]):
         """Put the cursor on what was found, and show its card."""
 
 
-class WalkCures:
-    """Carries out the cures of a row of the screen's walk."""
+class SessionFixes:
+    """Carries out the fixes of a row of the screen's walk."""
 
-    def __init__(self, screen: WalkScreen) -> None:
+    def __init__(self, screen: SessionScreen) -> None:
         self._screen = screen
         self._app = app_of(screen)
 
-    def carry_out(self, cure: Cure, row: CheckResult) -> None:
-        """Carry out a cure of the row, then go on with the walk; advice alone does nothing."""
+    def carry_out(self, fix: Fix, row: CheckResult) -> None:
+        """Carry out a fix of the row, then go on with the walk; advice alone does nothing."""
         screen, app = self._screen, self._app
-        side = token_side(cure)
-        match cure.kind:
+        side = token_side(fix)
+        match fix.kind:
             case "open_url":
-                app.open_url(cure.value)
+                app.open_url(fix.value)
             case "copy":
-                copy_text(screen, cure.value, cure.label)
-            case "rerun_check" if cure.value != row.check_id and screen.shows(cure.value):
+                copy_text(screen, fix.value, fix.label)
+            case "rerun_check" if fix.value != row.check_id and screen.shows(fix.value):
                 pass
             case "retry" | "rerun_check":
-                screen.go_on(cure.value or row.check_id)
+                screen.go_on(fix.value or row.check_id)
             case "set_field":
-                self._work(self._set_field(cure, row), cure, row)
+                self._work(self._set_field(fix, row), fix, row)
             case "go_to_step" if side is not None:
                 self._new_token(side, row)
-            case "go_to_step" if cure.value == "account":
-                self._choose("Which account?", "account", self._accounts, self._take_account, cure, row)
-            case "go_to_step" if cure.value == "job":
-                self._choose("Which job describes production?", "job", self._jobs, self._take_job, cure, row)
-            case "go_to_step" if cure.value == "service":
+            case "go_to_step" if fix.value == "account":
+                self._choose("Which account?", "account", self._accounts, self._take_account, fix, row)
+            case "go_to_step" if fix.value == "job":
+                self._choose("Which job describes production?", "job", self._jobs, self._take_job, fix, row)
+            case "go_to_step" if fix.value == "service":
                 question = "Which database service in Collate holds dbt's tables?"
-                self._choose(question, "database service", self._services, self._take_service, cure, row)
-            case "go_to_step" if cure.value == "run":
+                self._choose(question, "database service", self._services, self._take_service, fix, row)
+            case "go_to_step" if fix.value == "run":
                 self._choose_run(row)
-            case "go_to_step" if cure.value == "sync":
-                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, cure, row))
-            case "go_to_step" if cure.value == "pipeline":
-                app.show_pipeline(then=lambda run: self._follow(run, cure, row))
+            case "go_to_step" if fix.value == "sync":
+                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, fix, row))
+            case "go_to_step" if fix.value == "pipeline":
+                app.show_pipeline(then=lambda run: self._follow(run, fix, row))
             case "go_to_step":
-                self._setup(cure, row)
+                self._setup(fix, row)
             case _:
                 pass
 
-    def _work(self, work: Awaitable[None], cure: Cure, row: CheckResult) -> None:
-        """Carry out in a worker; what it raises stands in the row's place, with its own cures."""
+    def _work(self, work: Awaitable[None], fix: Fix, row: CheckResult) -> None:
+        """Carry out in a worker; what it raises stands in the row's place, with its own fixes."""
 
         async def carried() -> None:
             try:
                 await work
             except ActionableError as error:
-                await self._failed(error, cure, row)
+                await self._failed(error, fix, row)
 
-        self._screen.run_worker(carried(), group="cure", exclusive=True)
+        self._screen.run_worker(carried(), group="fix", exclusive=True)
 
-    async def _failed(self, error: ActionableError, cure: Cure, row: CheckResult) -> None:
+    async def _failed(self, error: ActionableError, fix: Fix, row: CheckResult) -> None:
         if self._screen.walk is not None:
-            self._screen.walk.failed(cure.label, row, error)
+            self._screen.walk.failed(fix.label, row, error)
             await self._screen.show_end()
 
     async def _save(self, profile: "Profile", words: str, row: CheckResult) -> None:
@@ -150,19 +150,19 @@ class WalkCures:
 
     def _deploy(self, words: str, origin: str, row: CheckResult) -> None:
         """Settings of the pipeline hold in Collate once they are deployed."""
-        cure = Cure("go_to_step", words, "pipeline")
+        fix = Fix("go_to_step", words, "pipeline")
 
         def then(run: "SyncRun | None") -> None:
             if run is None:
                 self._screen.mended(row, f"{words}: saved in the profile, not deployed yet", origin)
             else:
-                self._follow(run, cure, row)
+                self._follow(run, fix, row)
 
         self._app.show_pipeline(then=then)
 
-    async def _set_field(self, cure: Cure, row: CheckResult) -> None:
+    async def _set_field(self, fix: Fix, row: CheckResult) -> None:
         if self._app.session is not None:
-            await self._save(changed_profile(self._app.session.profile, cure), cure.label, row)
+            await self._save(changed_profile(self._app.session.profile, fix), fix.label, row)
 
     # ------------------------------------------------------------------ asked for
 
@@ -186,14 +186,14 @@ class WalkCures:
         noun: str,
         read: "Callable[[], Rows]",
         take: Callable[[str, CheckResult], Awaitable[None]],
-        cure: Cure,
+        fix: Fix,
         row: CheckResult,
     ) -> None:
         from dbtcollate_tui.tui.screens.fixing import ChooseOne
 
         def taken(chosen: str | None) -> None:
             if chosen is not None:
-                self._work(take(chosen, row), cure, row)
+                self._work(take(chosen, row), fix, row)
 
         self._app.push_screen(ChooseOne(question, noun, read), taken)
 
@@ -258,7 +258,7 @@ class WalkCures:
 
         self._app.push_screen(RunsScreen(session.profile.name, session.choose_run, screen.run_id), taken)
 
-    def _setup(self, cure: Cure, row: CheckResult) -> None:
+    def _setup(self, fix: Fix, row: CheckResult) -> None:
         session = self._app.session
         if session is None:
             return
@@ -268,18 +268,18 @@ class WalkCures:
             if profile is not None:
                 await self._reopen()
                 origin = earlier(first_affected(before, profile), row.check_id)
-                self._screen.mended(row, f"{cure.label}: saved in the profile", origin)
+                self._screen.mended(row, f"{fix.label}: saved in the profile", origin)
 
-        self._app.edit_setup(before.name, cure.value, then=ended)
+        self._app.edit_setup(before.name, fix.value, then=ended)
 
     # ------------------------------------------------------------------ syncs and pipelines
 
-    def _follow(self, run: "SyncRun | None", cure: Cure, row: CheckResult) -> None:
+    def _follow(self, run: "SyncRun | None", fix: Fix, row: CheckResult) -> None:
         """Wait for the end of a run, then come back by itself and walk on; a failure stays to be read."""
         if run is not None:
-            self._screen.run_worker(self._ended(run, cure, row), group="cure", exclusive=True)
+            self._screen.run_worker(self._ended(run, fix, row), group="fix", exclusive=True)
 
-    async def _ended(self, run: "SyncRun", cure: Cure, row: CheckResult) -> None:
+    async def _ended(self, run: "SyncRun", fix: Fix, row: CheckResult) -> None:
         from dbtcollate_tui.tui.screens.sync import SyncScreen
 
         await run.ended.wait()
@@ -290,7 +290,7 @@ class WalkCures:
             top = self._app.screen
             if isinstance(top, SyncScreen) and top.run is run:
                 top.dismiss(None)
-            self._screen.mended(row, f"{cure.label}: {finished.text}")
+            self._screen.mended(row, f"{fix.label}: {finished.text}")
             return
         errors = [event.error for event in run.history if isinstance(event, Failed) and event.change is None]
-        await self._failed(errors[-1] if errors else ActionableError(finished.text), cure, row)
+        await self._failed(errors[-1] if errors else ActionableError(finished.text), fix, row)

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import ContentSwitcher
 
 from dbtcollate_tui.checks.chain import Link
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.draft import ORDER, Step
@@ -60,7 +60,7 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     ``setup`` is a new one, one to edit a profile, or one with answers; the screen closes it at the end.
     With ``offer_resume`` a draft that was left half-way is offered first. A profile is edited from its
-    review, or ``at`` the step that a cure names.
+    review, or ``at`` the step that a fix names.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -255,7 +255,7 @@ class SetupScreen(FittedScreen[Profile | None]):
             await self._revisit(step)
             return
 
-        async def answered(answer: Cure | Literal["question"] | None) -> None:
+        async def answered(answer: Fix | Literal["question"] | None) -> None:
             if answer == "question":
                 await self._revisit(step)
             elif answer is not None:
@@ -263,16 +263,16 @@ class SetupScreen(FittedScreen[Profile | None]):
 
         self.app.push_screen(LinkChecks(event.link, rows), answered)
 
-    async def _carry_out(self, cure: Cure, link: Link) -> None:
-        if cure.kind in ("retry", "rerun_check"):
+    async def _carry_out(self, fix: Fix, link: Link) -> None:
+        if fix.kind in ("retry", "rerun_check"):
             self.context.checks.forget(link)
             self._light()
             self._check()
-        elif cure.kind == "set_field":
-            self.setup.apply(cure)
+        elif fix.kind == "set_field":
+            self.setup.apply(fix)
             await self.show_step()
         elif self.pane is not None:
-            self.pane.cure(cure)
+            self.pane.fix(fix)
 
     async def _revisit(self, step: Step) -> None:
         if step is not self._shown and ORDER.index(step) <= ORDER.index(self.setup.draft.reached):

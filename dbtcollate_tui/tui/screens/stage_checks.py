@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link
-from dbtcollate_tui.errors import RETRY, Cure
+from dbtcollate_tui.errors import RETRY, Fix
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
@@ -24,8 +24,8 @@ from dbtcollate_tui.tui.widgets.prompts import put_prompts
 TITLE_WIDTH = 24
 
 
-class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
-    """Gives a cure to carry out, ``question`` to go to the link's question, or ``None`` for back."""
+class LinkChecks(ModalScreen[Fix | Literal["question"] | None]):
+    """Gives a fix to carry out, ``question`` to go to the link's question, or ``None`` for back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "question", "Go to its question"),
@@ -80,13 +80,13 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
 
     @on(OptionList.OptionSelected)
     def _entered(self) -> None:
-        if not self.query_one(CheckCard).focus_cures():
+        if not self.query_one(CheckCard).focus_fixes():
             self.dismiss("question")
 
-    @on(CheckCard.CureChosen)
-    def _cure(self, event: CheckCard.CureChosen) -> None:
+    @on(CheckCard.FixChosen)
+    def _fix(self, event: CheckCard.FixChosen) -> None:
         event.stop()
-        self.dismiss(event.cure)
+        self.dismiss(event.fix)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Evidence only where there is some."""
@@ -107,6 +107,6 @@ class LinkChecks(ModalScreen[Cure | Literal["question"] | None]):
         self.query_one(CheckCard).toggle_evidence()
 
     def on_key(self, event: events.Key) -> None:
-        """Cures by their keys."""
+        """Fixes by their keys."""
         if event.key not in self.active_bindings and self.query_one(CheckCard).press(event.key):
             event.stop()

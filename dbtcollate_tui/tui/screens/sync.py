@@ -129,8 +129,8 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         end = self.query_one(SyncEnd)
         end.show(end_lines(event, self.run.plan, self.run.history))
         end.focus()
-        if event.proof is not None:
-            self._tables_url = event.proof.tables_url
+        if event.verification is not None:
+            self._tables_url = event.verification.tables_url
 
     def _outcome(self, event: RunFinished) -> Text:
         state, word = OUTCOMES[event.outcome]
@@ -306,9 +306,9 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         if run is not None:
             self.app.switch_screen(SyncScreen(run))
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Trying again is a new plan; every other cure is the app's."""
-        if message.cure.kind in ("retry", "rerun_check"):
+    def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
+        """Trying again is a new plan; every other fix is the app's."""
+        if message.fix.kind in ("retry", "rerun_check"):
             message.stop()
             self.dismiss(None)
             app = app_of(self)

@@ -1,4 +1,4 @@
-"""Troubleshooting: from what one sees, along the chain to the broken link, to its cure, and on from there."""
+"""Troubleshooting: from what one sees, along the chain to the broken link, to its fix, and on from there."""
 
 import asyncio
 from contextlib import aclosing
@@ -19,19 +19,19 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.settings.files import write_private
-from dbtcollate_tui.troubleshooting.report import Letter, keep, letter_of, report
-from dbtcollate_tui.troubleshooting.session import Outcome, Walk, earlier
+from dbtcollate_tui.troubleshooting.report import SupportMessage, keep, letter_of, report
+from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession, earlier
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, WHOLE_CHAIN, Symptom
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.protocols import app_of
-from dbtcollate_tui.tui.screens.fixing import LetterScreen
-from dbtcollate_tui.tui.screens.session_fixes import WalkCures, WalkScreen
+from dbtcollate_tui.tui.screens.fixing import SupportMessageScreen
+from dbtcollate_tui.tui.screens.session_fixes import SessionFixes, SessionScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainBar, ChainView
 from dbtcollate_tui.tui.widgets.check_card import TAKEN, CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
-from dbtcollate_tui.tui.widgets.session_lines import BAD, WalkLines
+from dbtcollate_tui.tui.widgets.session_lines import BAD, SessionLines
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 SEEN_WIDTH = 47
 DONE_SHOWN = 4
-"""So many of the last findings and cures are named; the report has all."""
+"""So many of the last findings and fixes are named; the report has all."""
 BESIDE_FROM = 110
 """From so many columns on, symptoms and walk stand side by side."""
 GUIDE, BESIDE = "In Collate's guide", "What else is met"
@@ -52,10 +52,10 @@ OUTCOME_STATES = {
 }
 
 
-class TroubleshootScreen(WalkScreen):
-    """Symptoms, then the chain walked for the chosen one; ``symptom`` is walked at once where it is given.
+class TroubleshootScreen(SessionScreen):
+    """List the symptoms, then check the chain for the chosen one; a given ``symptom`` is checked at once.
 
-    ``walk`` is the walk that is shown. Cures are carried out by `WalkCures`, which calls `go_on` afterwards.
+    ``walk`` is the walk that is shown. `SessionFixes` carries out fixes, then calls `go_on`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,8 +77,8 @@ class TroubleshootScreen(WalkScreen):
     TroubleshootScreen #done { height: auto; max-height: 4; padding: 0 1 0 3; color: $text-muted; }
     TroubleshootScreen #hint { height: auto; padding: 0 1; display: none; }
     TroubleshootScreen CheckCard { height: 1fr; }
-    TroubleshootScreen CheckCard #cures { dock: bottom; background: $background; }
-    TroubleshootScreen.-widest CheckCard #cures { dock: none; }
+    TroubleshootScreen CheckCard #fixes { dock: bottom; background: $background; }
+    TroubleshootScreen.-widest CheckCard #fixes { dock: none; }
     TroubleshootScreen.-walked #symptoms { display: none; }
     TroubleshootScreen.-walked #walk { display: block; }
     TroubleshootScreen.-wide #symptoms, TroubleshootScreen.-widest #symptoms { display: block; width: 48; }
@@ -86,12 +86,12 @@ class TroubleshootScreen(WalkScreen):
         display: block; border-left: solid $border-blurred;
     }
     TroubleshootScreen.-fresh #hint { display: block; }
-    TroubleshootScreen.-fresh CheckCard, TroubleshootScreen.-fresh WalkLines { display: none; }
+    TroubleshootScreen.-fresh CheckCard, TroubleshootScreen.-fresh SessionLines { display: none; }
     """
 
     def __init__(self, symptom: Symptom | None = None) -> None:
         super().__init__(classes="-fresh")
-        self.walk: Walk | None = None
+        self.walk: TroubleshootingSession | None = None
         self.run_id: int | None = None
         self.reopened = False
         self._first = symptom
@@ -107,7 +107,7 @@ class TroubleshootScreen(WalkScreen):
             yield OptionList(id="symptoms")
             with Vertical(id="walk"):
                 yield Static(id="hint")
-                yield WalkLines()
+                yield SessionLines()
                 yield Static(id="done", markup=False)
                 yield CheckCard(taken=f"{TAKEN}mwt")
         yield KeyFooter()
@@ -134,7 +134,7 @@ class TroubleshootScreen(WalkScreen):
 
     @property
     def session(self) -> "ProfileSession | None":
-        """The open profile; a cure may have opened it anew."""
+        """The open profile; a fix may have opened it anew."""
         return app_of(self).session
 
     @property
@@ -154,11 +154,11 @@ class TroubleshootScreen(WalkScreen):
 
     def begin(self, symptom: Symptom) -> None:
         """Walk the chain for a symptom, from its first link."""
-        self.walk = Walk(symptom)
+        self.walk = TroubleshootingSession(symptom)
         self.take_run(None)
         self.add_class("-walked")
         self.remove_class("-fresh")
-        self.query_one(WalkLines).focus()
+        self.query_one(SessionLines).focus()
         self.go_on("")
 
     def take_run(self, run_id: int | None) -> None:
@@ -195,14 +195,14 @@ class TroubleshootScreen(WalkScreen):
         self._draw(at=row.check_id if row is not None else None)
         await self._show_card()
         if not self.query_one("#symptoms").has_focus or not self.query_one("#symptoms").display:
-            self.query_one(WalkLines).focus()
+            self.query_one(SessionLines).focus()
 
     def _draw(self, *, at: str | None = None) -> None:
         walk = self.walk
         if walk is None or not self.is_mounted:
             return
         self.query_one(ChainBar).view = ChainView(walk.states())
-        self.query_one(WalkLines).show(walk, at=at, compact=self._is_narrow)
+        self.query_one(SessionLines).show(walk, at=at, compact=self._is_narrow)
         self.query_one("#head", Static).update(self._head(walk))
         width = max(20, self.query_one("#walk").size.width - 6)
         lines = [
@@ -224,7 +224,7 @@ class TroubleshootScreen(WalkScreen):
         for symptom in SYMPTOMS:
             listing.replace_option_prompt(symptom.id, _seen(symptom, width))
 
-    def _head(self, walk: Walk) -> Text:
+    def _head(self, walk: TroubleshootingSession) -> Text:
         state = OUTCOME_STATES[walk.outcome]
         text = Text(overflow="fold")
         if walk.outcome is Outcome.WALKING:
@@ -234,12 +234,12 @@ class TroubleshootScreen(WalkScreen):
 
     def _pass_time(self) -> None:
         if self.walk is not None and self.walk.walking:
-            self.query_one(WalkLines).turn()
+            self.query_one(SessionLines).turn()
 
     async def _show_card(self) -> None:
         walk = self.walk
         await self.query_one(CheckCard).show(
-            self.query_one(WalkLines).current if walk is not None and not walk.walking else None
+            self.query_one(SessionLines).current if walk is not None and not walk.walking else None
         )
         self.refresh_bindings()
 
@@ -256,15 +256,15 @@ class TroubleshootScreen(WalkScreen):
         event.stop()
         self.begin(next((item for item in SYMPTOMS if item.id == event.option_id), WHOLE_CHAIN))
 
-    @on(OptionList.OptionHighlighted, "WalkLines")
+    @on(OptionList.OptionHighlighted, "SessionLines")
     async def _row_moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         await self._show_card()
 
-    @on(OptionList.OptionSelected, "WalkLines")
+    @on(OptionList.OptionSelected, "SessionLines")
     def _row_chosen(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.query_one(CheckCard).focus_cures()
+        self.query_one(CheckCard).focus_fixes()
 
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
@@ -272,21 +272,21 @@ class TroubleshootScreen(WalkScreen):
         if self.walk is not None and event.link in self.walk.links:
             row = next(iter(self.walk.of(event.link)), None)
             at = row.check_id if row is not None and self._is_narrow else event.link.value
-            self.query_one(WalkLines).show(self.walk, at=at, compact=self._is_narrow)
+            self.query_one(SessionLines).show(self.walk, at=at, compact=self._is_narrow)
 
     def action_card(self, by: int) -> None:
         """Scroll the card by a page."""
         card = self.query_one(CheckCard)
         card.scroll_relative(y=by * max(1, card.size.height - 2), animate=False)
 
-    @on(CheckCard.CureChosen)
-    def _cure(self, event: CheckCard.CureChosen) -> None:
+    @on(CheckCard.FixChosen)
+    def _fix(self, event: CheckCard.FixChosen) -> None:
         event.stop()
         if self.walk is not None and not self.walk.walking:
-            WalkCures(self).carry_out(event.cure, event.row)
+            SessionFixes(self).carry_out(event.fix, event.row)
 
     def on_key(self, event: events.Key) -> None:
-        """Cures by their keys."""
+        """Fixes by their keys."""
         if event.key not in self.active_bindings and self.query_one(CheckCard).press(event.key):
             event.stop()
 
@@ -323,9 +323,9 @@ class TroubleshootScreen(WalkScreen):
         session, row = self.session, self.query_one(CheckCard).row
         letter = self._letter(session, row) if session is not None and row is not None else None
         if letter is not None:
-            self.app.push_screen(LetterScreen(letter))
+            self.app.push_screen(SupportMessageScreen(letter))
 
-    def _letter(self, session: "ProfileSession", row: CheckResult) -> Letter | None:
+    def _letter(self, session: "ProfileSession", row: CheckResult) -> SupportMessage | None:
         return letter_of(self.walk, session.profile, row) if self.walk is not None else None
 
     def action_copy(self) -> None:
@@ -348,8 +348,8 @@ class TroubleshootScreen(WalkScreen):
         self.notify(f"Report written to {path}", timeout=8)
 
     def action_back(self) -> None:
-        """From a cure back to the walk, from the walk back to the symptoms, then to where one came from."""
-        lines = self.query_one(WalkLines)
+        """From a fix back to the walk, from the walk back to the symptoms, then to where one came from."""
+        lines = self.query_one(SessionLines)
         if self.focused is not None and self.focused in self.query_one(CheckCard).query("Button"):
             lines.focus()
         elif self.has_class("-walked") and self._first is None:
@@ -401,7 +401,7 @@ def _hint(symptom: Symptom) -> Table:
     table.add_row("Symptom", Text(symptom.seen, "bold"))
     table.add_row("", Text(symptom.issue))
     if symptom.from_guide:
-        table.add_row("Guide", Text(f"Cause: {symptom.cause}. Cure: {symptom.solution}."))
-    links = ", ".join(link.value for link in Walk(symptom).links)
+        table.add_row("Guide", Text(f"Cause: {symptom.cause}. Fix: {symptom.solution}."))
+    links = ", ".join(link.value for link in TroubleshootingSession(symptom).links)
     table.add_row("Walked", Text(f"{links}: {len(symptom.checks)} checks, up to the first that is broken"))
     return table

@@ -1,4 +1,4 @@
-"""The chain from dbt Cloud to the proof: the same on every screen, its links lit by their states."""
+"""The chain from dbt Cloud to the verification: the same on every screen, its links lit by their states."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

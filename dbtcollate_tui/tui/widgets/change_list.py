@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.plan.matching.matches import Unmatched
-from dbtcollate_tui.plan.model import Change, Kept, Plan
+from dbtcollate_tui.plan.model import Change, Conflict, Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.change_rows import (
@@ -47,7 +47,7 @@ class ChangeList(RowList[OutlineRow]):
         super().__init__(id=id)
         self.outline: PlanOutline | None = None
         self.left_out: set[str] = set()
-        self.overwritten: dict[str, Kept] = {}
+        self.overwritten: dict[str, Conflict] = {}
 
     def show(self, plan: Plan) -> None:
         """Show this plan, arranged, folded and filtered as before."""
@@ -145,7 +145,7 @@ class ChangeList(RowList[OutlineRow]):
                 colour = self.colour(STATE_COLOURS[CheckState.WARN]) if over is not None else ""
                 text.append(f"{_sign(entry)} ", f"bold {colour}").append(row.label)
                 note = over_words(over) if over is not None else entry.note
-        elif isinstance(entry, Kept):
+        elif isinstance(entry, Conflict):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
             note = entry.words
         elif isinstance(entry, Unmatched):
@@ -159,7 +159,7 @@ class ChangeList(RowList[OutlineRow]):
         return text
 
 
-def over_words(kept: Kept) -> str:
+def over_words(kept: Conflict) -> str:
     """What a decided conflict does."""
     if kept.is_removal:
         return "to take away what dbt no longer has"
@@ -231,7 +231,7 @@ class ChangeDetail(VerticalScroll):
             left = "Left out: it is not written." if self._left_out else ""
             note = self._over or entry.note
             return self._values(entry.target, (entry.unique_id, note, left), entry.old, entry.new)
-        if isinstance(entry, Kept):
+        if isinstance(entry, Conflict):
             key = "u writes dbt's over it." if entry.change is not None else ""
             return self._values(entry.target, (entry.reason, key), entry.server, entry.dbt)
         if isinstance(entry, Unmatched):
@@ -240,7 +240,7 @@ class ChangeDetail(VerticalScroll):
             text.append(f"{entry.detail}\n")
             if entry.candidates:
                 text.append(f"nearest     {', '.join(entry.candidates)}\n")
-            return text.append(entry.cure)
+            return text.append(entry.fix)
         return Text(entry)
 
     def _values(self, target: str, notes: tuple[str, ...], old: str, new: str) -> RenderableType:

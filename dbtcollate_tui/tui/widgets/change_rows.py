@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 from dbtcollate_tui.plan.matching.matches import Unmatched
-from dbtcollate_tui.plan.model import GROUPS, Change, Kept, LineageChange, Plan, RemoveEdge, TableChange
+from dbtcollate_tui.plan.model import GROUPS, Change, Conflict, LineageChange, Plan, RemoveEdge, TableChange
 
-Entry = Change | Kept | Unmatched | str
+Entry = Change | Conflict | Unmatched | str
 Arrangement = Literal["kind", "table"]
 OPEN_AT_MOST = 12
 """A branch of so many leaves stands open by itself."""
@@ -62,7 +62,7 @@ class BranchRow:
     @cached_property
     def others(self) -> Counter[bool]:
         """How many below it are no changes: ``True`` conflicts that are kept, ``False`` what is only said."""
-        return Counter(isinstance(leaf.entry, Kept) for leaf in self.leaves if not leaf.key)
+        return Counter(isinstance(leaf.entry, Conflict) for leaf in self.leaves if not leaf.key)
 
     @cached_property
     def conflicts(self) -> frozenset[str]:
@@ -199,7 +199,7 @@ def _below(leaf: Leaf) -> str:
 def _leaves(plan: Plan, overwritten: Collection[str]) -> list[Leaf]:
     short_of = {ref.fqn: ref.short for ref in plan.match.matched.values()}
     by_section: dict[str, list[Leaf]] = {group: [] for group in GROUPS}
-    for kept in plan.kept:
+    for kept in plan.conflicts:
         table = short_of.get(kept.target) or (
             kept.label.partition(": ")[0] if kept.label.startswith(tuple(short_of.values())) else ""
         )
@@ -240,7 +240,7 @@ def _texts(entry: Entry) -> tuple[str, ...]:
                 entry.old[:SEARCHED_AT_MOST],
                 entry.new[:SEARCHED_AT_MOST],
             )
-        case Kept():
+        case Conflict():
             return (
                 entry.target,
                 entry.reason,

@@ -1,4 +1,4 @@
-"""A check's result in full, in the form of every error: what, cause, evidence, and the cures as keys."""
+"""A check's result in full, in the form of every error: what, cause, evidence, and the fixes as keys."""
 
 from rich.table import Table
 from rich.text import Text
@@ -9,14 +9,14 @@ from textual.widgets import Button, Static
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.errors import Cure
+from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.tui.glyphs import STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
-from dbtcollate_tui.tui.widgets.error_card import cure_keys
+from dbtcollate_tui.tui.widgets.error_card import fix_keys
 
 TAKEN = "rReysqpt"
-"""Keys that mean something else beside a card on the checklist: they are no cure's."""
+"""Keys that mean something else beside a card on the checklist: they are no fix's."""
 EXCEPTIONS_SHOWN = 200
 
 
@@ -30,17 +30,17 @@ class CheckCard(VerticalScroll):
     CheckCard { height: auto; padding: 0 1; border-top: solid $border-blurred;
         scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckCard Static { height: auto; width: 1fr; }
-    CheckCard #cures { height: auto; width: 1fr; }
+    CheckCard #fixes { height: auto; width: 1fr; }
     CheckCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; text-align: left; }
     """
 
-    class CureChosen(Message):
-        """A cure was chosen by its key or its button."""
+    class FixChosen(Message):
+        """A fix was chosen by its key or its button."""
 
-        def __init__(self, row: CheckResult, cure: Cure) -> None:
+        def __init__(self, row: CheckResult, fix: Fix) -> None:
             super().__init__()
             self.row = row
-            self.cure = cure
+            self.fix = fix
 
     def __init__(self, *, taken: str = TAKEN, opened_first: bool = False, id: str | None = None) -> None:
         super().__init__(id=id, can_focus=False)
@@ -50,13 +50,13 @@ class CheckCard(VerticalScroll):
         self.evidence = False
         self._note = ""
         self._shown: tuple[CheckResult | None, str] = (None, "")
-        self._keys: dict[str, Cure] = {}
+        self._keys: dict[str, Fix] = {}
 
     def compose(self) -> ComposeResult:
-        """The title, the card's lines, the cures, the evidence."""
+        """The title, the card's lines, the fixes, the evidence."""
         yield Static(id="card-title", markup=False)
         yield Static(id="card-body", markup=False)
-        yield Vertical(id="cures")
+        yield Vertical(id="fixes")
         yield Static(id="card-evidence", markup=False)
 
     def on_mount(self) -> None:
@@ -74,12 +74,12 @@ class CheckCard(VerticalScroll):
         before, self._keys = self._keys, _keys(row, self._taken + letters_of(self.screen))
         self._draw()
         if before != self._keys:
-            cures = self.query_one("#cures")
-            await cures.remove_children()
-            await cures.mount(
+            fixes = self.query_one("#fixes")
+            await fixes.remove_children()
+            await fixes.mount(
                 *(
-                    Button(Text(f"{key}  {cure.label}"), compact=True, name=key)
-                    for key, cure in self._keys.items()
+                    Button(Text(f"{key}  {fix.label}"), compact=True, name=key)
+                    for key, fix in self._keys.items()
                 )
             )
         if moved:
@@ -105,8 +105,8 @@ class CheckCard(VerticalScroll):
         key = key_of(self, "evidence")
         return f"enter, then {key}" if self._opened_first else key
 
-    def focus_cures(self) -> bool:
-        """Focus the first cure; false where there is none."""
+    def focus_fixes(self) -> bool:
+        """Focus the first fix; false where there is none."""
         buttons = self.query(Button)
         if not buttons:
             return False
@@ -114,15 +114,15 @@ class CheckCard(VerticalScroll):
         return True
 
     def press(self, key: str) -> bool:
-        """Choose the cure of a key; false where no cure has it."""
-        cure = self._keys.get(key)
-        if cure is None or self.row is None:
+        """Choose the fix of a key; false where no fix has it."""
+        fix = self._keys.get(key)
+        if fix is None or self.row is None:
             return False
-        self.post_message(self.CureChosen(self.row, cure))
+        self.post_message(self.FixChosen(self.row, fix))
         return True
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """A click on a cure."""
+        """A click on a fix."""
         event.stop()
         self.press(event.button.name or "")
 
@@ -148,11 +148,11 @@ class CheckCard(VerticalScroll):
         for number, cause in enumerate(row.causes):
             first = "Most likely" if len(row.causes) > 1 else "Cause"
             table.add_row(first if number == 0 else "Or", Text(cause))
-        for cure in row.cures:
-            if cure.kind == "advice":
-                table.add_row("Cure", Text(cure.label))
-            elif cure.kind == "open_url":
-                table.add_row("Page", Text(cure.value, overflow="fold"))
+        for fix in row.fixes:
+            if fix.kind == "advice":
+                table.add_row("Fix", Text(fix.label))
+            elif fix.kind == "open_url":
+                table.add_row("Page", Text(fix.value, overflow="fold"))
         return table
 
     def _evidence(self, row: CheckResult) -> Table:
@@ -186,18 +186,18 @@ def _grid() -> Table:
     return table
 
 
-def _keys(row: CheckResult | None, taken: str) -> dict[str, Cure]:
-    """The cures' keys: what `r` does already is none, and no key of the screen's own is taken."""
+def _keys(row: CheckResult | None, taken: str) -> dict[str, Fix]:
+    """The fixes' keys: what `r` does already is none, and no key of the screen's own is taken."""
     if row is None:
         return {}
-    wanted = cure_keys([cure for cure in row.cures if cure.kind != "retry"])
+    wanted = fix_keys([fix for fix in row.fixes if fix.kind != "retry"])
     kept = {key for key in wanted if key not in taken}
-    keys: dict[str, Cure] = {}
-    for key, cure in wanted.items():
-        keys[key if key in kept else _free(cure, {*keys, *kept}, taken)] = cure
+    keys: dict[str, Fix] = {}
+    for key, fix in wanted.items():
+        keys[key if key in kept else _free(fix, {*keys, *kept}, taken)] = fix
     return keys
 
 
-def _free(cure: Cure, keys: set[str], taken: str) -> str:
-    wishes = f"{cure.label.lower()}bcfilmnouwxyzadeghjkpqrstv"
+def _free(fix: Fix, keys: set[str], taken: str) -> str:
+    wishes = f"{fix.label.lower()}bcfilmnouwxyzadeghjkpqrstv"
     return next(key for key in wishes if key.isalpha() and key not in taken and key not in keys)

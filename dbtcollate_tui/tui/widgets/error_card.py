@@ -1,4 +1,4 @@
-"""The one form of every error: what is broken, causes, evidence, and the cures as keys."""
+"""The one form of every error: what is broken, causes, evidence, and the fixes as keys."""
 
 from collections.abc import Sequence
 
@@ -11,74 +11,72 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.keys import letters_of
 
-CURE_KEYS = "rbtcisdefghjklm"
+FIX_KEYS = "rbtcisdefghjklm"
 
 
-def cure_keys(cures: Sequence[Cure], taken: str = "") -> dict[str, Cure]:
-    """A key for each cure that the program can carry out: ``r`` retry, else a letter of its label.
+def fix_keys(fixes: Sequence[Fix], taken: str = "") -> dict[str, Fix]:
+    """A key for each fix that the program can carry out: ``r`` retry, else a letter of its label.
 
     ``taken`` are keys that do something else where the card stands.
     """
-    keys: dict[str, Cure] = {}
-    for cure in cures:
-        if cure.kind == "advice":
+    keys: dict[str, Fix] = {}
+    for fix in fixes:
+        if fix.kind == "advice":
             continue
         wishes = (
-            "r"
-            if cure.kind in ("retry", "rerun_check")
-            else {"open_url": "o", "copy": "y"}.get(cure.kind, "")
+            "r" if fix.kind in ("retry", "rerun_check") else {"open_url": "o", "copy": "y"}.get(fix.kind, "")
         )
-        wishes += "".join(letter for letter in cure.label.lower() if letter.isalpha()) + CURE_KEYS
+        wishes += "".join(letter for letter in fix.label.lower() if letter.isalpha()) + FIX_KEYS
         for letter in wishes:
             usual = letter in "roy" and wishes.startswith(letter)
             if letter not in keys and (usual or letter not in f"eqnparoy{taken}"):
-                keys[letter] = cure
+                keys[letter] = fix
                 break
     return keys
 
 
 class ErrorCard(Vertical):
-    """Stands where the error happened and stays until it is cured."""
+    """Stands where the error happened and stays until it is fixed."""
 
     DEFAULT_CSS = """
     ErrorCard { height: auto; border-left: outer $error; padding: 0 1; margin: 1 0 0 0; display: none; }
     ErrorCard.-shown { display: block; }
     ErrorCard .title { text-style: bold; color: $error; height: auto; }
     ErrorCard .body { height: auto; }
-    ErrorCard .cures { height: auto; }
+    ErrorCard .fixes { height: auto; }
     ErrorCard .row { height: 1; }
     ErrorCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; }
     """
 
-    class CureChosen(Message):
-        """A cure was chosen by its key or its button."""
+    class FixChosen(Message):
+        """A fix was chosen by its key or its button."""
 
-        def __init__(self, cure: Cure) -> None:
+        def __init__(self, fix: Fix) -> None:
             super().__init__()
-            self.cure = cure
+            self.fix = fix
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.error: ActionableError | None = None
-        self._keys: dict[str, Cure] = {}
+        self._keys: dict[str, Fix] = {}
 
     def compose(self) -> ComposeResult:
-        """Title, the causes and evidence, a row of cures."""
+        """Title, the causes and evidence, a row of fixes."""
         yield Static(classes="title")
         yield Static(classes="body")
-        yield Vertical(classes="cures")
+        yield Vertical(classes="fixes")
 
     async def show(self, error: ActionableError) -> None:
         """Show an error's card in place of the former one."""
         self.error = error
-        self._keys = cure_keys(error.cures, letters_of(self.screen))
+        self._keys = fix_keys(error.fixes, letters_of(self.screen))
         self.query_one(".title", Static).update(Text(f"{GLYPHS.states[CheckState.FAIL]} {error.title}"))
         self.query_one(".body", Static).update(_body(error))
-        row = self.query_one(".cures", Vertical)
+        row = self.query_one(".fixes", Vertical)
         await row.remove_children()
         self.add_class("-shown")
         width = (self.size.width or self._room()) - 2
@@ -93,8 +91,8 @@ class ErrorCard(Vertical):
     def _rows(self, width: int) -> list[list[Button]]:
         rows: list[list[Button]] = []
         room = 0
-        for key, cure in self._keys.items():
-            label = f"{key}  {cure.label}"
+        for key, fix in self._keys.items():
+            label = f"{key}  {fix.label}"
             needed = max(8, len(label) + 2) + 2
             if not rows or needed > room:
                 rows.append([])
@@ -103,8 +101,8 @@ class ErrorCard(Vertical):
             room -= needed
         return rows
 
-    def focus_cures(self) -> bool:
-        """Focus the first cure, so that the keys work; false where none is a key."""
+    def focus_fixes(self) -> bool:
+        """Focus the first fix, so that the keys work; false where none is a key."""
         buttons = self.query(Button)
         if not buttons:
             return False
@@ -112,21 +110,21 @@ class ErrorCard(Vertical):
         return True
 
     def clear(self) -> None:
-        """The error is cured: take the card away."""
+        """The error is fixed: take the card away."""
         self.error = None
         self._keys = {}
         self.remove_class("-shown")
 
     def press(self, key: str) -> bool:
-        """Choose the cure of a key; false where no cure has it."""
-        cure = self._keys.get(key)
-        if cure is None:
+        """Choose the fix of a key; false where no fix has it."""
+        fix = self._keys.get(key)
+        if fix is None:
             return False
-        self.post_message(self.CureChosen(cure))
+        self.post_message(self.FixChosen(fix))
         return True
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """A click on a cure."""
+        """A click on a fix."""
         event.stop()
         self.press(event.button.name or "")
 
@@ -140,9 +138,9 @@ def _body(error: ActionableError) -> Table:
         table.add_row(Text(word, "dim"), Text(cause))
     for number, item in enumerate(error.evidence):
         table.add_row(Text("Evidence" if number == 0 else "", "dim"), Text(item, "dim"))
-    for cure in error.cures:
-        if cure.kind == "advice":
-            table.add_row(Text("Cure", "dim"), Text(cure.label))
-        elif cure.kind == "open_url":
-            table.add_row(Text("Page", "dim"), Text(cure.value))
+    for fix in error.fixes:
+        if fix.kind == "advice":
+            table.add_row(Text("Fix", "dim"), Text(fix.label))
+        elif fix.kind == "open_url":
+            table.add_row(Text("Page", "dim"), Text(fix.value))
     return table

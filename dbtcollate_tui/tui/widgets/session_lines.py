@@ -10,7 +10,7 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.troubleshooting.session import Walk
+from dbtcollate_tui.troubleshooting.session import TroubleshootingSession
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_end, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.wording import count
@@ -22,7 +22,7 @@ UNDER_WAY = (CheckState.RUNNING, CheckState.WAITING)
 BAD = (CheckState.FAIL, CheckState.WARN)
 
 
-class WalkLines(OptionList):
+class SessionLines(OptionList):
     """Draws a `Walk` as it goes; ``current`` is the row under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,7 +32,7 @@ class WalkLines(OptionList):
         Binding("pageup,ctrl+u", "screen.card(-1)", show=False),
     ]
     DEFAULT_CSS = """
-    WalkLines, WalkLines:focus {
+    SessionLines, SessionLines:focus {
         height: auto; max-height: 50%; border: none; background: transparent; padding: 0 1;
         overflow-x: hidden;
     }
@@ -40,7 +40,7 @@ class WalkLines(OptionList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._walk: Walk | None = None
+        self._walk: TroubleshootingSession | None = None
         self._ids: list[str] = []
         self._frame = 0
         self._compact = False
@@ -59,7 +59,7 @@ class WalkLines(OptionList):
         rows = walk.of(Link(wanted))
         return rows[0] if rows and rows[0].state not in UNDER_WAY else None
 
-    def show(self, walk: Walk, *, at: str | None = None, compact: bool = False) -> None:
+    def show(self, walk: TroubleshootingSession, *, at: str | None = None, compact: bool = False) -> None:
         """Draw the walk as it stands; put the cursor on the row ``at``.
 
         With ``compact`` a walk that has ended is drawn without its links, by the rows that need a person.
@@ -94,7 +94,7 @@ class WalkLines(OptionList):
         if self._walk is not None and self._walk.walking:
             self.show(self._walk, compact=self._compact)
 
-    def _link(self, walk: Walk, link: Link) -> Text:
+    def _link(self, walk: TroubleshootingSession, link: Link) -> Text:
         state = walk.states()[link].state
         rows = walk.of(link)
         glyph = GLYPHS.states[state]

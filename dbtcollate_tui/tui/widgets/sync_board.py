@@ -24,7 +24,7 @@ LINK_OF_PHASE: dict[Phase, Link] = {
     "tables": Link.TABLES,
     "plan": Link.PIPELINE,
     "write": Link.PIPELINE,
-    "proof": Link.PROOF,
+    "verification": Link.VERIFICATION,
 }
 LEVEL_STATES = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
 SILENCE_SECONDS = 2.0
@@ -134,7 +134,7 @@ class SyncBoard(Widget):
     def _end(self, event: events.RunFinished) -> None:
         self._took = event.seconds or time.monotonic() - self._began
         self._whole = event.outcome in ("ok", "partial")
-        proved = self.states["proof"] is not CheckState.WAITING
+        proved = self.states["verification"] is not CheckState.WAITING
         for phase, state in self.states.items():
             if state is CheckState.RUNNING:
                 self.states[phase] = CheckState.SKIPPED if event.outcome == "cancelled" else CheckState.FAIL
@@ -145,7 +145,7 @@ class SyncBoard(Widget):
 
     @property
     def chain(self) -> ChainView:
-        """The same as a chain: light moving from dbt Cloud to the proof."""
+        """The same as a chain: light moving from dbt Cloud to the verification."""
         links = {Link.DBT_CLOUD: LinkState(self._dbt_cloud)}
         for phase in PHASES:
             link = LINK_OF_PHASE[phase]
@@ -156,7 +156,7 @@ class SyncBoard(Widget):
 
     def _captions(self, phase: Phase) -> tuple[str, ...]:
         """Few words for the chain: a count, a name, what stands before the first comma."""
-        if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "proof":
+        if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "verification":
             return ()
         words = self.texts[phase]
         for end in (",", " tables", " (", " in "):

@@ -12,13 +12,13 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.events.outcome import Proof
+from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.events.types import Failed, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.plan.model import Change, Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
 
-PROOF_STATES = {
+VERIFICATION_STATES = {
     "ok": CheckState.PASS,
     "warn": CheckState.WARN,
     "failed": CheckState.FAIL,
@@ -53,9 +53,9 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
     if failed:
         lines.append(EndLine("Not written"))
         lines.extend(_failures(failed))
-    if finished.proof is not None:
+    if finished.verification is not None:
         lines.append(EndLine("Read back from Collate"))
-        lines.extend(_proof(finished.proof))
+        lines.extend(_verification(finished.verification))
     left = [*_skipped(skipped), *(_left(plan) if plan is not None else ())]
     if left:
         lines.append(EndLine("Not changed, and why"))
@@ -71,18 +71,18 @@ def _failures(failed: Sequence[tuple[Change, ActionableError]]) -> Iterable[EndL
         yield EndLine(f"{len(changes)} of {len(failed)} failed", error.title, CheckState.FAIL)
         for number, cause in enumerate(error.causes):
             yield EndLine("cause" if number == 0 else "or", cause, indent=1)
-        for cure in error.cures:
-            if cure.kind != "retry":
-                url = cure.value if cure.kind == "open_url" else ""
-                yield EndLine("cure", cure.label, url=url, indent=1)
+        for fix in error.fixes:
+            if fix.kind != "retry":
+                url = fix.value if fix.kind == "open_url" else ""
+                yield EndLine("fix", fix.label, url=url, indent=1)
         for change in changes[:NAMED_AT_MOST]:
             yield EndLine(change.group, change.label, indent=1)
         yield from _more(len(changes))
 
 
-def _proof(proof: Proof) -> Iterable[EndLine]:
-    for row in proof.rows:
-        yield EndLine(row.title, row.summary, PROOF_STATES[row.state], row.url)
+def _verification(verification: Verification) -> Iterable[EndLine]:
+    for row in verification.rows:
+        yield EndLine(row.title, row.summary, VERIFICATION_STATES[row.state], row.url)
         for item in row.exceptions[:NAMED_AT_MOST]:
             text = f"expected {item.expected}, found {item.found}" if item.found else item.expected
             yield EndLine(item.target, text, url=item.url, indent=1)
@@ -101,11 +101,11 @@ def _left(plan: Plan) -> Iterable[EndLine]:
         count = len(group.nodes)
         yield EndLine(f"{count} node{'' if count == 1 else 's'} without table", group.words, state)
         for node in group.nodes[:NAMED_AT_MOST]:
-            yield EndLine(node.unique_id, f"{node.detail}. {node.cure}".strip(". "), indent=1)
+            yield EndLine(node.unique_id, f"{node.detail}. {node.fix}".strip(". "), indent=1)
         yield from _more(count)
-    for kept in plan.kept[:NAMED_AT_MOST]:
+    for kept in plan.conflicts[:NAMED_AT_MOST]:
         yield EndLine(kept.label, f"{kept.group}: {kept.words}", CheckState.WARN)
-    yield from _more(len(plan.kept))
+    yield from _more(len(plan.conflicts))
     for owner in plan.unmapped_owners:
         near = f"; nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""
         count = len(owner.unique_ids)

@@ -100,7 +100,7 @@ class AddressPane(StepPane):
                 self.setup.set_address(self.query_one("#address", LineInput).value)
 
     def set_field(self, name: str, value: str) -> bool:
-        """An address that a cure proposes."""
+        """An address that a fix proposes."""
         if name != "base_url":
             return False
         self.query_one("#address", LineInput).value = value

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import GuideDifference
@@ -30,7 +30,7 @@ STEP_WORDS = {
     "collate_token": Step.COLLATE,
     "run": Step.JOB,
 }
-"""Names that cures use for a step beside the step's own."""
+"""Names that fixes use for a step beside the step's own."""
 
 SOURCES: dict[str, str] = {
     "address": "as the address says",
@@ -45,7 +45,7 @@ Work = Callable[[], Awaitable[None]]
 
 
 def step_of(value: str) -> Step | None:
-    """The step that a cure names; ``None`` for what is no step of the setup."""
+    """The step that a fix names; ``None`` for what is no step of the setup."""
     if value in STEP_WORDS:
         return STEP_WORDS[value]
     return Step(value) if value in tuple(Step) else None
@@ -88,7 +88,7 @@ class StepPane(VerticalScroll, can_focus=False):
         """Something that the chain shows has changed."""
 
     class Wanted(Message):
-        """A cure leads to another step."""
+        """A fix leads to another step."""
 
         def __init__(self, step: Step) -> None:
             super().__init__()
@@ -232,7 +232,7 @@ class StepPane(VerticalScroll, can_focus=False):
         card = self.query_one(ErrorCard)
         self.add_class("-failed")
         await card.show(error)
-        if not card.focus_cures():
+        if not card.focus_fixes():
             self.focus_field()
         self.post_message(self.Changed())
 
@@ -269,28 +269,28 @@ class StepPane(VerticalScroll, can_focus=False):
         return True
 
     def set_field(self, name: str, value: str) -> bool:
-        """Carry out a ``set_field`` cure; false where the pane has no such field."""
+        """Carry out a ``set_field`` fix; false where the pane has no such field."""
         return False
 
-    def on_error_card_cure_chosen(self, message: ErrorCard.CureChosen) -> None:
-        """Carry out a cure."""
+    def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
+        """Carry out a fix."""
         message.stop()
-        self.cure(message.cure)
+        self.fix(message.fix)
 
-    def cure(self, cure: Cure) -> None:
-        """Carry out a cure here, or ask for another step."""
-        if cure.kind in ("retry", "rerun_check"):
+    def fix(self, fix: Fix) -> None:
+        """Carry out a fix here, or ask for another step."""
+        if fix.kind in ("retry", "rerun_check"):
             self.action_again()
-        elif cure.kind == "open_url":
-            self.app.open_url(cure.value)
-        elif cure.kind == "copy":
-            copy_text(self, cure.value, cure.label)
-        elif cure.kind == "set_field":
-            name, _, value = cure.value.partition("=")
+        elif fix.kind == "open_url":
+            self.app.open_url(fix.value)
+        elif fix.kind == "copy":
+            copy_text(self, fix.value, fix.label)
+        elif fix.kind == "set_field":
+            name, _, value = fix.value.partition("=")
             if not self.set_field(name, value):
-                self.notify(cure.label, timeout=6)
-        elif cure.kind == "go_to_step":
-            step = step_of(cure.value)
+                self.notify(fix.label, timeout=6)
+        elif fix.kind == "go_to_step":
+            step = step_of(fix.value)
             if step is None or step is self.step:
                 self.answer_anew()
             else:
@@ -305,7 +305,7 @@ class StepPane(VerticalScroll, can_focus=False):
         self.focus_field()
 
     def clear_error(self) -> None:
-        """The error is cured, or its cause is being changed."""
+        """The error is fixed, or its cause is being changed."""
         if self.failed:
             self.query_one(ErrorCard).clear()
             self.status.clear()
@@ -313,7 +313,7 @@ class StepPane(VerticalScroll, can_focus=False):
             self.post_message(self.Changed())
 
     def on_key(self, event: events.Key) -> None:
-        """Cures by their keys; what else is typed goes into the field."""
+        """Fixes by their keys; what else is typed goes into the field."""
         focused = self.screen.focused
         if isinstance(focused, Input):
             return

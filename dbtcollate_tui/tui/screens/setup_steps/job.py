@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from textual import work
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.errors import ActionableError, Cure
+from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.setup.dbt_cloud_steps import RunPreview
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.rows import JobList, JobRow
@@ -25,8 +25,8 @@ PREVIEW_SECONDS = 0.15
 HELD_SECONDS = 2.0
 """A run that is held back says so after so long."""
 FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
-ON_WITHOUT_RUN = Cure("set_field", "Go on without a run", "without_run=yes")
-ON_ALL_THE_SAME = Cure("set_field", "Go on all the same", "without_run=yes")
+ON_WITHOUT_RUN = Fix("set_field", "Go on without a run", "without_run=yes")
+ON_ALL_THE_SAME = Fix("set_field", "Go on all the same", "without_run=yes")
 
 
 def preview_lines(preview: RunPreview) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ class JobPane(PickPane):
                 error.title,
                 causes=error.causes,
                 evidence=error.evidence,
-                cures=(*error.cures, ON_WITHOUT_RUN if preview.choice is None else ON_ALL_THE_SAME),
+                fixes=(*error.fixes, ON_WITHOUT_RUN if preview.choice is None else ON_ALL_THE_SAME),
             )
         await self.go_on()
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
 
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron, next_times_words
-from dbtcollate_tui.errors import ActionableError, Cure, UsageError
+from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.settings.model import PipelineSettings, SyncOptions
 from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
@@ -238,7 +238,7 @@ class OptionsPane(StepPane):
         self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
 
     def set_field(self, name: str, value: str) -> bool:
-        """A name or a schedule that a cure proposes."""
+        """A name or a schedule that a fix proposes."""
         target = {"classification": "#classification", "schedule": "#cron"}.get(name)
         if target is None:
             return False
@@ -250,4 +250,4 @@ class OptionsPane(StepPane):
 
 def _wrong(what: str, error: ValidationError, field: str) -> UsageError:
     reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-    return UsageError(f"{what} {reason}", cures=[Cure("set_field", f"Use {field.partition('=')[2]}", field)])
+    return UsageError(f"{what} {reason}", fixes=[Fix("set_field", f"Use {field.partition('=')[2]}", field)])

@@ -154,7 +154,7 @@ class ReviewPane(StepPane):
         self.say_places()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enter saves from anywhere but a cure's button."""
+        """Enter saves from anywhere but a fix's button."""
         if action == "go_on":
             focused = self.screen.focused
             return not self.busy and (not isinstance(focused, Button) or focused.id == "save")
@@ -210,7 +210,7 @@ class ReviewPane(StepPane):
             self.setup.set_name(self.query_one("#name", LineInput).value.strip())
 
     def set_field(self, name: str, value: str) -> bool:
-        """A name that a cure proposes."""
+        """A name that a fix proposes."""
         if name != "name":
             return False
         self.query_one("#name", LineInput).value = value

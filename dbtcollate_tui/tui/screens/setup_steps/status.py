@@ -25,7 +25,7 @@ STEP_OF = {
     Link.ARTIFACTS: Step.JOB,
     Link.TABLES: Step.SERVICE,
     Link.PIPELINE: Step.OPTIONS,
-    Link.PROOF: Step.REVIEW,
+    Link.VERIFICATION: Step.REVIEW,
 }
 """The question whose answer a link shows."""
 FILES = ("manifest.json", "catalog.json", "run_results.json")

@@ -53,7 +53,7 @@ class KeepingScreen(ModalScreen[str | None]):
                 options.append(Option(_with(label, detail), way.where, disabled=not way.available))
             if not self._health.usable:
                 again = Text("Ask the keyring again", "bold")
-                options.append(Option(_with(again, f"{self._health.cure()}."), "again"))
+                options.append(Option(_with(again, f"{self._health.fix()}."), "again"))
             yield OptionList(*options)
             yield Static(
                 f"A token is never written into a file. {ENV[self._side]} works for scripts and CI.",
