@@ -403,8 +403,6 @@ def logs(path: bool) -> None:
 
 def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
     """Run a headless command to its end; every error becomes a card and an exit code."""
-    import sniffio
-
     from dbtcollate_tui.log import LOGGER, log_path, start_logging
     from dbtcollate_tui.render.ndjson import NdjsonRenderer
 
@@ -412,8 +410,6 @@ def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
         start_logging()
     except OSError as error:
         click.echo(f"No log file: {error}", err=True)
-    # What anyio's own start sets: httpcore else looks which event loop runs, at every lock of a request.
-    sniffio.current_async_library_cvar.set("asyncio")
     try:
         return asyncio.run(_until_signal(work))
     except ActionableError as error:

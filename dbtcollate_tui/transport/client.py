@@ -28,13 +28,20 @@ from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import Fix, NoAnswerKind, UsageError
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
-from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson
-from dbtcollate_tui.transport.lanes import HttpLanes
+from dbtcollate_tui.transport.errors import (
+    Delivery,
+    ForeignRedirect,
+    HttpError,
+    NoAnswer,
+    NotJson,
+)
 from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts, Unpaced
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 
 Params = Mapping[str, str | int | bool]
 BODY_EXCERPT_BYTES = 4_096
+MOST_ENDINGS = 20
+"""A server that ends a connection in good order is no failure: a request is repeated so often at once."""
 _NO_SUCH_NAME = ("name or service", "getaddrinfo", "nodename", "resolution", "no address associated")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
@@ -69,27 +76,6 @@ class _TokenAuth(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = f"{self._scheme} {self._token.get_secret_value()}"
         yield request
-
-
-class _Cookies(httpx.Cookies):
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """As httpx's own, which makes two objects of urllib also for an answer that sets none."""
-        if "set-cookie" in response.headers:
-            super().extract_cookies(response)
-
-
-class _Client(httpx.AsyncClient):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._held = _Cookies()
-
-    @property
-    def cookies(self) -> httpx.Cookies:
-        return self._held
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None:
-        raise NotImplementedError
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -133,7 +119,23 @@ def _no_answer(error: httpx.RequestError, record: RequestRecord) -> NoAnswer:
         else:
             kind = "refused"
     record.failure = kind
-    return NoAnswer(kind, record.host, text, record)
+    return NoAnswer(kind, record.host, text, record, _delivery(error))
+
+
+def _delivery(error: httpx.RequestError) -> Delivery:
+    """Read from the HTTP/2 event that httpcore raises its error with."""
+    args = error.__cause__.args if error.__cause__ is not None else ()
+    if not args or isinstance(args[0], str):
+        return "unknown"
+    from h2.errors import ErrorCodes
+    from h2.events import ConnectionTerminated, StreamReset
+
+    event = args[0]
+    if isinstance(event, StreamReset) and event.error_code == ErrorCodes.REFUSED_STREAM:
+        return "not read"
+    if isinstance(event, ConnectionTerminated) and event.error_code == ErrorCodes.NO_ERROR:
+        return "connection ended"
+    return "unknown"
 
 
 def _back_off(policy: RetryPolicy, failures: int) -> float:
@@ -183,14 +185,13 @@ class Transport:
                 )
         local = is_loopback(self.base_url.host)
         secure = self.base_url.scheme == "https"
-        self._client = _Client(
+        self._client = httpx.AsyncClient(
             auth=_TokenAuth(token, scheme) if token is not None else None,
             headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             http2=secure,
             verify=_tls_context() if secure else True,
-            transport=None if secure else HttpLanes(),
             trust_env=not local,
             follow_redirects=False,
         )
@@ -284,40 +285,30 @@ class Transport:
             yield response.aiter_lines()
 
     async def _repeat(self, once: Callable[[], Awaitable[Answer]], safe: bool) -> Answer:
-        """The answer; the library that repeats is only loaded and asked once a request has failed."""
+        """Send until an answer arrives, the policy ends the attempts, or repeating is not safe."""
         began = time.monotonic()
-        try:
-            return await once()
-        except (HttpError, NoAnswer) as error:
-            first: HttpError | NoAnswer | None = error
-        import stamina
-        from stamina.instrumentation import set_on_retry_hooks
-
-        set_on_retry_hooks([])
-        failures = 0
-
-        def wait_before_next(error: Exception) -> bool | float:
-            nonlocal failures
-            failures += 1
-            if not isinstance(error, HttpError | NoAnswer):
-                return False
-            wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
-            return False if wait is None else wait
-
-        async def attempt() -> Answer:
-            nonlocal first
+        failures = endings = 0
+        while True:
             try:
-                if first is not None:
-                    known, first = first, None
-                    raise known
                 return await once()
-            except HttpError as error:
-                told = self._told_wait(error) if error.status == 429 else None
-                if told is not None:
-                    await self._pacer.hold(told)
-                raise
-
-        return await stamina.AsyncRetryingCaller(attempts=None, timeout=None)(wait_before_next, attempt)
+            except (HttpError, NoAnswer) as error:
+                if (
+                    safe
+                    and isinstance(error, NoAnswer)
+                    and error.delivery == "connection ended"
+                    and endings < MOST_ENDINGS
+                ):
+                    endings += 1
+                    continue
+                if isinstance(error, HttpError) and error.status == 429:
+                    pause = self._told_wait(error)
+                    if pause is not None:
+                        await self._pacer.hold(pause)
+                failures += 1
+                wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
 
     def _wait_before_next(
         self, error: HttpError | NoAnswer, safe: bool, failures: int, seconds: float
@@ -334,7 +325,7 @@ class Transport:
             elif not safe or error.status not in policy.statuses:
                 return None
             wait = told if told is not None else wait
-        elif safe and error.kind in ("timeout", "closed", "refused"):
+        elif error.delivery == "not read" or (safe and error.kind in ("timeout", "closed", "refused")):
             reason = f"{error.kind}: {error.detail}"
         else:
             return None

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dbtcollate_tui.errors import NoAnswerKind
 from dbtcollate_tui.redact import redact
 
 if TYPE_CHECKING:
     from dbtcollate_tui.transport.request_log import RequestRecord
+
+
+Delivery = Literal["unknown", "not read", "connection ended"]
+"""What is known of a request without an answer: nothing, that the server did not read it (HTTP/2's
+REFUSED_STREAM), or that the server ended the connection in good order while it was under way (GOAWAY)."""
 
 
 class TransportError(Exception):
@@ -20,13 +25,19 @@ class NoAnswer(TransportError):
     """The server could not be reached, or fell silent."""
 
     def __init__(
-        self, kind: NoAnswerKind, host: str, detail: str, record: RequestRecord | None = None
+        self,
+        kind: NoAnswerKind,
+        host: str,
+        detail: str,
+        record: RequestRecord | None = None,
+        delivery: Delivery = "unknown",
     ) -> None:
         super().__init__(f"no answer from {host} ({kind}): {detail}")
         self.kind: NoAnswerKind = kind
         self.host = host
         self.detail = detail
         self.record = record
+        self.delivery: Delivery = delivery
 
 
 class HttpError(TransportError):
