@@ -56,8 +56,10 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--select",
             "-s",
             multiple=True,
-            help="Only these nodes, by dbt's selectors: name, +name+1, tag:, path:, source:, "
-            "resource_type:, package:; a space is or, a comma is and.",
+            help="Only these nodes, by dbt's selectors: name, +name+1, @name, tag:, path:, source:, group:, "
+            "config.materialized:, selector: and all of dbt's methods but state:, result: and "
+            "source_status:; a space is or, a comma is and. Unlike dbt, it also takes a unique id, a table's "
+            "name, source.table and backslashes, and ends with exit code 2 where a selector matches nothing.",
         ),
     ):
         function = decorator(function)

@@ -19,8 +19,8 @@ from dbtcollate_tui.plan.build import Planning
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan, RunFacts
+from dbtcollate_tui.plan.selection.graph import Graph
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
-from dbtcollate_tui.plan.selection.selectors import Graph
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sql_lineage.cache import SqlCache

@@ -6,8 +6,8 @@ from dbtcollate_tui.artifacts.project import DbtTest, TestResult
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.plan.selection.graph import Graph
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope, parse_kind
-from dbtcollate_tui.plan.selection.selectors import Graph
 from dbtcollate_tui.settings.model import SyncOptions
 from tests.support.builders import column, inventory, node, plan_of, project, table
 

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import GROUPS, Change, DescriptionChange, Group, Plan, without
-from dbtcollate_tui.plan.selection.selectors import Graph, nearest, select_nodes
+from dbtcollate_tui.plan.selection.graph import Graph
+from dbtcollate_tui.plan.selection.selectors import nearest, select_nodes
 from dbtcollate_tui.settings.model import SyncOptions
 
 
