@@ -209,6 +209,9 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
     )
 
 
+_NO_SERVICE_TOKENS = "The account's plan has no service tokens for this API: use a personal token instead."
+
+
 def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, plan: str) -> AuthError:
     evidence = [evidence_of(error.record, user_message(error))]
     if is_ip_restricted(error):
@@ -229,7 +232,7 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
     permission, place = needed_permission(asked, token, plan)
     causes = [f"It has no permission {_for_what(asked)}: {permission}, under {place}."]
     if token_shape(token).kind == "service" and (not plan or not Account(id=0, plan=plan).has_service_tokens):
-        causes.append("The account's plan has no service tokens for this API: use a personal token instead.")
+        causes.append(_NO_SERVICE_TOKENS)
     causes.append(f"The account allows certain IP addresses only: {IP_RESTRICTIONS_PLACE}.")
     return MissingPermission(
         f"The token may not {_may_not(asked)}",
@@ -303,12 +306,17 @@ def _hidden_or_missing(
 ) -> HiddenOrMissing:
     permission, place = needed_permission(asked, token, plan)
     other = _choose_another(asked)
+    causes = [
+        f"The token has no permission {_for_what(asked)}: {permission}, under {place}.",
+        _deleted(asked),
+    ]
+    if token_shape(token).kind == "service" and not Account(id=0, plan=plan).has_service_tokens:
+        causes.insert(1, _NO_SERVICE_TOKENS)
+    elif token_shape(token).kind == "service" and not plan:
+        causes.append(_NO_SERVICE_TOKENS)
     return HiddenOrMissing(
         f"dbt Cloud does not show {asked.as_words()} to this token",
-        causes=[
-            f"The token has no permission {_for_what(asked)}: {permission}, under {place}.",
-            _deleted(asked),
-        ],
+        causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[
             Fix("open_url", permission, account_settings(base_url, asked.account_id)),

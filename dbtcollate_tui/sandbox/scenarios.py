@@ -34,7 +34,19 @@ class Scenario:
     dbt_catalog: bool = True
     """False: no job generates docs, so no run has a catalog.json."""
     dbt_artifacts_allowed: bool = True
-    """False: the sample token may list runs, but 403 answers every artifact."""
+    """False: the sample token may list runs, but 404 answers every artifact."""
+    dbt_start_allowed: bool = True
+    """False: the sample token may read everything, and start no run."""
+    dbt_ip_restricted: bool = False
+    """The account's IP restrictions do not let the caller in: 403, and it is not in the list of accounts."""
+    dbt_plan: str = "enterprise_2025"
+    """The account's plan; on a Starter plan only the sample's personal token reads anything."""
+    dbt_fusion: bool = False
+    """The production job runs dbt 2: no docs step, and catalog.json from ``dbt run``."""
+    dbt_deactivated: bool = False
+    """dbt Cloud has deactivated the production job after 100 failed runs."""
+    dbt_split_jobs: bool = False
+    """Building, testing and documenting are three jobs of the same environment."""
     dbt_step_ignored: bool = False
     """True: artifacts are those of the last step, whatever ``step`` says (dbt Cloud before its return)."""
     dbt_artifacts: Literal["whole", "cut", "garbage"] = "whole"
@@ -205,13 +217,57 @@ _ALL = (
     Scenario(
         name="missing-permission",
         side="dbt_cloud",
-        sentence="The dbt Cloud token may list jobs and runs, but not read artifacts (403).",
+        sentence="The dbt Cloud token may list jobs and runs, but not read artifacts (404).",
         dbt_artifacts_allowed=False,
+    ),
+    Scenario(
+        name="no-job-runner",
+        side="dbt_cloud",
+        sentence="The jobs exist, none has ever run, and the dbt Cloud token may not start one.",
+        dbt_runs="none",
+        dbt_start_allowed=False,
+    ),
+    Scenario(
+        name="ip-restricted",
+        side="dbt_cloud",
+        sentence="The account's IP restrictions do not let this machine in.",
+        dbt_ip_restricted=True,
+    ),
+    Scenario(
+        name="team-plan",
+        side="dbt_cloud",
+        sentence="The account has a legacy Team plan.",
+        dbt_plan="team_2022",
+    ),
+    Scenario(
+        name="starter-plan",
+        side="dbt_cloud",
+        sentence="The account has a Starter plan: its service token reads nothing here, a personal one does.",
+        dbt_plan="starter_2025",
+    ),
+    Scenario(
+        name="fusion",
+        side="dbt_cloud",
+        sentence="The production job runs dbt 2 (Fusion) and has no docs step.",
+        dbt_fusion=True,
+    ),
+    Scenario(
+        name="deactivated",
+        side="dbt_cloud",
+        sentence="dbt Cloud deactivated the production job after 100 failed runs; its last good run is old.",
+        dbt_deactivated=True,
+        dbt_runs="old",
+    ),
+    Scenario(
+        name="split-jobs",
+        side="dbt_cloud",
+        sentence="One job builds, another one tests, a third one writes the docs.",
+        dbt_split_jobs=True,
     ),
     Scenario(
         name="running",
         side="dbt_cloud",
-        sentence="The newest run of the production job is still at work.",
+        sentence="The latest run of the production job is in progress.",
         dbt_runs="running",
     ),
     Scenario(

@@ -18,6 +18,7 @@ from dbtcollate_tui.sandbox.dbt_cloud.content import (
     STAGING_ID,
     recorded,
 )
+from dbtcollate_tui.sandbox.dbt_cloud.history import step_name
 from dbtcollate_tui.sandbox.server import Sandbox
 from tests.sandbox.dbt_cloud_support import Caller, running
 
@@ -83,14 +84,14 @@ class TestAccess:
         assert sandbox.dbt_cloud_tokens.personal.get_secret_value().startswith("dbtu_")
         with Caller(sandbox, sandbox.dbt_cloud_tokens.personal) as caller:
             run = caller.data("runs/", limit=1, status=10)[0]["id"]
-            assert caller.get(f"runs/{run}/artifacts/").status_code == 403
-            assert caller.get(f"runs/{run}/artifacts/manifest.json").status_code == 403
-            assert caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).status_code == 403
+            assert caller.get(f"runs/{run}/artifacts/").status_code == 404
+            assert caller.get(f"runs/{run}/artifacts/manifest.json").status_code == 404
+            assert caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).status_code == 404
 
     def test_a_metadata_only_token_sees_the_account_and_nothing_in_it(self, sandbox: Sandbox) -> None:
         with Caller(sandbox, sandbox.dbt_cloud_tokens.metadata) as caller:
             assert caller.data("/api/v3/accounts/")[0]["id"] == sandbox.account_id
-            assert caller.get("jobs/").status_code == 403
+            assert caller.get("jobs/").status_code == 404
 
     def test_tokens_look_like_real_ones(self, sandbox: Sandbox) -> None:
         token = sandbox.dbt_cloud_token.get_secret_value()
@@ -314,18 +315,26 @@ class TestRuns:
         assert 3 <= found < api.body("runs/")["extra"]["pagination"]["total_count"]
         assert api.get("runs/", created_at__gte="2026-11-01").status_code == 400
 
-    @pytest.mark.parametrize("spelling", ["run_steps,debug_logs", '["run_steps","debug_logs"]'])
+    @pytest.mark.parametrize(
+        "spelling",
+        [
+            "run_steps,debug_logs",
+            '["run_steps","debug_logs"]',
+            "['run_steps','debug_logs']",
+            "[run_steps,debug_logs]",
+        ],
+    )
     def test_steps_are_those_that_dbt_ran(self, api: Caller, run: int, spelling: str) -> None:
         steps = api.data(f"runs/{run}/", include_related=spelling)["run_steps"]
         source = recorded("nightly-success").steps
-        assert [step["name"] for step in steps] == [step.name for step in source]
+        assert [step["name"] for step in steps] == [step_name(step.name) for step in source]
         assert [step["logs"] for step in steps] == [step.log for step in source]
         assert [(step["run_step_command"] or {}).get("dbt_command") for step in steps] == [
             step.command for step in source
         ]
         assert api.data(f"runs/{run}/")["run_steps"] == []
         one = api.data(f"steps/{steps[6]['id']}/")
-        assert (one["index"], one["name"]) == (7, source[6].name)
+        assert (one["index"], one["name"]) == (7, step_name(source[6].name))
 
     def test_a_failed_runs_later_steps_never_ran(self, api: Caller) -> None:
         [run] = api.data("runs/", job_definition_id=NIGHTLY_ID, order_by="-finished_at", limit=1)
@@ -379,7 +388,87 @@ class TestArtifacts:
         assert api.get(f"runs/{run['id']}/artifacts/manifest.json").status_code == 404
 
 
+class TestRealAnswers:
+    """What the real service was seen to answer where one would expect something else."""
+
+    def test_a_missing_object_hints_at_permissions(self, api: Caller) -> None:
+        answer = api.get("jobs/1/")
+        assert answer.status_code == 404
+        assert "proper permissions" in answer.json()["status"]["user_message"]
+        assert answer.json()["status"]["developer_message"] == ""
+
+    def test_a_run_that_failed_early_lists_null(self, api: Caller) -> None:
+        failed = api.data("runs/", status=20, job_definition_id=NIGHTLY_ID)
+        [early] = [run for run in failed if not run["artifacts_saved"]]
+        assert api.body(f"runs/{early['id']}/artifacts/")["data"] is None
+        assert "clone" in early["status_message"]
+
+    def test_a_timed_out_run_keeps_its_artifacts(self, api: Caller) -> None:
+        stopped = api.data("runs/", status=30)
+        [timed_out] = [run for run in stopped if run["artifacts_saved"]]
+        assert "timed out after running" in timed_out["status_message"]
+        assert api.data(f"runs/{timed_out['id']}/artifacts/")
+
+    def test_a_job_inside_a_run_has_its_schedule_as_texts(self, api: Caller, run: int) -> None:
+        inside = api.data(f"runs/{run}/", include_related="job")["job"]
+        assert inside["schedule"] == {"cron": "0 6 * * *", "date": "every_day", "time": "at_exact_hours"}
+        assert inside["created_at"].endswith("Z")
+
+    def test_a_job_tells_its_next_run_and_whether_it_is_on(self, api: Caller) -> None:
+        nightly = api.data(f"jobs/{NIGHTLY_ID}/")
+        assert (nightly["deactivated"], nightly["run_failure_count"]) == (False, 0)
+        assert nightly["next_run"].endswith("06:00:00Z")
+        assert nightly["cron_humanized"]
+
+    def test_the_list_of_accounts_says_which_it_filters_by(self, api: Caller) -> None:
+        body = api.body("/api/v3/accounts/")
+        assert body["extra"]["filters"] == {"pk__in": [body["data"][0]["id"]]}
+        assert body["data"][0]["static_subdomain"] == "ab123"
+
+    def test_related_objects_are_named_again_and_again(self, api: Caller, run: int) -> None:
+        url = api.url(f"runs/{run}/?include_related=job&include_related=trigger")
+        body = api.data(url)
+        assert body["job"] is not None
+        assert body["trigger"] is not None
+
+
 class TestStarting:
+    def test_a_running_steps_log_grows(self) -> None:
+        with running(run_seconds=1.2) as own, Caller(own) as caller:
+            run = caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).json()["data"]["id"]
+            parts: set[str] = set()
+            while (body := caller.data(f"runs/{run}/", include_related="run_steps"))["status"] < 10:
+                parts |= {step["logs"] for step in body["run_steps"] if step["status"] == 3}
+                time.sleep(0.01)
+            whole = [step["logs"] for step in body["run_steps"]]
+            assert all(any(log.startswith(part) for log in whole) for part in parts)
+            assert len(parts) > 3
+
+    def test_a_run_waits_for_the_same_jobs_run(self) -> None:
+        with running(run_seconds=60) as own, Caller(own) as caller:
+            runs = [
+                caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).json()["data"] for _ in range(2)
+            ]
+            assert [run["blocked_by"] for run in runs] == [[], [runs[0]["id"]]]
+
+    def test_a_failed_run_is_retried_from_its_failure(self) -> None:
+        with running(run_seconds=0.05) as own, Caller(own) as caller:
+            [failed, *_] = caller.data("runs/", status=20, job_definition_id=NIGHTLY_ID, order_by="-id")
+            assert failed["can_retry"]
+            run = caller.post(f"runs/{failed['id']}/retry/").json()["data"]
+            assert run["retrying_run_id"] == failed["id"]
+            steps = caller.data(f"runs/{run['id']}/", include_related="run_steps")["run_steps"]
+            names = [step["run_step_command"]["dbt_command"] for step in steps[3:]]
+            assert names == ["dbt test", "dbt source freshness", "dbt docs generate"]
+            good = caller.data("runs/", status=10, limit=1)[0]["id"]
+            assert caller.post(f"runs/{good}/retry/").status_code == 400
+
+    def test_a_deactivated_job_is_on_again_after_a_run(self) -> None:
+        with running("deactivated") as own, Caller(own) as caller:
+            assert caller.data(f"jobs/{NIGHTLY_ID}/")["deactivated"]
+            caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"})
+            assert not caller.data(f"jobs/{NIGHTLY_ID}/")["deactivated"]
+
     def test_a_started_run_goes_through_its_states_to_success(self) -> None:
         with running(run_seconds=0.8) as own, Caller(own) as caller:
             run = caller.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).json()["data"]
@@ -444,5 +533,5 @@ async def test_the_programs_own_client_reads_all_of_it(sandbox: Sandbox) -> None
         runs = await client.runs(sandbox.account_id, job_id=sandbox.job_id, status_in=(10,), limit=1)
         run = await client.run(sandbox.account_id, runs[0].id)
         assert [step.name for step in run.run_steps] == [
-            step.name for step in recorded("nightly-success").steps
+            step_name(step.name) for step in recorded("nightly-success").steps
         ]

@@ -8,9 +8,11 @@ import pytest
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.sandbox.dbt_cloud.content import (
     CI_ID,
+    DOCS_ID,
     MOVED_TO,
     NIGHTLY_ID,
     OTHER_ACCOUNT_ID,
+    TESTS_ID,
     recorded,
 )
 from dbtcollate_tui.sandbox.scenarios import HEALTHY, SCENARIOS, Scenario, scenario_named
@@ -125,7 +127,51 @@ def test_ci_newest() -> None:
 def test_missing_permission_closes_artifacts_only() -> None:
     with running("missing-permission") as sandbox, Caller(sandbox) as api:
         run = api.data("runs/", status=10, limit=1)[0]["id"]
-        assert api.get(f"runs/{run}/artifacts/manifest.json").status_code == 403
+        assert api.get(f"runs/{run}/artifacts/manifest.json").status_code == 404
+
+
+def test_no_job_runner_reads_and_starts_nothing() -> None:
+    with running("no-job-runner") as sandbox, Caller(sandbox) as api:
+        assert api.data("jobs/")
+        assert api.post(f"jobs/{NIGHTLY_ID}/run/", {"cause": "a test"}).status_code == 404
+
+
+def test_ip_restricted_leaves_the_account_out() -> None:
+    with running("ip-restricted") as sandbox, Caller(sandbox) as api:
+        assert api.data("/api/v3/accounts/") == []
+        answer = api.get("")
+        assert answer.status_code == 403
+        assert answer.json()["data"]["account_access_denied"] is True
+
+
+def test_plans_decide_which_token_reads() -> None:
+    with running("team-plan") as sandbox, Caller(sandbox) as api:
+        assert api.data("")["plan"] == "team_2022"
+        assert api.data("jobs/")
+    with running("starter-plan") as sandbox, Caller(sandbox) as api:
+        assert api.get("jobs/").status_code == 404
+        with Caller(sandbox, sandbox.dbt_cloud_tokens.personal) as personal:
+            assert personal.data("jobs/")
+
+
+def test_fusion_writes_the_catalog_without_saying_so() -> None:
+    with running("fusion") as sandbox, Caller(sandbox) as api:
+        [run] = api.data("runs/", status=10, job_definition_id=NIGHTLY_ID, order_by="-id", limit=1)
+        assert (run["dbt_version"], run["has_docs_generated"]) == ("latest-fusion", False)
+        steps = api.data(f"runs/{run['id']}/", include_related="run_steps")["run_steps"]
+        [writes] = [step["index"] for step in steps if step["name"] == "Invoke dbt with `dbt run`"]
+        found = api.get(f"runs/{run['id']}/artifacts/catalog.json", step=writes)
+        assert found.content == recorded("nightly-success").artifact(None, "catalog.json")
+
+
+def test_split_jobs_hold_their_part_each() -> None:
+    with running("split-jobs") as sandbox, Caller(sandbox) as api:
+        parts = {}
+        for job_id in (NIGHTLY_ID, TESTS_ID, DOCS_ID):
+            [run] = api.data("runs/", status=10, job_definition_id=job_id, order_by="-id", limit=1)
+            parts[job_id] = set(api.data(f"runs/{run['id']}/artifacts/"))
+        assert "catalog.json" not in parts[NIGHTLY_ID] | parts[TESTS_ID]
+        assert {"catalog.json", "sources.json"} <= parts[DOCS_ID]
 
 
 def test_step_ignored_sends_the_last_steps_file_for_any_step() -> None:

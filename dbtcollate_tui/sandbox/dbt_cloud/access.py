@@ -23,6 +23,8 @@ class Grant:
     admin_api: bool = True
     artifacts: bool = True
     start_runs: bool = True
+    addresses: bool = True
+    """False: the account's IP restrictions do not let the caller in."""
 
 
 Grants = list[tuple[SecretStr, Grant]]
@@ -32,10 +34,23 @@ def grants_of(tokens: DbtCloudTokens, scenario: Scenario) -> Grants:
     """The tokens that are known, each with its rights."""
     if scenario.dbt_token_refused:
         return []
+    is_starter = scenario.dbt_plan.startswith("starter")
+    addresses = not scenario.dbt_ip_restricted
     return [
-        (tokens.service, Grant(artifacts=scenario.dbt_artifacts_allowed)),
-        (tokens.personal, Grant(artifacts=False, start_runs=False)),
-        (tokens.metadata, Grant(admin_api=False)),
+        (
+            tokens.service,
+            Grant(
+                admin_api=not is_starter,
+                artifacts=scenario.dbt_artifacts_allowed,
+                start_runs=scenario.dbt_start_allowed,
+                addresses=addresses,
+            ),
+        ),
+        (
+            tokens.personal,
+            Grant(artifacts=is_starter, start_runs=is_starter, addresses=addresses),
+        ),
+        (tokens.metadata, Grant(admin_api=False, addresses=addresses)),
     ]
 
 
@@ -78,5 +93,13 @@ class Gate:
             return
         if int(found.group(1)) != self._account_id:
             raise ApiError(403, answers.NOT_SCOPED)
+        if not grant.addresses:
+            data = {
+                "account_id": self._account_id,
+                "user_id": None,
+                "is_service_token": True,
+                "account_access_denied": True,
+            }
+            raise ApiError(403, answers.ADDRESS_BLOCKED, data=data)
         if not grant.admin_api:
-            raise ApiError(403, answers.NOT_PERMITTED)
+            raise ApiError(404, answers.NOT_FOUND)

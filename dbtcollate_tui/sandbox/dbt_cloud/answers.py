@@ -20,23 +20,30 @@ _LOG_TAIL_LINES = 1_000
 UNKNOWN_CALLER = "Invalid token."
 NO_CREDENTIALS = "Authentication credentials were not provided."
 NOT_SCOPED = "Access denied: Token is not scoped to account."
-NOT_PERMITTED = "You do not have permission to perform this action."
-NOT_FOUND = "The requested resource was not found."
+NOT_FOUND = (
+    "The requested resource was not found. Please check that you have the proper permissions. "
+    "If you are seeing this in error, please contact support!"
+)
+"""For what does not exist and for what the token may not see alike."""
+ADDRESS_BLOCKED = "Forbidden: Access denied"
 TOO_MANY = "Request was throttled."
 
 
 class ApiError(Exception):
     """An answer of 400 or more, with dbt Cloud's ``user_message``."""
 
-    def __init__(self, code: int, message: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, *, headers: dict[str, str] | None = None, data: Any = None
+    ) -> None:
         super().__init__(f"{code} {message}")
         self.code = code
         self.message = message
         self.headers = headers
+        self.data = data
 
     def response(self) -> Response:
         """The error in dbt Cloud's envelope; ``code`` is nested under ``status``."""
-        return answer(None, code=self.code, message=self.message, headers=self.headers)
+        return answer(self.data, code=self.code, message=self.message, headers=self.headers)
 
 
 def answer(
@@ -53,7 +60,7 @@ def answer(
         "code": code,
         "is_success": good,
         "user_message": message,
-        "developer_message": "" if good else None,
+        "developer_message": "" if good or code == 404 else None,
     }
     body: dict[str, Any] = {"status": status, "data": data}
     if extra is not None:
@@ -62,8 +69,9 @@ def answer(
 
 
 def too_many(retry_after: int) -> Response:
-    """429 with ``Retry-After``, in seconds."""
-    return ApiError(429, TOO_MANY, headers={"Retry-After": str(retry_after)}).response()
+    """429, with ``Retry-After`` in seconds unless that is 0."""
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return ApiError(429, TOO_MANY, headers=headers).response()
 
 
 def timestamp(seconds: float | None) -> str | None:
@@ -106,19 +114,19 @@ def run_body(row: Row, now: float, *, account_id: int, origin: str) -> dict[str,
         "job_id": row["job_id"],
         "status": status,
         "status_humanized": STATUS_WORDS[status],
-        "status_message": None,
+        "status_message": row["status_message"] if finished is not None else None,
         "dbt_version": row["dbt_version"],
         "git_branch": row["git_branch"],
-        "git_sha": row["git_sha"],
+        "git_sha": row["git_sha"] if started else None,
         "owner_thread_id": None,
         "executed_by_thread_id": None,
         "deferring_run_id": row["deferring_run_id"],
         "artifacts_saved": saved,
-        "artifact_s3_path": f"prod/runs/{row['id']}/artifacts/target" if saved else None,
+        "artifact_s3_path": f"prod-us-c1/runs/{row['id']}/artifacts/target" if saved else None,
         "has_docs_generated": bool(row["docs_now"]),
         "has_sources_generated": bool(row["sources_now"]),
         "notifications_sent": finished is not None,
-        "blocked_by": [],
+        "blocked_by": json.loads(row["blocked_by"]) if status == QUEUED else [],
         "created_at": timestamp(row["created"]),
         "updated_at": timestamp(finished or started or dequeued or row["created"]),
         "dequeued_at": timestamp(dequeued),
@@ -146,7 +154,7 @@ def run_body(row: Row, now: float, *, account_id: int, origin: str) -> dict[str,
         "run_duration_humanized": in_words(running),
         "created_at_humanized": f"{in_words(now - row['created'])} ago",
         "finished_at_humanized": None if finished is None else f"{in_words(now - finished)} ago",
-        "retrying_run_id": None,
+        "retrying_run_id": row["retrying_run_id"],
         "can_retry": status == ERROR,
         "retry_not_supported_reason": None if status == ERROR else "RETRY_NOT_FAILED_RUN",
         "href": f"{origin}/deploy/{account_id}/projects/{row['project_id']}/runs/{row['id']}/",
@@ -187,7 +195,7 @@ def step_body(
     started = begin if status != QUEUED else None
     finished = end if status >= SUCCESS else None
     seconds = (finished or now) - started if started is not None else 0.0
-    log = step_log(row) if finished is not None else ""
+    log = log_so_far(row, now) if started is not None else ""
     tail = "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
     command = None if row["command"] is None else {"run_step_id": row["id"], "dbt_command": row["command"]}
     return {
@@ -213,6 +221,29 @@ def step_body(
         "run_step_command": command,
         "run_step_invocation": {"run_step_id": row["id"], "run_id": row["run_id"]},
     }
+
+
+def log_so_far(row: Row, now: float) -> str:
+    """The part of the step's log that it has printed by ``now``: whole lines, spread over its length."""
+    log, begin, end = step_log(row), row["begin"], row["end"]
+    if now >= end:
+        return log
+    lines = log.splitlines(keepends=True)
+    return "".join(lines[: int(len(lines) * (now - begin) / (end - begin))])
+
+
+def job_in_run(raw: bytes) -> dict[str, Any]:
+    """A job as a run holds it: its schedule's types as texts, its times with T and Z."""
+    body: dict[str, Any] = msgspec.json.decode(raw)
+    schedule = body["schedule"]
+    body["schedule"] = {
+        "cron": schedule["cron"],
+        "date": schedule["date"]["type"],
+        "time": schedule["time"]["type"],
+    }
+    for name in ("created_at", "updated_at"):
+        body[name] = body[name].replace(" ", "T").replace("+00:00", "Z")
+    return body
 
 
 def step_log(row: Row) -> str:

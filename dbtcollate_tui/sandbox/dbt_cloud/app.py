@@ -7,6 +7,7 @@ API refuses, and takes paths with and without the slash at their end.
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ from dbtcollate_tui.sandbox.dbt_cloud.access import Gate, grants_of
 from dbtcollate_tui.sandbox.dbt_cloud.answers import ApiError, answer
 from dbtcollate_tui.sandbox.dbt_cloud.bodies import Kind, account
 from dbtcollate_tui.sandbox.dbt_cloud.content import MOVED_TO, account_id_for, recorded
-from dbtcollate_tui.sandbox.dbt_cloud.history import job_commands, play, trigger
+from dbtcollate_tui.sandbox.dbt_cloud.history import (
+    ERROR,
+    SUCCESS,
+    job_commands,
+    play,
+    trigger,
+    with_catalog_of_dbt_2,
+)
 from dbtcollate_tui.sandbox.dbt_cloud.store import DbtCloudStore, Query, Row
 from dbtcollate_tui.sandbox.faults import WEB_PAGE, Faults, half
 from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens
@@ -130,6 +138,7 @@ class _Api:
             Route(f"{v2}/{{account:int}}/runs/{{id:int}}/artifacts", self._artifact_names),
             Route(f"{v2}/{{account:int}}/runs/{{id:int}}/artifacts/{{path:path}}", self._run_artifact),
             Route(f"{v2}/{{account:int}}/runs/{{id:int}}/cancel", self._cancel, methods=["POST"]),
+            Route(f"{v2}/{{account:int}}/runs/{{id:int}}/retry", self._retry, methods=["POST"]),
             Route(f"{v2}/{{account:int}}/steps/{{id:int}}", self._step),
         ]
 
@@ -137,11 +146,16 @@ class _Api:
     def _both(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> list[Route]:
         return [Route(f"/api/{version}/accounts{path}", endpoint) for version in ("v2", "v3")]
 
-    async def _accounts(self, _request: Request) -> Response:
-        return _list([account(self.account_id)], 1, {"filters": {}, "order_by": "id"})
+    async def _accounts(self, request: Request) -> Response:
+        shown = [self._account_body()] if request.scope["dbt_grant"].addresses else []
+        extra = {"filters": {"pk__in": [body["id"] for body in shown]}, "order_by": None}
+        return _list(shown, len(shown), extra)
 
     async def _account(self, _request: Request) -> Response:
-        return answer(account(self.account_id))
+        return answer(self._account_body())
+
+    def _account_body(self) -> dict[str, Any]:
+        return account(self.account_id, self._scenario.dbt_plan)
 
     async def _users(self, _request: Request) -> Response:
         query = Query((), (), "id", queries.MAX_LIMIT, 0)
@@ -211,7 +225,7 @@ class _Api:
                 body[other] = None if found is None else msgspec.Raw(found)
         if kind == "job":
             if "account" in related:
-                body["account"] = account(self.account_id)
+                body["account"] = self._account_body()
             now = time.time()
             for name, completed in (("most_recent_run", False), ("most_recent_completed_run", True)):
                 if name in related:
@@ -245,7 +259,7 @@ class _Api:
         if "trigger" in related:
             body["trigger"] = answers.trigger_body(row)
         if "job" in related:
-            body["job"] = msgspec.Raw(self._found("job", row["job_id"]))
+            body["job"] = answers.job_in_run(self._found("job", row["job_id"]))
         if "environment" in related:
             body["environment"] = msgspec.Raw(self._found("environment", row["environment_id"]))
         if "run_steps" in related or "debug_logs" in related:
@@ -270,7 +284,7 @@ class _Api:
         self._allow_artifacts(request)
         if row["finished_now"] is None:
             raise ApiError(404, answers.NOT_FOUND)
-        return answer(json.loads(row["artifacts"]))
+        return answer(json.loads(row["artifacts"]) or None)
 
     async def _run_artifact(self, request: Request) -> Response:
         row = self._run_row(request, time.time())
@@ -290,7 +304,7 @@ class _Api:
     @staticmethod
     def _allow_artifacts(request: Request) -> None:
         if not request.scope["dbt_grant"].artifacts:
-            raise ApiError(403, answers.NOT_PERMITTED)
+            raise ApiError(404, answers.NOT_FOUND)
 
     def _artifact(self, request: Request, run: Row) -> Response:
         name = request.path_params["path"]
@@ -301,7 +315,10 @@ class _Api:
         if wanted is not None and not self._scenario.dbt_step_ignored:
             steps = [step for step in steps if step["position"] == int(wanted.strip("/"))]
         step = next((step for step in reversed(steps) if name in json.loads(step["files"])), None)
-        content = step and recorded(step["source_run"]).artifact(step["source_step"], name)
+        content = None
+        if step is not None:
+            source = recorded(step["source_run"])
+            content = source.artifact(step["source_step"], name) or source.artifact(None, name)
         if not content:
             raise ApiError(404, answers.NOT_FOUND)
         if self._scenario.dbt_artifacts == "garbage" and name == "manifest.json":
@@ -314,8 +331,7 @@ class _Api:
 
     async def _start(self, request: Request) -> Response:
         job: dict[str, Any] = msgspec.json.decode(self._found("job", request.path_params["id"]))
-        if not request.scope["dbt_grant"].start_runs:
-            raise ApiError(403, answers.NOT_PERMITTED)
+        self._allow_starting(request)
         order = await _body(request)
         cause = order.pop("cause", None)
         if not isinstance(cause, str) or not cause:
@@ -326,25 +342,62 @@ class _Api:
             raise ApiError(400, f"Unknown field: {unknown[0]}")
         job["generate_docs"] = order.get("generate_docs_override", job["generate_docs"])
         commands = order.get("steps_override") or job_commands(job)
+        return self._begin(request, job, {**reason, **order}, commands)
+
+    async def _retry(self, request: Request) -> Response:
+        row = self._run_row(request, time.time())
+        self._allow_starting(request)
+        if row["status"] != ERROR:
+            raise ApiError(400, "This run cannot be retried: it did not fail.")
+        job: dict[str, Any] = msgspec.json.decode(self._found("job", row["job_id"]))
+        steps = self._store.steps(row["id"])
+        commands = [step["command"] for step in steps if step["command"] and step["final"] != SUCCESS]
+        reason = trigger("Retry of a failed run", "rerun")
+        wanted = [command for command in commands if command != "dbt deps"] or job_commands(job)
+        return self._begin(request, job, reason, wanted, retrying=row["id"])
+
+    @staticmethod
+    def _allow_starting(request: Request) -> None:
+        if not request.scope["dbt_grant"].start_runs:
+            raise ApiError(404, answers.NOT_FOUND)
+
+    def _begin(
+        self,
+        request: Request,
+        job: dict[str, Any],
+        reason: dict[str, Any],
+        commands: list[str],
+        *,
+        retrying: int | None = None,
+    ) -> Response:
+        """A new run of the job: it waits for the job's unfinished runs, then takes the sandbox's seconds."""
         now = time.time()
+        waiting = self._store.unfinished(job["id"], now)
+        begins = max([now, *(row["finished"] for row in waiting)])
         source = recorded("ci" if job["job_type"] == "ci" else "nightly-success")
         plan = play(
             source,
             job,
-            now + self._run_seconds,
-            {**reason, **order},
+            begins + self._run_seconds,
+            reason,
             commands=commands,
             seconds=self._run_seconds * 0.75,
             began=now,
         )
-        run_id = self._store.add_run(plan)
+        if waiting:
+            plan = replace(plan, dequeued=begins, blocked_by=tuple(row["id"] for row in waiting))
+        if self._scenario.dbt_fusion:
+            plan = with_catalog_of_dbt_2(plan)
+        if reason.get("git_branch"):
+            plan = replace(plan, git_branch=reason["git_branch"])
+        run_id = self._store.add_run(replace(plan, retrying_run_id=retrying))
+        self._store.reactivate(job["id"])
         return self._told_run(request, run_id, now)
 
     async def _cancel(self, request: Request) -> Response:
         now = time.time()
         row = self._run_row(request, now)
-        if not request.scope["dbt_grant"].start_runs:
-            raise ApiError(403, answers.NOT_PERMITTED)
+        self._allow_starting(request)
         self._store.cancel(row["id"], now)
         return self._told_run(request, row["id"], now)
 

@@ -6,7 +6,11 @@ related objects, which are added when asked for, at null.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
+
+from cronsim import CronSim
+from cronsim.explain import explain
 
 ADAPTER = "duckdb_v0"
 """No adapter of that name is in dbt's OpenAPI document: the shop's warehouse is a DuckDB."""
@@ -31,7 +35,7 @@ class Item:
         return int(self.body["id"])
 
 
-def account(account_id: int) -> dict[str, Any]:
+def account(account_id: int, plan: str = "enterprise_2025") -> dict[str, Any]:
     """The account "Shop" as the list of accounts has it."""
     zeros = ("it_seats", "explorer_seats", "analyst_seats", "develop_pod_memory_request_mebibytes")
     nothing = (
@@ -41,7 +45,6 @@ def account(account_id: int) -> dict[str, Any]:
         "enterprise_login_slug",
         "starter_repo_url",
         "trial_end_date",
-        "static_subdomain",
         "vanity_subdomain",
         "run_locked_until",
         "docs_job_id",
@@ -53,7 +56,7 @@ def account(account_id: int) -> dict[str, Any]:
         "id": account_id,
         "name": "Shop",
         "state": 1,
-        "plan": "enterprise_2025",
+        "plan": plan,
         "run_slots": 5,
         "developer_seats": 8,
         "read_only_seats": 20,
@@ -63,6 +66,7 @@ def account(account_id: int) -> dict[str, Any]:
         "queue_limit": 50,
         "git_auth_level": "team",
         "identifier": "act_shop",
+        "static_subdomain": "ab123",
         "account_migration_events": [],
         "groups": [],
         **TIMES,
@@ -217,8 +221,15 @@ def job(
     after_job: int | None = None,
     description: str = "",
     state: Literal[1, 2] = 1,
+    dbt_version: str | None = None,
+    failures: int = 0,
 ) -> dict[str, Any]:
-    """A job. ``state`` 2 is a deleted one; ``after_job`` is the job whose success starts this one."""
+    """A job.
+
+    ``state`` 2 is a deleted one; ``after_job`` is the job whose success starts this one; 100 ``failures`` in
+    a row deactivate it.
+    """
+    deactivated = failures >= 100
     related = (
         "account",
         "project",
@@ -236,8 +247,8 @@ def job(
         "environment_id": environment_id,
         "name": name,
         "description": description,
-        "dbt_version": None,
-        "raw_dbt_version": None,
+        "dbt_version": dbt_version,
+        "raw_dbt_version": dbt_version,
         "deferring_environment_id": defers_to,
         "deferring_job_definition_id": None,
         "execute_steps": list(commands),
@@ -251,7 +262,9 @@ def job(
         "lifecycle_webhooks_url": None,
         "run_compare_changes": False,
         "compare_changes_flags": "--select state:modified",
-        "run_failure_count": 0,
+        "run_failure_count": failures,
+        "deactivated": deactivated,
+        **_next_run(schedule if scheduled and not deactivated else None),
         "run_lint": False,
         "errors_on_lint_failure": True,
         "cost_optimization_features": [],
@@ -263,11 +276,26 @@ def job(
             "git_provider_webhook": False,
             "schedule": scheduled,
             "on_merge": False,
+            "custom_branch_only": True,
         },
         "job_completion_trigger_condition": condition if after_job else None,
         "schedule": schedule or NEVER,
         **TIMES,
         **dict.fromkeys(related),
+    }
+
+
+def _next_run(schedule: dict[str, Any] | None) -> dict[str, Any]:
+    """When the schedule starts it next, as of the sandbox's own start; nulls where nothing does."""
+    if schedule is None:
+        return {"cron_humanized": None, "next_run": None, "next_run_humanized": None}
+    now = datetime.now(UTC)
+    moment = next(CronSim(schedule["cron"], now))
+    hours = round((moment - now).total_seconds() / 3600)
+    return {
+        "cron_humanized": explain(schedule["cron"]),
+        "next_run": moment.isoformat().replace("+00:00", "Z"),
+        "next_run_humanized": f"{hours} hours" if hours != 1 else "1 hour",
     }
 
 

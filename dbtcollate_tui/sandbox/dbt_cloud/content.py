@@ -16,7 +16,7 @@ from dbtcollate_tui.sandbox.dbt_cloud.bodies import (
     project,
     user,
 )
-from dbtcollate_tui.sandbox.scenarios import Scenario
+from dbtcollate_tui.sandbox.scenarios import HEALTHY, Scenario
 from dbtcollate_tui.sandbox.shop_data import RecordedRun, load_runs
 
 ACCOUNT_ID = 70471823100417
@@ -36,7 +36,9 @@ CONNECTION_ID, FINANCE_CONNECTION_ID = 70471823500021, 70471823500022
     HOURLY_ID,
     OLD_NIGHTLY_ID,
     MONTH_END_ID,
-) = (70471823300000 + n for n in (403, 404, 411, 418, 425, 431, 377, 440))
+    TESTS_ID,
+    DOCS_ID,
+) = (70471823300000 + n for n in (403, 404, 411, 418, 425, 431, 377, 440, 451, 452))
 MOVED_TO = "https://ab123.us1.dbt.com"
 SCALE_PROJECTS = 300
 SCALE_JOBS = 5_000
@@ -83,17 +85,22 @@ def content(scenario: Scenario, *, scale: bool = False) -> Iterator[Item]:
         (("Ana", "Moreau"), ("Bruno", "Costa"), ("Chen", "Wei"), ("Dora", "Lind"))
     ):
         yield Item("user", user(70471823800001 + number, *names))
-    for body in jobs(account_id, with_docs=scenario.dbt_catalog):
+    for body in jobs(scenario):
         yield Item("job", body)
     if scale:
         yield from many(account_id)
 
 
-def jobs(account_id: int, *, with_docs: bool) -> Iterator[dict[str, Any]]:
-    """The jobs of both projects; without docs, none of them makes a catalog.json."""
+def jobs(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """The jobs of both projects, as the scenario wants them."""
+    account_id = account_id_for(scenario)
+    split = scenario.dbt_split_jobs
+    with_docs = scenario.dbt_catalog and not split and not scenario.dbt_fusion
     nightly, ci = recorded("nightly-success"), recorded("ci")
     commands = tuple(command for command in nightly.commands if command != DOCS_GENERATE)
     docs = (DOCS_GENERATE,) if with_docs else ()
+    if split:
+        commands = tuple(line for line in commands if line not in ("dbt test", "dbt source freshness"))
     yield job(
         account_id,
         NIGHTLY_ID,
@@ -104,8 +111,25 @@ def jobs(account_id: int, *, with_docs: bool) -> Iterator[dict[str, Any]]:
         schedule=at_hours("0 6 * * *", [6]),
         scheduled=True,
         generate_docs=with_docs,
-        description="Builds and tests the whole shop.",
+        description="Builds the whole shop." if split else "Builds and tests the whole shop.",
+        dbt_version="latest-fusion" if scenario.dbt_fusion else None,
+        failures=100 if scenario.dbt_deactivated else 0,
     )
+    if split:
+        for job_id, name, lines in (
+            (TESTS_ID, "nightly-tests", ("dbt test",)),
+            (DOCS_ID, "nightly-docs", ("dbt source freshness", DOCS_GENERATE)),
+        ):
+            yield job(
+                account_id,
+                job_id,
+                PROJECT_ID,
+                PRODUCTION_ID,
+                name,
+                lines,
+                job_type="other",
+                after_job=NIGHTLY_ID,
+            )
     yield job(
         account_id,
         NIGHTLY_FULL_ID,
@@ -193,7 +217,7 @@ def many(account_id: int) -> Iterator[Item]:
     areas = ("core", "events", "reporting", "ml", "finance", "ops", "partners", "privacy", "web", "store")
     tasks = ("hourly", "daily", "weekly", "full-refresh", "snapshots", "ci", "exports", "freshness", "docs")
     new_projects = SCALE_PROJECTS - 2
-    new_jobs = SCALE_JOBS - sum(1 for _ in jobs(account_id, with_docs=True))
+    new_jobs = SCALE_JOBS - sum(1 for _ in jobs(HEALTHY))
     for number in range(new_projects):
         name = f"{teams[number % 10]}-{areas[number // 10 % 10]}-{number // 100 + 1}"
         project_id, environment_id = 70471823210000 + number, 70471823410000 + number

@@ -18,6 +18,11 @@ from dbtcollate_tui.sandbox.shop_data import RecordedRun, RecordedStep
 QUEUED, STARTING, RUNNING, SUCCESS, ERROR, CANCELLED = 1, 2, 3, 10, 20, 30
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 STALE_DAYS = 9
+_OLD_PROFILE, _PROFILE = "Create Profile from Connection", "Create profile from connection"
+COMMAND_FAILED = "dbt command failed"
+TIMED_OUT = (
+    "This run timed out after running for 1 day, which exceeded the configured timeout of 86400 seconds."
+)
 SETUP_STEPS = 3
 """Clone, profile and ``dbt deps`` come before the job's own commands."""
 
@@ -58,6 +63,12 @@ class RunPlan:
     steps: tuple[StepPlan, ...] = ()
     deferring_run_id: int | None = None
     artifacts_saved: bool = True
+    status_message: str | None = None
+    tells_docs: bool = True
+    """False: a catalog.json is there, and ``has_docs_generated`` does not say so."""
+    blocked_by: tuple[int, ...] = ()
+    """Runs that must end before this one leaves the queue."""
+    retrying_run_id: int | None = None
     artifacts: frozenset[str] = field(default=frozenset())
 
 
@@ -110,7 +121,7 @@ def play(
         plans.append(
             StepPlan(
                 index=index,
-                name=step.name,
+                name=step_name(step.name),
                 command=step.command,
                 status=step.status,
                 begin=None if skipped else at,
@@ -122,11 +133,12 @@ def play(
         )
         at = at if skipped else end
     created = began if began is not None else started - 14.0
+    ended = status or max(step.status for step in plans if step.begin is not None)
     return RunPlan(
         job_id=job["id"],
         project_id=job["project_id"],
         environment_id=job["environment_id"],
-        status=status or max(step.status for step in plans if step.begin is not None),
+        status=ended,
         created=created,
         dequeued=created + (started - created) / 3,
         started=started,
@@ -136,8 +148,17 @@ def play(
         git_branch=source.git_branch,
         git_sha=source.git_sha,
         steps=tuple(plans),
+        status_message=COMMAND_FAILED if ended == ERROR else None,
         artifacts=frozenset(name for step in plans for name in step.files),
     )
+
+
+def step_name(recorded_name: str) -> str:
+    """A step's name as dbt Cloud writes it in 2026."""
+    for old, new in (("Clone Git Repository", "Clone git repository"), (_OLD_PROFILE, _PROFILE)):
+        if recorded_name.startswith(old):
+            return f"{new}{recorded_name.removeprefix(old)}"
+    return recorded_name
 
 
 def chosen_steps(source: RecordedRun, commands: Sequence[str] | None) -> list[RecordedStep]:
@@ -178,12 +199,50 @@ def cancelled(run: RunPlan) -> RunPlan:
     )
 
 
+def timed_out(run: RunPlan) -> RunPlan:
+    """The same run, stopped by its time limit: what the steps before that wrote is kept."""
+    stopped = cancelled(run)
+    files = frozenset(name for step in stopped.steps for name in step.files)
+    return replace(stopped, artifacts_saved=True, artifacts=files, status_message=TIMED_OUT)
+
+
+def failed_early(run: RunPlan) -> RunPlan:
+    """The same run, failed at cloning the repository: nothing else ran and nothing was written."""
+    first = replace(run.steps[0], status=ERROR)
+    later = tuple(replace(step, status=CANCELLED, begin=None, end=None, files=()) for step in run.steps[1:])
+    return replace(
+        run,
+        status=ERROR,
+        steps=(first, *later),
+        artifacts_saved=False,
+        artifacts=frozenset(),
+        status_message="Failed to clone the repository",
+    )
+
+
+def with_catalog_of_dbt_2(run: RunPlan) -> RunPlan:
+    """The same run by dbt 2: catalog.json comes with ``dbt run``, and ``has_docs_generated`` is false."""
+    steps = tuple(
+        replace(step, files=(*step.files, "catalog.json")) if step.command == "dbt run" else step
+        for step in run.steps
+    )
+    return replace(
+        run,
+        steps=steps,
+        dbt_version="latest-fusion",
+        tells_docs=False,
+        artifacts=run.artifacts | {"catalog.json"},
+    )
+
+
 def history(scenario: Scenario, now: float, *, scale: bool = False) -> list[RunPlan]:
     """The account's runs, oldest first, as the scenario wants them."""
     if scenario.dbt_runs == "none":
         return []
-    jobs = {job["id"]: job for job in ids.jobs(ids.account_id_for(scenario), with_docs=scenario.dbt_catalog)}
+    jobs = {job["id"]: job for job in ids.jobs(scenario)}
     runs = [*_recent(jobs, now, scenario), *_earlier(jobs, now)]
+    if scenario.dbt_fusion:
+        runs = [with_catalog_of_dbt_2(run) if run.job_id == ids.NIGHTLY_ID else run for run in runs]
     if scenario.dbt_runs == "failed":
         runs = [run for run in runs if run.status != SUCCESS]
     elif scenario.dbt_runs == "old":
@@ -222,6 +281,12 @@ def _recent(jobs: dict[int, dict[str, Any]], now: float, scenario: Scenario) -> 
         trigger("Kicked off from UI by ana@shop.example", "ui"),
         commands=commands,
     )
+    for job_id, minutes in ((ids.TESTS_ID, 30), (ids.DOCS_ID, 20)):
+        if job_id in jobs:
+            job = jobs[job_id]
+            yield play(success, job, now - minutes * MINUTE, SCHEDULED, commands=job_commands(job))
+    if scenario.dbt_split_jobs:
+        return
     yield play(
         failed,
         nightly,
@@ -247,7 +312,8 @@ def _earlier(jobs: dict[int, dict[str, Any]], now: float) -> Iterator[RunPlan]:
         if at < latest:
             source = failed if day == 6 else success
             run = play(source, nightly, at + 16, SCHEDULED, commands=job_commands(nightly), began=at - 14)
-            yield cancelled(run) if day == 9 else run
+            how = {9: timed_out, 10: cancelled, 11: failed_early}.get(day)
+            yield how(run) if how is not None else run
     last_sunday = today - timedelta(days=(today.weekday() + 1) % 7)
     for week in range(4):
         at = (last_sunday - timedelta(weeks=week)).timestamp() + 2 * HOUR + 25

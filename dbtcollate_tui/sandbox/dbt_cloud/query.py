@@ -12,6 +12,7 @@ from dbtcollate_tui.sandbox.dbt_cloud.answers import ApiError
 from dbtcollate_tui.sandbox.dbt_cloud.store import Query
 
 MAX_LIMIT = 100
+_NO_MARKS = str.maketrans("", "", "[]\"'")
 _LOOKUP = re.compile(r"__(gt|gte|lt|lte|in|range|icontains|contains|startswith|exact|isnull)$")
 
 
@@ -185,17 +186,6 @@ def _converted(name: str, text: str, convert: Callable[[str], Any]) -> Any:
 
 
 def related(params: QueryParams) -> frozenset[str]:
-    """What ``include_related`` names, written as a JSON list or as words between commas."""
-    text = params.get("include_related", "").strip()
-    if text.startswith("["):
-        names = json.loads(text) if _is_json(text) else []
-        return frozenset(name for name in names if isinstance(name, str))
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+    """What ``include_related`` names: words between commas, with or without brackets and quotes, repeated."""
+    words = ",".join(params.getlist("include_related")).translate(_NO_MARKS).split(",")
+    return frozenset(word.strip() for word in words if word.strip())

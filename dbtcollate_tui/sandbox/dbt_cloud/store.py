@@ -33,7 +33,7 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY, job_id INTEGER, project_id INTEGER, environment_id INTEGER, final INTEGER,
     created REAL, dequeued REAL, started REAL, finished REAL, trigger TEXT, dbt_version TEXT,
     git_branch TEXT, git_sha TEXT, deferring_run_id INTEGER, artifacts_saved INTEGER, artifacts TEXT,
-    has_docs INTEGER, has_sources INTEGER
+    has_docs INTEGER, has_sources INTEGER, status_message TEXT, blocked_by TEXT, retrying_run_id INTEGER
 );
 CREATE INDEX runs_of_job ON runs (job_id, id);
 CREATE TABLE steps (
@@ -170,7 +170,7 @@ class DbtCloudStore:
         (count,) = self._db.execute("SELECT count(*) FROM runs").fetchone()
         run_id: int = FIRST_RUN_ID + count
         self._db.execute(
-            f"INSERT INTO runs VALUES ({', '.join('?' * 18)})",
+            f"INSERT INTO runs VALUES ({', '.join('?' * 21)})",
             (
                 run_id,
                 plan.job_id,
@@ -188,8 +188,11 @@ class DbtCloudStore:
                 plan.deferring_run_id,
                 plan.artifacts_saved,
                 json.dumps(sorted(plan.artifacts)),
-                "catalog.json" in plan.artifacts,
+                "catalog.json" in plan.artifacts and plan.tells_docs,
                 "sources.json" in plan.artifacts,
+                plan.status_message,
+                json.dumps(plan.blocked_by),
+                plan.retrying_run_id,
             ),
         )
         (steps,) = self._db.execute("SELECT count(*) FROM steps").fetchone()
@@ -213,6 +216,19 @@ class DbtCloudStore:
             ],
         )
         return run_id
+
+    def unfinished(self, job_id: int, now: float) -> list[Row]:
+        """The job's runs that are queued or in progress, oldest first."""
+        query = f"{_NOW_RUNS} WHERE job_id = ?2 AND finished > ?1 ORDER BY id"
+        return self._db.execute(query, (now, job_id)).fetchall()
+
+    def reactivate(self, job_id: int) -> None:
+        """Switch a deactivated job on again, as a run that a person starts does."""
+        self._db.execute(
+            "UPDATE objects SET body = CAST(json_set(body, '$.deactivated', json('false'), "
+            "'$.run_failure_count', 0) AS BLOB) WHERE kind = 'job' AND id = ?",
+            (job_id,),
+        )
 
     def cancel(self, run_id: int, now: float) -> None:
         """Stop a run that has not ended: it is cancelled, and its later steps never ran."""
