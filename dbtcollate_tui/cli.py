@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from dbtcollate_tui import __version__
 from dbtcollate_tui.command_options import Common, scope_of, scope_options
 from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.standard_streams import has_screen
 
@@ -433,12 +433,7 @@ def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
 
 async def _until_signal(work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
     task = asyncio.ensure_future(work())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, task.cancel)
-        except NotImplementedError:
-            break
+    on_signals(STOP_SIGNALS, task.cancel)
     return await task
 
 

@@ -77,12 +77,16 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
-    """One thing in words with its state; ``more`` are further lines, ``way`` is the way on from there."""
+    """One thing in words with its state; ``more`` are further lines, ``way`` is the way on from there.
+
+    ``brief`` is the text in a few words, for a list.
+    """
 
     state: CheckState
     text: str
     more: str = ""
     way: Literal["", "sync", "pipeline"] = ""
+    brief: str = ""
 
 
 PARTS = frozenset({"run.exists", "pipeline.exists", "verification.ingestion"})
@@ -237,42 +241,56 @@ def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> S
         return None
     if not facts.service:
         return StatusLine(
-            CheckState.SKIPPED, "by hand: this Collate has nothing that runs pipelines", way="sync"
+            CheckState.SKIPPED,
+            "by hand: this Collate has nothing that runs pipelines",
+            way="sync",
+            brief="synced manually",
         )
     if not facts.name:
-        return StatusLine(CheckState.SKIPPED, "by hand: no pipeline in Collate yet", way="pipeline")
+        return StatusLine(
+            CheckState.SKIPPED, "by hand: no pipeline in Collate yet", way="pipeline", brief="synced manually"
+        )
     if not facts.deployed:
-        return StatusLine(CheckState.WARN, f"none: {facts.name} is written, but not deployed", way="pipeline")
+        return StatusLine(
+            CheckState.WARN,
+            f"none: {facts.name} is written, but not deployed",
+            way="pipeline",
+            brief="not deployed",
+        )
     if not facts.enabled:
         since = f", last run {ago(facts.ended_at, now)}" if facts.ended_at is not None else ""
-        return StatusLine(CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline")
+        return StatusLine(
+            CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline", brief="paused"
+        )
     if not facts.cron:
         text = f"by hand: {facts.name} has no schedule in Collate"
         if facts.state == "failed":
             failed = f"its last run failed {ago(facts.ended_at, now)}".rstrip()
-            return StatusLine(CheckState.FAIL, text, failed, "pipeline")
-        return StatusLine(CheckState.SKIPPED, text, way="pipeline")
+            return StatusLine(CheckState.FAIL, text, failed, "pipeline", brief="synced manually")
+        return StatusLine(CheckState.SKIPPED, text, way="pipeline", brief="synced manually")
     try:
         words = explain_cron(facts.cron)
         coming = next(_times(facts, now))
     except (UsageError, StopIteration):
-        return StatusLine(
-            CheckState.WARN, f"not known: its schedule {facts.cron!r} cannot be read", way="pipeline"
-        )
+        text = f"not known: its schedule {facts.cron!r} cannot be read"
+        return StatusLine(CheckState.WARN, text, way="pipeline", brief="schedule cannot be read")
     wait = span((coming - now).total_seconds())
-    text = f"{clock(coming, now, zone)}, by Collate's own schedule ({words}), in {wait}"
+    at = clock(coming, now, zone)
+    text = f"{at}, by Collate's own schedule ({words}), in {wait}"
+    if zone_of(facts.timezone) is None:
+        text += f", read as UTC: the time zone {facts.timezone} is not known here"
+    brief = f"next {at}"
     missed = _missed(facts, now)
     if missed >= OVERDUE_TIMES and facts.ended_at is not None:
         times = count(missed, "scheduled time")
         more = f"{times} passed without a run since the last one, {ago(facts.ended_at, now)}"
-        return StatusLine(CheckState.FAIL, text, more, way="pipeline")
+        return StatusLine(CheckState.FAIL, text, more, "pipeline", brief)
     if facts.state == "failed":
-        return StatusLine(
-            CheckState.FAIL, text, f"its last run failed {ago(facts.ended_at, now)}".rstrip(), "pipeline"
-        )
+        failed = f"its last run failed {ago(facts.ended_at, now)}".rstrip()
+        return StatusLine(CheckState.FAIL, text, failed, "pipeline", brief)
     if facts.state in ("queued", "running"):
-        return StatusLine(CheckState.PASS, text, f"{facts.state} in Collate now")
-    return StatusLine(CheckState.PASS, text)
+        return StatusLine(CheckState.PASS, text, f"{facts.state} in Collate now", brief=brief)
+    return StatusLine(CheckState.PASS, text, brief=brief)
 
 
 def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
@@ -289,11 +307,16 @@ def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
 def _times(facts: PipelineFacts, after: datetime) -> Iterator[datetime]:
     from cronsim import CronSim
 
-    try:
-        zone: tzinfo = ZoneInfo(facts.timezone)
-    except (KeyError, ValueError, OSError):
-        zone = UTC
+    zone = zone_of(facts.timezone) or UTC
     return iter(CronSim(read_cron(facts.cron), after.astimezone(zone)))
+
+
+def zone_of(name: str) -> tzinfo | None:
+    """The time zone of that name; ``None`` where this machine's tables do not have it."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def _missed(facts: PipelineFacts, now: datetime) -> int:

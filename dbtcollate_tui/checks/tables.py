@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from datetime import timedelta
 
+from dbtcollate_tui.adapters import adapter_of, is_type_for
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.check import Look
@@ -14,7 +15,6 @@ from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
-from dbtcollate_tui.plan.matching.nodes import SERVICE_TYPES, is_type_for
 from dbtcollate_tui.plan.matching.services import ServiceScore
 from dbtcollate_tui.wording import some
 
@@ -92,7 +92,7 @@ async def service(context: CheckContext) -> Finding:
     evidence = context.seen(client.transport.host, "/databaseServices/name/")
     project = await context.project()
     if not is_type_for(project.adapter_type, found.serviceType):
-        fitting = " or ".join(SERVICE_TYPES.get(project.adapter_type.lower(), ()))
+        fitting = " or ".join(adapter_of(project.adapter_type).service_types)
         return Finding(
             CheckState.FAIL,
             f"{wanted} is of type {found.serviceType}, dbt's adapter is {project.adapter_type}",

@@ -21,6 +21,12 @@ STATES = {
     "failed": CheckState.FAIL,
     "skipped": CheckState.SKIPPED,
 }
+REQUESTS: dict[VerificationId, str] = {
+    "descriptions": "/tables",
+    "lineage": "/lineage/table/",
+    "tests": "/testCases",
+}
+"""The requests that a row rests on. A dashboard's lineage is another one than a table's."""
 NOT_ASKED = {
     "lineage": ("include_lineage", "Lineage is switched off in the options"),
     "descriptions": ("update_descriptions", ""),
@@ -101,7 +107,7 @@ def _reader(row_id: VerificationId) -> Callable[[CheckContext], Awaitable[Findin
 async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
     state = STATES[row.state]
     collate = await context.collate()
-    evidence = context.seen(collate.transport.host, "/tables", "/lineage", "/testCases")
+    evidence = context.seen(collate.transport.host, REQUESTS[row.id])
     exceptions = tuple(_line(item) for item in row.exceptions[:EXCEPTIONS_SHOWN])
     if state in (CheckState.PASS, CheckState.SKIPPED):
         return Finding(state, row.summary, evidence=evidence, exceptions=exceptions)

@@ -102,7 +102,7 @@ def evidence_of(error: HttpError) -> str:
 
 
 def raise_for(error: TransportError, *, doing: str, version: str = "") -> NoReturn:
-    """Raise the actionable error that ``error`` means; ``doing`` completes "Collate did not …"."""
+    """Raise the actionable error that ``error`` means; ``doing`` completes "Could not …"."""
     raise explain(error, doing=doing, version=version) from error
 
 
@@ -181,7 +181,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
     if status == 405 or missing:
         spoken = f"OpenMetadata {version}" if version else "This version of OpenMetadata"
         return NotSpokenError(
-            f"{spoken} has no way to {doing}",
+            f"{spoken} cannot {doing}",
             status=status,
             message=words,
             causes=("The call came with a later version.",),
@@ -189,11 +189,15 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status == 404:
         return NotFoundError(
-            f"Collate has nothing to {doing}", status=status, message=words, evidence=evidence, fixes=(RETRY,)
+            f"Could not {doing}: not found in Collate",
+            status=status,
+            message=words,
+            evidence=evidence,
+            fixes=(RETRY,),
         )
     if CollateSays.GUARD_FAILED in says and status in (400, 409, 412, 422, 500):
         return GuardFailedError(
-            f"It changed in Collate meanwhile: did not {doing}",
+            f"Could not {doing}: it changed in Collate since it was read",
             status=status,
             message=words,
             causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
@@ -202,7 +206,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status in (409, 412):
         return ConflictError(
-            f"Collate did not {doing}: it is there already or changed meanwhile",
+            f"Could not {doing}: it already exists or changed in Collate",
             status=status,
             message=words,
             evidence=evidence,
@@ -210,7 +214,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status == 429 and is_speed_limit(error):
         return TooManyRequestsError(
-            f"Collate asks for a pause: did not {doing}",
+            f"Could not {doing}: Collate asks for a pause",
             status=status,
             message=words,
             causes=("More requests came than the server, or a proxy before it, takes in a time.",),
@@ -219,7 +223,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status == 429:
         return PlanLimitError(
-            f"Collate's plan does not allow to {doing}",
+            f"Could not {doing}: a limit of the Collate plan is reached",
             status=status,
             message=words,
             causes=("A limit of the plan is reached; it is no speed limit, so waiting does not help.",),
@@ -228,14 +232,14 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         )
     if status < 500:
         return InvalidRequestError(
-            f"Collate did not {doing}: {words}" if words else f"Collate did not {doing}",
+            f"Could not {doing}: {words}" if words else f"Could not {doing}: Collate refused",
             status=status,
             message=words,
             evidence=evidence,
             fixes=(RETRY,),
         )
     return ServerFailedError(
-        f"Collate failed to {doing}",
+        f"Could not {doing}: Collate failed",
         status=status,
         message=words,
         causes=("A part of the server is down or overloaded (database, search, pipeline service).",),

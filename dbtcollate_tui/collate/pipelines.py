@@ -33,7 +33,9 @@ class IngestionPipelines:
     async def service_status(self) -> ServiceStatus:
         """Whether something stands behind the pipelines that can run them; raises only if out of reach."""
         try:
-            return await self.client.get(ServiceStatus, f"{ROOT}/status", doing="tell its pipeline service")
+            return await self.client.get(
+                ServiceStatus, f"{ROOT}/status", doing="read the pipeline service's status"
+            )
         except NotSpokenError:
             return ServiceStatus(reason="This version does not tell")
         except CollateError as error:
@@ -182,7 +184,7 @@ class IngestionPipelines:
         code = values.get("code")
         if isinstance(code, int) and code >= 300:
             raise InvalidRequestError(
-                f"Collate did not {doing}: {reason}",
+                f"Could not {doing}: {reason}",
                 status=code,
                 message=reason,
                 evidence=(evidence,),

@@ -106,17 +106,17 @@ class ServerCalls:
 
     async def version(self) -> ServerVersion:
         """The server's version; needs no token."""
-        answer = await self.call("GET", "/system/version", doing="tell its version")
+        answer = await self.call("GET", "/system/version", doing="read the version of Collate")
         return _model(ServerVersion, answer, "tell its version")
 
     async def logged_in_user(self) -> User:
         """Whom the token belongs to; proves the token."""
-        return await self.get(User, "/users/loggedInUser", doing="tell whom the token belongs to")
+        return await self.get(User, "/users/loggedInUser", doing="read who the token belongs to")
 
     async def capabilities(self) -> Capabilities:
         """What the token may do; every answer is "unknown" where the server does not tell."""
         try:
-            answer = await self.call("GET", "/permissions", doing="tell what the token may do")
+            answer = await self.call("GET", "/permissions", doing="read what the token may do")
             return read_capabilities(answer.json())
         except (NotJson, ActionableError) as error:
             if isinstance(error, TokenError | UnreachableError):
@@ -175,7 +175,7 @@ class ServerCalls:
         content_type: str = "application/json",
         repeatable: bool | None = None,
     ) -> Answer:
-        """One request below ``/api/v1``; ``doing`` completes "Collate did not …" in the error."""
+        """One request below ``/api/v1``; ``doing`` completes "Could not …" in the error."""
         try:
             answer = await self.transport.request(
                 method,
@@ -314,7 +314,7 @@ def _unreadable(answer: Answer, doing: str, error: Exception) -> ActionableError
         what = "it is not a list of entities"
     record = answer.record
     return ServerFailedError(
-        f"Collate's answer could not be read: did not {doing}",
+        f"Could not {doing}: Collate's answer is unreadable",
         status=answer.status,
         message=what,
         causes=(

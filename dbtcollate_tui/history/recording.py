@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,6 +79,7 @@ class Recorder:
         self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
         self._writing: asyncio.Task[None] | None = None
+        self._writing_record = threading.Lock()
         self._flushed = time.monotonic()
         self._ended = False
 
@@ -115,7 +117,7 @@ class Recorder:
             )
         if isinstance(event, events.RunFinished):
             self._end(event)
-            await self._plan_written()
+            await self.plan_written()
             await asyncio.to_thread(self._flush)
             return
         now = time.monotonic()
@@ -123,7 +125,7 @@ class Recorder:
             self._flushed = now
             await asyncio.to_thread(self._append, self._taken_lines(), self._taken_notes())
 
-    async def _plan_written(self) -> None:
+    async def plan_written(self) -> None:
         """Wait for the plan's file, which is written while the sync goes on."""
         if self._writing is not None:
             await self._writing
@@ -205,7 +207,7 @@ class Recorder:
             )
 
     async def _keep_plan(self, plan: Plan | PipelinePlan) -> None:
-        await self._plan_written()
+        await self.plan_written()
         self._writing = asyncio.create_task(asyncio.to_thread(self._write_plan, plan))
 
     def _line(self, entry: LogEntry, *, always: bool) -> None:
@@ -247,7 +249,7 @@ class Recorder:
                 file.write(log_text(lines))
 
     def _write_record(self) -> None:
-        with told_in_the_log():
+        with told_in_the_log(), self._writing_record:
             text = json.dumps(self._record.as_dict(), ensure_ascii=False, indent=1)
             write_private(record_path(self._state, self._record), redact(text) + "\n")
 

@@ -167,10 +167,10 @@ class LogEntry:
     text: str
 
     def as_dict(self) -> dict[str, object]:
-        """The line as JSON values: the file's own. ``event`` is called ``of``, as the stream has its own."""
+        """The line as JSON values; ``event`` becomes ``logged_event``, as the stream has an ``event`` too."""
         return {
             "at": self.at,
-            "of": self.event,
+            "logged_event": self.event,
             "level": self.level,
             "source": self.source,
             "text": self.text,

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from dbtcollate_tui.platforms import close_to_others
+
 
 def private_folder(folder: Path) -> Path:
     """The folder, made if needed, closed to other users of the machine.
@@ -13,8 +15,7 @@ def private_folder(folder: Path) -> Path:
     Raises ``OSError`` where it cannot be made.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.name == "posix" and folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
+    close_to_others(folder)
     return folder
 
 

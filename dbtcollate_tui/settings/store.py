@@ -160,7 +160,7 @@ class ProfileStore:
     def _no_profile(self, name: str) -> UsageError:
         names = self.names()
         near = _nearest(name, names)
-        fixes = [Fix("advice", "dbtcollate init makes a profile")]
+        fixes = [Fix("advice", "Make a profile: dbtcollate setup")]
         if near:
             fixes.insert(0, Fix("set_field", f"Use {near!r}", f"profile={near}"))
         return UsageError(

@@ -1,4 +1,4 @@
-"""The guided setup without a screen: for the Textual app, ``dbtcollate demo --headless`` and ``init``."""
+"""The guided setup without a screen: for the Textual app, ``dbtcollate demo --headless`` and ``setup``."""
 
 from collections.abc import Sequence
 from typing import Literal, Self

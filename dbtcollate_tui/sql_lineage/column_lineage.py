@@ -19,42 +19,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.lineage import Node
 
-DIALECTS = {
-    "athena": "athena",
-    "bigquery": "bigquery",
-    "clickhouse": "clickhouse",
-    "databricks": "databricks",
-    "doris": "doris",
-    "dremio": "dremio",
-    "duckdb": "duckdb",
-    "exasol": "exasol",
-    "fabric": "fabric",
-    "fabricspark": "spark",
-    "glue": "spark",
-    "greenplum": "postgres",
-    "hive": "hive",
-    "impala": "hive",
-    "mariadb": "mysql",
-    "materialize": "materialize",
-    "mysql": "mysql",
-    "oracle": "oracle",
-    "postgres": "postgres",
-    "presto": "presto",
-    "redshift": "redshift",
-    "risingwave": "risingwave",
-    "singlestore": "singlestore",
-    "snowflake": "snowflake",
-    "spark": "spark",
-    "sqlite": "sqlite",
-    "sqlserver": "tsql",
-    "starrocks": "starrocks",
-    "synapse": "tsql",
-    "teradata": "teradata",
-    "trino": "trino",
-    "vertica": "postgres",
-}
-"""dbt adapter type -> sqlglot's dialect; SQL of any other adapter is read as standard SQL."""
-
 TableKey = tuple[str, str, str]
 """Database, schema and name of a table in lower case, by Collate's names."""
 

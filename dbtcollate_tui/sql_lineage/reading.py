@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import replace
 from functools import partial
 
+from dbtcollate_tui.adapters import adapter_of
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import quote_part
 from dbtcollate_tui.collate.models import ColumnLineage, Table
@@ -15,7 +16,7 @@ from dbtcollate_tui.plan.matching.matches import MatchReport, SqlRead, TableRef
 from dbtcollate_tui.plan.matching.nodes import Inventory
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.cache import SqlCache
-from dbtcollate_tui.sql_lineage.column_lineage import DIALECTS, SqlJob, SqlLineage, TableKey
+from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey
 from dbtcollate_tui.sql_lineage.workers import OnDone, read_queries
 
 _WORD = re.compile(r"[\w$]+")
@@ -134,7 +135,7 @@ class SqlCatalog:
 
     def jobs(self, project: Project, only: Collection[str] | None) -> dict[str, SqlJob]:
         """A job for each matched node that has compiled SQL, by unique id."""
-        dialect = DIALECTS.get(project.adapter_type.lower(), "")
+        dialect = adapter_of(project.adapter_type).dialect
         found = {}
         for unique_id, ref in self._report.matched.items():
             node = project.nodes[unique_id]

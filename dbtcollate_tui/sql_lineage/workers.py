@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import DecodeError, json
 
 import dbtcollate_tui
+from dbtcollate_tui.platforms import has_process_groups
 from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey
 
 SECONDS = 20.0
@@ -165,5 +166,5 @@ async def _start() -> Process:
         stderr=DEVNULL,
         limit=_LINE_LIMIT,
         env=worker_environment(),
-        start_new_session=os.name == "posix",
+        start_new_session=has_process_groups(),
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +13,7 @@ from textual.worker import Worker, WorkerFailed, WorkType
 
 from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.platforms import leave_signals, on_signals
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.navigation import Places
@@ -72,9 +72,7 @@ class DbtCollateApp(OwningApp):
         """Show the first screen; leave in order when a signal says so."""
         self.push_screen(self.places.first(self._wanted))
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_changed(theme.name))
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self._leave_cancelling)
+        on_signals(leave_signals(), self._leave_cancelling)
 
     def _theme_changed(self, name: str) -> None:
         """Keep it for the next start."""

@@ -1,17 +1,17 @@
 """Opening a web page where there is a browser; elsewhere its address is shown."""
 
 import os
-import sys
 import webbrowser
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from dbtcollate_tui.platforms import has_desktop
 from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER")
@@ -23,7 +23,7 @@ def has_browser() -> bool:
         return True
     if os.environ.get("SSH_CONNECTION") and not os.environ.get("DISPLAY"):
         return False
-    if sys.platform in ("darwin", "win32"):
+    if has_desktop():
         return True
     return any(os.environ.get(name) for name in DISPLAYS)
 
@@ -36,7 +36,7 @@ def open_page(address: str, *, new_tab: bool) -> bool:
         return False
 
 
-class AddressScreen(ModalScreen[None]):
+class AddressScreen(LeavableModal[None]):
     """The address of a page that no browser here can open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

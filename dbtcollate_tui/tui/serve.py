@@ -1,11 +1,9 @@
 """``dbtcollate serve``: the app in a browser of this machine, by textual-serve."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import shlex
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -13,6 +11,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 from dbtcollate_tui.errors import Fix, UnreachableError
+from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 
 HOST = "127.0.0.1"
 CLOSING_SECONDS = 3.0
@@ -91,9 +90,7 @@ class LoopbackServer(Server):
 async def serve(arguments: Sequence[str], port: int) -> None:
     """Serve ``dbtcollate`` with these arguments until interrupted; `UnreachableError` for a taken port."""
     stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_signals(STOP_SIGNALS, stop.set)
     try:
         await LoopbackServer(arguments, port).run(stop)
     except OSError as error:

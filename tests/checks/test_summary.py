@@ -143,3 +143,27 @@ def test_what_was_seen_is_remembered() -> None:
     assert load_last_seen(state, "other") is None
     state.save("shop", "last_seen", {"at": NOW.isoformat(), "rows": [], "standing": {"run": 3}})
     assert load_last_seen(state, "shop") is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "brief"),
+    [
+        (HOURLY, "next 14:00 UTC"),
+        (PipelineFacts(False), "synced manually"),
+        (PipelineFacts(True), "synced manually"),
+        (PipelineFacts(True, "p"), "not deployed"),
+        (PipelineFacts(True, "p", True), "paused"),
+        (PipelineFacts(True, "p", True, True, "nonsense"), "schedule cannot be read"),
+    ],
+)
+def test_next_sync_has_a_brief_form(facts: PipelineFacts, brief: str) -> None:
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
+    assert said is not None
+    assert said.brief == brief
+
+
+def test_next_sync_names_an_unknown_time_zone() -> None:
+    facts = PipelineFacts(True, "p", True, True, "0 * * * *", "Mars/Olympus", "success", NOW)
+    said = next_sync(Summary(pipeline=facts), NOW, UTC)
+    assert said is not None
+    assert said.text.endswith("read as UTC: the time zone Mars/Olympus is not known here")

@@ -217,7 +217,12 @@ def test_history_tells_what_was_run_and_show_tells_all_of_one(sandbox: Sandbox, 
     (only,) = events(run("history", "--json", "--action", "sync", "-p", profile))
     assert only == listed[1]
     record, plan, *log = events(run("history", "show", only["id"], "--json", "-p", profile))
-    assert record["written"] == len(plan["changes"]) == sum(item["of"] == "applied" for item in log) > 50
+    assert (
+        record["written"]
+        == len(plan["changes"])
+        == sum(item["logged_event"] == "applied" for item in log)
+        > 50
+    )
     text = run("history", "-p", profile).stdout
     assert f"run #{only['run_id']}" in text
     shown = run("history", "show", only["id"][-6:], "-p", profile).stdout

@@ -1,10 +1,14 @@
 """Records of syncs and verifications: what they keep, for how long, and what a damaged one costs."""
 
+import asyncio
 import json
 import os
 import stat
+import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -13,8 +17,9 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
-from dbtcollate_tui.events.types import Applied, Failed, LogLine, RunFinished, Sequencer
+from dbtcollate_tui.events.types import Applied, Failed, LogLine, PlanReady, RunFinished, Sequencer
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.history import recording
 from dbtcollate_tui.history import records as history
 from dbtcollate_tui.history.checked import keep_verification
 from dbtcollate_tui.history.recording import Recorder
@@ -34,6 +39,7 @@ from dbtcollate_tui.history.records import (
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import DescriptionChange, Plan
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from dbtcollate_tui.settings.state import StateStore
 from tests.conftest import Places
@@ -236,3 +242,30 @@ async def test_a_profile_that_is_deleted_takes_its_history_along(places: Places)
     await kept(Recorder(state, PROFILE, "direct"), change(1))
     state.delete("shop")
     assert not state.folder_of("shop").exists()
+
+
+async def test_record_of_a_closed_sync_is_not_overwritten(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan's file is still being written in a thread, which writes the record last."""
+    entered, release = threading.Event(), threading.Event()
+    write = write_private
+
+    def slow(path: Path, text: str | Iterable[str]) -> None:
+        if isinstance(text, str) and '"running"' in text and recorder.compared is not None:
+            entered.set()
+            release.wait(10)
+        write(path, text)
+
+    state = StateStore(places.state)
+    recorder = Recorder(state, PROFILE, "direct")
+    await recorder.begin()
+    monkeypatch.setattr(recording, "write_private", slow)
+    await recorder.take(stamp(PlanReady(plan=plan_of(change(1)))))
+    await asyncio.to_thread(entered.wait, 10)
+    closing = asyncio.create_task(asyncio.to_thread(recorder.abandon))
+    await asyncio.sleep(0)
+    release.set()
+    await closing
+    await recorder.plan_written()
+    assert [record.outcome for record in list_records(state, "shop")] == ["cancelled"]

@@ -268,6 +268,7 @@ def test_no_profile_at_all_is_said_with_the_way_to_make_one() -> None:
     with pytest.raises(UsageError) as caught:
         ProfileStore().load("shop")
     assert "There is no profile yet." in caught.value.as_text()
+    assert "dbtcollate setup" in caught.value.as_text()
 
 
 def test_the_default_is_the_last_used_else_the_only_one(places: Places) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dbtcollate_tui.sql_lineage.column_lineage import DIALECTS, SqlJob, SqlLineage, TableKey, lineage_of
+from dbtcollate_tui.adapters import ADAPTERS
+from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey, lineage_of
 
 CUSTOMERS: TableKey = ("wh", "raw", "customers")
 ORDERS: TableKey = ("wh", "stg", "orders")
@@ -99,7 +100,7 @@ def test_a_database_of_dbts_has_collates_name() -> None:
     ],
 )
 def test_the_warehouses_own_words_are_read(adapter: str, sql: str) -> None:
-    assert sources(sql, DIALECTS[adapter]) == {"name": {"customers.first_name"}}
+    assert sources(sql, ADAPTERS[adapter].dialect) == {"name": {"customers.first_name"}}
 
 
 EVENTS = [
@@ -154,13 +155,13 @@ EVENTS = [
     ],
 )
 def test_what_warehouses_add_to_sql_is_followed(adapter: str, sql: str, found: dict[str, set[str]]) -> None:
-    answer = lineage_of(SqlJob(sql, DIALECTS[adapter], "wh", "raw", {}, EVENTS))
+    answer = lineage_of(SqlJob(sql, ADAPTERS[adapter].dialect, "wh", "raw", {}, EVENTS))
     assert answer.error == ""
     assert {name: {column for _, column in of} for name, of in answer.columns.items()} == found
 
 
 def test_every_dialect_is_one_that_the_parser_has() -> None:
-    for dialect in set(DIALECTS.values()):
+    for dialect in {adapter.dialect for adapter in ADAPTERS.values() if adapter.dialect}:
         assert sources("select email from raw.customers", dialect) == {"email": {"customers.email"}}
 
 

@@ -359,7 +359,7 @@ async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
         ("missing-permission", "wrong-account", "Enter another token", Link.DBT_CLOUD),
         ("broken-manifest", "some-tables", "manifest.json", Link.ARTIFACTS),
         ("collate-html", "not-sure", "web site", Link.TABLES),
-        ("collate-down", "not-sure", "failed to tell its version", Link.TABLES),
+        ("collate-down", "not-sure", "Could not read the version of Collate", Link.TABLES),
     ],
 )
 async def test_what_others_mended_is_looked_at_again_from_there(

@@ -4,47 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dbtcollate_tui.adapters import adapter_of, is_type_for
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.plan.matching.matches import Cause, MatchReport, TableRef, Unmatched
 from dbtcollate_tui.settings.model import SyncOptions
-
-SERVICE_TYPES: Mapping[str, tuple[str, ...]] = {
-    "athena": ("Athena", "Glue"),
-    "bigquery": ("BigQuery",),
-    "clickhouse": ("Clickhouse",),
-    "databricks": ("Databricks", "UnityCatalog", "DeltaLake"),
-    "db2": ("Db2",),
-    "doris": ("Doris",),
-    "dremio": ("Dremio",),
-    "duckdb": ("CustomDatabase",),
-    "exasol": ("Exasol",),
-    "fabric": ("MicrosoftFabric", "Mssql", "Synapse", "AzureSQL"),
-    "fabricspark": ("MicrosoftFabric", "DeltaLake"),
-    "glue": ("Glue", "Athena"),
-    "greenplum": ("Greenplum", "Postgres"),
-    "hive": ("Hive",),
-    "impala": ("Impala",),
-    "materialize": ("Postgres",),
-    "mysql": ("Mysql", "MariaDB"),
-    "mariadb": ("MariaDB", "Mysql"),
-    "oracle": ("Oracle",),
-    "postgres": ("Postgres", "Timescale", "Greenplum", "Cockroach"),
-    "presto": ("Presto",),
-    "redshift": ("Redshift",),
-    "saphana": ("SapHana",),
-    "singlestore": ("SingleStore",),
-    "snowflake": ("Snowflake",),
-    "spark": ("Databricks", "DeltaLake", "Hive", "UnityCatalog", "Glue"),
-    "sqlite": ("SQLite",),
-    "sqlserver": ("Mssql", "AzureSQL", "Synapse"),
-    "starrocks": ("StarRocks",),
-    "synapse": ("Synapse", "Mssql", "AzureSQL"),
-    "teradata": ("Teradata",),
-    "trino": ("Trino", "Presto"),
-    "vertica": ("Vertica",),
-}
-"""dbt adapter type -> OpenMetadata's ``serviceType`` names that hold its warehouse, likeliest first."""
 
 NO_DATABASE = "default"
 """OpenMetadata's name for the database of a warehouse that has none between service and schema."""
@@ -62,12 +26,6 @@ class Inventory:
     databases: tuple[str, ...] = ()
     tables: tuple[TableRef, ...] = ()
     schemas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def is_type_for(adapter_type: str, service_type: str) -> bool:
-    """Whether a service of this type may hold the adapter's warehouse; true where the adapter is unknown."""
-    known = SERVICE_TYPES.get(adapter_type.lower())
-    return known is None or not service_type or service_type in known or service_type == "CustomDatabase"
 
 
 def wanted_databases(nodes: Iterable[Node], options: SyncOptions) -> frozenset[str]:
@@ -230,7 +188,7 @@ def _why(
         )
     if database.casefold() not in index.databases:
         if not is_type_for(project.adapter_type, inventory.service_type):
-            expected = " or ".join(SERVICE_TYPES[project.adapter_type.lower()])
+            expected = " or ".join(adapter_of(project.adapter_type).service_types)
             return result(
                 "wrong_service",
                 f"{service} is of type {inventory.service_type}, dbt's adapter is {project.adapter_type}",

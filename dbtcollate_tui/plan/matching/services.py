@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dbtcollate_tui.adapters import CUSTOM_SERVICE, adapter_of, is_type_for
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.models import DatabaseService
-from dbtcollate_tui.plan.matching.nodes import SERVICE_TYPES, Inventory, is_type_for, match, wanted_databases
+from dbtcollate_tui.plan.matching.nodes import Inventory, match, wanted_databases
 from dbtcollate_tui.settings.model import SyncOptions
 
 
@@ -64,8 +65,8 @@ def _score(
     project: Project | Target, service: DatabaseService, inventory: Inventory | None, options: SyncOptions
 ) -> ServiceScore:
     adapter = project.adapter_type.lower()
-    kinds = SERVICE_TYPES.get(adapter)
-    exact_type = kinds is None or service.serviceType in kinds
+    kinds = adapter_of(adapter).service_types
+    exact_type = not kinds or service.serviceType in kinds
     type_fits = is_type_for(adapter, service.serviceType)
     reasons = [_type_words(project.adapter_type, service.serviceType, kinds)]
     points = 30.0 if exact_type else 5.0
@@ -114,11 +115,11 @@ def _score(
     )
 
 
-def _type_words(adapter: str, service_type: str, kinds: tuple[str, ...] | None) -> str:
-    if kinds is None:
+def _type_words(adapter: str, service_type: str, kinds: tuple[str, ...]) -> str:
+    if not kinds:
         return f"type {service_type}"
     if service_type in kinds:
         return f"type {service_type} fits dbt's adapter {adapter}"
-    if service_type == "CustomDatabase":
+    if service_type == CUSTOM_SERVICE:
         return f"a custom database, which may hold dbt's adapter {adapter}"
     return f"type {service_type}, but dbt's adapter {adapter} goes with {' or '.join(kinds)}"

@@ -6,15 +6,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.settings.names import check_name
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
-class AskName(ModalScreen[str | None]):
+class AskName(LeavableModal[str | None]):
     """Gives a name that may be a profile's and is not in ``taken``, or ``None``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]

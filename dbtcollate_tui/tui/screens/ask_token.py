@@ -7,15 +7,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 
-class AskToken(ModalScreen[SecretStr | None]):
+class AskToken(LeavableModal[SecretStr | None]):
     """Gives the token, or ``None``; it is used until the program ends or another profile is opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go on without")]

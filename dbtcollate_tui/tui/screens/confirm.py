@@ -6,11 +6,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from dbtcollate_tui.tui.leaving import LeavableModal
 
-class Confirm(ModalScreen[bool]):
+
+class Confirm(LeavableModal[bool]):
     """Gives ``True`` for the act that its first button names, ``False`` for staying; esc stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

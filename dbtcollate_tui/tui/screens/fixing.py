@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.errors import ActionableError
@@ -22,6 +21,7 @@ from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help, dbt_t
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.report import SupportMessage
 from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.picker import Picker, PickerRow
@@ -35,7 +35,7 @@ Rows = AsyncGenerator[tuple[Sequence[PickerRow], str]]
 """Rows as they come, and what is still being read ("" at the end)."""
 
 
-class NewToken(ModalScreen[str | None]):
+class NewToken(LeavableModal[str | None]):
     """Asks for a token, tries it, keeps it; gives in words what the server said and where it is kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -112,7 +112,7 @@ class NewToken(ModalScreen[str | None]):
         self.dismiss(f"Another {LABELS[self._side]}: {words}; {kept}")
 
 
-class ChooseOne(ModalScreen[str | None]):
+class ChooseOne(LeavableModal[str | None]):
     """Gives the id of the row that was taken, or ``None``. ``read`` gives the rows as they come."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -166,7 +166,7 @@ class ChooseOne(ModalScreen[str | None]):
         self.dismiss(event.row.id)
 
 
-class SupportMessageScreen(ModalScreen[None]):
+class SupportMessageScreen(LeavableModal[None]):
     """A text to send to whoever may mend it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

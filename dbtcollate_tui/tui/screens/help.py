@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.palette import offered
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 
@@ -130,7 +131,7 @@ COLUMN = 22
 """Cells for what a key does."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(LeavableModal[None]):
     """Over the screen that it explains; any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -156,7 +156,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         text.append(f"  {ago(seen.at, now)}", "dim")
         coming = next_sync(seen.standing, now)
         if coming is not None:
-            text.append(f", next {coming.text.partition(', by')[0]}", "dim")
+            text.append(f", {coming.brief}", "dim")
         return text
 
     @property

@@ -1,10 +1,12 @@
 """Screens that lay out a new size once, where Textual's own do so three times."""
 
 from textual import events, on
-from textual.screen import Screen, ScreenResultType
+from textual.screen import ScreenResultType
+
+from dbtcollate_tui.tui.leaving import LeavableScreen
 
 
-class FittedScreen(Screen[ScreenResultType]):
+class FittedScreen(LeavableScreen[ScreenResultType]):
     """Has its width's class before a new size is laid out; Textual gives it after, and lays out again."""
 
     @on(events.Resize)

@@ -197,6 +197,8 @@ class SetupScreen(FittedScreen[Profile | None]):
         pane_id = f"step-{step.value}"
         if not self.query(f"#{pane_id}"):
             await switcher.add_content(PANES[step](self.context))
+            if not self.is_attached:
+                return
         self._shown = step
         switcher.current = pane_id
         pane = self.query_one(f"#{pane_id}", StepPane)
@@ -205,8 +207,9 @@ class SetupScreen(FittedScreen[Profile | None]):
         rail.reached = self.setup.draft.reached
         rail.step = step
         await pane.enter()
-        self._light()
-        self._check()
+        if self.is_attached:
+            self._light()
+            self._check()
 
     @work(group="checks", exclusive=True)
     async def _check(self) -> None:
@@ -217,6 +220,8 @@ class SetupScreen(FittedScreen[Profile | None]):
         self._light()
 
     def _light(self) -> None:
+        if not self.is_attached:
+            return
         pane = self.pane
         if pane is not None:
             self.query_one(ChainBar).view = lights(

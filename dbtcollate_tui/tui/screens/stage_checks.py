@@ -8,7 +8,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -16,6 +15,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.errors import RETRY, Fix
 from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -24,7 +24,7 @@ from dbtcollate_tui.tui.widgets.prompts import put_prompts
 TITLE_WIDTH = 24
 
 
-class LinkChecks(ModalScreen[Fix | Literal["question"] | None]):
+class LinkChecks(LeavableModal[Fix | Literal["question"] | None]):
     """Gives a fix to carry out, ``question`` to go to the link's question, or ``None`` for back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

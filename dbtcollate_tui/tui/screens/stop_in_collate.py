@@ -6,11 +6,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from dbtcollate_tui.tui.leaving import LeavableModal
 
-class StopInCollate(ModalScreen[str | None]):
+
+class StopInCollate(LeavableModal[str | None]):
     """Gives ``here`` (follow it no more), ``there`` (stop the run itself too) or ``None``; esc goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,13 +8,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from dbtcollate_tui.setup.help_links import GuideDifference
+from dbtcollate_tui.tui.leaving import LeavableModal
 
 
-class GuideScreen(ModalScreen[None]):
+class GuideScreen(LeavableModal[None]):
     """Over the question; any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,10 +6,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from dbtcollate_tui.setup.draft import SetupDraft
+from dbtcollate_tui.tui.leaving import LeavableModal
 
 
 def draft_words(draft: SetupDraft) -> str:
@@ -25,7 +25,7 @@ def draft_words(draft: SetupDraft) -> str:
     return "\n".join(f"  {part}" for part in parts if part)
 
 
-class ResumeScreen(ModalScreen[str]):
+class ResumeScreen(LeavableModal[str]):
     """Gives ``resume``, ``anew`` or ``back``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

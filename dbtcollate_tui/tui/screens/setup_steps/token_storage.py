@@ -9,15 +9,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.settings.secrets import ENV, KeyringHealth, Side, ways_of_keeping
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
-class KeepingScreen(ModalScreen[str | None]):
+class KeepingScreen(LeavableModal[str | None]):
     """Gives ``keyring``, ``session``, ``environment``, ``again`` (ask the keyring anew) or ``None``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
