@@ -39,7 +39,7 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 
 _PATTERNS = {
-    "dbt": rf"{_START}dbt[cu]_[A-Za-z0-9_\-=]{{6,}}",
+    "dbt": rf"{_START}dbt[cu]_[A-Za-z0-9_\-=]{{6,}}|dbt[cu]_[A-Za-z0-9_\-=]{{16,}}",
     "vendor": rf"{_START}(?:gh[opsur]_|github_pat_|glpat-)[A-Za-z0-9_\-]{{16,}}|\bdapi[0-9a-f]{{32}}",
     "jwt characters": r"[A-Za-z0-9_\-.]+",
     "header": (
@@ -173,7 +173,8 @@ def _without_jwt(run: re.Match[str]) -> str:
     number = 0
     while number < len(parts):
         part = parts[number]
-        begin = _jwt_start(part, escape if number == 0 else 0)
+        signed = number + 1 < len(parts) and parts[number + 1].startswith("eyJ")
+        begin = part.find("eyJ") if signed else _jwt_start(part, escape if number == 0 else 0)
         if begin >= 0 and number + 1 < len(parts) and len(parts[number + 1]) >= 4:
             shown.append(part[:begin] + MASK)
             number += 3

@@ -29,6 +29,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJpbmdlc3Rpb24tYm90In0.c2lnbmF0dXJlLW9mLXRo
         (json.dumps("two lines\ndbtc_MARKED1234567890"), "dbtc_MARKED1234567890"),
         (json.dumps(f"tab\t{JWT}"), JWT),
         (json.dumps("line\nBearer 0123456789abcdef0123"), "0123456789abcdef0123"),
+        ("\x1b[31mdbtc_MARKED1234567890123\x1b[0m", "dbtc_MARKED1234567890123"),
+        (f"\x1b[1m{JWT}", JWT),
         (json.dumps(json.dumps({"password": "plain-words"})), "plain-words"),
         (json.dumps(json.dumps(json.dumps({"password": 'pl"ain'}))), "ain"),
         ('dbt run --vars \'{"api_key": "plain-words"}\'', "plain-words"),
