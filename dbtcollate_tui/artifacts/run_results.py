@@ -40,7 +40,6 @@ _NEVER_TEST = frozenset(
         "compile",
         "docs",
         "docs generate",
-        "freshness",
         "generate",
         "list",
         "ls",
@@ -50,8 +49,6 @@ _NEVER_TEST = frozenset(
         "seed",
         "show",
         "snapshot",
-        "source",
-        "source freshness",
     }
 )
 _TEST_PREFIXES = ("test.", "unit_test.")

@@ -13,6 +13,35 @@ def quote_part(name: str) -> str:
     return name
 
 
+_RESERVED = {
+    "::": "__reserved__colon__",
+    ">": "__reserved__arrow__",
+    '"': "__reserved__quote__",
+    "\n": "__reserved__newline__",
+    "\r": "__reserved__carriage_return__",
+    "\t": "__reserved__tab__",
+}
+"""What OpenMetadata's connectors write in names instead of signs that its grammar of links uses.
+
+``metadata/ingestion/models/custom_basemodel_validation.py`` of ``openmetadata-ingestion``.
+"""
+
+
+def stored_name(name: str) -> str:
+    """A name of the warehouse as OpenMetadata's connectors send it."""
+    for sign, word in _RESERVED.items():
+        name = name.replace(sign, word)
+    return name
+
+
+def plain_name(stored: str) -> str:
+    """The warehouse's own spelling of a name that a connector has sent."""
+    if "__reserved__" in stored:
+        for sign, word in _RESERVED.items():
+            stored = stored.replace(word, sign)
+    return stored
+
+
 def join_fqn(*parts: str) -> str:
     """The FQN of plain names, outermost first."""
     return ".".join(quote_part(part) for part in parts)

@@ -37,7 +37,6 @@ class NoteKind(Enum):
     NO_CATALOG = auto()
     NO_RESULTS = auto()
     NO_SOURCES = auto()
-    BROKEN_FILE = auto()
     STEP_IGNORED = auto()
     RESULTS_OF_COLLATE = auto()
     MANIFEST_OF_COLLATE = auto()

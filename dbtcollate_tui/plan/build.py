@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.plan.matching.matches import MatchReport
@@ -166,6 +167,12 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         lost = "no column lineage from it" if count == 1 else "no column lineage from them"
         notes.append(
             f"The SQL of {count} node{_s(count)} could not be read, so {lost} (first: {first}: {reason})."
+        )
+    if report.unresolved:
+        names = [f"{name} of {node}" for node, found in report.unresolved.items() for name in found]
+        notes.append(
+            f"{wording.count(len(names), 'name')} in compiled SQL left out of the column lineage, since no "
+            f"column that Collate knows is certain to be meant: {wording.some(names)}"
         )
     if facts.missing_edges:
         count = len(facts.missing_edges)

@@ -10,10 +10,12 @@ from pathlib import Path
 from msgspec import DecodeError, ValidationError, msgpack
 
 import dbtcollate_tui
-from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage
+from dbtcollate_tui.sql_lineage.column_lineage import Failure, SqlJob, SqlLineage
 
 _DECODER = msgpack.Decoder(dict[bytes, SqlLineage])
 _ENCODER = msgpack.Encoder()
+_PASSING: frozenset[Failure] = frozenset({"start", "budget"})
+"""Failures that say nothing of the query."""
 
 
 class SqlCache:
@@ -37,8 +39,12 @@ class SqlCache:
         return {name: self._held[key] for name, key in keys.items() if key in self._held}
 
     def write(self, jobs: Mapping[str, SqlJob], answers: Mapping[str, SqlLineage]) -> None:
-        """Keep these answers in place of what the file holds, without those that failed."""
-        kept = {self._key(jobs[name]): answer for name, answer in answers.items() if not answer.error}
+        """Keep these answers in place of what the file holds, failures of the query itself too."""
+        kept = {
+            self._key(jobs[name]): answer
+            for name, answer in answers.items()
+            if answer.failure not in _PASSING
+        }
         if kept == self._held:
             return
         beside = self._file.with_suffix(f".{os.getpid()}.tmp")

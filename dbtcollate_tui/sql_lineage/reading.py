@@ -7,20 +7,23 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import replace
 from functools import partial
 
-from dbtcollate_tui.adapters import adapter_of
+from dbtcollate_tui.adapters import NO_DATABASE, adapter_of
 from dbtcollate_tui.artifacts.project import Node, Project
-from dbtcollate_tui.collate.fqn import quote_part
-from dbtcollate_tui.collate.models import ColumnLineage, Table
+from dbtcollate_tui.collate.fqn import plain_name, quote_part
+from dbtcollate_tui.collate.models import Column, ColumnLineage, Table
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.plan.matching.matches import MatchReport, SqlRead, TableRef
 from dbtcollate_tui.plan.matching.nodes import Inventory
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.cache import SqlCache
-from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey
+from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage
+from dbtcollate_tui.sql_lineage.relations import SqlColumn, TableKey
 from dbtcollate_tui.sql_lineage.workers import OnDone, read_queries
 
 _WORD = re.compile(r"[\w$]+")
 _FETCHED_AT_ONCE = 6
+_HAS_FIELDS = re.compile(r"(struct|row|record|object|tuple|nested)\s*[<(]", re.IGNORECASE)
+"""A type's text that names the fields of a struct."""
 
 Fetch = Callable[[TableRef], Awaitable[Table | None]]
 """Gives a table with its columns."""
@@ -94,7 +97,7 @@ class SqlReading:
 
 
 class SqlCatalog:
-    """The server's tables by the names that SQL may call them."""
+    """The server's tables by the names that SQL may call them, in the warehouse's spelling."""
 
     def __init__(
         self,
@@ -104,9 +107,10 @@ class SqlCatalog:
         options: SyncOptions,
     ) -> None:
         self._report = report
-        self._databases = {name.lower(): there.lower() for name, there in options.database_map.items()}
+        self._database_map = options.database_map
         self._refs: dict[TableKey, TableRef] = {}
-        self._columns: dict[TableKey, dict[str, str]] = {}
+        self._fqns: dict[TableKey, dict[str, str]] = {}
+        self._columns: dict[TableKey, list[str | SqlColumn]] = {}
         self._by_name: dict[str, list[TableKey]] = defaultdict(list)
         matched = {ref.fqn for ref in report.matched.values()}
         for inventory in inventories:
@@ -114,16 +118,20 @@ class SqlCatalog:
                 key = self.key(ref)
                 there = self._refs.get(key)
                 if there is None:
-                    self._by_name[key[2]].append(key)
+                    self._by_name[key[2].lower()].append(key)
                 if there is None or (there.fqn not in matched and ref.fqn in matched):
                     self._refs[key] = ref
+        self._only_default = any(
+            tuple(name.casefold() for name in inventory.databases) == (NO_DATABASE,)
+            for inventory in inventories
+        )
         self.add(tables.values())
         self._odd_names = [name for name in self._by_name if not _WORD.fullmatch(name)]
 
     @staticmethod
     def key(ref: TableRef) -> TableKey:
-        """The table's names in lower case."""
-        return ref.database.lower(), ref.schema.lower(), ref.name.lower()
+        """The table's names as the warehouse spells them."""
+        return plain_name(ref.database), plain_name(ref.schema), plain_name(ref.name)
 
     def add(self, tables: Iterable[Table]) -> None:
         """Take in these tables' columns."""
@@ -131,39 +139,90 @@ class SqlCatalog:
         for table in tables:
             key = by_fqn.get(table.fullyQualifiedName)
             if key is not None:
-                self._columns[key] = _column_fqns(table)
+                self._fqns[key] = {
+                    plain_name(column.name): column.fullyQualifiedName
+                    or f"{table.fullyQualifiedName}.{quote_part(column.name)}"
+                    for column in table.columns
+                }
+                self._columns[key] = [_sql_column(column) for column in table.columns]
 
     def jobs(self, project: Project, only: Collection[str] | None) -> dict[str, SqlJob]:
         """A job for each matched node that has compiled SQL, by unique id."""
-        dialect = adapter_of(project.adapter_type).dialect
+        adapter = adapter_of(project.adapter_type)
+        databases = self._databases(project, any_database=not adapter.has_database or self._only_default)
+        types = self._catalog_types(project)
         found = {}
         for unique_id, ref in self._report.matched.items():
             node = project.nodes[unique_id]
             if (only is not None and unique_id not in only) or not _has_sql(node):
                 continue
             sql = node.compiled_code or ""
-            database, schema, _ = self.key(ref)
-            keys = self._mentioned(sql, schema)
+            own = self.key(ref)
+            keys = self._mentioned(sql, own[1].lower())
             found[unique_id] = SqlJob(
                 sql=sql,
-                dialect=dialect,
-                database=database,
-                schema=schema,
-                databases=self._databases,
-                tables=[(key, list(self._columns[key])) for key in keys if key in self._columns],
+                dialect=adapter.dialect,
+                database=own[0],
+                schema=own[1],
+                databases=databases,
+                tables=[(key, self._typed(key, types)) for key in keys],
+                parents=self._parents(project, unique_id),
+                target=list(self._fqns.get(own, ())),
             )
         return found
+
+    def _databases(self, project: Project, *, any_database: bool) -> dict[str, str]:
+        """Collate's name of each database that SQL may name: what matching found, the person's mapping."""
+        seen: dict[str, set[str]] = defaultdict(set)
+        for unique_id, ref in self._report.matched.items():
+            database = project.nodes[unique_id].database
+            if database:
+                seen[database.casefold()].add(plain_name(ref.database))
+        found = {name: next(iter(there)) for name, there in sorted(seen.items()) if len(there) == 1}
+        found |= {name.casefold(): there for name, there in self._database_map.items() if name}
+        return found | {"*": ""} if any_database else found
+
+    def _parents(self, project: Project, unique_id: str) -> list[tuple[TableKey, TableKey]]:
+        """The tables of the node's parents by dbt's own names, for SQL that spells them as dbt does."""
+        found: dict[TableKey, TableKey] = {}
+        for parent in project.upstreams(unique_id):
+            ref = self._report.matched.get(parent)
+            if ref is not None:
+                node = project.nodes[parent]
+                found[node.database or "", node.schema or "", node.identifier] = self.key(ref)
+        return list(found.items())
+
+    def _catalog_types(self, project: Project) -> dict[TableKey, dict[str, str]]:
+        """The types of dbt's catalog that name fields, where Collate's columns do not tell them."""
+        found: dict[TableKey, dict[str, str]] = {}
+        for unique_id, ref in self._report.matched.items():
+            for column in project.nodes[unique_id].columns:
+                if column.data_type and _HAS_FIELDS.search(column.data_type):
+                    found.setdefault(self.key(ref), {})[column.name.casefold()] = column.data_type
+        return found
+
+    def _typed(self, key: TableKey, types: Mapping[TableKey, Mapping[str, str]]) -> list[str | SqlColumn]:
+        columns = self._columns.get(key, [])
+        by_dbt = types.get(key)
+        if not by_dbt:
+            return columns
+        return [
+            SqlColumn(column, type=by_dbt[column.casefold()])
+            if isinstance(column, str) and column.casefold() in by_dbt
+            else column
+            for column in columns
+        ]
 
     def _mentioned(self, sql: str, schema: str) -> list[TableKey]:
         """The tables whose name and schema stand somewhere in the SQL, always in the same order."""
         text = sql.lower()
         words = {*_WORD.findall(text), schema}
-        names = words & self._by_name.keys() | {name for name in self._odd_names if name in text}
+        names = words & self._by_name.keys() | {name for name in self._odd_names if _stands_in(name, text)}
         return sorted(
             key
             for name in names
             for key in self._by_name[name]
-            if key[1] in words or (not _WORD.fullmatch(key[1]) and key[1] in text)
+            if (there := key[1].lower()) in words or (not _WORD.fullmatch(there) and _stands_in(there, text))
         )
 
     def without_columns(self, answers: Iterable[SqlLineage]) -> list[TableRef]:
@@ -178,17 +237,20 @@ class SqlCatalog:
             self._report,
             reads={name: self._reads(matched[name], answer) for name, answer in answers.items()},
             unread={name: answer.error for name, answer in answers.items() if answer.error},
+            unresolved={
+                name: tuple(answer.unresolved) for name, answer in answers.items() if answer.unresolved
+            },
         )
 
     def _reads(self, here: TableRef, answer: SqlLineage) -> tuple[SqlRead, ...]:
-        targets = self._columns.get(self.key(here), {})
+        targets = self._fqns.get(self.key(here), {})
         pairs: dict[TableKey, dict[str, list[str]]] = {key: {} for key in answer.reads}
         for output, sources in answer.columns.items():
             target = targets.get(output)
             if not target:
                 continue
             for key, column in sources:
-                source = self._columns.get(key, {}).get(column)
+                source = self._fqns.get(key, {}).get(column)
                 if source:
                     pairs.setdefault(key, {}).setdefault(target, []).append(source)
         return tuple(
@@ -208,11 +270,20 @@ def _has_sql(node: Node) -> bool:
     return bool((node.compiled_code or "").strip()) and not node.original_file_path.endswith(".py")
 
 
-def _column_fqns(table: Table) -> dict[str, str]:
-    """FQN by lower-case name of the table's own columns; "" where two names differ in case only."""
-    found: dict[str, str] = {}
-    for column in table.columns:
-        name = column.name.lower()
-        fqn = column.fullyQualifiedName or f"{table.fullyQualifiedName}.{quote_part(column.name)}"
-        found[name] = "" if name in found else fqn
-    return found
+def _stands_in(name: str, text: str) -> bool:
+    """Whether a name with odd signs stands in lower-case SQL, where a quote in it may be doubled."""
+    return name in text or ('"' in name and name.replace('"', '""') in text)
+
+
+def _sql_column(column: Column) -> str | SqlColumn:
+    """A column for the parser, with the fields that Collate knows of it."""
+    name = plain_name(column.name)
+    if column.children:
+        return SqlColumn(name, _sql_fields(column.children))
+    if _HAS_FIELDS.search(column.dataTypeDisplay):
+        return SqlColumn(name, type=column.dataTypeDisplay)
+    return name
+
+
+def _sql_fields(columns: Iterable[Column]) -> list[SqlColumn]:
+    return [SqlColumn(plain_name(column.name), _sql_fields(column.children)) for column in columns]

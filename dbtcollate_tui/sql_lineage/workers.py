@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from msgspec import DecodeError, json
+from msgspec import DecodeError, json, structs
 
 import dbtcollate_tui
 from dbtcollate_tui.platforms import has_process_groups
-from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey
+from dbtcollate_tui.sql_lineage.column_lineage import Failure, SqlJob, SqlLineage
+from dbtcollate_tui.sql_lineage.relations import TableKey
 
 SECONDS = 20.0
 """How long one query may take; the parser reads a common one in milliseconds."""
+ALL_SECONDS = 300.0
+"""How long all queries of one sync may take together; what is left over is read by the next one."""
 START_SECONDS = 60.0
 JOBS_A_WORKER = 1_500
 """For fewer queries than these, read in some seconds, another process of 33 MB is not worth its memory."""
@@ -31,21 +34,27 @@ OnDone = Callable[[int], object]
 
 
 async def read_queries(
-    jobs: Mapping[str, SqlJob], on_done: OnDone | None = None, *, seconds: float = SECONDS
+    jobs: Mapping[str, SqlJob],
+    on_done: OnDone | None = None,
+    *,
+    seconds: float = SECONDS,
+    all_seconds: float = ALL_SECONDS,
 ) -> dict[str, SqlLineage]:
     """What each query reads, by the jobs' names.
 
-    A query that takes longer than ``seconds`` or ends its worker has an ``error``; the others go on.
+    A query that takes longer than ``seconds`` or ends its worker has an ``error``; the others go on. After
+    ``all_seconds`` those that have not been read have one too.
     """
     found: dict[str, SqlLineage] = {}
     if not jobs:
         return found
     todo = iter(jobs.items())
+    deadline = asyncio.get_running_loop().time() + all_seconds
     known: dict[TableKey, TableKey] = {}
     count = min(MAX_WORKERS, os.cpu_count() or 1, 1 + len(jobs) // JOBS_A_WORKER)
 
     async def work() -> None:
-        async with _Worker(seconds, todo) as worker:
+        async with _Worker(seconds, todo, deadline) as worker:
             async for name, answer in worker.answers():
                 found[name] = _sharing(answer, known)
                 if on_done is not None:
@@ -64,7 +73,7 @@ def _sharing(answer: SqlLineage, known: dict[TableKey, TableKey]) -> SqlLineage:
         sys.intern(output): [(keys.get(key, key), sys.intern(column)) for key, column in sources]
         for output, sources in answer.columns.items()
     }
-    return SqlLineage(list(keys.values()), columns, answer.error)
+    return structs.replace(answer, reads=list(keys.values()), columns=columns)
 
 
 class _Worker:
@@ -73,8 +82,9 @@ class _Worker:
     It has the next queries before its answer is read, so that it never waits for a busy event loop.
     """
 
-    def __init__(self, seconds: float, todo: Iterator[tuple[str, SqlJob]]) -> None:
+    def __init__(self, seconds: float, todo: Iterator[tuple[str, SqlJob]], deadline: float) -> None:
         self._seconds = seconds
+        self._deadline = deadline
         self._todo = todo
         self._sent: deque[tuple[str, SqlJob]] = deque()
         self._process: Process | None = None
@@ -102,19 +112,27 @@ class _Worker:
 
     async def _answer(self) -> SqlLineage:
         """The answer to the first of the queries sent."""
+        if asyncio.get_running_loop().time() > self._deadline:
+            await self._end()
+            return SqlLineage(
+                error="all queries together took too long; the next sync goes on", failure="budget"
+            )
         words = f"the process that reads SQL was not ready within {START_SECONDS:g} s"
+        failure: Failure = "start"
         try:
             async with asyncio.timeout(START_SECONDS):
                 process = await self._started()
             words = f"it took longer than {self._seconds:g} s to read"
+            failure = "time"
             async with asyncio.timeout(self._seconds):
                 return self._read.decode(await _line(process))
         except TimeoutError:
             pass
         except (OSError, DecodeError, EOFError) as error:
             words = f"the process that reads SQL ended: {type(error).__name__}"
+            failure = "crash" if failure == "time" else failure
         await self._end()
-        return SqlLineage(error=words)
+        return SqlLineage(error=words, failure=failure)
 
     async def _started(self) -> Process:
         if self._process is None:

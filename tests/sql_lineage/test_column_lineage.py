@@ -1,13 +1,16 @@
 """What compiled SQL reads, in the dialects and shapes that dbt writes."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from dbtcollate_tui.adapters import ADAPTERS
-from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, TableKey, lineage_of
+from dbtcollate_tui.adapters import ADAPTERS, adapter_of
+from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage, lineage_of
+from dbtcollate_tui.sql_lineage.relations import SqlColumn, TableKey
 
 CUSTOMERS: TableKey = ("wh", "raw", "customers")
 ORDERS: TableKey = ("wh", "stg", "orders")
-TABLES = [
+TABLES: list[tuple[TableKey, Sequence[str | SqlColumn]]] = [
     (CUSTOMERS, ["customer_id", "first_name", "last_name", "email"]),
     (ORDERS, ["order_id", "customer_id", "amount", "weird name"]),
 ]
@@ -100,10 +103,10 @@ def test_a_database_of_dbts_has_collates_name() -> None:
     ],
 )
 def test_the_warehouses_own_words_are_read(adapter: str, sql: str) -> None:
-    assert sources(sql, ADAPTERS[adapter].dialect) == {"name": {"customers.first_name"}}
+    assert sources(sql, adapter_of(adapter).dialect) == {"name": {"customers.first_name"}}
 
 
-EVENTS = [
+EVENTS: list[tuple[TableKey, Sequence[str | SqlColumn]]] = [
     (("wh", "raw", "events"), ["id", "payload", "ts", "user_id", "items", "amount", "kind"]),
     (("wh", "raw", "users"), ["id", "name"]),
 ]
@@ -155,13 +158,13 @@ EVENTS = [
     ],
 )
 def test_what_warehouses_add_to_sql_is_followed(adapter: str, sql: str, found: dict[str, set[str]]) -> None:
-    answer = lineage_of(SqlJob(sql, ADAPTERS[adapter].dialect, "wh", "raw", {}, EVENTS))
+    answer = lineage_of(SqlJob(sql, adapter_of(adapter).dialect, "wh", "raw", {}, EVENTS))
     assert answer.error == ""
     assert {name: {column for _, column in of} for name, of in answer.columns.items()} == found
 
 
 def test_every_dialect_is_one_that_the_parser_has() -> None:
-    for dialect in {adapter.dialect for adapter in ADAPTERS.values() if adapter.dialect}:
+    for dialect in {adapter.dialect for adapter in ADAPTERS.values()}:
         assert sources("select email from raw.customers", dialect) == {"email": {"customers.email"}}
 
 

@@ -196,7 +196,7 @@ async def test_a_model_that_reads_itself_has_no_edge_to_itself() -> None:
     assert set(edges_of(planned(dbt, report))) == {"marts.orders_clean from raw.orders"}
 
 
-async def test_python_models_and_columns_that_differ_in_case_only_are_left_alone() -> None:
+async def test_python_models_are_left_alone_and_case_twins_told_apart() -> None:
     dbt = shop("def model(dbt, session): return dbt.ref('orders')")
     python = replace(dbt.nodes["model.shop.orders_clean"], original_file_path="models/orders_clean.py")
     dbt = replace(dbt, nodes={**dbt.nodes, python.unique_id: python})
@@ -204,7 +204,10 @@ async def test_python_models_and_columns_that_differ_in_case_only_are_left_alone
     twice = table("orders", column("id"), column("ID"), column("amount"), schema="raw")
     report = await report_of(shop(), [twice, DOWN], [twice, DOWN])
     assert edges_of(planned(shop(), report)) == {
-        "marts.orders_clean from raw.orders": {"pg.wh.marts.orders_clean.amount": ["pg.wh.raw.orders.amount"]}
+        "marts.orders_clean from raw.orders": {
+            "pg.wh.marts.orders_clean.id": ["pg.wh.raw.orders.id"],
+            "pg.wh.marts.orders_clean.amount": ["pg.wh.raw.orders.amount"],
+        }
     }
 
 

@@ -14,6 +14,7 @@ Cause = Literal[
     "case_differs",
     "ambiguous",
     "name_differs",
+    "wildcard",
     "table_not_ingested",
     "ephemeral",
     "disabled",
@@ -26,6 +27,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     "case_differs": "name differs in case",
     "ambiguous": "several tables differ in case only",
     "name_differs": "name differs",
+    "wildcard": "wildcard over several tables",
     "table_not_ingested": "table not ingested",
     "ephemeral": "ephemeral, has no table",
     "disabled": "disabled in dbt",
@@ -119,7 +121,8 @@ class MatchReport:
 
     ``by_case`` are the unique ids that were found only by ignoring case; ``shared`` holds tables that two
     nodes claim, by table FQN: the first unique id is the one that describes the table. ``reads`` are the
-    tables that a node's compiled SQL reads, by unique id; ``unread`` says why SQL could not be read.
+    tables that a node's compiled SQL reads, by unique id; ``unread`` says why SQL could not be read, and
+    ``unresolved`` are names in SQL that no column of a known table is certain to be.
     """
 
     matched: Mapping[str, TableRef]
@@ -128,6 +131,7 @@ class MatchReport:
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads: Mapping[str, tuple[SqlRead, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    unresolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def expected(self) -> int:

@@ -6,26 +6,34 @@ from enum import Enum, auto
 from typing import Literal
 
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
-from dbtcollate_tui.collate.fqn import entity_link, quote_part
+from dbtcollate_tui.collate.fqn import entity_link, plain_name, quote_part
 from dbtcollate_tui.collate.models import Column, ColumnLineage, Table
 from dbtcollate_tui.plan.matching.freshness import freshness_tests
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 
 
 class ColumnNames:
-    """A table's columns by name, nested ones by dotted name; case is ignored where that is unique."""
+    """A table's columns by name, nested ones by dotted name; case is ignored where that is unique.
+
+    A name that OpenMetadata's connectors had to change is found by the warehouse's own spelling.
+    """
 
     def __init__(self, table: Table) -> None:
         self.exact: dict[str, Column] = {}
         folded: dict[str, list[str]] = {}
+        self._plain: dict[str, str] = {}
         for _, name, column in table.walk_columns():
             self.exact[name] = column
-            folded.setdefault(name.casefold(), []).append(name)
+            plain = plain_name(name)
+            self._plain.setdefault(plain, name)
+            folded.setdefault(plain.casefold(), []).append(name)
         self._folded = {key: names[0] for key, names in folded.items() if len(names) == 1}
 
     def find(self, name: str) -> str | None:
         """The server's spelling of a column that dbt names, or ``None``."""
-        return name if name in self.exact else self._folded.get(name.casefold())
+        if name in self.exact:
+            return name
+        return self._plain.get(name) or self._folded.get(name.casefold())
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _score(
     if inventory is None:
         return ServiceScore(service, round(points), tuple(reasons), type_fits)
     if isinstance(project, Project):
-        wanted = {name for name in wanted_databases(project.nodes.values(), options) if name}
+        wanted = {name for name in wanted_databases(project, options, inventory.databases) if name}
     else:
         wanted = {options.database_map.get(name, name).casefold() for name in project.databases}
     known = {name.casefold() for name in inventory.databases}

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
-from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.collate.fqn import plain_name, split_fqn
 from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.plan.matching.freshness import result_of
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
-from dbtcollate_tui.plan.matching.nodes import NO_DATABASE, Inventory, wanted_databases, wanted_tables
+from dbtcollate_tui.plan.matching.nodes import Inventory, is_wanted, wanted_databases, wanted_tables
 from dbtcollate_tui.plan.matching.placing import place_edges, place_tests
 from dbtcollate_tui.plan.model import OwnerRef
 from dbtcollate_tui.plan.server_state import ServerState, Tables, case_key
@@ -57,7 +57,6 @@ async def read_tables(
     if options.search_across_services:
         services += [item for item in await collate.database_services() if item.id != chosen.id]
     nodes = list(project.nodes.values())
-    wanted = wanted_databases(nodes, options)
     keep = wanted_tables(nodes)
     tables: dict[str, Table] = {}
     inventories: list[Inventory] = []
@@ -72,17 +71,17 @@ async def read_tables(
                 on_progress(counted, None, "tables", f"{item.name}.{database}")
             ref = table_ref(table)
             refs.append(ref)
-            if (ref.schema.casefold(), ref.name.casefold()) in keep:
+            if is_wanted(ref, keep):
                 tables[table.fullyQualifiedName] = table
         return refs
 
     for item in services:
         databases = await collate.databases(item.fullyQualifiedName or item.name)
+        wanted = wanted_databases(project, options, [database.name for database in databases])
         listed = [
             (item, database.name, database.fullyQualifiedName)
             for database in databases
-            if database.name.casefold() in wanted
-            or ("" in wanted and (len(databases) == 1 or database.name == NO_DATABASE))
+            if plain_name(database.name).casefold() in wanted
         ]
         found = await bounded(listed, lambda entry: one_database(*entry), at_once=READERS)
         inventories.append(
