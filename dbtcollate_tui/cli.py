@@ -15,7 +15,7 @@ from dbtcollate_tui.command_options import Common, scope_of, scope_options
 from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.standard_streams import has_screen
 
 EXIT_CODES = "Exit codes: " + "; ".join(f"{int(code)} {code.meaning}" for code in ExitCode) + "."
@@ -395,10 +395,10 @@ def logs(path: bool) -> None:
     from dbtcollate_tui.log import log_path
 
     place = log_path()
-    click.echo(str(place))
+    click.echo(safe(str(place)))
     if not path and place.exists():
         lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
-        click.echo("\n".join(lines[-100:]))
+        click.echo(safe("\n".join(lines[-100:])))
 
 
 def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
@@ -409,14 +409,14 @@ def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
     try:
         start_logging()
     except OSError as error:
-        click.echo(f"No log file: {error}", err=True)
+        click.echo(safe(f"No log file: {error}"), err=True)
     try:
         return asyncio.run(_until_signal(work))
     except ActionableError as error:
         if common.json:
             NdjsonRenderer(sys.stdout).error(error)
         else:
-            click.echo(redact(error.as_text()), err=True)
+            click.echo(safe(error.as_text()), err=True)
         return error.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("Interrupted.", err=True)
@@ -426,8 +426,9 @@ def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001
         LOGGER.exception("unexpected error")
-        line = redact(str(error)).splitlines()[:1]
-        click.echo(f"{type(error).__name__}: {line[0] if line else ''}  (details: {log_path()})", err=True)
+        line = safe(str(error)).splitlines()[:1]
+        text = f"{type(error).__name__}: {line[0] if line else ''}  (details: {log_path()})"
+        click.echo(safe(text), err=True)
         return ExitCode.INTERNAL
 
 
@@ -449,6 +450,6 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return int(ExitCode.USAGE)
     except ActionableError as error:
-        click.echo(redact(error.as_text()), err=True)
+        click.echo(safe(error.as_text()), err=True)
         return int(error.exit_code)
     return result if isinstance(result, int) else int(ExitCode.OK)

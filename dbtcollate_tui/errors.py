@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.printable import one_line
 
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 """Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
@@ -60,7 +61,7 @@ class ActionableError(Exception):
             lines.append(f"  {'Cause' if number == 0 else 'Or':9} {cause}")
         lines.extend(f"  {'Evidence':9} {item}" for item in self.evidence)
         lines.extend(f"  {'Fix':9} {fix.label}" for fix in self.fixes)
-        return "\n".join(lines)
+        return "\n".join(one_line(line) for line in lines)
 
     def as_dict(self) -> dict[str, object]:
         """The card as JSON values, for ``--json``."""

@@ -6,16 +6,16 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
 
 
 class _RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return safe(super().format(record))
 
 
 class PrivateFileHandler(RotatingFileHandler):
-    """3 files of 1 MB, secrets removed; every one, rotated ones included, is readable by its owner only."""
+    """3 files of 1 MB without secrets and terminal control, each readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")

@@ -16,9 +16,14 @@ _INVISIBLE = re.compile(
 )
 _QUOTES = "\"'`“”‘’«»"
 _PREFIXES = (
-    (re.compile(r"(--header|-H)\s+(?=[\"']?\s*authorization)", re.IGNORECASE), "{} "),
-    (re.compile(r"(?:export\s+|set\s+|\$env:)?([A-Z][A-Z0-9_]*(?:TOKEN|KEY|JWT))\s*=\s*"), "{}="),
-    (re.compile(r"(authorization|dbtCloudAuthToken|jwtToken|token)[\"']?\s*:\s*", re.IGNORECASE), "{}:"),
+    (re.compile(r"(--header|-H)\s{1,99}(?=[\"']?\s{0,99}authorization)", re.IGNORECASE), "{} "),
+    (
+        re.compile(
+            r"(?:export\s{1,99}|set\s{1,99}|\$env:)?([A-Z][A-Z0-9_]{0,99}(?:TOKEN|KEY|JWT))\s{0,99}=\s*"
+        ),
+        "{}=",
+    ),
+    (re.compile(r"(authorization|dbtCloudAuthToken|jwtToken|token)[\"']?\s{0,99}:\s*", re.IGNORECASE), "{}:"),
     (re.compile(r"(token|bearer)\s+", re.IGNORECASE), "{} "),
 )
 

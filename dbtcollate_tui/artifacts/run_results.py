@@ -40,6 +40,7 @@ _NEVER_TEST = frozenset(
         "compile",
         "docs",
         "docs generate",
+        "freshness",
         "generate",
         "list",
         "ls",
@@ -49,6 +50,8 @@ _NEVER_TEST = frozenset(
         "seed",
         "show",
         "snapshot",
+        "source",
+        "source freshness",
     }
 )
 _TEST_PREFIXES = ("test.", "unit_test.")

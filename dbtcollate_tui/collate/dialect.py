@@ -34,7 +34,7 @@ class Dialect:
         A version outside of what is known is spoken to as the nearest known one, with a ``warning``;
         raises ``ValueError`` where the text holds no version.
         """
-        match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+        match = re.search(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", version)
         if match is None:
             raise ValueError(f"{version!r} holds no version")
         numbers = (int(match.group(1)), int(match.group(2)), int(match.group(3) or 0))

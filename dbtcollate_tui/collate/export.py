@@ -7,6 +7,7 @@ from typing import Any
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
+from dbtcollate_tui.printable import json_safe, one_line, printable
 
 DBT_CLOUD_VARIABLE = "${DBT_CLOUD_TOKEN}"
 COLLATE_VARIABLE = "${COLLATE_TOKEN}"
@@ -17,7 +18,6 @@ _HEADER = """\
 #   metadata ingest -c {file}
 """
 
-_MARK = "@DBT_CLOUD_TOKEN@"
 _SCRIPT = """\
 #!/bin/sh
 # dbt Cloud → {service}: write, deploy and run the ingestion pipeline.
@@ -48,7 +48,7 @@ exit 1
 
 def pipeline_json(spec: DbtPipelineSpec, dialect: Dialect) -> str:
     """The body of ``PUT services/ingestionPipelines``, with ``${DBT_CLOUD_TOKEN}`` for the token."""
-    return json.dumps(spec.body(dialect, DBT_CLOUD_VARIABLE), indent=2, ensure_ascii=False) + "\n"
+    return json_safe(json.dumps(spec.body(dialect, DBT_CLOUD_VARIABLE), indent=2, ensure_ascii=False)) + "\n"
 
 
 def ingestion_config(
@@ -86,16 +86,30 @@ def ingestion_yaml(
 ) -> str:
     """The complete configuration for ``metadata ingest``, both tokens as environment variables.
 
-    The variables stand in quotes: the framework fills them in before it reads the YAML.
+    The variables stand in quotes: the framework fills them in before it reads the YAML. A dollar sign in
+    any other value is written as an escape, so that a name is never filled in.
     """
     config = ingestion_config(spec, dialect, collate_url, report_as_pipeline=report_as_pipeline)
-    header = _HEADER.format(service=spec.service.name, file=file)
+    header = _HEADER.format(service=_in_comment(spec.service.name), file=_in_comment(file))
     import yaml
 
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
-    for variable in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE):
-        text = text.replace(f": {variable}\n", f": '{variable}'\n")
-    return header + text
+    class Dumper(yaml.SafeDumper):
+        """Writes texts with a dollar sign in double quotes, where it can be escaped."""
+
+    def text_of(dumper: Any, value: str) -> Any:
+        kept = value in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE)
+        style = "'" if kept else '"' if "$" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text_of)
+    text = yaml.dump(config, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    if printable(text) != text:
+        text = yaml.dump(config, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=100)
+    variables = tuple(f": '{variable}'\n" for variable in (DBT_CLOUD_VARIABLE, COLLATE_VARIABLE))
+    return header + "".join(
+        line if line.endswith(variables) else line.replace("$", "\\x24")
+        for line in text.splitlines(keepends=True)
+    )
 
 
 def pipeline_curl(spec: DbtPipelineSpec, dialect: Dialect, collate_url: str) -> str:
@@ -103,9 +117,17 @@ def pipeline_curl(spec: DbtPipelineSpec, dialect: Dialect, collate_url: str) -> 
 
     The trigger is repeated for a minute: the server refuses it for some seconds after a deploy.
     """
-    body = json.dumps(spec.body(dialect, _MARK), indent=2, ensure_ascii=False)
+    mark = "@DBT_CLOUD_TOKEN@"
+    while mark in json.dumps(spec.body(dialect, ""), ensure_ascii=False):
+        mark += "@"
+    body = json_safe(json.dumps(spec.body(dialect, mark), indent=2, ensure_ascii=False))
     for special in ("\\", "$", "`"):
         body = body.replace(special, "\\" + special)
-    body = body.replace(_MARK, DBT_CLOUD_VARIABLE)
+    body = body.replace(f'"{mark}"', f'"{DBT_CLOUD_VARIABLE}"')
     root = f"{collate_url.rstrip('/')}/api/v1/services/ingestionPipelines"
-    return _SCRIPT.format(service=spec.service.name, root=shlex.quote(root), body=body)
+    return _SCRIPT.format(service=_in_comment(spec.service.name), root=shlex.quote(root), body=body)
+
+
+def _in_comment(text: str) -> str:
+    """The text on one line: a line break would end the comment and begin a command."""
+    return one_line(printable(text))

@@ -34,10 +34,10 @@ from dbtcollate_tui.dbt_cloud.artifact_files import (
 )
 from dbtcollate_tui.dbt_cloud.artifact_notes import judge_results, notes_of_missing
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient, Download
-from dbtcollate_tui.dbt_cloud.commands import COMPILES
+from dbtcollate_tui.dbt_cloud.commands import COMPILES, COMPILES_PART
 from dbtcollate_tui.dbt_cloud.models import RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
-from dbtcollate_tui.dbt_cloud.run_notes import Note
+from dbtcollate_tui.dbt_cloud.run_notes import Note, NoteKind
 from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 
 FETCHES_AT_ONCE = 4
@@ -61,18 +61,22 @@ class ArtifactProgress:
 
 @dataclass(frozen=True, slots=True)
 class FetchedArtifacts:
-    """A run's artifacts, and which step gave what; notes say what is missing and what that means."""
+    """A run's artifacts, and which step gave what; notes say what is missing and what that means.
+
+    ``other_manifests`` are those of further steps that compiled something, the last step's first.
+    """
 
     manifest: ArtifactFile
     catalog: ArtifactFile | None
     run_results: tuple[ArtifactFile, ...]
     sources: ArtifactFile | None
     notes: tuple[Note, ...] = ()
+    other_manifests: tuple[ArtifactFile, ...] = ()
 
     @property
     def files(self) -> tuple[ArtifactFile, ...]:
         """All of them."""
-        single = (self.manifest, self.catalog, *self.run_results, self.sources)
+        single = (self.manifest, self.catalog, *self.run_results, self.sources, *self.other_manifests)
         return tuple(file for file in single if file is not None)
 
     @property
@@ -100,6 +104,7 @@ class _Fetch:
     on_progress: OnProgress
     folder: Path
     hidden: set[str] = field(default_factory=set)
+    broken: list[Note] = field(default_factory=list)
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
 
 
@@ -149,9 +154,17 @@ class ArtifactStore:
             if "manifest.json" in fetch.hidden:
                 await client.artifact_names(account_id, choice.run.id)
             raise _no_manifest(choice)
+        others = await _each_of(fetch, "manifest.json", _other_manifest_steps(steps, found.step))
         kept, notes = judge_results(choice, results.result())
         notes += notes_of_missing(choice, catalog.result(), sources.result(), kept)
-        return FetchedArtifacts(found, catalog.result(), tuple(kept), sources.result(), tuple(notes))
+        return FetchedArtifacts(
+            found,
+            catalog.result(),
+            tuple(kept),
+            sources.result(),
+            (*fetch.broken, *notes),
+            tuple(reversed(others)),
+        )
 
 
 @asynccontextmanager
@@ -165,11 +178,31 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 def _manifest_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
-    compiling = [s for s in steps if s.dbt.verb in COMPILES and "--no-compile" not in s.command]
+    """The steps whose manifest may serve, best first: the last that compiled the whole project.
+
+    One on no rows or a few (``--empty``, ``--sample``) compiles other SQL, and comes after all that compile.
+    """
+    compiling = [step for step in reversed(steps) if _compiles(step)]
     others = [s for s in steps if s not in compiling and s.dbt.verb not in ("deps", "clean", "debug", "init")]
     named = [s for s in others if s.command]
-    ordered = [*reversed(compiling), *reversed(named)]
-    return [*ordered, None]
+    compiling.sort(key=lambda step: (step.dbt.is_sample, _compiles_part(step)))
+    return [*compiling, *reversed(named), None]
+
+
+def _other_manifest_steps(steps: Sequence[RunStep], taken: int | None) -> list[RunStep]:
+    """Further steps that compiled something, where the manifest that was taken lacks a part of the SQL."""
+    chosen = next((step for step in steps if step.index == taken), None)
+    if chosen is None or (_compiles(chosen) and not _compiles_part(chosen) and chosen.is_success):
+        return []
+    return [step for step in steps if _compiles(step) and step is not chosen and not step.dbt.is_sample]
+
+
+def _compiles(step: RunStep) -> bool:
+    return step.dbt.verb in COMPILES | COMPILES_PART and "--no-compile" not in step.command
+
+
+def _compiles_part(step: RunStep) -> bool:
+    return step.dbt.is_partial or step.dbt.verb in COMPILES_PART
 
 
 def _catalog_steps(steps: Sequence[RunStep]) -> list[RunStep | None]:
@@ -198,7 +231,9 @@ async def _first_of(fetch: _Fetch, name: str, steps: Sequence[RunStep | None]) -
     return None
 
 
-async def _each_of(fetch: _Fetch, name: str, steps: Sequence[RunStep | None]) -> list[ArtifactFile]:
+async def _each_of(
+    fetch: _Fetch, name: str, steps: Sequence[RunStep] | Sequence[RunStep | None]
+) -> list[ArtifactFile]:
     async with _together() as group:
         tasks = [group.create_task(_one(fetch, name, step)) for step in steps]
     return [file for task in tasks if (file := task.result()) is not None]
@@ -250,7 +285,11 @@ async def _download(fetch: _Fetch, name: str, step: int | None, path: Path) -> i
             if await asyncio.to_thread(partial.looks_whole):
                 return await asyncio.to_thread(partial.keep)
             if attempt == 2:
-                raise await asyncio.to_thread(not_json, name, step, partial.path)
+                error = await asyncio.to_thread(not_json, name, step, partial.path)
+                if name == "manifest.json":
+                    raise error
+                text = f"{error.title} and is left out ({error.evidence[0]})."
+                fetch.broken.append(Note(NoteKind.BROKEN_FILE, "warn", text))
         finally:
             partial.discard()
     return None
@@ -262,7 +301,7 @@ def _invocation_id(name: str, step: int | None, path: Path) -> str:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Headed).metadata.invocation_id or ""
     except (msgspec.DecodeError, RecursionError):
-        raise not_json(name, step, path) from None
+        return ""
 
 
 def _no_manifest(choice: RunChoice) -> ActionableError:

@@ -8,7 +8,7 @@ from functools import lru_cache
 _VERBS = frozenset(
     {
         "build", "run", "test", "seed", "snapshot", "compile", "parse", "deps", "clean", "clone", "debug",
-        "ls", "list", "show", "retry", "run-operation", "init", "docs", "source", "lint", "sl",
+        "ls", "list", "show", "retry", "run-operation", "init", "docs", "source", "freshness", "lint", "sl",
     }
 )  # fmt: skip
 _WITH_VALUE = frozenset(
@@ -25,12 +25,16 @@ _DEFERRING = frozenset({"--defer", "--state", "--defer-state"})
 _ONLY_PART = frozenset({"--empty", "--sample"})
 _BACKTICKED = re.compile(r"`([^`]+)`")
 
-MAKES_RESULTS = frozenset({"build", "run", "test", "seed", "snapshot", "docs generate", "compile", "clone"})
+MAKES_RESULTS = frozenset(
+    {"build", "run", "test", "seed", "snapshot", "docs generate", "compile", "clone", "retry"}
+)
 """Verbs that write run_results.json."""
-RUNS_TESTS = frozenset({"build", "test"})
+RUNS_TESTS = frozenset({"build", "test", "retry"})
 """Verbs whose run_results.json holds results of tests that ran."""
 COMPILES = frozenset({"build", "run", "docs generate", "compile"})
-"""Verbs whose manifest.json holds compiled code."""
+"""Verbs whose manifest.json holds the compiled code of what they select."""
+COMPILES_PART = frozenset({"retry", "snapshot"})
+"""Verbs whose manifest.json holds the compiled code of a part of the project, whatever they select."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class DbtCommand:
     def is_partial(self) -> bool:
         """Whether it works on a part of the project or on no rows."""
         return bool(self.selection)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it works on no rows or on a few, so that its SQL and its results are not the project's."""
+        return bool(_ONLY_PART.intersection(word.partition("=")[0] for word in self.text.split()))
 
     @property
     def writes_catalog(self) -> bool:
@@ -73,6 +82,8 @@ def read_command(text: str) -> DbtCommand:
             break
         verb = word
         index += 1
+    if verb == "freshness":
+        verb = "source freshness"
     if verb in ("docs", "source"):
         follower = next((word for word in rest[index:] if not word.startswith("-")), "")
         verb = f"{verb} {'freshness' if follower == 'snapshot-freshness' else follower}".strip()

@@ -37,6 +37,7 @@ class NoteKind(Enum):
     NO_CATALOG = auto()
     NO_RESULTS = auto()
     NO_SOURCES = auto()
+    BROKEN_FILE = auto()
     STEP_IGNORED = auto()
     RESULTS_OF_COLLATE = auto()
     MANIFEST_OF_COLLATE = auto()

@@ -10,6 +10,7 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.report import as_json, keep, letter_of, report
@@ -53,7 +54,7 @@ async def troubleshoot(
         out.facts("troubleshooting", as_json(walk, profile))
     text = letter_of(walk, profile)
     if text is not None and letter:
-        out.say(f"\n{text.as_text()}")
+        out.lines(f"\n{text.as_text()}")
     elif text is not None:
         out.say(f"--support-message prints a text to send to {text.to}.")
     if report_to is not None:
@@ -61,5 +62,5 @@ async def troubleshoot(
             await asyncio.to_thread(write_private, report_to, report(walk, profile))
         except OSError as error:
             raise UsageError(f"{report_to} could not be written: {error.strerror}") from None
-        sys.stderr.write(f"Report written to {report_to}\n")
+        sys.stderr.write(safe(f"Report written to {report_to}\n"))
     return ExitCode.FAILED if walk.outcome is Outcome.BROKEN else ExitCode.OK

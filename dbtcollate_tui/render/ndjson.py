@@ -9,6 +9,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.types import SCHEMA_VERSION, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.printable import json_safe
 from dbtcollate_tui.redact import redact
 
 PART = 500
@@ -48,6 +49,9 @@ class NdjsonRenderer:
     def say(self, text: str) -> None:
         """A line for people; left out of the stream of events."""
 
+    def lines(self, text: str) -> None:
+        """A text for people; left out of the stream of events."""
+
     def facts(self, kind: str, values: Mapping[str, object]) -> None:
         """A named object, such as the status of a profile."""
         self._write({"schema": SCHEMA_VERSION, "event": kind, **values})
@@ -65,7 +69,7 @@ class NdjsonRenderer:
 
     def _write(self, values: Mapping[str, object]) -> None:
         for text in _texts(values):
-            self._stream.write(redact(text))
+            self._stream.write(json_safe(redact(text)))
         self._stream.write("\n")
         self._stream.flush()
 

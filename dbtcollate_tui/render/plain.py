@@ -15,7 +15,7 @@ from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import one_line, safe
 
 WORDS = {
     CheckState.PASS: "ok",
@@ -45,13 +45,18 @@ class PlainRenderer:
         self._written: defaultdict[str, Counter[Group]] = defaultdict(Counter)
 
     def say(self, text: str) -> None:
-        """One line as it is, at once."""
-        self._write(text)
+        """One line, at once."""
+        self._write(one_line(text))
         self._stream.flush()
+
+    def lines(self, text: str) -> None:
+        """A text of several lines."""
+        for line in text.splitlines():
+            self.say(line)
 
     def _write(self, text: str) -> None:
         """One line that may wait for the next that does not: what is written is told ten times a second."""
-        self._stream.write(redact(text) + "\n")
+        self._stream.write(safe(text) + "\n")
 
     def facts(self, kind: str, values: Mapping[str, object]) -> None:
         """A named object as aligned lines."""
@@ -60,7 +65,7 @@ class PlainRenderer:
 
     def error(self, error: ActionableError) -> None:
         """The card of the error that ended the command."""
-        self.say(error.as_text())
+        self.lines(error.as_text())
 
     def check(self, result: CheckResult) -> None:
         """One row of the checklist, with its card where it did not pass."""
@@ -146,7 +151,7 @@ class PlainRenderer:
 
     def _failed(self, event: events.Failed) -> None:
         if event.change is None:
-            self.say(event.error.as_text())
+            self.lines(event.error.as_text())
             return
         self.say(f"{_clock(event)}  FAILED     {_line(event.change)}: {event.error.title}")
         if event.repeats == 0:

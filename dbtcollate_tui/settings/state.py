@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.log import LOGGER
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
 
@@ -122,9 +122,9 @@ class StateStore:
 
 def _redacted(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return redact(value)
+        return safe(value)
     if isinstance(value, list):
         return [_redacted(item) for item in value]
     if isinstance(value, dict):
-        return {redact(key): _redacted(item) for key, item in value.items()}
+        return {safe(key): _redacted(item) for key, item in value.items()}
     return value

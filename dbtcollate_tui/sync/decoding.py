@@ -29,4 +29,5 @@ def _read(fetched: FetchedArtifacts) -> Project:
             content(fetched.catalog) if fetched.catalog is not None else None,
             [StepResults(file.step, content(file)) for file in fetched.run_results],
             content(fetched.sources) if fetched.sources is not None else None,
+            [content(file) for file in fetched.other_manifests],
         )

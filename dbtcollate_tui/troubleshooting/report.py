@@ -12,7 +12,7 @@ from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
 from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
 from dbtcollate_tui.history.checked import save_session
 from dbtcollate_tui.history.records import EntryLevel, LogEntry
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import one_line, safe
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession
@@ -95,7 +95,7 @@ def report(walk: TroubleshootingSession, profile: Profile) -> str:
     others = [found for found in walk.warnings if row is None or found.check_id != row.check_id]
     for found in others:
         lines += ["", f"### To look at: {found.title}", "", *(f"- {line}" for line in _card(found))]
-    return redact("\n".join(lines) + "\n")
+    return safe("\n".join(one_line(line) for line in lines) + "\n")
 
 
 def as_json(walk: TroubleshootingSession, profile: Profile) -> dict[str, object]:
@@ -151,7 +151,8 @@ def letter_of(
     if found.evidence:
         lines += ["", "Evidence:", *(f"- {item}" for item in found.evidence)]
     lines += ["", "No token is in this text; none is to be sent with an answer."]
-    return SupportMessage(to, f"{profile.name}: {redact(found.summary)}", redact("\n".join(lines)))
+    text = safe("\n".join(one_line(line) for line in lines))
+    return SupportMessage(to, f"{profile.name}: {safe(one_line(found.summary))}", text)
 
 
 def _said(page: str, needed: tuple[str, ...]) -> bool:

@@ -2,9 +2,8 @@
 
 from textual.dom import DOMNode
 
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.tui import clipboard
-from dbtcollate_tui.tui.filters import without_control
 
 
 def copy_text(node: DOMNode, text: str, what: str) -> None:
@@ -12,7 +11,7 @@ def copy_text(node: DOMNode, text: str, what: str) -> None:
 
     Secrets and terminal control are taken out first.
     """
-    clean = without_control(redact(text))
+    clean = safe(text)
     node.app.copy_to_clipboard(clean)
     clipboard.put(clean)
     lines = text.count("\n") + 1

@@ -14,8 +14,8 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
-"""C0 and C1 controls, and the characters that turn the direction of text: all of no width."""
+from dbtcollate_tui.printable import CONTROL, printable
+
 NOT_ASCII = re.compile("[^\x00-\x7f]")
 PAIRS = {
     "─━╌╴╶╸╺┄┅┈┉═⎯–—▁▂▔▀▄▃": "-",
@@ -58,11 +58,6 @@ def as_ascii(text: str) -> str:
     return NOT_ASCII.sub(one, text)
 
 
-def without_control(text: str) -> str:
-    """The text without what a terminal would obey; tab and line feed stay."""
-    return CONTROL.sub("", text)
-
-
 class Defused(LineFilter):
     """Nothing that a server says reaches the terminal as control: what is drawn is only drawn."""
 
@@ -70,7 +65,7 @@ class Defused(LineFilter):
         """The segments without control characters, in the same cells."""
         if not any(CONTROL.search(segment.text) for segment in segments):
             return segments
-        return [Segment(without_control(text), style, control) for text, style, control in segments]
+        return [Segment(printable(text), style, control) for text, style, control in segments]
 
 
 class Ascii(LineFilter):

@@ -12,7 +12,7 @@ from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.standard_streams import has_screen
 from dbtcollate_tui.tui.app import DbtCollateApp
@@ -38,7 +38,7 @@ def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
             )
         return run_app(Services(), profile=profile, animation=animation)
     except ActionableError as error:
-        sys.stderr.write(f"{redact(error.as_text())}\n")
+        sys.stderr.write(safe(error.as_text()) + "\n")
         return error.exit_code
 
 
@@ -70,6 +70,6 @@ def run_app(
     with seldom_collected(), not_looked_at():
         app.run()
     if app.crash:
-        sys.stderr.write(f"{app.crash}\n")
+        sys.stderr.write(safe(app.crash) + "\n")
         return ExitCode.INTERNAL
     return ExitCode(app.return_code or ExitCode.OK)

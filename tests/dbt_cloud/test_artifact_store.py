@@ -13,6 +13,7 @@ from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactSt
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import HiddenOrMissing, MissingPermission
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
+from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -270,13 +271,52 @@ async def test_a_broken_file_is_named_with_its_step(broken: bytes, places: Place
 
 
 @pytest.mark.parametrize(
+    ("name", "step"), [("run_results.json", 5), ("catalog.json", 6), ("sources.json", 4)]
+)
+async def test_broken_optional_file_is_left_out_with_a_note(name: str, step: int) -> None:
+    fake = three_commands()
+    fake.runs[0]["run_steps"][3] = steps(None, None, "dbt deps", "dbt source freshness")[3]
+    fake.artifacts[7, step, name] = b'{"metadata": {"dbt_version"'
+    found = await fetch(fake)
+    assert name not in {file.name for file in found.files if file.step == step}
+    note = next(note for note in found.notes if note.kind is NoteKind.BROKEN_FILE)
+    assert note.text.startswith(f"{name} of step {step} is not whole JSON and is left out (27 bytes")
+
+
+@pytest.mark.parametrize(
     "broken", [b'{"metadata": 5}', b'{"metadata": {"a": }', b'{"a":' + b"[" * 100_000 + b"}"]
 )
-async def test_broken_results_are_named_with_their_step(broken: bytes) -> None:
+async def test_odd_results_are_left_to_the_decoder(broken: bytes) -> None:
     fake = three_commands()
     fake.artifacts[7, 5, "run_results.json"] = broken
-    with pytest.raises(ActionableError, match=r"run_results\.json of step 5"):
-        await fetch(fake)
+    found = await fetch(fake)
+    assert [(file.step, file.invocation_id) for file in found.run_results] == [(4, "r"), (5, ""), (6, "d")]
+
+
+@pytest.mark.parametrize(
+    ("commands", "taken", "others"),
+    [
+        (("dbt run", "dbt test", "dbt docs generate"), 3, []),
+        (("dbt build",), 1, []),
+        (("dbt run -s a", "dbt run -s b", "dbt test"), 2, [1]),
+        (("dbt run -s a", "dbt run -s b", "dbt snapshot"), 3, [2, 1]),
+        (("dbt build", "dbt run -s a"), 1, []),
+        (("dbt run -s a", "dbt retry"), 2, [1]),
+        (("dbt build", "dbt build --empty"), 1, []),
+        (("dbt run -s a", "dbt run -s b --sample='3 days'"), 1, []),
+        (("dbt build --empty",), 1, []),
+    ],
+)
+async def test_sql_is_of_every_step_that_compiled_some(
+    commands: tuple[str, ...], taken: int, others: list[int]
+) -> None:
+    """A manifest holds the compiled code of its own step's selection alone."""
+    fake = FakeDbtCloud([run(7, 1, run_steps=steps(*commands))])
+    for index in range(1, len(commands) + 1):
+        fake.give(7, index, manifest=MANIFEST, run_results=results(str(index)))
+    found = await fetch(fake)
+    assert found.manifest.step == taken
+    assert [file.step for file in found.other_manifests] == others
 
 
 async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 from rich.cells import cell_len
 from textual.widgets import DataTable, Input, OptionList
 
+from dbtcollate_tui.printable import printable
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui import browser, clipboard, terminal
 from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.filters import as_ascii, without_control
+from dbtcollate_tui.tui.filters import as_ascii
 from dbtcollate_tui.tui.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.fields import LONGEST, LineInput
@@ -55,7 +56,7 @@ def test_a_cut_name_fits_its_cells(text: str) -> None:
 
 
 def test_control_and_direction_marks_are_taken_out_and_nothing_else() -> None:
-    assert without_control("a\x1b[31mb\x07\u202ec\x9bd\te\nf") == "a[31mbcd\te\nf"
+    assert printable("a\x1b[31mb\x07\u202ec\x9bd\te\nf") == "a[31mbcd\te\nf"
 
 
 async def test_everything_is_ascii_where_nothing_else_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def _timestamp(value: object, config: object, references: References) -> int:
 
 def _email(value: object, config: object, references: References) -> str:
     text = _text(value, config, references)
-    if not re.match(r"^\S+@\S+\.\S+$", text):
+    if not re.match(r"[^\s@]{1,320}@[^\s@.]+(?:\.[^\s@.]+)+$", text):
         raise UnfitError("an e-mail address is wanted")
     return text
 

@@ -15,7 +15,9 @@ from textual.widgets import Input, Static
 from dbtcollate_tui.events.types import PlanReady, SyncEvent
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.rules.text import plan_text
+from dbtcollate_tui.printable import json_safe, safe
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
@@ -313,6 +315,6 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
 
 def _export(plan: Plan, left_out: frozenset[str], base: Path) -> None:
     values = {**plan.as_dict(), "left_out": sorted(left_out)}
-    text = redact(json.dumps(values, indent=1, ensure_ascii=False))
-    base.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-    base.with_suffix(".txt").write_text(redact(plan_text(plan, left_out)), encoding="utf-8")
+    text = json_safe(redact(json.dumps(values, indent=1, ensure_ascii=False)))
+    write_private(base.with_suffix(".json"), text + "\n")
+    write_private(base.with_suffix(".txt"), safe(plan_text(plan, left_out)))

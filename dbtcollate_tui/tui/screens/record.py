@@ -27,7 +27,9 @@ from dbtcollate_tui.history.records import (
     load_plan,
 )
 from dbtcollate_tui.history.text import record_text, what_words
+from dbtcollate_tui.printable import json_safe, safe
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
@@ -261,9 +263,9 @@ def _write(state: StateStore, record: HistoryRecord, base: Path) -> None:
         "plan": plan.as_dict() if plan is not None else None,
         "log": [entry.as_dict() for entry in log],
     }
-    text = redact(json.dumps(values, indent=1, ensure_ascii=False))
-    Path(f"{base}.json").write_text(text + "\n", encoding="utf-8")
-    Path(f"{base}.txt").write_text(redact(record_text(record, plan, log)), encoding="utf-8")
+    text = json_safe(redact(json.dumps(values, indent=1, ensure_ascii=False)))
+    write_private(Path(f"{base}.json"), text + "\n")
+    write_private(Path(f"{base}.txt"), safe(record_text(record, plan, log)))
 
 
 def _text(state: StateStore, record: HistoryRecord) -> str:
