@@ -125,16 +125,11 @@ class LogLine(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReady(Event):
-    """The plan stands; nothing of it is written yet.
-
-    One that is not ``complete`` lacks the lineage, whose SQL is still read. A sync that was asked for unseen
-    begins with it, and tells the whole plan, with what is written by then, when that stands.
-    """
+    """The whole plan, before anything of it is written; emitted once in a run."""
 
     kind: ClassVar[str] = "plan"
 
     plan: Plan
-    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

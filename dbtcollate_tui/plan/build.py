@@ -64,7 +64,7 @@ def build_plan(
 
 
 class Planning:
-    """A plan in the making: first all but the lineage, which the compiled SQL tells, then that too."""
+    """A plan in the making: everything but lineage first, so that it is planned while SQL is parsed."""
 
     def __init__(
         self,

@@ -106,8 +106,6 @@ class PlainRenderer:
             case events.LogLine():
                 if event.level != "debug":
                     self.say(f"{_clock(event)}  {event.source:9}  {event.text}")
-            case events.PlanReady(complete=False):
-                self.say(f"Plan so far: {event.plan.summary()}")
             case events.PlanReady():
                 self.plan(event.plan)
             case events.PipelinePlanReady():

@@ -81,7 +81,7 @@ class _Telling:
                 context.log_level(
                     "INFO" if event.level == "ok" else "WARNING", f"{event.phase}: {event.text}"
                 )
-            case events.PlanReady(complete=True):
+            case events.PlanReady():
                 context.step(SOURCE, records=len(event.plan.match.matched))
                 context.step(SOURCE, filtered=len(event.plan.match.missing))
                 context.report()

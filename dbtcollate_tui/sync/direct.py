@@ -31,11 +31,11 @@ from dbtcollate_tui.plan.model import Change, Plan, without
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.prepare import Early, choose, compare, read_artifacts
+from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.verify.facts import prove, read_back
-from dbtcollate_tui.sync.writing.apply import OF_LINEAGE, Writer
+from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.tally import Tally
 
 Level = Literal["ok", "warn", "failed"]
@@ -108,17 +108,13 @@ def run_direct(
             async with _Writing(emitter, profile, collate, stop, present, report_runs=report_runs) as writing:
                 chosen = plan
                 if chosen is None:
-                    early = writing.begin if selection is None else None
-                    try:
-                        chosen = await _prepare(
-                            emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state, early
-                        )
-                    except _Stopped:
-                        return writing.cancelled()
+                    chosen = await _prepare(
+                        emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state
+                    )
                 if selection is not None:
                     chosen = chosen.take_in(frozenset(selection))
                 changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
-                return await writing.finish(chosen, changes, made_before=plan is not None)
+                return await writing.run(chosen, changes, made_before=plan is not None)
 
     events = stream(work, stop, "The sync")
     return recorded(events, Recorder(state, profile, "direct"), plan) if state is not None else events
@@ -133,7 +129,6 @@ async def _prepare(
     scope: Scope,
     artifacts: ArtifactStore | None,
     state: StateStore | None,
-    early: Early | None = None,
 ) -> Plan:
     choice = await choose(emitter, profile, dbt_cloud, run_id)
     store = artifacts or ArtifactStore()
@@ -149,7 +144,6 @@ async def _prepare(
         scope,
         artifacts=store,
         records=state,
-        early=early,
     )
     for note in plan.notes:
         emitter(LogLine(source="sync", level="info", text=note))
@@ -162,16 +156,8 @@ async def _prepare(
     return plan
 
 
-class _Stopped(Exception):
-    """The person cancelled while what comes before the lineage was written."""
-
-
 class _Writing:
-    """Write and verify; while the sync lasts, its progress is also reported to the server as a run.
-
-    Where the plan is made by this sync and is not to be looked at, `begin` writes all but the lineage while
-    the compiled SQL is still read, and `finish` the rest.
-    """
+    """Write and verify; while the sync lasts, its progress is also reported to the server as a run."""
 
     def __init__(
         self,
@@ -190,7 +176,6 @@ class _Writing:
         self._present = present
         self._report_runs = report_runs
         self._writer: Writer | None = None
-        self._begun = False
         self._unchanged = 0
         self._stack = AsyncExitStack()
         self._report: SelfReport | None = None
@@ -201,31 +186,17 @@ class _Writing:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
-    async def begin(self, plan: Plan) -> None:
-        """Write a plan's changes before its lineage is known; raises `_Stopped` on a cancel."""
-        if not plan.changes:
-            return
-        self._teller(PlanReady(plan=plan, complete=False))
-        self._teller(PhaseFinished(phase="plan", text=f"{plan.summary()}; the lineage follows"))
-        await self._write(plan, plan.changes)
-        self._begun = True
-        if self._cancel.is_set():
-            raise _Stopped
-
-    async def finish(self, plan: Plan, changes: Sequence[Change], *, made_before: bool) -> RunFinished:
-        """Write what is left of these changes, and read back; ``made_before``: the plan may be old."""
+    async def run(self, plan: Plan, changes: Sequence[Change], *, made_before: bool) -> RunFinished:
+        """Write these changes and read back; ``made_before``: the plan may be old."""
         self._unchanged = sum(plan.unchanged.values())
-        left = changes
-        if self._begun:
-            left = [change for change in changes if isinstance(change, OF_LINEAGE)]
-        if left:
-            now = await reread_tables(self._collate, plan, left) if made_before else None
-            await self._write(plan, left, now)
+        if changes:
+            now = await reread_tables(self._collate, plan, changes) if made_before else None
+            await self._write(plan, changes, now)
         if self._cancel.is_set() and (self._tally.cancelled or self._tally.unsure):
-            return self.cancelled()
+            return self._cancelled()
         return self._reported(await self._read_back(plan, changes))
 
-    def cancelled(self) -> RunFinished:
+    def _cancelled(self) -> RunFinished:
         """The end of a sync that the person cancelled while it wrote."""
         text = _cancelled_words(self._tally)
         self._teller(Cancelled(text=f"cancelled: {text}"))
@@ -244,17 +215,13 @@ class _Writing:
             self._report = await self._stack.enter_async_context(
                 self_reported(emitter, self._collate, self._profile)
             )
-        more = " more" if self._begun else ""
-        emitter(PhaseStarted(phase="write", text=f"writing {len(changes)} changes{more}"))
+        emitter(PhaseStarted(phase="write", text=f"writing {len(changes)} changes"))
         with not_looked_at():
-            if self._writer is None:
-                self._writer = Writer(self._collate, plan, changes, emitter, self._cancel, self._present, now)
-                tally = self._tally
-                emitter.counts = lambda: _counts(tally, self._unchanged)
-                emitter.account = lambda: _cancelled_words(tally)
-                await self._writer.run()
-            else:
-                await self._writer.go_on(plan, changes)
+            self._writer = Writer(self._collate, plan, changes, emitter, self._cancel, self._present, now)
+            tally = self._tally
+            emitter.counts = lambda: _counts(tally, self._unchanged)
+            emitter.account = lambda: _cancelled_words(tally)
+            await self._writer.run()
         emitter(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
 
     async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:

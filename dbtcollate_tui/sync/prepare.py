@@ -1,7 +1,6 @@
 """What both engines read before they can say anything: the run, its artifacts, Collate's tables."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,12 +27,6 @@ from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
 from dbtcollate_tui.sync.writing.removals import read_stale, removable
-
-EARLY_QUERIES = 200
-"""For fewer queries than these, read in half a second, no change is planned before the lineage."""
-
-Early = Callable[[Plan], Awaitable[None]]
-"""Gets the plan of all but the lineage, while the SQL that tells that is still read."""
 
 NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
 
@@ -104,13 +97,11 @@ async def compare(
     *,
     artifacts: ArtifactStore | None = None,
     records: StateStore | None = None,
-    early: Early | None = None,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
     What the compiled SQL was found to read is kept beside ``artifacts``, where they are given; ``records``
-    tell what earlier syncs wrote and so may remove. ``early`` is called where much SQL is to be read and
-    nothing is to be removed; ``phase`` begins again after it, and the plan has its changes too.
+    tell what earlier syncs wrote and so may remove.
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
@@ -163,9 +154,6 @@ async def compare(
             run=run_facts(choice, dbt_cloud, profile),
         )
         if sql is not None and sql.new:
-            if early is not None and sql.new >= EARLY_QUERIES and not scope.remove:
-                await early(scope.of_plan(await asyncio.to_thread(planning.plan)))
-                emitter(PhaseStarted(phase=phase, text="comparing the lineage with what Collate holds"))
             emitter.doing = "reading the compiled SQL"
             report = await sql.report()
             state = await with_sql_edges(collate, project, report, state, wanted)

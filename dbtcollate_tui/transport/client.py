@@ -88,6 +88,11 @@ def _tls_context() -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def _speaks_http2() -> bool:
+    """Whether HTTP/2 is offered to servers: only where ``DBTCOLLATE_HTTP2`` is 1."""
+    return os.environ.get("DBTCOLLATE_HTTP2", "") == "1"
+
+
 def _retry_after(headers: httpx.Headers) -> float | None:
     value = headers.get("retry-after") or headers.get("x-rate-limit-retry-after-seconds")
     if value is None:
@@ -190,7 +195,7 @@ class Transport:
             headers={"Accept": "application/json", "User-Agent": f"dbtcollate-tui/{__version__}"},
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
-            http2=secure,
+            http2=secure and _speaks_http2(),
             verify=_tls_context() if secure else True,
             trust_env=not local,
             follow_redirects=False,

@@ -1,13 +1,15 @@
 """A Collate whose writes are counted and, where a test says so, broken; and its state as plain values."""
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,6 +21,7 @@ from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.scenarios import scenario_named
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
+from tests.support.tls_front import Front, Protocol, tls_front
 from tests.support.world import SERVICE
 
 Fault = Literal["500", "503", "too fast", "dropped before", "dropped after", "hangs"]
@@ -50,6 +53,7 @@ class FaultyCollate:
     folder: Path
     server_version: str = "newest"
     url: str = ""
+    front: Front | None = None
     writes: int = 0
     on_write: Callable[[int], Fault | None] = lambda number: None
     after_write: Callable[[int], None] = lambda number: None
@@ -175,9 +179,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def faulty(folder: Path, server_version: str = "newest") -> AsyncIterator[FaultyCollate]:
-    """A dbt Cloud of the sandbox, and beside it a Collate that can be broken."""
-    async with Sandbox() as sandbox:
+async def faulty(
+    folder: Path, server_version: str = "newest", protocol: Protocol = "1.1"
+) -> AsyncIterator[FaultyCollate]:
+    """A dbt Cloud of the sandbox, and beside it a Collate that can be broken, over TLS."""
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox())
         made = FaultyCollate(sandbox, folder, server_version)
         made.fresh()
         listening = socket.socket(proto=socket.IPPROTO_TCP)
@@ -190,6 +197,13 @@ async def faulty(folder: Path, server_version: str = "newest") -> AsyncIterator[
         running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             await server.up.wait()
+            stack.enter_context(patch.dict(os.environ))
+            front = await stack.enter_async_context(
+                tls_front(made.url, folder, protocol, os.environ.__setitem__)
+            )
+            made.url = front.url
+            made.front = front
+            os.environ["DBTCOLLATE_HTTP2"] = "1" if protocol == "2" else "0"
             yield made
         finally:
             made.released.set()

@@ -21,10 +21,13 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import (
+    PHASES,
     Applied,
     Cancelled,
     Failed,
     LogLine,
+    PhaseStarted,
+    PlanReady,
     Retrying,
     RunFinished,
     Skipped,
@@ -39,11 +42,13 @@ from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.transport.pacing import RetryPolicy
 from tests.support.faulty import Fault, FaultyCollate, faulty
+from tests.support.tls_front import PROTOCOLS, Protocol
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
-PARTS = 4
-KILLS, A_CHAIN = 50, 5
+PARTS, SAMPLED = 4, 13
+"""Every write of the shop in four parts; every thirteenth over the second protocol."""
+KILLS, A_CHAIN = 25, 5
 FEWER = 8
 """So many writes fewer an interrupted sync may take: of cases made many at once, some are there already."""
 WITHIN_SECONDS = 60.0
@@ -93,9 +98,9 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(folder: Path) -> AsyncIterator[Ends]:
+async def ends(folder: Path, protocol: Protocol = "1.1") -> AsyncIterator[Ends]:
     async with (
-        faulty(folder) as server,
+        faulty(folder, protocol=protocol) as server,
         DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
         CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as collate,
     ):
@@ -123,16 +128,25 @@ def end_of(events: list[SyncEvent]) -> RunFinished:
     return last
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-async def test_each_write_failing_once_in_either_way_leaves_nothing_behind(tmp_path: Path, part: int) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "part", "parts"),
+    [
+        *(("1.1", part, PARTS) for part in range(PARTS)),
+        ("2", 0, SAMPLED),
+        *(pytest.param("2", part, PARTS, marks=pytest.mark.slow) for part in range(PARTS)),
+    ],
+)
+async def test_each_write_failing_once_leaves_nothing_behind(
+    tmp_path: Path, protocol: Protocol, part: int, parts: int
+) -> None:
     """Every write of the whole shop, refused and then lost on the way; the parts may run side by side."""
-    async with ends(tmp_path) as both:
+    async with ends(tmp_path, protocol) as both:
         server = both.server
         plan = await both.plan()
         assert end_of(await both.write(plan)).outcome == "ok"
         undisturbed, writes = server.state(), server.writes
         assert writes > 100
-        for number in range(1 + part, writes + 1, PARTS):
+        for number in range(1 + part, writes + 1, parts):
             faults: tuple[Fault, ...] = ("500", OTHER_FAULTS[number % len(OTHER_FAULTS)])
             for fault in faults:
                 server.fresh()
@@ -205,8 +219,19 @@ async def test_nothing_can_be_tried_again_before_there_is_a_plan(tmp_path: Path)
             retry_direct(both.server.profile, both.dbt_cloud, both.collate, Leftover())
 
 
-async def test_two_syncs_at_once_end_as_one(tmp_path: Path) -> None:
+async def test_a_sync_emits_its_whole_plan_once_before_it_writes(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
+        plan = await both.plan()
+        events = [event async for event in run_direct(both.server.profile, both.dbt_cloud, both.collate)]
+        (emitted,) = [event for event in events if isinstance(event, PlanReady)]
+        assert {change.key for change in emitted.plan.changes} == {change.key for change in plan.changes}
+        assert emitted.seq < min(event.seq for event in events if isinstance(event, Applied))
+        assert [event.phase for event in events if isinstance(event, PhaseStarted)] == list(PHASES)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_two_syncs_at_once_end_as_one(tmp_path: Path, protocol: Protocol) -> None:
+    async with ends(tmp_path, protocol) as both:
         server = both.server
         plan = await both.plan()
         await both.write(plan)
@@ -253,34 +278,26 @@ async def test_a_cancel_does_not_wait_for_a_write_that_hangs_and_says_so(tmp_pat
         assert (await both.plan()).changes == ()
 
 
-def _as_a_program(arguments: list[str], environment: dict[str, str], early: bool) -> None:
-    """What a child process does: the program with these arguments, its output nowhere.
-
-    Where it is ``early``, it writes as for a large project: the lineage after the rest.
-    """
+def _as_a_program(arguments: list[str], environment: dict[str, str]) -> None:
+    """What a child process does: the program with these arguments, its output nowhere."""
     os.environ.clear()
     os.environ.update(environment)
     silent = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silent, descriptor)
     from dbtcollate_tui.cli import run
-    from dbtcollate_tui.sync import prepare as preparing
 
-    if early:
-        preparing.EARLY_QUERIES = 1
     sys.exit(run(arguments))
 
 
-async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
-    """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared.
-
-    Half of the ways write the lineage with the rest, half of them after it.
-    """
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_killed_at_many_moments_and_run_again(tmp_path: Path, protocol: Protocol) -> None:
+    """SIGKILL at the n-th write, done or not, five times on the way to an end that is then compared."""
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(
         ["dbtcollate_tui.headless.sync", "dbtcollate_tui.cli", "keyring.core", __name__]
     )
-    async with faulty(tmp_path) as server:
+    async with faulty(tmp_path, protocol=protocol) as server:
         ProfileStore().save(server.profile)
         environment = {
             **os.environ,
@@ -289,8 +306,8 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
         }
         command = ["sync", "--yes", "--engine", "direct", "--profile", "shop"]
 
-        async def sync(kill_at: int | None = None, *, after: bool = False, early: bool = False) -> int | None:
-            child = forks.Process(target=_as_a_program, args=(command, environment, early))
+        async def sync(kill_at: int | None = None, *, after: bool = False) -> int | None:
+            child = forks.Process(target=_as_a_program, args=(command, environment))
 
             def kill(number: int) -> None:
                 if kill_at is not None and number >= kill_at and child.pid is not None:
@@ -304,15 +321,14 @@ async def test_killed_at_fifty_moments_and_run_again(tmp_path: Path) -> None:
 
         first = await sync()
         undisturbed, writes = server.state(), server.writes
-        chance = random.Random(20261125)
+        chance = random.Random(f"2026-11-25 {protocol}")
         killed = 0
-        for chain in range(KILLS // A_CHAIN):
-            early = chain % 2 == 1
+        for _ in range(KILLS // A_CHAIN):
             server.fresh()
             for moment in sorted(chance.sample(range(1, writes + 1 - FEWER), A_CHAIN)):
-                assert await sync(moment, after=chance.random() < 0.5, early=early) == -9, moment
+                assert await sync(moment, after=chance.random() < 0.5) == -9, moment
                 killed += 1
-            assert await sync(early=early) == first
+            assert await sync() == first
             assert differences(server.state(), undisturbed) == []
         assert killed == KILLS
 

@@ -45,6 +45,7 @@ async def wire(
     protocol: Protocol, folder: Path, monkeypatch: pytest.MonkeyPatch, *, read: float = 10.0
 ) -> AsyncIterator[tuple[Server, Front, Transport]]:
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("DBTCOLLATE_HTTP2", "1" if protocol == "2" else "0")
     server = Server()
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"

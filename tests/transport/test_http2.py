@@ -97,6 +97,7 @@ async def test_what_the_server_offers_is_spoken(
     protocols: list[str], version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = Seen()
+    monkeypatch.setenv("DBTCOLLATE_HTTP2", "1")
     async with (
         serving(seen, tmp_path, monkeypatch, protocols) as url,
         Transport(url, TOKEN, retries=RetryPolicy(attempts=1)) as transport,

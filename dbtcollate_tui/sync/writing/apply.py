@@ -73,7 +73,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("test results", (TestResultChange,)),
     ("lineage", OF_LINEAGE),
 )
-"""What is written after what; within a stage the order is free. Lineage is known last, so it comes last."""
+"""What is written after what; within a stage the order is free."""
 
 WORKERS = 16
 """Changes taken in hand at once; the pace lets fewer of them write."""
@@ -113,12 +113,6 @@ class Writer:
         self._many_cases = collate.dialect.creates_many_cases
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
-
-    async def go_on(self, plan: Plan, changes: Sequence[Change]) -> Tally:
-        """After `run`: write these changes too, of a plan that has grown; what failed before still counts."""
-        self._plan, self._changes = plan, changes
-        self._account.expect(changes)
-        return await self.run()
 
     async def run(self) -> Tally:
         """Write them all; ends early where the token is refused, nothing answers, or on cancel.

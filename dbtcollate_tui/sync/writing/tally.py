@@ -89,10 +89,6 @@ class Account:
                 if isinstance(change, OwnersChange | TagsChange):
                     self._left_out.setdefault(change.table.fqn, []).append(change)
 
-    def expect(self, changes: Collection[Change]) -> None:
-        """These changes are to be written too."""
-        self.tally.planned += len(changes)
-
     def begin(self, stage: str, total: int) -> None:
         """A stage of so many changes begins."""
         self._stage, self._stage_total, self._stage_done = stage, total, 0
