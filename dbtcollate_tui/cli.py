@@ -225,6 +225,7 @@ def plan(
     "auto: collate where the profile's pipeline is deployed, else direct.",
 )
 @click.option("--kill-on-interrupt", "kill", is_flag=True, help="An interrupt also stops the run in Collate.")
+@click.option("--wait", is_flag=True, help="Wait for the dbt Cloud job's run that is in progress.")
 @_run_options
 @_common
 @click.pass_context
@@ -234,6 +235,7 @@ def sync(
     yes: bool,
     engine: Literal["auto", "collate", "direct"],
     kill: bool,
+    wait: bool,
     run_id: int | None,
     profile: str | None,
     as_json: bool,
@@ -246,7 +248,79 @@ def sync(
 
     def work() -> Awaitable[ExitCode]:
         asked = scope_of(scope)
-        return headless_sync.sync(common, yes=yes, run_id=run_id, scope=asked, engine=engine, kill=kill)
+        return headless_sync.sync(
+            common, yes=yes, run_id=run_id, scope=asked, engine=engine, kill=kill, wait=wait
+        )
+
+    context.exit(int(_run(common, work)))
+
+
+@dbtcollate.command("run-job", epilog=EXIT_CODES)
+@click.option("--wait", is_flag=True, help="Follow the run until it has finished.")
+@click.option("--sync", "then_sync", is_flag=True, help="Then sync what it built; implies --wait.")
+@click.option("--yes", is_flag=True, help="Run without asking; needed where nobody can be asked.")
+@click.option("--job", "job_id", type=int, help="Job id. Default: the profile's job.")
+@click.option("--retry", "retry_of", type=int, help="Failed run to retry from where it failed.")
+@click.option(
+    "--generate-docs/--no-generate-docs",
+    "generate_docs",
+    default=None,
+    help="Generate docs in this run. Default: the job's own setting.",
+)
+@click.option("--command", "commands", multiple=True, help="Command in place of the job's; may be repeated.")
+@click.option("--branch", default="", help="Git branch to run. Default: the environment's.")
+@click.option("--commit", default="", help="Git commit to run.")
+@click.option("--dbt-version", default="", help="dbt version or release track for this run.")
+@click.option("--cause", default="", help="Reason that dbt Cloud shows with the run.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="An interrupt also cancels the run in dbt Cloud.")
+@_common
+@click.pass_context
+def run_job(
+    context: click.Context,
+    wait: bool,
+    then_sync: bool,
+    yes: bool,
+    job_id: int | None,
+    retry_of: int | None,
+    generate_docs: bool | None,
+    commands: tuple[str, ...],
+    branch: str,
+    commit: str,
+    dbt_version: str,
+    cause: str,
+    cancel_on_interrupt: bool,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Run the profile's dbt Cloud job and follow it.
+
+    A run of the job that is queued or in progress is followed, never doubled.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.dbt_cloud.job_run import DEFAULT_CAUSE, JobRunOptions
+    from dbtcollate_tui.headless import job_run as headless_job_run
+
+    options = JobRunOptions(
+        cause=cause or DEFAULT_CAUSE,
+        generate_docs=generate_docs,
+        commands=commands,
+        git_branch=branch,
+        git_sha=commit,
+        dbt_version=dbt_version,
+        retry_of=retry_of,
+    )
+
+    def work() -> Awaitable[ExitCode]:
+        return headless_job_run.run_job(
+            common,
+            options,
+            yes=yes,
+            job_id=job_id,
+            wait=wait,
+            then_sync=then_sync,
+            cancel_on_interrupt=cancel_on_interrupt,
+        )
 
     context.exit(int(_run(common, work)))
 

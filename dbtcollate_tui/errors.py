@@ -10,7 +10,7 @@ from dbtcollate_tui.printable import one_line
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 """Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
 
-FixKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "advice"]
+FixKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "run_job", "advice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Fix:
     """One way out, as data: a screen offers it as a key, a headless command prints its label.
 
     ``value`` depends on ``kind``: the step's id, ``field=value``, an address, the text to copy,
-    the check's id; empty for ``retry`` and ``advice``.
+    the check's id; for ``run_job`` "docs" generates docs in that run, and a number is a failed run to retry;
+    empty for ``retry`` and ``advice``.
     """
 
     kind: FixKind

@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     AUTH = 3
     UNREACHABLE = 4
     PARTIAL = 5
+    JOB_FAILED = 6
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -28,6 +29,7 @@ _MEANINGS = {
     ExitCode.AUTH: "a token was refused or lacks a permission",
     ExitCode.UNREACHABLE: "a server could not be reached or did not answer in time",
     ExitCode.PARTIAL: "some changes were written and some failed",
+    ExitCode.JOB_FAILED: "the dbt Cloud job that was run has failed or was cancelled",
     ExitCode.INTERNAL: "an error of the program itself; the log file has it",
     ExitCode.INTERRUPTED: "interrupted by the person or a signal",
 }

@@ -57,6 +57,9 @@ async def catalog(context: CheckContext) -> Finding:
     else:
         advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
     fixes = [Fix("advice", advice)]
+    if context.profile.dbt_cloud.job_id is not None:
+        once = Fix("run_job", "Run the job now, with docs generated this time", "docs")
+        fixes.insert(0, Fix("run_job", "Run the job now") if choice.run.is_fusion else once)
     if choice.run.job is not None:
         url = job_settings(client.base_url, choice.run.job, context)
         fixes.append(Fix("open_url", "Open the job's settings", url))

@@ -137,6 +137,7 @@ async def job(context: CheckContext) -> Finding:
             causes=(found.deactivation,),
             evidence=evidence,
             fixes=(
+                Fix("run_job", "Run the job now, which switches it on again"),
                 Fix("advice", REACTIVATE),
                 Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
                 Fix("go_to_step", "Choose another job", "job"),
@@ -186,6 +187,12 @@ async def commands(context: CheckContext) -> Finding:
         evidence=(*evidence, f"commands: {' → '.join(found.commands) or 'none'}"),
         fixes=(
             *(Fix("advice", item.fix) for item in missing),
+            *(
+                (Fix("run_job", "Run the job now, with docs generated this time", "docs"),)
+                if any(item.artifact == "catalog.json" for item in missing)
+                and context.profile.dbt_cloud.job_id is not None
+                else ()
+            ),
             Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
             Fix("go_to_step", "Choose another job", "job"),
         ),

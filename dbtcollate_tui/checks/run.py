@@ -8,11 +8,13 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_page
 from dbtcollate_tui.dbt_cloud.models import Run
-from dbtcollate_tui.dbt_cloud.run_choice import NoRun
+from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE, RUNS_PLACE
+from dbtcollate_tui.dbt_cloud.run_choice import NoRun, RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD, NoteKind
 from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.wording import ago, some, span
 
+_FAILED_SINCE = frozenset({NoteKind.NEWER_FAILED, NoteKind.FAILED})
 _HAS_ITS_OWN_CHECK = frozenset({NoteKind.STALE, NoteKind.UNSCHEDULED, NoteKind.NO_CATALOG})
 
 
@@ -71,7 +73,7 @@ async def fresh(context: CheckContext) -> Finding:
             ),
             evidence=evidence,
             fixes=(
-                Fix("advice", "See the job's run history in dbt Cloud: Deploy → Jobs, and run it now"),
+                *_run_now(choice, context),
                 *_job_pages(run, client.base_url, context),
                 Fix("go_to_step", "Choose another job", "job"),
                 Fix("rerun_check", "Look again", "run.fresh"),
@@ -90,12 +92,24 @@ async def fresh(context: CheckContext) -> Finding:
             causes=("Nobody started the job since.",),
             evidence=evidence,
             fixes=(
-                Fix("advice", "Run the job in dbt Cloud, or give it a schedule"),
+                *_run_now(choice, context),
+                Fix("advice", "Give the job a schedule in dbt Cloud"),
                 *_job_pages(run, client.base_url, context),
                 Fix("go_to_step", "Choose another job", "job"),
             ),
         )
     return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)
+
+
+def _run_now(choice: RunChoice, context: CheckContext) -> tuple[Fix, ...]:
+    """Running the job from here, where the profile follows one; a later run that failed can be retried."""
+    if context.profile.dbt_cloud.job_id is None:
+        return (Fix("advice", f"Run the job in dbt Cloud: {JOBS_PLACE}"),)
+    fixes = [Fix("run_job", "Run the job now, and wait for it to finish")]
+    latest = choice.reference_run
+    if latest is not None and latest.is_error and latest.can_retry and latest.job_id == choice.run.job_id:
+        fixes.append(Fix("run_job", f"Retry run {latest.id} from where it failed", str(latest.id)))
+    return tuple(fixes)
 
 
 def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Fix, ...]:
@@ -124,7 +138,8 @@ async def kind(context: CheckContext) -> Finding:
         ),
         fixes=(
             Fix("go_to_step", "Choose another job", "job"),
-            Fix("advice", "See the newer run's log in dbt Cloud: Deploy → Run history"),
+            *(_run_now(choice, context) if _FAILED_SINCE & {note.kind for note in choice.notes} else ()),
+            Fix("advice", f"See the later run's log in dbt Cloud: {RUNS_PLACE}"),
         ),
     )
 

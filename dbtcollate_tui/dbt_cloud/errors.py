@@ -314,8 +314,9 @@ def _hidden_or_missing(
         causes.insert(1, _NO_SERVICE_TOKENS)
     elif token_shape(token).kind == "service" and not plan:
         causes.append(_NO_SERVICE_TOKENS)
+    title = f"dbt Cloud does not show {asked.as_words()} to this token"
     return HiddenOrMissing(
-        f"dbt Cloud does not show {asked.as_words()} to this token",
+        f"The token may not {_may_not(asked)}" if asked.what in WRITES else title,
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[

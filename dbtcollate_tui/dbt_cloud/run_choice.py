@@ -7,6 +7,7 @@ from typing import Literal
 
 from dbtcollate_tui.dbt_cloud.client import PAGE, DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import COMPLETED, SUCCESS, Run, RunStep
+from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE
 from dbtcollate_tui.dbt_cloud.run_notes import (
     Note,
     NoteKind,
@@ -202,18 +203,23 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
     for run in newest:
         counts[run.outcome] = counts.get(run.outcome, 0) + 1
     seen = ", ".join(f"{count} {word}" for word, count in counts.items())
-    fixes = [
-        Fix("advice", "Run the job in dbt Cloud (Deploy → Jobs → Run now) and wait for it to end"),
-        RETRY,
-    ]
+    if job_id is not None:
+        fixes = [Fix("run_job", "Run the job now, and wait for it to finish"), RETRY]
+        failed = next((run for run in newest if run.is_error), None)
+        if failed is not None and failed is newest[0] and failed.can_retry:
+            fixes.insert(1, Fix("run_job", f"Retry run {failed.id} from where it failed", str(failed.id)))
+    else:
+        fixes = [Fix("advice", f"Run a job in dbt Cloud ({JOBS_PLACE}) and wait for it to finish"), RETRY]
     if any(run.is_error for run in newest):
         causes = ["Every run that ended has failed: the run's log in dbt Cloud says why."]
         fixes.insert(
             0, Fix("set_field", "Take the newest completed run, failed or not", "run_rule=newest_completed")
         )
     elif any(run.in_progress for run in newest):
-        causes = ["The first run is still at work."]
-        fixes = [Fix("retry", "Try again when it has ended")]
+        causes = ["The first run is in progress."]
+        fixes = [Fix("retry", "Try again when it has finished")]
+        if job_id is not None:
+            fixes.insert(0, Fix("run_job", "Follow the run that is in progress"))
     else:
         causes = ["The job has never run." if job_id is not None else "No job has ever run."]
     if job_id is not None:

@@ -15,6 +15,7 @@ from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.headless.job_follow import wait_for_run
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_spec
 from dbtcollate_tui.plan.selection.scope import Scope
@@ -46,8 +47,11 @@ async def sync(
     scope: Scope,
     engine: Literal["auto", "direct", "collate"] = "auto",
     kill: bool = False,
+    wait: bool = False,
 ) -> ExitCode:
     """Plan, show, ask unless ``yes``, write, read back; by the engine that is named, or that fits.
+
+    ``wait`` first waits for the run of the profile's job that is queued or in progress.
 
     A named run and a ``scope`` are for the direct engine. ``kill``: an interrupt stops Collate's run too.
     """
@@ -62,12 +66,40 @@ async def sync(
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=not yes)
     async with connect(common, services, profile) as connections:
-        if engine != "direct" and run_id is None and not scope:
-            if engine == "auto":
-                engine = await _choose_engine(profile, await connections.collate())
-            if engine == "collate":
-                return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
-        return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
+        if wait:
+            await wait_for_run(out, profile, await connections.dbt_cloud())
+        return await sync_with(
+            out,
+            services,
+            profile,
+            connections,
+            yes=yes,
+            run_id=run_id,
+            scope=scope,
+            engine=engine,
+            kill=kill,
+        )
+
+
+async def sync_with(
+    out: Renderer,
+    services: Services,
+    profile: Profile,
+    connections: Connections,
+    *,
+    yes: bool,
+    run_id: int | None,
+    scope: Scope,
+    engine: Literal["auto", "direct", "collate"],
+    kill: bool = False,
+) -> ExitCode:
+    """`sync` with what is open already."""
+    if engine != "direct" and run_id is None and not scope:
+        if engine == "auto":
+            engine = await _choose_engine(profile, await connections.collate())
+        if engine == "collate":
+            return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
+    return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
 
 
 async def deploy(common: Common, *, yes: bool) -> ExitCode:

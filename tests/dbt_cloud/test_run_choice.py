@@ -183,9 +183,9 @@ async def test_a_named_run_must_have_ended() -> None:
 @pytest.mark.parametrize(
     ("runs", "cause", "fix"),
     [
-        ((), "No job has ever run.", "Run now"),
+        ((), "No job has ever run.", "Run a job in dbt Cloud"),
         ((run(1, 2, 20), run(2, 1, 30)), "Every run that ended has failed", "Take the newest completed run"),
-        ((run(1, 0, 1),), "The first run is still at work.", "when it has ended"),
+        ((run(1, 0, 1),), "The first run is in progress.", "when it has finished"),
     ],
 )
 async def test_no_run_says_why(runs: tuple[dict[str, Any], ...], cause: str, fix: str) -> None:

@@ -1,0 +1,92 @@
+"""``dbtcollate run-job``: run a dbt Cloud job, follow it, and go on to the sync."""
+
+import asyncio
+
+from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.dbt_cloud.job_run import (
+    JobRunOptions,
+    JobRunPlan,
+    prepare_job_run,
+    start,
+)
+from dbtcollate_tui.dbt_cloud.tokens import token_shape
+from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
+from dbtcollate_tui.headless.job_follow import follow_to_end, run_facts
+from dbtcollate_tui.headless.sync import sync_with
+from dbtcollate_tui.plan.selection.scope import WHOLE
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.services import Services
+
+
+async def run_job(
+    common: Common,
+    options: JobRunOptions,
+    *,
+    yes: bool,
+    job_id: int | None = None,
+    wait: bool = False,
+    then_sync: bool = False,
+    cancel_on_interrupt: bool = False,
+) -> ExitCode:
+    """Show what will run, ask unless ``yes``, start it; ``then_sync`` waits for its end and syncs.
+
+    A run that failed or was cancelled ends with `ExitCode.JOB_FAILED`. An interrupt stops the following;
+    with ``cancel_on_interrupt`` the run in dbt Cloud too.
+    """
+    if not yes and not common.may_ask:
+        raise UsageError(
+            "No job is run without a yes",
+            causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
+            fixes=[Fix("advice", "Add --yes to run it.")],
+        )
+    services = Services()
+    profile = await load_profile(services, common.profile)
+    out = renderer(common.json, verbose=not yes)
+    job = job_id or profile.dbt_cloud.job_id
+    if job is None:
+        raise UsageError(
+            f"The profile {profile.name} follows no single job",
+            fixes=[Fix("advice", "Name one with --job, or choose one in the setup.")],
+        )
+    async with connect(common, services, profile) as connections:
+        client = await connections.dbt_cloud()
+        plan = await prepare_job_run(client, profile.dbt_cloud.account_id, job, options)
+        _show(out, plan, await caller_words(profile, connections))
+        if not yes and plan.in_progress is None and not await _says_yes(plan):
+            out.say("No job was run.")
+            return ExitCode.OK
+        run = await start(client, plan)
+        out.facts("job_run", run_facts(run))
+        if not wait and not then_sync:
+            return ExitCode.OK
+        ended = await follow_to_end(out, client, run, cancel_on_interrupt=cancel_on_interrupt)
+        if not ended.is_success:
+            return ExitCode.JOB_FAILED
+        if not then_sync:
+            return ExitCode.OK
+        return await sync_with(
+            out, services, profile, connections, yes=yes, run_id=None, scope=WHOLE, engine="auto"
+        )
+
+
+async def caller_words(profile: Profile, connections: Connections) -> str:
+    """Whose token starts the run, as dbt Cloud will show it."""
+    shape = token_shape(await connections.secret("dbt_cloud"))
+    account = profile.dbt_cloud.account_name or f"account {profile.dbt_cloud.account_id}"
+    if shape.kind == "personal":
+        return f"your own user in {account}, by a personal token"
+    return f"a {shape.label} of {account}"
+
+
+def _show(out: Renderer, plan: JobRunPlan, caller: str) -> None:
+    out.say(plan.title)
+    out.facts("job_run_plan", dict(plan.facts(caller)))
+
+
+async def _says_yes(plan: JobRunPlan) -> bool:
+    verb = "Retry" if plan.retried is not None else "Run"
+    answer = await asyncio.to_thread(input, f"{verb} {plan.job.name}? [y/N] ")
+    return answer.strip().lower() in {"y", "yes"}
