@@ -11,10 +11,18 @@ from hypothesis import HealthCheck, settings
 
 from dbtcollate_tui.log import stop_logging
 from dbtcollate_tui.redact import redact
+from tests.layers import is_logic
 from tests.support.memory_keyring import MemoryKeyring
 
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of plain logic, so that ``-m logic`` runs these alone."""
+    for item in items:
+        if is_logic(item.path):
+            item.add_marker(pytest.mark.logic)
 
 
 @dataclass(frozen=True, slots=True)
