@@ -1,4 +1,4 @@
-"""The command line: parses, then calls what the screens call. Every import of weight is deferred."""
+"""The command line: parses arguments, then calls what the screens call. Heavy imports are deferred."""
 
 import asyncio
 import os
@@ -12,28 +12,50 @@ import click
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.command_options import Common, scope_of, scope_options
+from dbtcollate_tui.completion import COMPLETE_VARIABLE, SHELLS, complete_from
 from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.standard_streams import has_screen
 
-EXIT_CODES = "Exit codes: " + "; ".join(f"{int(code)} {code.meaning}" for code in ExitCode) + "."
+EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {int(code):3}  {code.meaning}" for code in ExitCode)
 SECRETS = (
-    "Tokens come from DBT_CLOUD_TOKEN and COLLATE_TOKEN, else from the system's keyring; "
-    "they are never read from the command line or from a file."
+    "Tokens are read from DBT_CLOUD_TOKEN and COLLATE_TOKEN, then from the system keyring, never from the "
+    "command line or a file."
 )
+LIBRARIES = ("textual", "click", "httpx", "pydantic", "msgspec", "sqlglot", "keyring")
+PROFILE_HELP = "Profile to use. Default: the pinned one, else the one last opened in the app."
+
+
+def _profile_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--profile", "-p", help=PROFILE_HELP, shell_complete=complete_from("profiles"))(
+        function
+    )
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
-    decorators = (
-        click.option("--profile", "-p", help="Name of the profile; without it the one last used."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
-        click.option("--no-input", is_flag=True, help="Never ask; a missing answer ends with exit code 2."),
+    function = click.option("--no-input", is_flag=True, help="Never prompt; exit with 2 instead.")(function)
+    function = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")(
+        function
     )
-    for decorator in decorators:
-        function = decorator(function)
-    return function
+    return _profile_option(function)
+
+
+def _sandbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option(
+        "--server-version",
+        default="newest",
+        show_default=True,
+        help="Version of the sandbox's Collate: newest or 1.1.",
+    )(function)
+    return click.option(
+        "--scenario",
+        default="",
+        metavar="NAME",
+        shell_complete=complete_from("scenarios"),
+        help="What is broken in the sandbox; --scenario list prints all names. Default: nothing.",
+    )(function)
 
 
 def _merge(common: Common, profile: str | None, as_json: bool, no_input: bool) -> Common:
@@ -45,16 +67,46 @@ def _merge(common: Common, profile: str | None, as_json: bool, no_input: bool) -
     )
 
 
-@click.group(invoke_without_command=True, epilog=f"{SECRETS} {EXIT_CODES}")
-@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
-@click.option("--no-animation", is_flag=True, help="Nothing moves on the screen.")
-@click.option(
-    "--ascii/--no-ascii", default=None, help="Only ASCII on the screen; without it the locale says."
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"dbtcollate {__version__}")
+    click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for name in LIBRARIES:
+        try:
+            click.echo(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    context.exit()
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"{SECRETS}\n\n{EXIT_CODES}",
 )
-@click.version_option(__version__, prog_name="dbtcollate")
+@_profile_option
+@click.option("--no-animation", is_flag=True, help="Turn off all motion in the app.")
+@click.option(
+    "--ascii/--no-ascii", default=None, help="Draw with ASCII only. Default: as the locale requires."
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and those of Python and the main libraries.",
+)
 @click.pass_context
 def dbtcollate(context: click.Context, profile: str | None, no_animation: bool, ascii: bool | None) -> None:
-    """Set up, check and run the sync of dbt Cloud metadata into Collate. Without a command: the app."""
+    """Sync metadata from dbt Cloud to Collate or OpenMetadata.
+
+    Without a command, the app opens: guided setup, verification, troubleshooting and sync.
+    """
     if ascii is not None:
         os.environ["DBTCOLLATE_ASCII"] = str(int(ascii))
     context.obj = Common(profile=profile, animation=not no_animation)
@@ -64,12 +116,9 @@ def dbtcollate(context: click.Context, profile: str | None, no_animation: bool, 
         context.exit(int(open_app(profile, animation=not no_animation)))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--headless", is_flag=True, help="Without the app: the same steps with the sample answers.")
-@click.option("--scenario", default="", show_default=True, help="What is wrong in the sandbox.")
-@click.option(
-    "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
-)
+@dbtcollate.command()
+@click.option("--headless", is_flag=True, help="Run the same steps without the app and print them.")
+@_sandbox_options
 @_common
 @click.pass_context
 def demo(
@@ -81,39 +130,57 @@ def demo(
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Start the sandbox (a dbt Cloud and a Collate on this machine) and open the app on it."""
+    """Open the app on sample data.
+
+    Starts a dbt Cloud and a Collate on this machine. No account is needed, and nothing leaves the machine.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui import demonstration
 
-    if headless or as_json or not has_screen():
-        code = _run(common, lambda: demonstration.headless(scenario, server_version, common.json))
+    if scenario == "list":
+        _list_scenarios()
+    elif headless or as_json or not has_screen():
+        context.exit(int(_run(common, lambda: demonstration.headless(scenario, server_version, common.json))))
     else:
-        code = demonstration.in_app(scenario, server_version, animation=common.animation)
-    context.exit(int(code))
+        context.exit(int(demonstration.in_app(scenario, server_version, animation=common.animation)))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--scenario", default="", show_default=True, help="What is wrong in the sandbox.")
-@click.option(
-    "--server-version", default="newest", show_default=True, help="Collate's dialect: newest or 1.1."
-)
+@dbtcollate.command()
+@_sandbox_options
 @click.pass_context
 def sandbox(context: click.Context, scenario: str, server_version: str) -> None:
-    """Run the sandbox alone until interrupted, for other clients to connect to."""
+    """Run the sample servers alone, for other clients, until interrupted."""
     from dbtcollate_tui import demonstration
 
-    context.exit(int(_run(context.obj, lambda: demonstration.serve(scenario, server_version))))
+    if scenario == "list":
+        _list_scenarios()
+    else:
+        context.exit(int(_run(context.obj, lambda: demonstration.serve(scenario, server_version))))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--port", default=8580, show_default=True, help="Port of 127.0.0.1.")
-@click.option("--demo", is_flag=True, help="The demo in place of your profiles.")
-@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
+def _list_scenarios() -> None:
+    from dbtcollate_tui.sandbox.scenarios import SCENARIOS
+
+    for scenario in SCENARIOS.values():
+        click.echo(f"{scenario.name:18} {scenario.sentence}")
+
+
+@dbtcollate.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8580,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--demo", is_flag=True, help="Open the demo instead of your profiles.")
+@_profile_option
 @click.pass_context
 def serve(context: click.Context, port: int, demo: bool, profile: str | None) -> None:
-    """Show the app in a browser of this machine, for whom a terminal is not at hand.
+    """Open the app in a browser on this machine.
 
-    Only this machine's own browser gets it: the page acts with your tokens and your keyring.
+    The page acts with your tokens and your keyring, so only this machine can reach it, with the key in the
+    address that is printed.
     """
     name = profile or context.obj.profile
     arguments = [*(["--profile", name] if name else []), *(["demo"] if demo else [])]
@@ -128,10 +195,17 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
     asyncio.run(serve_app(arguments, port))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--strict", is_flag=True, help="A warning counts as a failure.")
-@click.option("--check", "checks", multiple=True, help="Only this check, by id; may be repeated.")
-@click.option("--requests", is_flag=True, help="Then every request as a curl command, without a token.")
+@dbtcollate.command()
+@click.option("--strict", is_flag=True, help="Treat warnings as failures.")
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_from("checks"),
+    help="Run only this check. Repeatable.",
+)
+@click.option("--requests", is_flag=True, help="Also print every request as a curl command without a token.")
 @_common
 @click.pass_context
 def verify(
@@ -143,7 +217,10 @@ def verify(
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Run the verification checklist. Changes no metadata."""
+    """Check the whole chain from dbt Cloud to Collate.
+
+    Writes no metadata. Exits with 1 if a check failed, 3 if a token was refused, 4 if a server is down.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import checks as headless_checks
 
@@ -154,12 +231,17 @@ def verify(
     )
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.argument("symptom", default="")
-@click.option("--list", "listed", is_flag=True, help="List the symptoms; asks no server.")
-@click.option("--support-message", is_flag=True, help="Then the text to send to whoever may mend it.")
+@dbtcollate.command()
+@click.argument("symptom", default="", shell_complete=complete_from("symptoms"))
+@click.option("--list", "listed", is_flag=True, help="List the symptoms and exit.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report into this file."
+    "--support-message", is_flag=True, help="Also print a support message for the person who can fix it."
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a Markdown report to this file.",
 )
 @_common
 @click.pass_context
@@ -167,31 +249,40 @@ def troubleshoot(
     context: click.Context,
     symptom: str,
     listed: bool,
-    letter: bool,
+    support_message: bool,
     report: Path | None,
     profile: str | None,
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Walk the chain for SYMPTOM up to the first broken link; without one, the whole chain.
+    """Find the cause of a symptom.
 
-    Report and letter hold no secret. Changes nothing.
+    Checks the chain for SYMPTOM up to the first broken stage; without one, the whole chain. Changes
+    nothing. The report and the message hold no secret.
     """
     common = _merge(context.obj, profile, as_json, no_input)
-    from dbtcollate_tui.headless import troubleshoot as walking
+    from dbtcollate_tui.headless import troubleshoot as headless_troubleshoot
 
     if listed:
-        context.exit(int(walking.symptoms(common)))
-    work = partial(walking.troubleshoot, common, symptom, report_to=report, letter=letter)
+        context.exit(int(headless_troubleshoot.symptoms(common)))
+    work = partial(
+        headless_troubleshoot.troubleshoot, common, symptom, report_to=report, support_message=support_message
+    )
     context.exit(int(_run(common, work)))
 
 
 def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    run = click.option("--run", "run_id", type=int, help="This run in place of the profile's rule.")
+    run = click.option(
+        "--run",
+        "run_id",
+        type=int,
+        metavar="ID",
+        help="dbt Cloud run to use. Default: by the profile's rule.",
+    )
     return run(scope_options(function))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
+@dbtcollate.command()
 @_run_options
 @_common
 @click.pass_context
@@ -204,7 +295,10 @@ def plan(
     no_input: bool,
     **scope: Any,
 ) -> None:
-    """Show every change that a direct sync would write, with old and new value. Writes nothing."""
+    """Show every change that a direct sync would write.
+
+    Prints old and new values and writes nothing.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import plan as headless_plan
 
@@ -214,24 +308,26 @@ def plan(
     context.exit(int(_run(common, work)))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--yes", is_flag=True, help="Write without asking; needed where nobody can be asked.")
+@dbtcollate.command()
+@click.option("--all", "every", is_flag=True, help="Sync every profile; exit with the worst exit code.")
+@click.option("--yes", is_flag=True, help="Write without asking. Required where nobody can be asked.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "collate", "direct"]),
     default="auto",
     show_default=True,
-    help="collate: by the pipeline in Collate, deployed where needed; direct: from here; "
-    "auto: collate where the profile's pipeline is deployed, else direct.",
+    help="collate: run the pipeline in Collate. direct: write from this machine. "
+    "auto: collate if this profile has a deployed pipeline, else direct.",
 )
-@click.option("--kill-on-interrupt", "kill", is_flag=True, help="An interrupt also stops the run in Collate.")
-@click.option("--wait", is_flag=True, help="Wait for the dbt Cloud job's run that is in progress.")
+@click.option("--kill-on-interrupt", "kill", is_flag=True, help="On interrupt, also stop the run in Collate.")
+@click.option("--wait", is_flag=True, help="Wait for a run of the dbt Cloud job that is in progress.")
 @_run_options
 @_common
 @click.pass_context
 def sync(
     context: click.Context,
     /,
+    every: bool,
     yes: bool,
     engine: Literal["auto", "collate", "direct"],
     kill: bool,
@@ -242,12 +338,19 @@ def sync(
     no_input: bool,
     **scope: Any,
 ) -> None:
-    """Bring Collate up to date, from here or by its own pipeline, and read back what arrived."""
+    """Bring Collate up to date and verify the result.
+
+    Shows the plan, asks, writes only what changed, then verifies it in Collate.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import sync as headless_sync
 
     def work() -> Awaitable[ExitCode]:
         asked = scope_of(scope)
+        if every:
+            return headless_sync.sync_all(
+                common, yes=yes, run_id=run_id, scope=asked, engine=engine, kill=kill, wait=wait
+            )
         return headless_sync.sync(
             common, yes=yes, run_id=run_id, scope=asked, engine=engine, kill=kill, wait=wait
         )
@@ -255,11 +358,11 @@ def sync(
     context.exit(int(_run(common, work)))
 
 
-@dbtcollate.command("run-job", epilog=EXIT_CODES)
+@dbtcollate.command("run-job")
 @click.option("--wait", is_flag=True, help="Follow the run until it has finished.")
 @click.option("--sync", "then_sync", is_flag=True, help="Then sync what it built; implies --wait.")
-@click.option("--yes", is_flag=True, help="Run without asking; needed where nobody can be asked.")
-@click.option("--job", "job_id", type=int, help="Job id. Default: the profile's job.")
+@click.option("--yes", is_flag=True, help="Run without asking; Required where nobody can be asked.")
+@click.option("--job", "job_id", type=int, metavar="ID", help="Job to run. Default: the profile's job.")
 @click.option("--retry", "retry_of", type=int, help="Failed run to retry from where it failed.")
 @click.option(
     "--generate-docs/--no-generate-docs",
@@ -267,12 +370,12 @@ def sync(
     default=None,
     help="Generate docs in this run. Default: the job's own setting.",
 )
-@click.option("--command", "commands", multiple=True, help="Command in place of the job's; may be repeated.")
+@click.option("--command", "commands", multiple=True, help="Command in place of the job's; Repeatable.")
 @click.option("--branch", default="", help="Git branch to run. Default: the environment's.")
 @click.option("--commit", default="", help="Git commit to run.")
 @click.option("--dbt-version", default="", help="dbt version or release track for this run.")
 @click.option("--cause", default="", help="Reason that dbt Cloud shows with the run.")
-@click.option("--cancel-on-interrupt", is_flag=True, help="An interrupt also cancels the run in dbt Cloud.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="On interrupt, also cancel the run in dbt Cloud.")
 @_common
 @click.pass_context
 def run_job(
@@ -325,26 +428,30 @@ def run_job(
     context.exit(int(_run(common, work)))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--yes", is_flag=True, help="Deploy without asking; needed where nobody can be asked.")
+@dbtcollate.command()
+@click.option("--yes", is_flag=True, help="Deploy without asking. Required where nobody can be asked.")
 @_common
 @click.pass_context
 def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool, no_input: bool) -> None:
-    """Show the changes of the pipeline in Collate, then write it with its token and deploy it."""
+    """Create or update the ingestion pipeline in Collate.
+
+    Shows what would change, asks, writes the pipeline with its token and deploys it.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import sync as headless_sync
 
     context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes))))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
+@dbtcollate.command()
 @click.argument("kind", type=click.Choice(["yaml", "pipeline", "curl"]))
-@click.option("--profile", "-p", help="Name of the profile; without it the one last used.")
+@_profile_option
 @click.pass_context
 def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], profile: str | None) -> None:
-    """Print the pipeline for use elsewhere, its tokens as environment variables.
+    """Print the pipeline for use elsewhere.
 
-    yaml: for OpenMetadata's "metadata ingest"; pipeline: the request's JSON; curl: a shell script.
+    yaml: for OpenMetadata's "metadata ingest". pipeline: the request body as JSON. curl: a shell script.
+    Tokens are environment variables in all three.
     """
     common = _merge(context.obj, profile, False, False)
     from dbtcollate_tui.headless import sync as headless_sync
@@ -352,33 +459,46 @@ def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], pr
     context.exit(int(_run(common, lambda: headless_sync.export(common, kind))))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
+@dbtcollate.command()
 @_common
 @click.pass_context
 def status(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
-    """Say what the last sync wrote, which run would be used now, and whether Collate is behind."""
+    """Show the last sync, the run that would be used now, and whether Collate is behind."""
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import status as headless_status
 
     context.exit(int(_run(common, lambda: headless_status.status(common))))
 
 
-@dbtcollate.command(epilog=f"{SECRETS} {EXIT_CODES}")
-@click.option("--dbt-cloud", "dbt_cloud", required=True, help="The address of any dbt Cloud page.")
-@click.option("--collate", required=True, help="The address of any page of Collate.")
-@click.option("--account", type=int, help="dbt Cloud account, where the token sees several.")
-@click.option("--project", type=int, help="dbt Cloud project, where there are several.")
-@click.option("--job", type=int, help="dbt Cloud job; without it the proposed one.")
-@click.option("--any-job", is_flag=True, help="Any job: the newest run of the project counts.")
-@click.option("--service", default="", help="Database service in Collate; without it the proposed one.")
+@dbtcollate.command(epilog=SECRETS)
+@click.option("--dbt-cloud", "dbt_cloud", required=True, metavar="URL", help="URL of any dbt Cloud page.")
+@click.option("--collate", required=True, metavar="URL", help="URL of any page of Collate.")
+@click.option("--account", type=int, metavar="ID", help="dbt Cloud account, if the token sees several.")
+@click.option("--project", type=int, metavar="ID", help="dbt Cloud project, if there are several.")
+@click.option(
+    "--job",
+    metavar="ID|NAME",
+    shell_complete=complete_from("jobs"),
+    help="dbt Cloud job. Default: the suggested one.",
+)
+@click.option("--any-job", is_flag=True, help="Use the latest run of any job of the project.")
+@click.option(
+    "--service", default="", metavar="NAME", help="Database service in Collate. Default: suggested."
+)
 @click.option(
     "--schedule",
     default="propose",
     show_default=True,
-    help='Of the pipeline in Collate: a cron, "propose" (from the job\'s own), or "none".',
+    metavar="CRON",
+    help='Schedule of the pipeline in Collate: a cron expression, "propose" or "none".',
 )
-@click.option("--name", default="", help="Of the profile; without it one of the project and the job.")
-@click.option("--overwrite", is_flag=True, help="Write a profile of this name anew.")
+@click.option("--name", default="", help="Name of the profile. Default: from the project and the job.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing profile of this name.")
+@click.option(
+    "--allow-http",
+    is_flag=True,
+    help="Allow Collate over plain http: the tokens and all metadata travel unencrypted.",
+)
 @_common
 @click.pass_context
 def setup(
@@ -387,17 +507,21 @@ def setup(
     collate: str,
     account: int | None,
     project: int | None,
-    job: int | None,
+    job: str | None,
     any_job: bool,
     service: str,
     schedule: str,
     name: str,
     overwrite: bool,
+    allow_http: bool,
     profile: str | None,
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """Set up a profile without the app, from two addresses and two tokens. Changes no metadata."""
+    """Create a profile without the app.
+
+    Needs two URLs and two tokens; asks both servers for the rest. Changes no metadata.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import setup as headless_setup
     from dbtcollate_tui.setup.unattended import Answers
@@ -407,18 +531,26 @@ def setup(
         collate_address=collate,
         account_id=account,
         project_id=project,
-        job_id=job,
+        job_id=int(job) if job and job.isdecimal() else None,
+        job_name="" if job is None or job.isdecimal() else job,
         any_job=any_job,
         service=service,
         schedule=None if schedule == "none" else schedule,
         profile_name=name or common.profile or "",
+        allow_http=allow_http,
     )
     context.exit(int(_run(common, lambda: headless_setup.set_up(common, answers, overwrite=overwrite))))
 
 
-@dbtcollate.group(invoke_without_command=True, epilog=EXIT_CODES)
-@click.option("--action", type=click.Choice(["sync", "deploy", "verify", "walk"]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@dbtcollate.group(invoke_without_command=True)
+@click.option(
+    "--action",
+    type=click.Choice(["sync", "deploy", "verify", "walk"]),
+    help="Show only this kind (walk: troubleshooting sessions).",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of records."
+)
 @_common
 @click.pass_context
 def history(
@@ -429,7 +561,7 @@ def history(
     as_json: bool,
     no_input: bool,
 ) -> None:
-    """List the syncs, deploys, verifications and walks for a symptom of the last 90 days, newest first."""
+    """List the syncs, deployments and checks of the last 90 days, latest first."""
     common = context.obj = _merge(context.obj, profile, as_json, no_input)
     if context.invoked_subcommand is None:
         from dbtcollate_tui.headless import history as headless_history
@@ -437,35 +569,87 @@ def history(
         context.exit(int(_run(common, lambda: headless_history.history(common, action=action, limit=limit))))
 
 
-@history.command("show", epilog=EXIT_CODES)
+@history.command("show")
 @click.argument("record_id", metavar="ID")
 @_common
 @click.pass_context
 def history_show(
     context: click.Context, record_id: str, profile: str | None, as_json: bool, no_input: bool
 ) -> None:
-    """Show one record whole: outcome, failures with their causes, plan, log. The id's end is enough."""
+    """Show one record: outcome, failures with their causes, plan and log.
+
+    The end of the ID is enough.
+    """
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import history as headless_history
 
     context.exit(int(_run(common, lambda: headless_history.show(common, record_id))))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
+@dbtcollate.group(invoke_without_command=True)
 @_common
 @click.pass_context
 def profiles(context: click.Context, profile: str | None, as_json: bool, no_input: bool) -> None:
-    """List the profiles and where they are kept."""
-    common = _merge(context.obj, profile, as_json, no_input)
+    """List the profiles and their folder."""
+    common = context.obj = _merge(context.obj, profile, as_json, no_input)
+    if context.invoked_subcommand is None:
+        from dbtcollate_tui.headless import status as headless_status
+
+        context.exit(int(_run(common, lambda: headless_status.profiles(common))))
+
+
+@profiles.command("default")
+@click.argument("name", default="", shell_complete=complete_from("profiles"))
+@click.option("--clear", is_flag=True, help="Go back to the profile last opened in the app.")
+@click.pass_context
+def profiles_default(context: click.Context, name: str, clear: bool) -> None:
+    """Show or pin the profile that commands use without --profile."""
     from dbtcollate_tui.headless import status as headless_status
 
-    context.exit(int(_run(common, lambda: headless_status.profiles(common))))
+    context.exit(int(_run(context.obj, lambda: headless_status.pin_default(name, clear=clear))))
 
 
-@dbtcollate.command(epilog=EXIT_CODES)
-@click.option("--path", is_flag=True, help="Only the log file's place.")
+@dbtcollate.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.pass_context
+def config(context: click.Context, as_json: bool) -> None:
+    """Show where settings, state, cache and log are kept."""
+    common = context.obj = _merge(context.obj, None, as_json, False)
+    if context.invoked_subcommand is None:
+        from dbtcollate_tui.headless import config as headless_config
+
+        context.exit(int(_run(common, lambda: headless_config.show(common))))
+
+
+@config.command("edit")
+@click.argument("what", default="keys", metavar="[keys|PROFILE]", shell_complete=complete_from("profiles"))
+@click.pass_context
+def config_edit(context: click.Context, what: str) -> None:
+    """Open keys.toml or a profile in $EDITOR and check it afterwards."""
+    from dbtcollate_tui.headless import config as headless_config
+
+    context.exit(int(_run(context.obj, lambda: headless_config.edit(what))))
+
+
+@dbtcollate.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    bash:  eval "$(dbtcollate completion bash)"    in ~/.bashrc
+    zsh:   eval "$(dbtcollate completion zsh)"     in ~/.zshrc
+    fish:  dbtcollate completion fish | source     in ~/.config/fish/config.fish
+    """
+    from dbtcollate_tui.completion import script_for
+
+    click.echo(script_for(dbtcollate, shell))
+
+
+@dbtcollate.command()
+@click.option("--path", is_flag=True, help="Print only the path of the log file.")
 def logs(path: bool) -> None:
-    """Show the end of the log file, or its place."""
+    """Show the end of the log file."""
     from dbtcollate_tui.log import log_path
 
     place = log_path()
@@ -515,7 +699,12 @@ async def _until_signal(work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments, run the command, give the exit code."""
     try:
-        result = dbtcollate.main(args=list(arguments), prog_name="dbtcollate", standalone_mode=False)
+        result = dbtcollate.main(
+            args=list(arguments),
+            prog_name="dbtcollate",
+            complete_var=COMPLETE_VARIABLE,
+            standalone_mode=False,
+        )
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.Abort:

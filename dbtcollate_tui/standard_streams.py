@@ -10,5 +10,10 @@ def is_terminal() -> bool:
 
 
 def has_screen() -> bool:
-    """Whether the app can be drawn: on a terminal, or in the browser's page that `dbtcollate serve` makes."""
-    return is_terminal() or "TEXTUAL_DRIVER" in os.environ
+    """Whether the app can be drawn: on a terminal, or in the browser's page that `dbtcollate serve` makes.
+
+    ``TERM=dumb`` says that the terminal cannot move its cursor.
+    """
+    if "TEXTUAL_DRIVER" in os.environ:
+        return True
+    return is_terminal() and os.environ.get("TERM") != "dumb"

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.exit_codes import ExitCode
 
 ContextT = TypeVar("ContextT", contravariant=True)
 
@@ -30,6 +31,8 @@ class CheckResult:
     exceptions: tuple[str, ...] = ()
     seconds: float = 0.0
     blocked_by: str = ""
+    exit_code: ExitCode = ExitCode.FAILED
+    """What a command ends with where this row failed."""
 
     def as_dict(self) -> dict[str, Any]:
         """The row as JSON values, for ``verify --json``."""
@@ -61,6 +64,7 @@ class Finding:
     causes: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = field(default=())
     exceptions: tuple[str, ...] = ()
+    exit_code: ExitCode = ExitCode.FAILED
 
 
 class Check(Protocol[ContextT]):
@@ -98,6 +102,7 @@ def finding_of_error(error: ActionableError) -> Finding:
         causes=error.causes,
         fixes=error.fixes,
         evidence=error.evidence,
+        exit_code=error.exit_code,
     )
 
 

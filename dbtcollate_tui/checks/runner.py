@@ -101,6 +101,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
         fixes=finding.fixes,
         exceptions=finding.exceptions,
         seconds=seconds,
+        exit_code=finding.exit_code,
     )
 
 

@@ -24,8 +24,10 @@ EXPIRES_SOON = timedelta(days=14)
 async def reachable(context: CheckContext) -> Finding:
     """Whether OpenMetadata's API answers at Collate's address."""
     token = await context.clients.secret("collate")
-    base_url = context.profile.collate.base_url
-    async with CollateClient(base_url, token, request_log=context.request_log) as client:
+    collate = context.profile.collate
+    async with CollateClient(
+        collate.base_url, token, request_log=context.request_log, allow_http=collate.allow_http
+    ) as client:
         refused = await answers_at_all(client.version)
         version = "" if refused is not None else f", OpenMetadata {(await client.version()).version}"
         return Finding(

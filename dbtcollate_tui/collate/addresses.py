@@ -29,11 +29,12 @@ _PAGES = frozenset(
 )
 
 
-def read_collate_address(text: str) -> str:
+def read_collate_address(text: str, *, allow_http: bool = False) -> str:
     """The server's base address (no ``/api``, no final slash) out of whatever was pasted.
 
     Takes an address with or without scheme or ``/api``, a page deep inside the UI, text around it. https is
-    assumed, http on this machine. Raises `UsageError` with the fix where no usable address is in the text.
+    assumed, http on this machine; plain http to another machine needs ``allow_http``. Raises `UsageError`
+    with the fix where no usable address is in the text.
     """
     found = _URL.search(text)
     address = found.group() if found is not None else ""
@@ -72,7 +73,7 @@ def read_collate_address(text: str) -> str:
     if port is not None and port != default:
         base += f":{port}"
     base += _prefix(parts.path)
-    check_address(base)
+    check_address(base, allow_http=allow_http)
     return base
 
 

@@ -6,9 +6,12 @@ from typing import NoReturn
 
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refused_operations
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
+from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
+GATEWAY_STATUSES = (502, 503, 504)
+"""What a gateway answers for a server that is down or too slow."""
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
 
 
@@ -143,6 +146,17 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
     says = collate_says(words)
     evidence = (evidence_of(error),)
     status = error.status
+    if status == 500 and CollateSays.TOKEN_OF_OTHER_SERVER in says:
+        return TokenError(
+            "The Collate token belongs to another server",
+            causes=["Another Collate or OpenMetadata server signed it."],
+            evidence=evidence,
+            fixes=[
+                Fix("go_to_step", "Enter another token", "collate"),
+                Fix("advice", f"{BOTS_PAGE} of this server shows the bot's token."),
+                RETRY,
+            ],
+        )
     if status == 401:
         expired = CollateSays.TOKEN_EXPIRED in says
         return TokenError(
@@ -238,7 +252,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             evidence=evidence,
             fixes=(RETRY,),
         )
-    return ServerFailedError(
+    failed = ServerFailedError(
         f"Could not {doing}: Collate failed",
         status=status,
         message=words,
@@ -246,6 +260,9 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         evidence=evidence,
         fixes=(RETRY,),
     )
+    if status in GATEWAY_STATUSES:
+        failed.exit_code = ExitCode.UNREACHABLE
+    return failed
 
 
 _SILENCE = {

@@ -49,6 +49,7 @@ class ServerCalls:
         on_retry: Callable[[Retrying], None] | None = None,
         retries: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
+        allow_http: bool = False,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._token = token
@@ -61,6 +62,7 @@ class ServerCalls:
             request_log=request_log,
             on_retry=on_retry,
             is_speed_limit=is_speed_limit,
+            allow_http=allow_http,
             timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=60.0),
             retries=retries if retries is not None else RetryPolicy(total_seconds=120.0, statuses=RETRIED),
         )

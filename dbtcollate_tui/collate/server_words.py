@@ -10,6 +10,7 @@ class CollateSays(Enum):
     """What a message of the server means."""
 
     TOKEN_EXPIRED = auto()
+    TOKEN_OF_OTHER_SERVER = auto()
     CALL_NOT_FOUND = auto()
     CALL_UNKNOWN = auto()
     GUARD_FAILED = auto()
@@ -26,6 +27,11 @@ _SERVER = "OpenMetadata 1.6, recorded"
 
 PHRASES = (
     phrase(CollateSays.TOKEN_EXPIRED, r"expired", "OpenMetadata's JwtFilter: 401 'Expired token!'"),
+    phrase(
+        CollateSays.TOKEN_OF_OTHER_SERVER,
+        r"SigningKeyNotFoundException|JWT Token keyID doesn't match",
+        f"{_SERVER}: 500 'SigningKeyNotFoundException: JWT Token keyID doesn't match the configured keyID'",
+    ),
     phrase(CollateSays.CALL_NOT_FOUND, r"^HTTP 404", f"{_SERVER}: a path that this version does not have"),
     phrase(
         CollateSays.CALL_UNKNOWN,

@@ -91,10 +91,11 @@ def read_address(text: str) -> DbtCloudAddress:
     if split.username is not None or split.password is not None:
         raise _not_an_address(cleaned, "it holds a user name; a token is never part of the address")
     if split.scheme == "http" and not local:
+        secure = f"https://{shown}" + ("" if port in (None, 80, 443) else f":{port}")
         raise UsageError(
             f"http://{shown} is not encrypted",
-            causes=["A token is only sent over TLS; plain http is for this machine alone."],
-            fixes=[Fix("set_field", f"Use https://{shown}", f"base_url=https://{shown}")],
+            causes=["dbt Cloud is reached over TLS only."],
+            fixes=[Fix("set_field", f"Use {secure}", f"base_url={secure}")],
         )
     if host in PUBLIC_PAGES:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from dbtcollate_tui.checks.base import CheckResult
@@ -21,13 +21,14 @@ from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.request_log import RequestLog
 
 REQUESTS_AT_MOST = 500
+CAUSES_FIRST = (ExitCode.AUTH, ExitCode.UNREACHABLE, ExitCode.USAGE)
 ENDED = (CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED)
 
 
 async def verify(
     common: Common, *, strict: bool, ids: Collection[str] = (), requests: bool = False
 ) -> ExitCode:
-    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), 1 otherwise.
+    """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), else see `exit_code_of`.
 
     With ``requests`` every request that it made follows, oldest first, as a curl command.
     """
@@ -87,7 +88,7 @@ async def report_checks(
     strict: bool = False,
     history: StateStore | None = None,
 ) -> ExitCode:
-    """Run checks, render each as it ends, and give 0 or 1. ``history`` keeps the record of it."""
+    """Run checks, render each as it ends, and return the exit code. ``history`` keeps the record of it."""
     results: dict[str, CheckResult] = {}
     started = datetime.now(UTC)
     async for result in run_checks(context, ids):
@@ -100,6 +101,15 @@ async def report_checks(
         await asyncio.to_thread(keep_verification, history, context.profile, rows, started, seconds)
     counts = Counter(result.state.value for result in results.values())
     bad = counts["fail"] or (strict and counts["warn"])
-    code = ExitCode.FAILED if bad else ExitCode.OK
+    code = exit_code_of(results.values()) if bad else ExitCode.OK
     out.checks_done({state.value: counts[state.value] for state in ENDED}, code)
     return code
+
+
+def exit_code_of(results: Iterable[CheckResult]) -> ExitCode:
+    """What a checklist with failures ends with: the cause that a person has to remove first, else 1.
+
+    A refused or missing token comes before a server that does not answer, and both before anything else.
+    """
+    codes = {result.exit_code for result in results if result.state is CheckState.FAIL}
+    return next((code for code in CAUSES_FIRST if code in codes), ExitCode.FAILED)

@@ -23,29 +23,32 @@ Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)
 
 
 def renderer(as_json: bool, *, verbose: bool = False) -> Renderer:
-    """Events to standard output: one JSON object a line, or plain lines."""
-    return NdjsonRenderer(sys.stdout) if as_json else PlainRenderer(sys.stdout, verbose=verbose)
+    """Render to standard output: one JSON object a line, or plain lines with progress on standard error."""
+    if as_json:
+        return NdjsonRenderer(sys.stdout)
+    return PlainRenderer(sys.stdout, progress=sys.stderr, verbose=verbose)
 
 
 async def load_profile(services: Services, name: str | None) -> Profile:
-    """The named profile, else the one last used; raises `UsageError` where there is none."""
+    """The named profile, else the default one; raises `UsageError` where there is none.
+
+    A command never changes which one is the default.
+    """
     chosen = name or await asyncio.to_thread(services.profiles.default_name)
     if chosen is None:
         names = await asyncio.to_thread(services.profiles.names)
         raise UsageError(
             "No profile was named" if names else "There is no profile yet",
             causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
-            fixes=[
-                Fix("advice", "Name one with --profile.")
-                if names
-                else Fix(
-                    "advice", "Run dbtcollate in a terminal to set one up, or dbtcollate demo to try it."
-                )
+            fixes=[Fix("advice", "Name one with --profile, or choose one: dbtcollate profiles default NAME")]
+            if names
+            else [
+                Fix("advice", "In a terminal: dbtcollate"),
+                Fix("advice", "In a script: dbtcollate setup --dbt-cloud URL --collate URL"),
+                Fix("advice", "With sample data: dbtcollate demo"),
             ],
         )
-    profile = await asyncio.to_thread(services.profiles.load, chosen)
-    await asyncio.to_thread(services.profiles.mark_used, chosen)
-    return profile
+    return await asyncio.to_thread(services.profiles.load, chosen)
 
 
 def connect(common: Common, services: Services, profile: Profile) -> Connections:

@@ -35,7 +35,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
     )
 
     def told(step: Step, words: str) -> None:
-        out.say(f"  {step.value.replace('_', ' '):10}  {words}")
+        out.note(f"  {step.value.replace('_', ' '):10}  {words}")
 
     with tempfile.TemporaryDirectory(prefix="dbtcollate-setup-") as folder:
         aside = Services(services.profiles, StateStore(Path(folder)))
@@ -48,6 +48,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
                 where="keyring",
                 origins={"dbt_cloud": dbt_token.origin, "collate": collate_token.origin},
                 on_step=told,
+                overwrite=overwrite,
             )
     out.facts("profile", {"name": profile.name, "path": str(services.profiles.path(profile.name))})
     return ExitCode.OK
@@ -57,7 +58,7 @@ async def _refuse_taken(services: Services, name: str) -> None:
     if name in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
             f"There is a profile {name} already",
-            fixes=[Fix("advice", "Give another --name, or --overwrite to write it anew.")],
+            fixes=[Fix("advice", "Give another --name, or replace it with --overwrite.")],
         )
 
 

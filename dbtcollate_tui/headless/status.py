@@ -5,6 +5,7 @@ import asyncio
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.command_options import Common
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.checks import report_checks
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
@@ -39,23 +40,49 @@ async def status(common: Common) -> ExitCode:
 
 
 async def profiles(common: Common) -> ExitCode:
-    """Each profile with its two ends, and where the files are."""
+    """List each profile with its two ends; a file that cannot be read is marked."""
     services = Services()
     out = renderer(common.json)
     names = await asyncio.to_thread(services.profiles.names)
     default = await asyncio.to_thread(services.profiles.default_name)
+    broken = False
     out.say(f"Profiles in {services.profiles.folder}")
     for name in names:
-        profile = await asyncio.to_thread(services.profiles.load, name)
+        try:
+            profile = await asyncio.to_thread(services.profiles.load, name)
+        except UsageError as error:
+            broken = True
+            out.facts("profile", {"name": name, "broken": error.title})
+            continue
         job = profile.dbt_cloud.job_name or "any job"
         out.facts(
             "profile",
             {
-                "name": name + (" (last used)" if name == default and not common.json else ""),
+                "name": name + (" (default)" if name == default and not common.json else ""),
                 "from": f"{profile.dbt_cloud.base_url}, account {profile.dbt_cloud.account_id}, {job}",
                 "to": f"{profile.collate.base_url}, service {profile.collate.service}",
             },
         )
     if not names:
         out.say("  none yet")
+    return ExitCode.USAGE if broken else ExitCode.OK
+
+
+async def pin_default(name: str, *, clear: bool) -> ExitCode:
+    """Pin a profile as the default one, or go back to the one last opened; without either, show it.
+
+    Raises `UsageError` where there is no such profile.
+    """
+    services = Services()
+    out = renderer(as_json=False)
+    if name and clear:
+        raise UsageError("NAME and --clear exclude each other")
+    if name or clear:
+        await asyncio.to_thread(services.profiles.pin, name or None)
+    default = await asyncio.to_thread(services.profiles.default_name)
+    pinned = await asyncio.to_thread(services.profiles.pinned_name)
+    if default is None:
+        out.say("There is no default profile.")
+    else:
+        out.say(f"{default}   {'pinned' if default == pinned else 'last opened in the app'}")
     return ExitCode.OK

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import SecretStr
@@ -11,7 +12,7 @@ from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, Fix, UsageError
 from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
@@ -100,6 +101,55 @@ async def sync_with(
         if engine == "collate":
             return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
     return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
+
+
+async def sync_all(
+    common: Common,
+    *,
+    yes: bool,
+    run_id: int | None,
+    scope: Scope,
+    engine: Literal["auto", "direct", "collate"] = "auto",
+    kill: bool = False,
+    wait: bool = False,
+) -> ExitCode:
+    """Sync every profile, one after the other, then print one line each; return the worst exit code.
+
+    A profile that fails does not keep the others from being synced; an interrupt ends all. Raises
+    `UsageError` where a single profile or run is named.
+    """
+    if common.profile is not None or run_id is not None:
+        raise UsageError("--all excludes --profile and --run")
+    services = Services()
+    names = await asyncio.to_thread(services.profiles.names)
+    if not names:
+        await load_profile(services, None)
+    out = renderer(common.json)
+    ended: dict[str, tuple[ExitCode, str]] = {}
+    for name in names:
+        out.note(f"Profile {name}")
+        try:
+            code = await sync(
+                replace(common, profile=name),
+                yes=yes,
+                run_id=None,
+                scope=scope,
+                engine=engine,
+                kill=kill,
+                wait=wait,
+            )
+            ended[name] = code, code.meaning
+        except ActionableError as error:
+            out.error(error)
+            ended[name] = error.exit_code, error.title
+    worst = max((code for code, _ in ended.values()), default=ExitCode.OK)
+    out.say(f"Synced {len(ended)} profiles")
+    for name, (code, words) in ended.items():
+        if common.json:
+            out.facts("profile_synced", {"profile": name, "exit_code": int(code), "text": words})
+        else:
+            out.say(f"  {'ok' if code is ExitCode.OK else 'FAIL':4}  {name:28} {words}")
+    return worst
 
 
 async def deploy(common: Common, *, yes: bool) -> ExitCode:

@@ -31,11 +31,11 @@ def symptoms(common: Common) -> ExitCode:
 
 
 async def troubleshoot(
-    common: Common, symptom: str, *, report_to: Path | None = None, letter: bool = False
+    common: Common, symptom: str, *, report_to: Path | None = None, support_message: bool = False
 ) -> ExitCode:
     """Walk the chain for a symptom (empty: all of it) up to the first broken link: 1 where there is one.
 
-    ``report_to`` gets the report as Markdown, ``letter`` prints the text to send. Both hold no secret.
+    ``report_to`` gets the report as Markdown, ``support_message`` prints the text to send. Both hold no secret.
     """
     walk = TroubleshootingSession(symptom_named(symptom))
     services = Services()
@@ -53,7 +53,7 @@ async def troubleshoot(
     if common.json:
         out.facts("troubleshooting", as_json(walk, profile))
     text = letter_of(walk, profile)
-    if text is not None and letter:
+    if text is not None and support_message:
         out.lines(f"\n{text.as_text()}")
     elif text is not None:
         out.say(f"--support-message prints a text to send to {text.to}.")

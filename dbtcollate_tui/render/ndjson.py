@@ -52,6 +52,9 @@ class NdjsonRenderer:
     def lines(self, text: str) -> None:
         """A text for people; left out of the stream of events."""
 
+    def note(self, text: str) -> None:
+        """A line of progress for people; left out of the stream of events."""
+
     def facts(self, kind: str, values: Mapping[str, object]) -> None:
         """A named object, such as the status of a profile."""
         self._write({"schema": SCHEMA_VERSION, "event": kind, **values})

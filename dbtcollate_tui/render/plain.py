@@ -35,28 +35,40 @@ TABLES_OPEN = 32
 class PlainRenderer:
     """Writes what happens as lines; ``verbose`` adds each change of a plan with its old and new value.
 
-    What is written is told by table and kind, with ``verbose`` change by change.
+    Results go to ``stream``, progress and errors to ``progress`` (the same stream where it is left out).
+    Written changes are listed by table and kind, with ``verbose`` one by one.
     """
 
-    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, progress: TextIO | None = None, verbose: bool = False) -> None:
         self._stream = stream
+        self._side = progress if progress is not None else stream
         self._verbose = verbose
         self._tenth: dict[str, int] = {}
         self._written: defaultdict[str, Counter[Group]] = defaultdict(Counter)
 
     def say(self, text: str) -> None:
-        """One line, at once."""
-        self._write(one_line(text))
+        """Write one line of a result at once."""
+        self._stream.write(safe(one_line(text)) + "\n")
         self._stream.flush()
 
     def lines(self, text: str) -> None:
-        """A text of several lines."""
+        """Write a text of several lines."""
         for line in text.splitlines():
             self.say(line)
 
+    def note(self, text: str) -> None:
+        """Write one line of progress at once."""
+        self._write(one_line(text))
+        self._side.flush()
+
+    def notes(self, text: str) -> None:
+        """Write a text of several lines about an error."""
+        for line in text.splitlines():
+            self.note(line)
+
     def _write(self, text: str) -> None:
-        """One line that may wait for the next that does not: what is written is told ten times a second."""
-        self._stream.write(safe(text) + "\n")
+        """Write one line of progress that may wait for the next one: there are many of them a second."""
+        self._side.write(safe(text) + "\n")
 
     def facts(self, kind: str, values: Mapping[str, object]) -> None:
         """A named object as aligned lines."""
@@ -65,7 +77,7 @@ class PlainRenderer:
 
     def error(self, error: ActionableError) -> None:
         """The card of the error that ended the command."""
-        self.lines(error.as_text())
+        self.notes(error.as_text())
 
     def check(self, result: CheckResult) -> None:
         """One row of the checklist, with its card where it did not pass."""
@@ -95,17 +107,17 @@ class PlainRenderer:
             self._tell_written(event)
         match event:
             case events.RunStarted():
-                self.say(event.title)
+                self.note(event.title)
             case events.PhaseStarted():
-                self.say(f"{_clock(event)}  {event.phase:9}  {event.text}")
+                self.note(f"{_clock(event)}  {event.phase:9}  {event.text}")
             case events.PhaseFinished():
                 mark = {"ok": "ok", "warn": "WARN", "failed": "FAIL"}[event.level]
-                self.say(f"{_clock(event)}  {event.phase:9}  {mark}: {event.text}")
+                self.note(f"{_clock(event)}  {event.phase:9}  {mark}: {event.text}")
             case events.Progress():
                 self._progress(event)
             case events.LogLine():
                 if event.level != "debug":
-                    self.say(f"{_clock(event)}  {event.source:9}  {event.text}")
+                    self.note(f"{_clock(event)}  {event.source:9}  {event.text}")
             case events.PlanReady():
                 self.plan(event.plan)
             case events.PipelinePlanReady():
@@ -113,18 +125,18 @@ class PlainRenderer:
             case events.Applied():
                 self._applied(event)
             case events.Skipped():
-                self.say(f"{_clock(event)}  skipped    {_line(event.change)}: {event.reason}")
+                self.note(f"{_clock(event)}  skipped    {_line(event.change)}: {event.reason}")
             case events.Failed():
                 self._failed(event)
             case events.Retrying():
-                self.say(
+                self.note(
                     f"{_clock(event)}  again      {event.what}: {event.reason}; "
                     f"attempt {event.attempt} in {event.wait_seconds:.1f} s"
                 )
             case events.Waiting():
-                self.say(f"{_clock(event)}  waiting    {event.what}, {event.seconds:.0f} s")
+                self.note(f"{_clock(event)}  waiting    {event.what}, {event.seconds:.0f} s")
             case events.Cancelled():
-                self.say(f"{_clock(event)}  cancelled  {event.text}")
+                self.note(f"{_clock(event)}  cancelled  {event.text}")
             case events.RunFinished():
                 if event.verification is not None:
                     self.verification(event.verification)
@@ -149,12 +161,12 @@ class PlainRenderer:
 
     def _failed(self, event: events.Failed) -> None:
         if event.change is None:
-            self.lines(event.error.as_text())
+            self.notes(event.error.as_text())
             return
-        self.say(f"{_clock(event)}  FAILED     {_line(event.change)}: {event.error.title}")
+        self.note(f"{_clock(event)}  FAILED     {_line(event.change)}: {event.error.title}")
         if event.repeats == 0:
             for cause in event.error.causes:
-                self.say(f"                     {cause}")
+                self.note(f"                     {cause}")
 
     def plan(self, plan: Plan) -> None:
         """The plan: counts by group, what is kept, what has no table; each change with ``verbose``."""
@@ -226,14 +238,14 @@ class PlainRenderer:
             self.say(f"        - and {len(lines) - LISTED_AT_MOST} more")
 
     def _progress(self, event: events.Progress) -> None:
-        self._stream.flush()
+        self._side.flush()
         if not event.total:
             return
         tenth = event.done * PROGRESS_STEPS // event.total
         if self._tenth.get(event.phase) != tenth:
             self._tenth[event.phase] = tenth
             what = f"  {event.text}" if event.text else ""
-            self.say(f"{_clock(event)}  {event.phase:9}  {event.done} of {event.total} {event.unit}{what}")
+            self.note(f"{_clock(event)}  {event.phase:9}  {event.done} of {event.total} {event.unit}{what}")
 
 
 def _clock(event: events.Event) -> str:

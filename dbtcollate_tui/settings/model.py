@@ -87,6 +87,8 @@ class CollateSettings(_Settings):
 
     base_url: BaseUrl
     service: str = Field(min_length=1)
+    allow_http: bool = False
+    """The consent to plain http to a server on another machine: tokens and metadata travel unencrypted."""
 
 
 class SyncOptions(_Settings):

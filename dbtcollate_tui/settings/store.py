@@ -65,12 +65,28 @@ class ProfileStore:
         return tuple(sorted(stem for stem in stems if _is_name(stem)))
 
     def default_name(self) -> str | None:
-        """The profile last used, else the only one there is, else ``None``."""
+        """The pinned profile, else the one last opened in the app, else the only one, else ``None``."""
         names = self.names()
+        if (pinned := self.pinned_name()) in names:
+            return pinned
         last = self._state.load("profiles", "last-used")
         if isinstance(last, str) and last in names:
             return last
         return names[0] if len(names) == 1 else None
+
+    def pinned_name(self) -> str | None:
+        """The profile that was made the default one, also where its file is gone; ``None`` without one."""
+        pinned = self._state.load("profiles", "pinned")
+        return pinned if isinstance(pinned, str) and pinned else None
+
+    def pin(self, name: str | None) -> None:
+        """Make a profile the default one, whichever is used; ``None`` goes back to the one last opened.
+
+        Raises ``UsageError`` where there is no such profile.
+        """
+        if name is not None:
+            self._read(name)
+        self._state.save("profiles", "pinned", name or "")
 
     def mark_used(self, name: str) -> None:
         """Make it the one that ``default_name`` answers."""

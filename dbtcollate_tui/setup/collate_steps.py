@@ -105,7 +105,7 @@ class CollateSide(DbtSide):
         Raises `UsageError` for an unusable address, `AuthError` or `UnreachableError` otherwise; address and
         token that were accepted before then stay.
         """
-        base_url = read_collate_address(address)
+        base_url = read_collate_address(address, allow_http=self.draft.collate_allow_http)
         token = self._cleaned("collate", secret)
         if token_shape(token).kind in ("personal", "service"):
             raise AuthError(
@@ -113,7 +113,12 @@ class CollateSide(DbtSide):
                 causes=["A Collate token is a JWT and begins with eyJ. It was not sent to Collate."],
                 fixes=[Fix("go_to_step", "Enter a Collate token", Step.COLLATE.value)],
             )
-        client = CollateClient(base_url, token, request_log=self.services.request_log)
+        client = CollateClient(
+            base_url,
+            token,
+            request_log=self.services.request_log,
+            allow_http=self.draft.collate_allow_http,
+        )
         try:
             dialect = await client.connect()
             user = await client.logged_in_user()
@@ -141,6 +146,11 @@ class CollateSide(DbtSide):
         self.draft = self.draft.model_copy(update={"collate_address": address.strip()})
         self.save_draft()
         return self.collate_facts
+
+    def allow_http(self, allowed: bool = True) -> None:
+        """Record the consent to plain http to Collate; it ends with another address."""
+        self.draft = self.draft.model_copy(update={"collate_allow_http": allowed})
+        self.save_draft()
 
     def note_collate_address(self, address: str) -> None:
         """Keep an address that was entered and not tried yet, so that it is there the next time."""

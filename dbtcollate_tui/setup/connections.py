@@ -84,6 +84,7 @@ class Connections:
                 client = CollateClient(
                     self.profile.collate.base_url,
                     await self._secret("collate"),
+                    allow_http=self.profile.collate.allow_http,
                     request_log=self._services.request_log,
                     on_retry=self._on_retry,
                 )

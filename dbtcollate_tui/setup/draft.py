@@ -60,6 +60,7 @@ class SetupDraft(BaseModel):
     run_rule: RunRule = "newest_successful"
     collate_address: str = ""
     collate_base_url: str = ""
+    collate_allow_http: bool = False
     service: str = ""
     options: SyncOptions = SyncOptions()
     pipeline: PipelineSettings = PipelineSettings()
@@ -87,7 +88,9 @@ class SetupDraft(BaseModel):
         return Profile(
             name=self.profile_name,
             dbt_cloud=self._dbt_cloud(),
-            collate=CollateSettings(base_url=self.collate_base_url, service=self.service),
+            collate=CollateSettings(
+                base_url=self.collate_base_url, service=self.service, allow_http=self._uses_http
+            ),
             options=self.options,
             pipeline=self.pipeline,
         )
@@ -100,10 +103,17 @@ class SetupDraft(BaseModel):
         return Profile.model_construct(
             name=self.profile_name,
             dbt_cloud=self._dbt_cloud(),
-            collate=CollateSettings.model_construct(base_url=self.collate_base_url, service=self.service),
+            collate=CollateSettings.model_construct(
+                base_url=self.collate_base_url, service=self.service, allow_http=self._uses_http
+            ),
             options=self.options,
             pipeline=self.pipeline,
         )
+
+    @property
+    def _uses_http(self) -> bool:
+        """The consent, where the address needs it: it is not carried over to another server."""
+        return self.collate_allow_http and self.collate_base_url.startswith("http://")
 
     def _dbt_cloud(self) -> DbtCloudSettings:
         return DbtCloudSettings(
@@ -138,6 +148,7 @@ def draft_of(profile: Profile) -> SetupDraft:
         run_rule=dbt_cloud.run_rule,
         collate_address=profile.collate.base_url,
         collate_base_url=profile.collate.base_url,
+        collate_allow_http=profile.collate.allow_http,
         service=profile.collate.service,
         options=profile.options,
         pipeline=profile.pipeline,

@@ -12,6 +12,7 @@ _SHORT = {
     "base_url": ("dbt_cloud", "base_url"),
     "run_rule": ("dbt_cloud", "run_rule"),
     "service": ("collate", "service"),
+    "allow_http": ("collate", "allow_http"),
     "schedule": ("pipeline", "schedule"),
 }
 """The fields that fixes name without their table."""

@@ -70,8 +70,10 @@ async def try_token(services: Services, profile: Profile, side: Side, secret: Se
             "This is a token of dbt Cloud's kind",
             causes=["A Collate token is a JWT and begins with eyJ. It was not sent to Collate."],
         )
-    base_url = profile.collate.base_url
-    async with CollateClient(base_url, token, request_log=services.request_log) as client:
+    collate = profile.collate
+    async with CollateClient(
+        collate.base_url, token, request_log=services.request_log, allow_http=collate.allow_http
+    ) as client:
         await client.connect()
         user = await client.logged_in_user()
         return f"{client.transport.host} takes it: {user.displayName or user.name}"

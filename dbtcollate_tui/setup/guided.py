@@ -169,6 +169,28 @@ class GuidedSetup(CollateSide, DbtSide):
             name, number = f"{base}-{number}", number + 1
         return name
 
+    def twin_of_draft(self) -> str | None:
+        """The profile that joins the same job to the same service already; ``None`` where there is none."""
+        draft = self.draft
+        wanted = (
+            draft.dbt_base_url,
+            draft.account_id,
+            draft.project_id,
+            draft.job_id,
+            draft.collate_base_url,
+            draft.service,
+        )
+        for name in self.services.profiles.names():
+            try:
+                held = self.services.profiles.load(name)
+            except UsageError:
+                continue
+            source, target = held.dbt_cloud, held.collate
+            ends = (source.base_url, source.account_id, source.project_id, source.job_id)
+            if (*ends, target.base_url, target.service) == wanted:
+                return name
+        return None
+
     def set_name(self, name: str) -> None:
         """Take the profile's name; raises `UsageError` with the nearest good one."""
         self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
@@ -184,6 +206,9 @@ class GuidedSetup(CollateSide, DbtSide):
             case ("dbt_cloud", "run_rule") if value in ("newest_successful", "newest_completed"):
                 self.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
                 self.step = Step.JOB
+            case ("allow_http",) | ("collate", "allow_http"):
+                self.allow_http(value == "true")
+                self.step = Step.COLLATE
             case ("collate", "service"):
                 self.choose_service(value)
                 self.step = Step.SERVICE

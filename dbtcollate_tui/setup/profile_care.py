@@ -17,6 +17,8 @@ async def rename_profile(services: Services, old: str, new: str) -> None:
     """
     await duplicate_profile(services, old, new)
     await asyncio.to_thread(services.state.rename, old, new)
+    if await asyncio.to_thread(services.profiles.pinned_name) == old:
+        await asyncio.to_thread(services.profiles.pin, new)
     await delete_profile(services, old)
     await asyncio.to_thread(services.profiles.mark_used, new)
 

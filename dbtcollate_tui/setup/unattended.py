@@ -30,11 +30,13 @@ class Answers:
     project_id: int | None = None
     any_project: bool = False
     job_id: int | None = None
+    job_name: str = ""
     any_job: bool = False
     service: str = ""
     options: SyncOptions | None = None
     schedule: str | None = "propose"
     profile_name: str = ""
+    allow_http: bool = False
 
 
 def answers_of(sample: SampleAnswers) -> Answers:
@@ -57,6 +59,7 @@ async def answer_all(
     where: Where = "session",
     origins: Mapping[Side, Origin] | None = None,
     on_step: Told = lambda step, words: None,
+    overwrite: bool = False,
 ) -> Profile:
     """Answer every step and save the profile; ``on_step`` is told each step with its outcome in words.
 
@@ -82,6 +85,7 @@ async def answer_all(
     setup.notes.clear()
     await _project_and_job(setup, answers, on_step)
     setup.step = Step.COLLATE
+    setup.allow_http(answers.allow_http)
     facts = await setup.try_collate(
         answers.collate_address, collate_token, origin=origin_of.get("collate", "session")
     )
@@ -100,10 +104,26 @@ async def answer_all(
         schedule = check_cron(schedule)
         on_step(Step.OPTIONS, f"next {next_times_words(schedule)}")
     setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule}))
-    setup.set_name(answers.profile_name or setup.draft.profile_name or setup.propose_name())
+    setup.set_name(answers.profile_name or setup.draft.profile_name or _name(setup, overwrite=overwrite))
     await setup.advance()
     on_step(Step.REVIEW, f"profile {setup.draft.profile_name}")
     return await setup.save(where)
+
+
+def _name(setup: GuidedSetup, *, overwrite: bool) -> str:
+    """A name for the profile; raises `UsageError` where one with the same job and service exists already."""
+    same = setup.twin_of_draft()
+    if same is None:
+        return setup.propose_name()
+    if overwrite:
+        return same
+    raise UsageError(
+        f"The profile {same} already syncs this job to this service",
+        fixes=[
+            Fix("advice", "Replace it with --overwrite."),
+            Fix("advice", "Or create a second one with --name NAME."),
+        ],
+    )
 
 
 async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
@@ -131,18 +151,28 @@ async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) 
     setup.step = Step.JOB
     job_id = answers.job_id
     if job_id is None and not answers.any_job:
-        async with aclosing(setup.iter_jobs()) as lists:
-            rows = [listed async for listed in lists][-1]
-        if rows.proposed is None:
-            raise _open("job", [f"{row.job.name} ({row.id})" for row in rows.rows], Step.JOB)
-        job_id = rows.proposed.id
-        on_step(Step.JOB, f"{rows.proposed.job.name}: {rows.proposed.reason}")
+        job_id = await _find_job(setup, answers.job_name, on_step)
     job = await setup.choose_job(job_id)
     preview = await setup.run_preview()
     if preview.choice is None:
         raise preview.error or ActionableError("No run was found")
     what = f"{job.name} (job {job.id})" if job is not None else "any job"
     on_step(Step.JOB, f"{what}; run {preview.choice.run.id}, {preview.choice.reason}")
+
+
+async def _find_job(setup: GuidedSetup, name: str, on_step: Told) -> int:
+    """The job of that name, or the suggested one; raises `UsageError` where it is not clear which."""
+    async with aclosing(setup.iter_jobs()) as lists:
+        rows = [listed async for listed in lists][-1]
+    if name:
+        called = [row for row in rows.rows if row.job.name == name]
+        if len(called) != 1:
+            raise _open("job", [f"{row.job.name} ({row.id})" for row in called or rows.rows], Step.JOB)
+        return called[0].id
+    if rows.proposed is None:
+        raise _open("job", [f"{row.job.name} ({row.id})" for row in rows.rows], Step.JOB)
+    on_step(Step.JOB, f"{rows.proposed.job.name}: {rows.proposed.reason}")
+    return rows.proposed.id
 
 
 async def _service(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:

@@ -19,8 +19,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_address(base_url: str) -> httpx.URL:
-    """The address as a URL; raises `UsageError` unless it is https, or http to this machine."""
+class UnencryptedAddress(UsageError):
+    """Plain http to another machine, without the consent that this needs."""
+
+
+def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
+    """The address as a URL; raises `UsageError` unless it is https, or http to this machine.
+
+    With ``allow_http`` plain http to any host is accepted; without it that raises `UnencryptedAddress`.
+    """
     try:
         url = httpx.URL(base_url)
     except (httpx.InvalidURL, TypeError) as error:
@@ -31,10 +38,28 @@ def check_address(base_url: str) -> httpx.URL:
         ) from None
     if url.scheme == "https" and url.host:
         return url
-    if url.scheme == "http" and is_loopback(url.host):
-        return url
+    if url.scheme == "http" and url.host:
+        if allow_http or is_loopback(url.host):
+            return url
+        raise _unencrypted(url)
     raise UsageError(
         f"{redact(base_url)} is not an https address",
-        causes=["A token is only sent over TLS; plain http is for this machine alone."],
-        fixes=[Fix("advice", f"Use https://{url.host or 'HOST'}")],
+        fixes=[Fix("advice", "Paste the URL of any page from the browser.")],
+    )
+
+
+def _unencrypted(url: httpx.URL) -> UnencryptedAddress:
+    host = url.netloc.decode("ascii")
+    port = url.port or 80
+    return UnencryptedAddress(
+        f"http://{host} is not encrypted",
+        causes=[
+            "The Collate token, all metadata and, when a pipeline is deployed, the dbt Cloud token would be "
+            "readable by anyone on the network between this machine and the server.",
+        ],
+        fixes=[
+            Fix("advice", f"Better: ssh -L {port}:localhost:{port} {url.host}, then http://localhost:{port}"),
+            Fix("advice", f"Or https://{host}, if the server offers TLS."),
+            Fix("set_field", "Allow unencrypted http for this profile", "allow_http=true"),
+        ],
     )

@@ -153,6 +153,7 @@ class Transport:
 
     ``is_speed_limit`` knows the 429 of a server that refuses unread what comes too fast: any request is then
     sent again, also one that is not repeatable, and where the server says when, as often as the time allows.
+    ``allow_http`` is the consent to plain http to another machine.
     """
 
     def __init__(
@@ -168,8 +169,9 @@ class Transport:
         request_log: RequestLog | None = None,
         on_retry: Callable[[Retrying], None] | None = None,
         is_speed_limit: Callable[[HttpError], bool] | None = None,
+        allow_http: bool = False,
     ) -> None:
-        self.base_url = check_address(base_url.rstrip("/"))
+        self.base_url = check_address(base_url.rstrip("/"), allow_http=allow_http)
         self._root = str(self.base_url).rstrip("/")
         self.host = self.base_url.netloc.decode("ascii")
         self.request_log = request_log if request_log is not None else RequestLog()

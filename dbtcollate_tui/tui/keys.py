@@ -85,6 +85,18 @@ def remap_keys(path: Path) -> None:
         kind._merged_bindings = BindingsMap.from_keys(bindings)
 
 
+def check_keys(path: Path) -> int:
+    """Read the file as the app would and print what is wrong with it; 0 where nothing is."""
+    import sys
+
+    try:
+        remap_keys(path)
+    except UsageError as error:
+        sys.stderr.write(f"{error.as_text()}\n")
+        return int(error.exit_code)
+    return 0
+
+
 def _keys(path: Path, name: str, value: object, known: set[str]) -> tuple[str, ...]:
     from rapidfuzz import process
 

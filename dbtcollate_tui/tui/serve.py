@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import shlex
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -57,13 +58,20 @@ class LoopbackServer(Server):
         runner = web.AppRunner(await self._make_app(), shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, HOST, self.port).start()
+            await web.SockSite(runner, self._listening()).start()
             sys.stdout.write(f"{self.address}\n")
             sys.stdout.write("On this machine alone: the page acts with your tokens. Ctrl+C ends it.\n")
             sys.stdout.flush()
             await stop.wait()
         finally:
             await runner.cleanup()
+
+    def _listening(self) -> socket.socket:
+        """A socket on the port; a free port is taken, and is in every address from then on, for port 0."""
+        listening = socket.create_server((HOST, self.port), backlog=128)
+        self.port = listening.getsockname()[1]
+        self.public_url = f"http://{HOST}:{self.port}"
+        return listening
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -95,7 +103,7 @@ async def serve(arguments: Sequence[str], port: int) -> None:
         await LoopbackServer(arguments, port).run(stop)
     except OSError as error:
         raise UnreachableError(
-            f"Port {port} of {HOST} cannot be had",
+            f"Could not listen on port {port} of {HOST}",
             causes=[f"{error.strerror or error}"],
-            fixes=[Fix("advice", "Take another with --port.")],
+            fixes=[Fix("advice", "Choose another port with --port, or 0 for a free one.")],
         ) from error

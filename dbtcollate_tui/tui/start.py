@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.setup.services import SampleAnswers, Services
-from dbtcollate_tui.standard_streams import has_screen
+from dbtcollate_tui.standard_streams import has_screen, is_terminal
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.keys import keys_file, remap_keys
 
@@ -30,7 +29,11 @@ def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
         if not has_screen():
             raise UsageError(
                 "There is no terminal for the app",
-                causes=["Standard input or output is not a terminal."],
+                causes=[
+                    "TERM is dumb: this terminal cannot show a full-screen app."
+                    if is_terminal()
+                    else "Standard input or output is not a terminal."
+                ],
                 fixes=[
                     Fix("advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
                     Fix("advice", "dbtcollate --help lists them."),
@@ -64,9 +67,7 @@ def run_app(
         from dbtcollate_tui.tui.demo_credentials import DemoOffer
 
         offer = DemoOffer(sample, sample_secrets["dbt_cloud"], sample_secrets["collate"])
-    app = DbtCollateApp(
-        services, profile=profile, offer=offer, animation=animation and os.environ.get("TERM") != "dumb"
-    )
+    app = DbtCollateApp(services, profile=profile, offer=offer, animation=animation)
     with seldom_collected(), not_looked_at():
         app.run()
     if app.crash:

@@ -99,7 +99,9 @@ class CollatePane(TokenPane):
     def token_help(self) -> TokenHelp:
         """Collate's page of the bot."""
         try:
-            base_url = read_collate_address(self.address_field.value)
+            base_url = read_collate_address(
+                self.address_field.value, allow_http=self.setup.draft.collate_allow_http
+            )
         except ActionableError:
             base_url = ""
         return collate_token_help(base_url)
@@ -112,6 +114,9 @@ class CollatePane(TokenPane):
 
     @on(Input.Changed, "#address")
     def _address_changed(self) -> None:
+        draft = self.setup.draft
+        if draft.collate_allow_http and self.address_field.value.strip() != draft.collate_address:
+            self.setup.allow_http(False)
         self._forget_facts()
         self.clear_error()
         self.say_need()
@@ -162,6 +167,15 @@ class CollatePane(TokenPane):
         self.field.forget()
         self._accept(facts)
         self.say_kept()
+
+    def set_field(self, name: str, value: str) -> bool:
+        """Take the consent to plain http, then try again."""
+        if name != "allow_http":
+            return super().set_field(name, value)
+        self.setup.note_collate_address(self.address_field.value)
+        self.setup.allow_http(value == "true")
+        self.action_again()
+        return True
 
     def action_sample(self) -> None:
         """The sandbox's address too."""
