@@ -35,7 +35,8 @@ async def troubleshoot(
 ) -> ExitCode:
     """Walk the chain for a symptom (empty: all of it) up to the first broken link: 1 where there is one.
 
-    ``report_to`` gets the report as Markdown, ``support_message`` prints the text to send. Both hold no secret.
+    ``report_to`` gets the report as Markdown, ``support_message`` prints the text to send.
+    Both hold no secret.
     """
     walk = TroubleshootingSession(symptom_named(symptom))
     services = Services()

@@ -39,7 +39,7 @@ def test_base_address(text: str, base: str) -> None:
     [
         ("", "No address of Collate"),
         ("the address of Ana", "No address of Collate"),
-        ("http://acme.getcollate.io", "not an https address"),
+        ("http://acme.getcollate.io", "is not encrypted"),
         ("https://acme.getcollate.io:99999", "not a valid address"),
         ("ftp://acme", "No address of Collate"),
     ],
