@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from dbtcollate_tui.checks.base import CheckResult, finding_of_error
-from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.cli import dbtcollate
 from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.completion import COMPLETE_VARIABLE, SHELLS, script_for
@@ -34,7 +34,9 @@ def save(name: str, *, job: str = "nightly") -> None:
     ProfileStore().save(
         Profile(
             name=name,
-            dbt_cloud=DbtCloudSettings(base_url="https://ab1.us1.dbt.com", account_id=1, job_id=7, job_name=job),
+            dbt_cloud=DbtCloudSettings(
+                base_url="https://ab1.us1.dbt.com", account_id=1, job_id=7, job_name=job
+            ),
             collate=CollateSettings(base_url="https://acme.getcollate.io", service="shop"),
         )
     )
@@ -123,7 +125,7 @@ def test_a_failed_check_ends_with_its_causes_code(errors: list[ActionableError],
     for number, error in enumerate(errors):
         found = finding_of_error(error)
         rows.append(
-            CheckResult(f"c{number}", "t", next(iter(Stage)), CheckState.FAIL, exit_code=found.exit_code)
+            CheckResult(f"c{number}", "t", next(iter(Link)), CheckState.FAIL, exit_code=found.exit_code)
         )
     assert exit_code_of(rows) is code
 
@@ -138,9 +140,7 @@ def test_results_and_progress_go_to_their_own_streams() -> None:
     assert progress.getvalue() == "reading tables\nThe token was refused\n"
 
 
-@pytest.mark.parametrize(
-    ("environment", "screen"), [({"TERM": "dumb"}, False), ({"TERM": "xterm"}, True)]
-)
+@pytest.mark.parametrize(("environment", "screen"), [({"TERM": "dumb"}, False), ({"TERM": "xterm"}, True)])
 def test_a_dumb_terminal_has_no_screen(
     environment: Mapping[str, str], screen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
