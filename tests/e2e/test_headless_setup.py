@@ -20,7 +20,7 @@ def test_a_profile_is_made_verified_and_holds_no_token(sandbox: Sandbox, places:
     secrets = tokens(sandbox)
     made = run(*_addresses(sandbox), "--job", str(sandbox.job_id), **secrets)
     assert made.returncode == ExitCode.OK, made.stderr
-    assert "profile shop-nightly" in made.stdout
+    assert "shop-nightly.toml" in made.stdout
     profile = ProfileStore().load("shop-nightly")
     assert profile.dbt_cloud.job_id == sandbox.job_id
     assert profile.collate.service == "shop_warehouse"
