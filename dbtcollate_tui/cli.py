@@ -47,7 +47,7 @@ def _sandbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--server-version",
         default="newest",
         show_default=True,
-        help="Version of the sandbox's Collate: newest or 1.1.",
+        help="Release of the sandbox's Collate, such as 1.6.2.",
     )(function)
     return click.option(
         "--scenario",

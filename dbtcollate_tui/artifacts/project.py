@@ -44,7 +44,7 @@ class Node:
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
     ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
-    ``checks_freshness``: a source with freshness limits. ``comment`` is the warehouse's on the table.
+    ``checks_freshness``: a source with freshness limits.
     """
 
     unique_id: str
@@ -71,7 +71,6 @@ class Node:
     source_name: str | None = None
     relation_name: str | None = None
     in_catalog: bool = False
-    comment: str | None = None
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     fqn: tuple[str, ...] = ()
     versioned: bool = False

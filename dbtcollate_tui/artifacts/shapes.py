@@ -195,7 +195,6 @@ class CatalogMetadata(Struct):
     """A relation as the warehouse has it."""
 
     owner: str | None = None
-    comment: Scalar = None
 
 
 class CatalogTable(Struct):

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.entity import Entity
+from dbtcollate_tui.collate.errors import NotSpokenError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.redact import redact
@@ -68,7 +69,7 @@ async def try_dbt_cloud(
     A test that has not ended within the time is given as it is then. Raises what a call raises:
     ``NotSpokenError`` on a server without automations, ``ForbiddenError`` where the token may not.
     """
-    config = {
+    values = {
         "type": "DBTCloud",
         "host": base_url,
         "discoveryAPI": discovery_api(base_url),
@@ -78,6 +79,15 @@ async def try_dbt_cloud(
         "jobIds": [str(number) for number in job_ids],
         "numberOfRuns": 1,
     }
+    doing = "test dbt Cloud from its network"
+    config = client.dialect.dbt_cloud_connection(values)
+    if config is None:
+        raise NotSpokenError(
+            f"OpenMetadata {client.dialect.text} has no way to {doing}",
+            status=404,
+            message="",
+            causes=("Its connection to dbt Cloud came with 1.5.",),
+        )
     body = {
         "name": f"dbtcollate-{uuid.uuid4().hex[:12]}",
         "workflowType": "TEST_CONNECTION",
@@ -87,7 +97,6 @@ async def try_dbt_cloud(
             "connectionType": "DBTCloud",
         },
     }
-    doing = "test dbt Cloud from its network"
     answer = await client.call("POST", ROOT, body=body, doing=doing)
     test = ConnectionTest.model_validate(answer.json())
     path = f"{ROOT}/{path_segment(test.id)}"

@@ -3,20 +3,29 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 OLDEST = (1, 1)
 NEWEST = (2, 0)
 
-_PIPELINE_SINCE = {"raiseOnError": (1, 7), "enableStreamableLogs": (1, 10)}
+_PIPELINE_SINCE = {"raiseOnError": (1, 7, 1), "enableStreamableLogs": (1, 10, 0)}
 _DBT_OPTION_SINCE = {
-    "searchAcrossDatabases": (1, 6),
-    "dbtUpdateOwners": (1, 6),
-    "tagFilterPattern": (1, 7),
-    "overrideLineage": (1, 11),
-    "catalogMapping": (2, 0),
-    "includeMetrics": (2, 0),
+    "parsingTimeoutLimit": (1, 1, 1),
+    "searchAcrossDatabases": (1, 6, 3),
+    "dbtUpdateOwners": (1, 6, 2),
+    "tagFilterPattern": (1, 7, 2),
+    "overrideLineage": (1, 11, 4),
+    "catalogMapping": (2, 0, 6),
+    "includeMetrics": (2, 0, 0),
 }
+_CONNECTION_SINCE = {
+    "jobIds": (1, 6, 0),
+    "projectIds": (1, 6, 0),
+    "numberOfRuns": (1, 6, 8),
+    "pipelineFilterPattern": (1, 7, 0),
+    "environmentIds": (1, 11, 1),
+}
+_DATA_MODEL_SINCE = {"resourceType": (1, 2, 0), "dbtSourceProject": (1, 9, 8)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Dialect:
     @property
     def suite_key(self) -> str:
         """The field of a new suite that names its table."""
-        return "basicEntityReference" if self.at_least(1, 6) else "executableEntityReference"
+        return "basicEntityReference" if self.at_least(1, 6, 2) else "executableEntityReference"
 
     @property
     def dbt_platform(self) -> str:
@@ -122,9 +131,23 @@ class Dialect:
         return self.at_least(1, 13)
 
     @property
+    def stopped_state(self) -> Literal["stopped", "failed"]:
+        """How the status of a run that was interrupted is spelt (``stopped`` since 1.12.6)."""
+        return "stopped" if self.at_least(1, 12, 6) else "failed"
+
+    @property
     def status_has_steps(self) -> bool:
         """Whether a pipeline's status takes the counts of each step (since 1.3)."""
         return self.at_least(1, 3)
+
+    def dbt_cloud_connection(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A dbt Cloud pipeline service's connection as this server takes it; ``None`` before 1.5."""
+        if not self.at_least(1, 5):
+            return None
+        values = {k: v for k, v in config.items() if self.at_least(*_CONNECTION_SINCE.get(k, OLDEST))}
+        if config.get("jobIds") and "jobIds" not in values:
+            values["jobId"] = config["jobIds"][0]
+        return values
 
     def pipeline_fields(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """An ingestion pipeline's body without the fields that this server does not know."""
@@ -134,7 +157,7 @@ class Dialect:
         """A dbt pipeline's ``sourceConfig.config`` without the options that this server does not know."""
         values = {k: v for k, v in config.items() if self.at_least(*_DBT_OPTION_SINCE.get(k, OLDEST))}
         source = values.get("dbtConfigSource")
-        if isinstance(source, Mapping) and not self.at_least(1, 3):
+        if isinstance(source, Mapping) and not self.at_least(1, 3, 2):
             values["dbtConfigSource"] = {k: v for k, v in source.items() if k != "dbtConfigType"}
         return values
 
@@ -159,14 +182,11 @@ class Dialect:
         return "owner", listed[0] if listed else None
 
     def data_model(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A data model's body as this server takes it: ``owners`` and ``dbtSourceProject`` where known."""
+        """A data model's body as this server takes it; its SQL had to be there up to 1.4."""
         values = dict(body)
         if not self.many_owners:
             owners = values.pop("owners", None)
             if owners:
                 values["owner"] = owners[0]
-        if not self.at_least(1, 9):
-            values.pop("dbtSourceProject", None)
-        if not self.at_least(1, 2):
-            values.pop("resourceType", None)
-        return values
+            values.setdefault("sql", "")
+        return {k: v for k, v in values.items() if self.at_least(*_DATA_MODEL_SINCE.get(k, OLDEST))}

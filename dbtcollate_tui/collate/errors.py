@@ -4,6 +4,7 @@ import json
 import re
 from typing import NoReturn
 
+from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refused_operations
 from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
@@ -12,6 +13,7 @@ from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer
 
 GATEWAY_STATUSES = (502, 503, 504)
 """What a gateway answers for a server that is down or too slow."""
+_GUARD_STATUSES = frozenset({400, 409, 412, 422, 500})
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
 
 
@@ -73,8 +75,8 @@ class TokenError(AuthError):
     """401: the server does not take the token."""
 
 
-def server_message(error: HttpError) -> str:
-    """The server's own words, redacted, one line, at most 300 characters."""
+def whole_message(error: HttpError) -> str:
+    """The server's own words, redacted, as far as they were read."""
     body = error.json()
     text = ""
     if isinstance(body, dict):
@@ -88,7 +90,17 @@ def server_message(error: HttpError) -> str:
                 text = str(json.loads(match.group(1) + '"'))
             except ValueError:
                 text = match.group(1)
-    return redact(" ".join((text or error.excerpt(300)).split()))[:300]
+    return redact(text or error.body.decode("utf-8", "replace"))
+
+
+def server_message(error: HttpError) -> str:
+    """The server's own words as a person reads them: redacted, one line, at most 300 characters."""
+    return plain_text(whole_message(error))[:300]
+
+
+def _says(error: HttpError) -> frozenset[CollateSays]:
+    """What the whole message means; a long one is looked at from both ends."""
+    return collate_says(f"{whole_message(error)} {redact(error.ending.decode('utf-8', 'replace'))}")
 
 
 def is_speed_limit(error: HttpError) -> bool:
@@ -143,21 +155,30 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
 
 def _explain_status(error: HttpError, doing: str, version: str) -> ActionableError:
     words = server_message(error)
-    says = collate_says(words)
+    says = _says(error)
     evidence = (evidence_of(error),)
     status = error.status
-    if status == 500 and CollateSays.TOKEN_OF_OTHER_SERVER in says:
+    if CollateSays.GUARD_FAILED in says and error.record.method == "PATCH" and status in _GUARD_STATUSES:
+        return GuardFailedError(
+            f"Could not {doing}: it changed in Collate since it was read",
+            status=status,
+            message=words,
+            causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
+            evidence=evidence,
+            fixes=(Fix("retry", "Plan again"),),
+        )
+    if status in (401, 500) and CollateSays.TOKEN_OF_OTHER_SERVER in says:
         return TokenError(
             "The Collate token belongs to another server",
-            causes=["Another Collate or OpenMetadata server signed it."],
+            causes=["It was made by another Collate or OpenMetadata server than this one."],
             evidence=evidence,
             fixes=[
                 Fix("go_to_step", "Enter another token", "collate"),
-                Fix("advice", f"{BOTS_PAGE} of this server shows the bot's token."),
+                Fix("advice", f"On this server, {BOTS_PAGE} shows the bot's token."),
                 RETRY,
             ],
         )
-    if status == 401:
+    if status == 401 or (status == 500 and CollateSays.TOKEN_REFUSED in says):
         expired = CollateSays.TOKEN_EXPIRED in says
         return TokenError(
             "The Collate token has expired" if expired else "Collate does not accept the token",
@@ -176,7 +197,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
                 RETRY,
             ],
         )
-    if status == 403:
+    if status == 403 or (status == 500 and CollateSays.FORBIDDEN in says):
         refused = refused_operations(words)
         operation = f" (operation {refused})" if refused else ""
         return ForbiddenError(
@@ -201,22 +222,13 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             causes=("The call came with a later version.",),
             evidence=evidence,
         )
-    if status == 404:
+    if status == 404 or (status == 500 and CollateSays.ENTITY_NOT_FOUND in says):
         return NotFoundError(
             f"Could not {doing}: not found in Collate",
             status=status,
             message=words,
             evidence=evidence,
             fixes=(RETRY,),
-        )
-    if CollateSays.GUARD_FAILED in says and status in (400, 409, 412, 422, 500):
-        return GuardFailedError(
-            f"Could not {doing}: it changed in Collate since it was read",
-            status=status,
-            message=words,
-            causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
-            evidence=evidence,
-            fixes=(Fix("retry", "Plan again"),),
         )
     if status in (409, 412):
         return ConflictError(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from dbtcollate_tui.collate.entity import Entity, EntityReference
+from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 
 PipelineState = Literal["queued", "running", "success", "failed", "partialSuccess", "stopped"]
@@ -67,6 +68,11 @@ class ServiceStatus(Entity):
     reason: str = ""
     platform: str = ""
     version: str = ""
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return plain_text(value) if isinstance(value, str) else value
 
     @property
     def available(self) -> bool:

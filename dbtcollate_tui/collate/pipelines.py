@@ -10,6 +10,7 @@ from dbtcollate_tui.collate.errors import CollateError, InvalidRequestError, Not
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
+from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.errors import RETRY, ActionableError, Fix
 from dbtcollate_tui.transport.errors import NotJson
@@ -170,8 +171,8 @@ class IngestionPipelines:
             body = answer.json()
         except NotJson:
             body = {"reason": answer.content[:200].decode("utf-8", "replace")}
-        values: Mapping[str, Any] = body if isinstance(body, Mapping) else {"reason": str(body)}
-        reason = str(values.get("reason") or "")
+        reason = plain_text(str((body.get("reason") or "") if isinstance(body, Mapping) else body))
+        values = {**body, "reason": reason} if isinstance(body, Mapping) else {"reason": reason}
         record = answer.record
         evidence = f'{record.method} {record.path} answered {answer.status}, reason "{reason}"'
         if CollateSays.PIPELINE_SERVICE_OFF in collate_says(reason):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeGuard, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
@@ -18,14 +18,23 @@ from dbtcollate_tui.collate.errors import (
     explain,
     is_speed_limit,
     raise_for,
+    whole_message,
 )
 from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
+from dbtcollate_tui.collate.unknown_fields import (
+    MOST_DROPS,
+    Dropped,
+    UnknownFields,
+    call_of,
+    leave_out,
+    unknown_in,
+)
 from dbtcollate_tui.errors import ActionableError, Fix, UnreachableError
 from dbtcollate_tui.transport.client import Answer, Params, Transport
-from dbtcollate_tui.transport.errors import NotJson, TransportError
+from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
 
@@ -50,10 +59,12 @@ class ServerCalls:
         retries: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         allow_http: bool = False,
+        unknown: UnknownFields | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._token = token
         self._dialect: Dialect | None = None
+        self.unknown = unknown if unknown is not None else UnknownFields()
         self._user: User | None = None
         self.transport = Transport(
             f"{self.base_url}/api/v1",
@@ -153,7 +164,9 @@ class ServerCalls:
         """Tell old servers from new ones by a field name, where the version is unreadable."""
         old = False
         try:
-            await self.call("GET", "/tables", params={"limit": 1, "fields": "owners"}, doing="list tables")
+            await self.call(
+                "GET", "/tables", params={"limit": 1, "fields": "owners"}, doing="list tables", drops=0
+            )
         except InvalidRequestError as error:
             if CollateSays.FIELD_UNKNOWN not in collate_says(error.message):
                 raise
@@ -176,23 +189,39 @@ class ServerCalls:
         body: object | None = None,
         content_type: str = "application/json",
         repeatable: bool | None = None,
+        drops: int = MOST_DROPS,
     ) -> Answer:
-        """One request below ``/api/v1``; ``doing`` completes "Could not …" in the error."""
-        try:
-            answer = await self.transport.request(
-                method,
-                path,
-                params=params,
-                json_body=body,
-                content_type=content_type,
-                repeatable=repeatable,
-            )
-            kind = answer.headers.get("content-type", "")
-            if "html" in kind.lower():
-                raise NotJson(answer.record, kind, answer.content[:500])
-            return answer
-        except TransportError as error:
-            raise_for(error, doing=doing, version=self._dialect.text if self._dialect else "")
+        """One request below ``/api/v1``; ``doing`` completes "Could not …" in the error.
+
+        Up to ``drops`` fields or values that the server calls unknown are left out, and the rest is sent
+        again (see `unknown`).
+        """
+        kind_of_call = call_of(method, path)
+        body, params = self.unknown.without(kind_of_call, body, params)
+        while True:
+            try:
+                answer = await self.transport.request(
+                    method,
+                    path,
+                    params=params,
+                    json_body=body,
+                    content_type=content_type,
+                    repeatable=repeatable,
+                )
+                kind = answer.headers.get("content-type", "")
+                if "html" in kind.lower():
+                    raise NotJson(answer.record, kind, answer.content[:500])
+                return answer
+            except TransportError as error:
+                unknown = unknown_in(whole_message(error)) if _may_name_unknown(error) else None
+                if unknown is not None and drops:
+                    fewer = leave_out(unknown, body, params)
+                    if fewer[0] is not body or fewer[1] is not params:
+                        drops -= 1
+                        body, params = fewer
+                        self.unknown.add(Dropped(kind_of_call, unknown))
+                        continue
+                raise_for(error, doing=doing, version=self._dialect.text if self._dialect else "")
 
     async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
         """One entity."""
@@ -261,6 +290,10 @@ class ServerCalls:
             after = content[1]
             if after is None:
                 return
+
+
+def _may_name_unknown(error: TransportError) -> TypeGuard[HttpError]:
+    return isinstance(error, HttpError) and error.status in (400, 422)
 
 
 def size_may_matter(error: ActionableError) -> bool:

@@ -11,6 +11,9 @@ class CollateSays(Enum):
 
     TOKEN_EXPIRED = auto()
     TOKEN_OF_OTHER_SERVER = auto()
+    TOKEN_REFUSED = auto()
+    FORBIDDEN = auto()
+    ENTITY_NOT_FOUND = auto()
     CALL_NOT_FOUND = auto()
     CALL_UNKNOWN = auto()
     GUARD_FAILED = auto()
@@ -27,21 +30,37 @@ _SERVER = "OpenMetadata 1.6, recorded"
 
 PHRASES = (
     phrase(CollateSays.TOKEN_EXPIRED, r"expired", "OpenMetadata's JwtFilter: 401 'Expired token!'"),
-    phrase(
-        CollateSays.TOKEN_OF_OTHER_SERVER,
-        r"SigningKeyNotFoundException|JWT Token keyID doesn't match",
-        f"{_SERVER}: 500 'SigningKeyNotFoundException: JWT Token keyID doesn't match the configured keyID'",
-    ),
     phrase(CollateSays.CALL_NOT_FOUND, r"^HTTP 404", f"{_SERVER}: a path that this version does not have"),
     phrase(
         CollateSays.CALL_UNKNOWN,
-        r"HTTP (405|404|415) ",
+        r"HTTP (405|404|415|406|501) ",
         f"{_SERVER}: 500 'An exception with message [HTTP 405 Method Not Allowed] was thrown …'",
     ),
     phrase(
         CollateSays.GUARD_FAILED,
-        r"Operation\.TEST fails|test operation|Values are not equal",
-        f"{_SERVER}: 500 '[JsonPatch.Operation.TEST fails! Values are not equal]'",
+        r"Operation\.TEST fails|'?test'? operation|Values are not equal|'?test'? failed for path"
+        r"|contains no (element for index|value for name)|is no valid array index"
+        r"|Non-existing name/value pair|array item index is out of range|non-existing (value|member|element)",
+        f"{_SERVER}: 500 '[JsonPatch.Operation.TEST fails! Values are not equal]', and for a value that is "
+        "gone \"'[]' contains no element for index 0\" (Apache Johnzon); the rest is Eclipse Parsson's",
+    ),
+    phrase(
+        CollateSays.TOKEN_OF_OTHER_SERVER,
+        r"SigningKeyNotFound|JWT Token keyID doesn't match|Public key mismatch",
+        f"{_SERVER}: 500 'com.auth0.jwk.SigningKeyNotFoundException: JWT Token keyID doesn't match …', and "
+        "401 'Token verification failed. Public key mismatch …'",
+    ),
+    phrase(
+        CollateSays.TOKEN_REFUSED,
+        r"com\.auth0\.jw[kt]\.|JWTVerificationException|JWTDecodeException|SignatureVerificationException"
+        r"|Unable to decode the token|Token verification failed|HTTP 401 ",
+        "java-jwt's exceptions, which some versions answer with 500 in place of 401",
+    ),
+    phrase(CollateSays.FORBIDDEN, r"HTTP 403 ", "Jersey's 403 inside a 500, as 404 and 405 are wrapped"),
+    phrase(
+        CollateSays.ENTITY_NOT_FOUND,
+        r"\binstance for .+ not found",
+        f"{_SERVER}: 404 'table instance for x not found', also inside a 500",
     ),
     phrase(
         CollateSays.PLAN_LIMIT,

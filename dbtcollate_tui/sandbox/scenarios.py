@@ -88,10 +88,18 @@ class Scenario:
     """A part of the warehouse was never ingested: the raw schema and one mart are not in Collate."""
     edited_in_collate: bool = False
     """A person has written descriptions and an owner in Collate that dbt does not state."""
-    search_down: bool = False
-    """The search index does not answer: 500 to every search."""
-    pipeline_service: bool = True
-    """False: no pipeline service; the status says "Pipeline Client Disabled" and deploying does nothing."""
+    search: Literal["on", "down", "behind"] = "on"
+    """``down``: 500 to every search, and to what newer servers read from the index or write to it;
+    ``behind``: the index holds nothing that was written since the start."""
+    pipeline_service: Literal["on", "down", "none"] = "on"
+    """``none``: the status says "Pipeline Client Disabled" and deploying does nothing; ``down``: unhealthy,
+    and 400 to everything asked of it."""
+    collate_row_seconds: float = 0.0
+    """What each row of a list costs in seconds, one request after another; abandoned requests too."""
+    collate_other_server: bool = False
+    """The token was made by another server: 500 to every request but ``system/version``."""
+    unreadable_test_case: bool = False
+    """A test case of another service whose newest result the server cannot read."""
     pipeline_stale: bool = False
     """A dbt pipeline exists whose last run is nine days old, and it is paused."""
     pipeline_fails: bool = False
@@ -110,6 +118,7 @@ class Scenario:
             self.tables_missing,
             self.edited_in_collate,
             self.pipeline_stale,
+            self.unreadable_test_case,
         )
 
     def of_side(self, side: Literal["dbt_cloud", "collate"]) -> tuple[object, ...]:
@@ -340,13 +349,43 @@ _ALL = (
         name="search-down",
         side="collate",
         sentence="Collate's search does not answer; everything else does.",
-        search_down=True,
+        search="down",
     ),
     Scenario(
         name="no-pipeline-service",
         side="collate",
         sentence="Collate has no pipeline service, so that nothing can be deployed there.",
-        pipeline_service=False,
+        pipeline_service="none",
+    ),
+    Scenario(
+        name="pipeline-service-down",
+        side="collate",
+        sentence="Collate's pipeline service does not answer: nothing can be deployed or run there.",
+        pipeline_service="down",
+    ),
+    Scenario(
+        name="search-behind",
+        side="collate",
+        sentence="Collate's search index has not seen anything that was written since the start.",
+        search="behind",
+    ),
+    Scenario(
+        name="other-server",
+        side="collate",
+        sentence="Collate's token was made by another server, which newer servers answer with 500.",
+        collate_other_server=True,
+    ),
+    Scenario(
+        name="slow-rows",
+        side="collate",
+        sentence="Every row of a list costs Collate a fifth of a second, even if nobody waits for it.",
+        collate_row_seconds=0.2,
+    ),
+    Scenario(
+        name="unreadable-test",
+        side="collate",
+        sentence="Collate cannot read the newest result of one test case of another service.",
+        unreadable_test_case=True,
     ),
     Scenario(
         name="pipeline-fails",

@@ -74,7 +74,7 @@ class SelfReport:
 
     def ended(self, finished: RunFinished) -> None:
         """Note how the sync ended."""
-        stopped: PipelineState = "stopped" if self._collate.dialect.tracks_progress else "failed"
+        stopped: PipelineState = self._collate.dialect.stopped_state
         states: dict[Outcome, PipelineState] = {
             "ok": "success",
             "partial": "partialSuccess",

@@ -42,6 +42,9 @@ Params = Mapping[str, str | int | bool]
 BODY_EXCERPT_BYTES = 4_096
 MOST_ENDINGS = 20
 """A server that ends a connection in good order is no failure: a request is repeated so often at once."""
+BODY_ENDING_BYTES = 512
+BODY_LIMIT_BYTES = 262_144
+"""How much of an error is read: a server may put a whole entity into it, and the reason after that."""
 _NO_SUCH_NAME = ("name or service", "getaddrinfo", "nodename", "resolution", "no address associated")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
@@ -423,11 +426,12 @@ async def _http_error(response: httpx.Response, record: RequestRecord) -> HttpEr
     body = b""
     async for piece in response.aiter_bytes(BODY_EXCERPT_BYTES):
         body += piece
-        if len(body) >= BODY_EXCERPT_BYTES:
+        if len(body) >= BODY_LIMIT_BYTES:
             break
     record.received = len(body)
     told = _retry_after(response.headers)
-    return HttpError(record, response.status_code, body[:BODY_EXCERPT_BYTES], told)
+    ending = body[-BODY_ENDING_BYTES:] if len(body) > BODY_EXCERPT_BYTES else b""
+    return HttpError(record, response.status_code, body[:BODY_EXCERPT_BYTES], told, ending)
 
 
 def _query_text(value: str | int | bool) -> str:

@@ -41,15 +41,24 @@ class NoAnswer(TransportError):
 
 
 class HttpError(TransportError):
-    """The server answered with a status of 400 or more; ``body`` is its beginning, at most 4 KiB."""
+    """The server answered with a status of 400 or more.
+
+    ``body`` is its beginning, at most 4 KiB; ``ending`` is the last of what was read of a longer one.
+    """
 
     def __init__(
-        self, record: RequestRecord, status: int, body: bytes, retry_after: float | None = None
+        self,
+        record: RequestRecord,
+        status: int,
+        body: bytes,
+        retry_after: float | None = None,
+        ending: bytes = b"",
     ) -> None:
         super().__init__(f"{record.method} {record.path} answered {status}")
         self.record = record
         self.status = status
         self.body = body
+        self.ending = ending
         self.retry_after = retry_after
 
     def json(self) -> Any:

@@ -109,7 +109,7 @@ async def test_a_data_model_goes_out_in_the_servers_form() -> None:
     fake = FakeCollate("1.1.0", answers={"PUT /tables/t1/dataModel": say(TABLE)})
     async with connected(fake) as client:
         await client.put_data_model("t1", {"modelType": "DBT", "dbtSourceProject": "shop", "owners": []})
-    assert fake.asked[0].body == {"modelType": "DBT"}
+    assert fake.asked[0].body == {"modelType": "DBT", "sql": ""}
 
 
 async def test_upstream_edges_with_their_ends_resolved() -> None:

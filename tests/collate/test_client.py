@@ -14,6 +14,7 @@ from dbtcollate_tui.collate.errors import (
     ForbiddenError,
     GuardFailedError,
     InvalidRequestError,
+    NotFoundError,
     NotSpokenError,
     PlanLimitError,
     ServerFailedError,
@@ -104,7 +105,12 @@ async def test_nobody_there() -> None:
 async def test_an_unreadable_version_is_told_by_a_field_name(
     old: bool, version: tuple[int, int, int]
 ) -> None:
-    tables = refuse(400, "Invalid field name owners") if old else say({"data": [], "paging": {"total": 0}})
+    empty = say({"data": [], "paging": {"total": 0}})
+
+    def tables(asked: Asked) -> Response | Awaitable[Response]:
+        unknown = old and "owners" in asked.query.get("fields", "")
+        return refuse(400, "Invalid field name owners")(asked) if unknown else empty(asked)
+
     fake = FakeCollate("unknown", answers={"GET /tables": tables})
     async with connected(fake) as client:
         assert client.dialect.version == version
@@ -122,7 +128,6 @@ ERRORS = [
     (refuse(429, "Feature limit exceeded"), PlanLimitError),
     (refuse(429, "Hard limit of the plan reached for ingestionPipeline"), PlanLimitError),
     (refuse(429, "Too many requests"), TooManyRequestsError),
-    (refuse(500, "[JsonPatch.Operation.TEST fails! Values are not equal]"), GuardFailedError),
     (refuse(500, "boom"), ServerFailedError),
     (refuse(503, "busy"), ServerFailedError),
 ]
@@ -139,6 +144,63 @@ async def test_refusals_by_kind(answer: Handler, kind: type[ActionableError]) ->
     again = kind is TooManyRequestsError or "answered 503" in caught.value.evidence[0]
     tries = 2 if again else 1
     assert len(fake.asked) == tries
+
+
+LOST_RACES = [
+    refuse(500, "[JsonPatch.Operation.TEST fails! Values are not equal]"),
+    say({"responseMessage": "'[]' contains no element for index 0"}, 500),
+    say(
+        {"responseMessage": '\'{"name":"' + "x" * 9000 + "\"}' contains no value for name 'description'"}, 500
+    ),
+    refuse(400, "The JSON Patch operation 'test' failed for path '/description', value '\"a\"'"),
+    refuse(500, "Non-existing name/value pair in the object for key description"),
+    refuse(500, "An array item index is out of range. Index: 3, Size: 2"),
+]
+
+
+@pytest.mark.parametrize("answer", LOST_RACES)
+async def test_a_lost_race_is_recognised_in_every_form(answer: Handler) -> None:
+    fake = FakeCollate(answers={"PATCH /tables/t": answer})
+    async with connected(fake) as client:
+        with pytest.raises(GuardFailedError):
+            await client.patch_table("t", [{"op": "test", "path": "/name", "value": "n"}])
+    assert len(fake.asked) == 1
+
+
+OTHER_TOKENS = [
+    say({"responseMessage": "com.auth0.jwk.SigningKeyNotFoundException: JWT Token keyID doesn't match"}, 500),
+    refuse(401, "Token verification failed. Public key mismatch."),
+]
+
+
+@pytest.mark.parametrize("answer", OTHER_TOKENS)
+async def test_a_token_of_another_server_is_a_token_problem(answer: Handler) -> None:
+    fake = FakeCollate(answers={"GET /users/loggedInUser": answer})
+    async with serving(fake), CollateClient(fake.url, TOKEN, retries=QUICK) as client:
+        with pytest.raises(TokenError) as caught:
+            await client.connect()
+    assert caught.value.title == "The Collate token belongs to another server"
+    assert caught.value.exit_code == ExitCode.AUTH
+
+
+INSIDE_500 = [
+    ("HTTP 401 Unauthorized", TokenError),
+    ("com.auth0.jwt.exceptions.JWTDecodeException: wrong parts", TokenError),
+    ("HTTP 403 Forbidden", ForbiddenError),
+    ("table instance for a.b not found", NotFoundError),
+    ("HTTP 404 Not Found", NotSpokenError),
+    ("HTTP 405 Method Not Allowed", NotSpokenError),
+]
+
+
+@pytest.mark.parametrize(("inside", "kind"), INSIDE_500)
+async def test_a_500_means_what_it_carries(inside: str, kind: type[ActionableError]) -> None:
+    text = f"An exception with message [{inside}] was thrown while processing request."
+    fake = FakeCollate(answers={"PUT /lineage": say({"responseMessage": text}, 500)})
+    async with connected(fake) as client:
+        with pytest.raises(kind):
+            await client.call("PUT", "/lineage", body={}, doing="write the lineage")
+    assert len(fake.asked) == 1
 
 
 async def test_what_came_too_fast_is_sent_again_as_often_as_the_server_says_also_a_result() -> None:
@@ -212,12 +274,17 @@ async def test_a_page_that_is_too_large_is_asked_for_smaller(refusal: Handler) -
     assert [asked.query["limit"] for asked in fake.asked] == ["250", "50", "10"]
 
 
-async def test_a_wrong_field_is_not_asked_for_again() -> None:
-    fake = FakeCollate(answers={"GET /tables": refuse(400, "Invalid field name owners")})
+async def test_a_refused_field_is_asked_for_once() -> None:
+    def tables(asked: Asked) -> Response | Awaitable[Response]:
+        if "owners" in asked.query["fields"]:
+            return refuse(400, "Invalid field name owners")(asked)
+        return say({"data": [], "paging": {"total": 0}})(asked)
+
+    fake = FakeCollate(answers={"GET /tables": tables})
     async with connected(fake) as client:
-        with pytest.raises(InvalidRequestError):
-            [table async for table in client.tables("s.d")]
-    assert len(fake.asked) == 1
+        for _ in range(2):
+            assert [table async for table in client.tables("s.d")] == []
+    assert ["owners" in asked.query["fields"] for asked in fake.asked] == [True, False, False]
 
 
 def permissions(**resources: list[str]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def test_a_data_model_in_an_old_form() -> None:
         "dbtSourceProject": "shop",
         "owners": [{"id": "u1", "type": "user"}, {"id": "u2", "type": "user"}],
     }
-    assert Dialect.of("1.1").data_model(body) == {"modelType": "DBT", "owner": {"id": "u1", "type": "user"}}
+    old = {"modelType": "DBT", "sql": "", "owner": {"id": "u1", "type": "user"}}
+    assert Dialect.of("1.1").data_model(body) == old
     assert Dialect.of("2.0").data_model(body) == body
 
 
@@ -87,4 +88,4 @@ def test_options_that_an_old_server_does_not_know_are_left_out() -> None:
         "includeTags": True,
     }
     assert set(Dialect.of("1.13").dbt_config(config)) == set(config) - {"catalogMapping"}
-    assert Dialect.of("2.0").dbt_config(config) == config
+    assert Dialect.of("2.0.6").dbt_config(config) == config

@@ -88,7 +88,7 @@ async def test_patience_ends_and_other_refusals_get_none() -> None:
     async with connected(fake) as client:
         pipelines = IngestionPipelines(client)
         with pytest.raises(InvalidRequestError, match="did not start the run"):
-            await pipelines.trigger(PIPELINE, patience_seconds=0.05, pause_seconds=0.02)
+            await pipelines.trigger(PIPELINE, patience_seconds=0.5, pause_seconds=0.02)
         assert len(fake.asked) > 1
         fake.asked.clear()
         fake.answers[f"POST {ROOT}/trigger/p1"] = refuse(409, "paused")

@@ -107,7 +107,7 @@ def test_only_named_fields_are_given(reader: Caller) -> None:
 def test_only_the_version_needs_no_token(reader: Caller) -> None:
     for headers, message in (
         ({}, "Not Authorized! Token not present"),
-        ({"Authorization": "Bearer nonsense"}, "Not Authorized! Invalid Token"),
+        ({"Authorization": "Bearer nonsense"}, "Unable to decode the token."),
         ({"Authorization": "Token a.bots.token"}, "Not Authorized! Token not present"),
     ):
         answer = httpx.get(f"{reader.url}/api/v1/tables", headers=headers)
@@ -140,9 +140,9 @@ def test_only_the_version_needs_no_token(reader: Caller) -> None:
                 "columns": [{"name": "c", "dataType": "HUGEINT"}],
             },
             400,
-            'from String "HUGEINT"',
+            "problem: HUGEINT",
         ),
-        ("PUT", "services/databaseServices", {"name": "d", "serviceType": "DuckDB"}, 400, '"DuckDB"'),
+        ("PUT", "services/databaseServices", {"name": "d", "serviceType": "DuckDB"}, 400, "problem: DuckDB"),
         ("GET", "lineage/table/name/nope", None, 404, "table instance for nope not found"),
         (
             "GET",
@@ -188,15 +188,14 @@ def test_a_failed_test_operation_guards_the_whole_patch(server: Caller) -> None:
         {"op": "test", "path": "/columns/0/name", "value": "other"},
         status=500,
     )
-    assert "JsonPatch.Operation.TEST fails" in refusal["message"]
+    assert "JsonPatch.Operation.TEST fails" in refusal["responseMessage"]
     assert "description" not in server.table(FCT_ORDERS)
 
 
 def test_patches_that_cannot_be_applied(reader: Caller) -> None:
     path = f"tables/{reader.table(FCT_ORDERS)['id']}"
-    assert (
-        "99" in reader.patch(path, {"op": "add", "path": "/columns/99/x", "value": 1}, status=500)["message"]
-    )
+    refusal = reader.patch(path, {"op": "add", "path": "/columns/99/x", "value": 1}, status=500)
+    assert "contains no element for index 99" in refusal["responseMessage"]
     reader.patch(path, {"op": "replace", "path": "/displayName", "value": "x"}, status=500)
     reader.patch(path, {"op": "nonsense", "path": "/displayName"}, status=400)
     assert (
@@ -331,7 +330,7 @@ def test_a_data_model_gives_tags_and_first_owners_but_no_descriptions(server: Ca
     ("model", "status", "message"),
     [
         ({}, 400, "[modelType must not be null]"),
-        ({"modelType": "dbt"}, 400, '"dbt"'),
+        ({"modelType": "dbt"}, 400, "problem: dbt"),
         ({"modelType": "DBT", "meta": {}}, 400, 'Unrecognized field "meta"'),
         ({"modelType": "DBT", "tags": [label("dbtTags.no")]}, 404, "tag instance for dbtTags.no not found"),
         ({"modelType": "DBT", "columns": [{"name": "a"}]}, 400, "dataType must not be null"),
@@ -468,12 +467,12 @@ def test_a_test_case_makes_its_suite_and_takes_results(server: Caller) -> None:
     [
         (case("loyalty_level"), 400, "Invalid column name loyalty_level"),
         (case(entityLink="<#E::table::a.b.c.d>"), 404, "table instance for a.b.c.d not found"),
-        (case(entityLink="dim_customers"), 400, "entity link"),
+        (case(entityLink="dim_customers"), 400, "entityLink must match"),
         (case(None), 400, "Column test case must have a field name"),
         (case(testDefinition="nope"), 404, "testDefinition instance for nope not found"),
         (case(parameterValues=[{"name": "other", "value": "1"}]), 400, "Parameter 'other' is not defined"),
         (case(testSuite="x"), 400, 'Unrecognized field "testSuite"'),
-        ({"name": "x"}, 400, "[testDefinition must not be null, entityLink must not be null]"),
+        ({"name": "x"}, 400, "[entityLink must not be null, testDefinition must not be null]"),
     ],
 )
 def test_test_cases_that_are_refused(reader: Caller, body: Json, status: int, message: str) -> None:
@@ -496,7 +495,7 @@ def test_required_parameters_and_statuses(server: Caller) -> None:
     )
     results = f"dataQuality/testCases/testCaseResults/{quote(made['fullyQualifiedName'], safe='')}"
     warned = {"timestamp": 1, "testCaseStatus": "Warning", "testResultValue": []}
-    assert '"Warning"' in server.refused("POST", results, warned)[1]
+    assert "problem: Warning" in server.refused("POST", results, warned)[1]
     assert (
         "testResultValue must not be null"
         in server.refused("POST", results, {"timestamp": 1, "testCaseStatus": "Success"})[1]
@@ -610,4 +609,4 @@ def test_paths_outside_of_the_api_are_the_web_page(reader: Caller) -> None:
 
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        collate_app(tmp_path / "c.sqlite", HEALTHY, SecretStr("t"), "1.2")
+        collate_app(tmp_path / "c.sqlite", HEALTHY, SecretStr("t"), "9.9.9")

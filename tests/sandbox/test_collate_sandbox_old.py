@@ -1,12 +1,14 @@
 """The sandbox's Collate in the dialect of server 1.1, as it was measured on a real one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from tests.sandbox.collate_support import DIM_CUSTOMERS, FCT_ORDERS, STG_ORDERS, Caller, Json, collate
 
 WRAPPED = "An exception with message [HTTP {}] was thrown while processing request."
@@ -59,7 +61,7 @@ def test_one_owner_and_the_field_is_called_so(server: Caller) -> None:
 def test_the_data_model_has_an_owner_and_no_resource_type(server: Caller) -> None:
     path = f"tables/{server.table(DIM_CUSTOMERS, 'columns')['id']}/dataModel"
     ana = {"id": server.get("users/name/ana")["id"], "type": "user"}
-    after = server.send("PUT", path, {"modelType": "DBT", "owner": ana})
+    after = server.send("PUT", path, {"modelType": "DBT", "sql": "", "owner": ana})
     assert after["owner"]["name"] == after["dataModel"]["owner"]["name"] == "ana"
     for key in ("resourceType", "dbtSourceProject", "owners"):
         assert "Unrecognized field" in server.refused("PUT", path, {"modelType": "DBT", key: []})[1]
@@ -87,7 +89,7 @@ def test_a_suite_is_made_first_and_a_result_may_be_replaced(server: Caller) -> N
         in server.refused("PUT", "dataQuality/testDefinitions", definition | {"testPlatforms": ["DBT"]})[1]
     )
     definition["description"] = "as dbt has it"
-    assert '"dbt"' in server.refused("PUT", "dataQuality/testDefinitions", definition)[1]
+    assert "problem: dbt" in server.refused("PUT", "dataQuality/testDefinitions", definition)[1]
     made = server.send("PUT", "dataQuality/testDefinitions", definition | {"testPlatforms": ["DBT"]}, 201)
     assert made["testPlatforms"] == ["DBT"]
 
@@ -112,7 +114,13 @@ def test_a_suite_is_made_first_and_a_result_may_be_replaced(server: Caller) -> N
     assert [result["testCaseStatus"] for result in found] == ["Success"]
 
 
-def test_neither_search_nor_pipeline_service_is_behind_it(server: Caller) -> None:
+def test_neither_search_nor_pipeline_service_answers(tmp_path: Path) -> None:
+    alone = replace(HEALTHY, search="down", pipeline_service="down")
+    with collate(tmp_path, alone, version="1.1") as server:
+        _neither_answers(server)
+
+
+def _neither_answers(server: Caller) -> None:
     status, message = server.refused("GET", "search/query?q=*&index=user_search_index")
     assert status == 500
     assert "Connection refused" in message

@@ -132,7 +132,7 @@ def test_created_once_changed_by_put_and_never_with_its_secret(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("keys", "status", "message"),
     [
-        ({"pipelineType": "DBT"}, 400, '"DBT"'),
+        ({"pipelineType": "DBT"}, 400, "problem: DBT"),
         ({"airflowConfig": None}, 400, "[airflowConfig must not be null]"),
         ({"cron": "x"}, 400, 'Unrecognized field "cron"'),
         ({"service": {"id": "nope", "type": "databaseService"}}, 404, "databaseService instance for nope"),
@@ -264,7 +264,7 @@ def test_a_run_from_outside_reports_itself(tmp_path: Path) -> None:
         assert server.get(f"{path}/{run_id}") == started | {"pipelineState": "success", "endDate": 20}
         assert text(events(server, run_id)) == "[dbtcollate] a\nb"
         assert server.get(path, startTs=11, endTs=99)["data"] == []
-        assert '"done"' in server.refused("PUT", path, started | {"pipelineState": "done"})[1]
+        assert "problem: done" in server.refused("PUT", path, started | {"pipelineState": "done"})[1]
 
 
 def test_a_server_without_a_pipeline_service(tmp_path: Path) -> None:

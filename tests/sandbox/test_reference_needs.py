@@ -213,7 +213,7 @@ def test_a_search_index_that_is_down_says_so_to_every_search(tmp_path: Path) -> 
     with collate(tmp_path, scenario_named("search-down")) as caller:
         for path in ("search/query", "search/fieldQuery"):
             error = caller.get(path, status=500, fieldName="name", fieldValue="x")
-            assert {"code", "message"} <= error.keys()
+            assert "Connection refused" in error["responseMessage"]
         assert caller.get(f"tables/name/{DIM_CUSTOMERS}")["columns"]
 
 

@@ -292,7 +292,7 @@ async def test_cancel_stops_the_following_and_the_run_only_if_wanted(tmp_path: P
 
 @pytest.mark.parametrize(
     ("scenario", "version"),
-    [("no-pipeline-service", "newest"), ("", "1.1")],
+    [("no-pipeline-service", "newest"), ("pipeline-service-down", "1.1")],
     ids=["disabled", "old and down"],
 )
 async def test_without_a_pipeline_service_the_direct_sync_is_the_way_on(

@@ -24,8 +24,6 @@ class Findings:
     unknown_domains: dict[str, set[str]] = field(default_factory=dict)
     unknown_properties: dict[str, set[str]] = field(default_factory=dict)
     unfit_properties: list[str] = field(default_factory=list)
-    unclear_texts: set[tuple[str, str]] = field(default_factory=set)
-    """Descriptions, by table FQN and column, that may be a person's: their table's history would tell."""
 
     def same(self, group: Group) -> None:
         """Count one thing that is equal already."""

@@ -70,13 +70,12 @@ def _descriptions(
     sent = {column.name.casefold(): column.description for column in claimed.last_sent.columns}
     server = {name: column for _, name, column in claimed.table.walk_columns()}
     text = next((node.description for node in claimed.nodes if node.description.strip()), "")
-    comment = next((node.comment for node in claimed.nodes if node.comment), None)
-    pairs = [("", claimed.table.description, text, claimed.last_sent.description, comment)]
+    pairs = [("", claimed.table.description, text, claimed.last_sent.description)]
     pairs += [
-        (name, server[name].description, _text_of(column), sent.get(name.casefold(), ""), column.comment)
+        (name, server[name].description, _text_of(column), sent.get(name.casefold(), ""))
         for column, name in columns
     ]
-    for name, old, new, last, comment in pairs:
+    for name, old, new, last in pairs:
         if not new.strip():
             continue
         if old.strip() == new.strip():
@@ -92,11 +91,7 @@ def _descriptions(
             after=new,
             changed_by=claimed.table.updatedBy,
         )
-        by, person = _author(claimed.table, name, state)
-        if comment is not None and old.strip() == comment.strip():
-            by, person = "", False
-        if person and edited and not by and old.strip():
-            findings.unclear_texts.add((claimed.ref.fqn, name))
+        by, person = _author(claimed.table, name)
         if not old.strip() or (options.update_descriptions and not (edited and person)):
             findings.changes.append(change)
             findings.descriptions[claimed.ref.fqn, name] = new
@@ -112,16 +107,12 @@ def _descriptions(
         )
 
 
-def _author(table: Table, column: str, state: ServerState) -> tuple[str, bool]:
+def _author(table: Table, column: str) -> tuple[str, bool]:
     """Who wrote a description that is not dbt's, where that is known, and whether it may have been a person.
 
-    The table's version history tells, where it was read, and the server's change summary by field. Without
-    them a table that was never changed is as its creator made it, and of any other the text may be a
-    person's, whoever changed the table last.
+    The server's change summary says so by field. Without it a table that was never changed is as its creator
+    made it, and of any other the text may be a person's, whoever changed the table last.
     """
-    known_author = state.text_authors.get((table.fullyQualifiedName, column))
-    if known_author is not None:
-        return known_author, not (known_author.endswith("bot") or known_author in state.own_names)
     summary = table.changeDescription.changeSummary if table.changeDescription is not None else {}
     known = summary.get(f"columns.{column}.description" if column else "description")
     if known is not None and known.changedBy:

@@ -10,7 +10,6 @@ from dbtcollate_tui.sandbox.collate.api import Call, Router, access_of, answer, 
 from dbtcollate_tui.sandbox.collate.entities import read_answer
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 
-NEWEST = "2.0.7"
 _REVISION = "6d1c4e9b7f0a2c58e3b1d4f6a7908c2e5b3f1a70"
 _RELEASED_MS = 1_793_059_200_000
 _COMMON = ("Create", "Delete", "ViewAll", "ViewBasic", "EditAll", "EditDescription", "EditDisplayName")
@@ -26,8 +25,7 @@ _OLD_NAMES = {"EditOwners": "EditOwner"}
 
 def version(call: Call) -> Response:
     """The server's version; needs no token."""
-    number = "1.1.0-SNAPSHOT" if call.old else NEWEST
-    return answer({"version": number, "revision": _REVISION, "timestamp": _RELEASED_MS})
+    return answer({"version": call.release.version_text, "revision": _REVISION, "timestamp": _RELEASED_MS})
 
 
 def logged_in_user(call: Call) -> Response:
@@ -38,11 +36,11 @@ def logged_in_user(call: Call) -> Response:
 def _permission(call: Call, resource: str) -> dict[str, Any]:
     permissions = []
     for operation in (*_COMMON, *_OWN.get(resource, ("EditOwners", "EditTags"))):
-        if call.old and operation in ("Deploy", "Trigger", "Kill"):
+        if not call.release.since(1, 2) and operation in ("Deploy", "Trigger", "Kill"):
             continue
         access = access_of(call.collate, operation)
         permission: dict[str, Any] = {
-            "operation": _OLD_NAMES.get(operation, operation) if call.old else operation,
+            "operation": operation if call.release.since(1, 5) else _OLD_NAMES.get(operation, operation),
             "access": access,
         }
         if access == "allow":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dbtcollate_tui.sandbox.collate.releases import ServerRelease
 from dbtcollate_tui.sandbox.collate.store import Entity, Store
 from dbtcollate_tui.sandbox.scenarios import Scenario
 
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 BOT = "ingestion-bot"
 """The user whom the sandbox's token belongs to."""
+
+
+_REFUSED = "Unable to decode the token."
+_OTHER_SERVER = (
+    "com.auth0.jwk.SigningKeyNotFoundException: JWT Token keyID doesn't match the configured keyID. This "
+    "usually happens if you didn't configure proper publicKeyUrls under authentication configuration."
+)
 
 
 class ApiError(Exception):
@@ -37,6 +46,14 @@ def not_found(kind: str, name: str) -> ApiError:
     return ApiError(404, f"{kind} instance for {name} not found")
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A search index that is behind: entities by kind, and the newest results by test case, as they were."""
+
+    entities: dict[str, list[Entity]]
+    results: dict[str, Entity]
+
+
 @dataclass(slots=True)
 class Collate:
     """What every handler works on."""
@@ -44,9 +61,12 @@ class Collate:
     store: Store
     scenario: Scenario
     token: SecretStr
-    old: bool
-    """True for the dialect of server 1.1."""
+    release: ServerRelease
     runner: Runner
+    index: Index | None = None
+    """What the search index holds where that is not the store itself."""
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an answer's rows cost time: who gave up waiting still keeps the server at work."""
 
 
 @dataclass(slots=True)
@@ -58,6 +78,8 @@ class Call:
     params: dict[str, str]
     """The pattern's placeholders, percent-decoded."""
     raw_body: bytes
+    rows: int = 0
+    """How many rows of a list the answer holds; each costs what the scenario says."""
 
     @property
     def store(self) -> Store:
@@ -65,9 +87,9 @@ class Call:
         return self.collate.store
 
     @property
-    def old(self) -> bool:
-        """Whether the dialect of server 1.1 is spoken."""
-        return self.collate.old
+    def release(self) -> ServerRelease:
+        """The release that is spoken."""
+        return self.collate.release
 
     @property
     def user(self) -> str:
@@ -104,11 +126,13 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
     return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
-def error_answer(error: ApiError, *, old: bool) -> Response:
-    """The body that the server gives for an error; server 1.1 wraps routing errors in a 500."""
-    if old and error.status in (404, 405, 415) and error.message.startswith("HTTP "):
+def error_answer(error: ApiError, release: ServerRelease) -> Response:
+    """The body that the server gives for an error; some releases wrap routing errors in a 500."""
+    routing = error.status in (404, 405, 415) and error.message.startswith("HTTP ")
+    if (routing and release.wraps_routing_errors) or (error.status == 500 and release.names_error_type):
         text = f"An exception with message [{error.message}] was thrown while processing request."
-        return answer({"responseMessage": text}, 500)
+        named = {"errorType": "UNHANDLED_SERVER_EXCEPTION"} if release.names_error_type else {}
+        return answer({"responseMessage": text} | named, 500)
     return answer({"code": error.status, "message": error.message}, error.status)
 
 
@@ -160,20 +184,26 @@ async def dispatch(collate: Collate, router: Router, request: Request) -> Respon
             _authorize(collate, request.method, path)
         handler, params = router.find(request.method, path)
         call = Call(collate, request, params, body)
-        if request.method in ("GET", "HEAD"):
-            return handler(call)
-        with collate.store.transaction():
-            return handler(call)
+        if request.method not in ("GET", "HEAD"):
+            with collate.store.transaction():
+                return handler(call)
+        shown = handler(call)
+        if collate.scenario.collate_row_seconds and call.rows:
+            async with collate.reading:
+                await asyncio.sleep(call.rows * collate.scenario.collate_row_seconds)
+        return shown
     except ApiError as error:
-        return error_answer(error, old=collate.old)
+        return error_answer(error, collate.release)
 
 
 def _authenticate(collate: Collate, request: Request) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise ApiError(401, "Not Authorized! Token not present")
+    if collate.scenario.collate_other_server:
+        raise ApiError(500, _OTHER_SERVER)
     if not secrets.compare_digest(token.strip().encode(), collate.token.get_secret_value().encode()):
-        raise ApiError(401, "Not Authorized! Invalid Token" if not collate.old else "Invalid token")
+        raise ApiError(401, _REFUSED if collate.release.since(1, 6) else "Invalid token")
     if collate.scenario.collate_token_refused:
         raise ApiError(401, "Expired token!")
 

@@ -1,4 +1,4 @@
-"""The sandbox's Collate: an OpenMetadata server on loopback, in its newest or in its 1.1 dialect."""
+"""The sandbox's Collate: an OpenMetadata server on loopback, of any published release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.sandbox.collate import (
     access,
     automations,
@@ -25,14 +24,13 @@ from dbtcollate_tui.sandbox.collate import (
     types,
 )
 from dbtcollate_tui.sandbox.collate.api import Collate, Router, dispatch
+from dbtcollate_tui.sandbox.collate.releases import release_of
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker, Runner
 from dbtcollate_tui.sandbox.collate.seed import seed
 from dbtcollate_tui.sandbox.collate.store import Store
 from dbtcollate_tui.sandbox.faults import Faults
 from dbtcollate_tui.sandbox.scenarios import Scenario
 
-SERVER_VERSIONS = ("newest", "1.1")
-"""The dialects that are spoken."""
 WEB_PAGE = (
     '<!DOCTYPE html><html lang="en"><head><title>Collate</title></head>'
     '<body><div id="root"></div></body></html>'
@@ -72,17 +70,18 @@ def collate_app(
 
     ``token`` is the ingestion bot's. ``worker`` does the work of triggered pipelines; it can also be set
     later as ``app.state.collate.runner.worker``. ``app.state.close()`` stops the runs and gives the file
-    back. Raises UsageError for a server version that is not spoken.
+    back. ``server_version`` is a published release, or ``newest``; raises UsageError for any other.
     """
-    if server_version not in SERVER_VERSIONS:
-        raise UsageError(f"No server version {server_version!r}; known are {', '.join(SERVER_VERSIONS)}")
+    release = release_of(server_version)
     store = Store(state_path)
     if store.is_empty():
         seed(store, scenario)
     runner = Runner(store, token, trigger_refusals=scenario.trigger_refusals, fails=scenario.pipeline_fails)
     if worker is not None:
         runner.worker = worker
-    collate = Collate(store, scenario, token, server_version == "1.1", runner)
+    collate = Collate(store, scenario, token, release, runner)
+    if scenario.search == "behind":
+        collate.index = search.index_of(store)
     router = make_router()
 
     async def api(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Collate, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.entities import create, create_body, newer_only, upsert
+from dbtcollate_tui.sandbox.collate.entities import create, create_body, upsert
 from dbtcollate_tui.sandbox.collate.identity import now_ms, quote_name
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity
@@ -146,10 +146,10 @@ def _step(name: str, error: str) -> Entity:
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     base = WORKFLOW.path
-    router.add("GET", base, newer_only(list_workflows))
-    router.add("POST", base, newer_only(post_workflow))
-    router.add("PUT", base, newer_only(put_workflow))
-    router.add("GET", f"{base}/name/{{fqn}}", newer_only(get_workflow))
-    router.add("POST", f"{base}/trigger/{{id}}", newer_only(trigger_workflow))
-    router.add("GET", f"{base}/{{id}}", newer_only(get_workflow))
-    router.add("DELETE", f"{base}/{{id}}", newer_only(delete_workflow))
+    router.add("GET", base, list_workflows)
+    router.add("POST", base, post_workflow)
+    router.add("PUT", base, put_workflow)
+    router.add("GET", f"{base}/name/{{fqn}}", get_workflow)
+    router.add("POST", f"{base}/trigger/{{id}}", trigger_workflow)
+    router.add("GET", f"{base}/{{id}}", get_workflow)
+    router.add("DELETE", f"{base}/{{id}}", delete_workflow)

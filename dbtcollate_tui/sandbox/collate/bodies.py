@@ -1,375 +1,185 @@
-"""What request bodies may hold: OpenMetadata's create schemas, each with no further keys allowed."""
+"""What request bodies may hold, by each release's own schemas: known keys and values, fitting texts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from dbtcollate_tui.sandbox.collate.api import ApiError
+from dbtcollate_tui.sandbox.collate.releases import ServerRelease, Shape
+
+REFERENCE = "type/entityReference#EntityReference"
+TAG_LABEL = "type/tagLabel#TagLabel"
+COLUMN = "entity/data/table#Column"
+DATA_MODEL = "entity/data/table#DataModel"
+ADD_LINEAGE = "api/lineage/addLineage#AddLineageRequest"
+LINEAGE_DETAILS = "type/entityLineage#LineageDetails"
+TEST_RESULT = "api/tests/createTestCaseResult#CreateTestCaseResult"
+TEST_RESULT_OLD = "tests/basic#TestCaseResult"
+PIPELINE_STATUS = "entity/services/ingestionPipelines/ingestionPipeline#PipelineStatus"
+PROGRESS = "entity/services/ingestionPipelines/progressUpdate#ProgressUpdate"
+DBT_CLOUD_CONNECTION = "entity/services/connections/pipeline/dbtCloudConnection#DBTCloudConnection"
+DBT_PIPELINE = "metadataIngestion/dbtPipeline#DbtPipeline"
+METADATA_PIPELINE = "metadataIngestion/databaseServiceMetadataPipeline#DatabaseServiceMetadataPipeline"
+
+CREATE: Mapping[str, str] = {
+    "databaseService": "api/services/createDatabaseService#CreateDatabaseServiceRequest",
+    "pipelineService": "api/services/createPipelineService#CreatePipelineServiceRequest",
+    "database": "api/data/createDatabase#CreateDatabaseRequest",
+    "databaseSchema": "api/data/createDatabaseSchema#CreateDatabaseSchemaRequest",
+    "table": "api/data/createTable#CreateTableRequest",
+    "classification": "api/classification/createClassification#CreateClassificationRequest",
+    "tag": "api/classification/createTag#CreateTagRequest",
+    "glossary": "api/data/createGlossary#CreateGlossaryRequest",
+    "glossaryTerm": "api/data/createGlossaryTerm#CreateGlossaryTermRequest",
+    "domain": "api/domains/createDomain#CreateDomainRequest",
+    "metric": "api/data/createMetric#CreateMetricRequest",
+    "dataContract": "api/data/createDataContract#CreateDataContractRequest",
+    "testDefinition": "api/tests/createTestDefinition#CreateTestDefinitionRequest",
+    "testCase": "api/tests/createTestCase#CreateTestCaseRequest",
+    "testSuite": "api/tests/createTestSuite#CreateTestSuiteRequest",
+    "ingestionPipeline": (
+        "api/services/ingestionPipelines/createIngestionPipeline#CreateIngestionPipelineRequest"
+    ),
+    "workflow": "api/automations/createWorkflow#CreateWorkflowRequest",
+}
+"""Create bodies by kind."""
+
+_BODY = (
+    "(org.glassfish.jersey.message.internal.ReaderInterceptorExecutor$UnCloseableInputStream); line: 1, "
+    "column: 1"
+)
+_CONVERTED = "UNKNOWN; byte offset: #UNKNOWN"
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str, int, float, bool),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Obj:
-    """An object: its Java class as errors name it, its keys, and which of those must be there."""
+def check_body(release: ServerRelease, body: Any, name: str, *, converted: bool = False) -> dict[str, Any]:
+    """The body without its nulls; raises ApiError 400 as the server words it.
 
-    java: str
-    keys: frozenset[str]
-    required: tuple[str, ...] = ()
-    parts: dict[str, Obj | Values] = field(default_factory=dict)
-    """The shape of a key's value, or of each item of its list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The allowed texts of an enum."""
-
-    java: str
-    allowed: frozenset[str]
-
-
-def check_body(body: Any, shape: Obj) -> dict[str, Any]:
-    """The body without its nulls; raises ApiError 400 as the server words it."""
+    ``converted`` is for objects inside a body that the server reads in a second step, such as a pipeline's
+    configuration; what they lack is not asked for there.
+    """
+    checker = _Checker(release, _CONVERTED if converted else _BODY)
     if not isinstance(body, dict):
-        raise ApiError(400, f"Cannot deserialize value of type `{shape.java}`")
-    cleaned = _checked(body, shape)
-    missing = [f"{key} must not be null" for key in shape.required if key not in cleaned]
-    if missing:
-        raise ApiError(400, f"[{', '.join(missing)}]")
+        raise ApiError(400, f"Cannot deserialize value of type `{java_name(name)}`")
+    cleaned = checker.object(body, name, java_name(name), "")
+    if checker.broken and not converted:
+        raise ApiError(400, f"[{', '.join(checker.broken)}]")
     return cleaned
 
 
-def _checked(body: dict[str, Any], shape: Obj) -> dict[str, Any]:
-    cleaned: dict[str, Any] = {}
-    for key, value in body.items():
-        if key not in shape.keys:
+@cache
+def java_name(name: str) -> str:
+    """The server's class for an object of the schemas, as its errors name it."""
+    path, _, part = name.partition("#")
+    folder = path.rpartition("/")[0]
+    if path == "entity/data/table" and part not in ("Table",):
+        folder = "type"
+    part = part.removesuffix("Request") if path.startswith("api/") else part
+    return f"org.openmetadata.schema.{folder.replace('/', '.')}.{part}"
+
+
+class _Checker:
+    def __init__(self, release: ServerRelease, source: str) -> None:
+        self._release = release
+        self._source = source
+        self.broken: list[str] = []
+
+    def object(self, body: dict[str, Any], name: str, chain: str, where: str) -> dict[str, Any]:
+        """The object without its nulls, every part checked."""
+        fields = self._release.fields(name)
+        cleaned: dict[str, Any] = {}
+        for key, value in body.items():
+            if key not in fields:
+                if not self._release.is_closed(name):
+                    cleaned[key] = value
+                    continue
+                known = ", ".join(f'"{field}"' for field in fields)
+                raise ApiError(
+                    400,
+                    f'Unrecognized field "{key}" (class {java_name(name)}), not marked as ignorable '
+                    f"({len(fields)} known properties: {known[:1000]}])\n at [Source: {self._source}] "
+                    f'(through reference chain: {chain}["{key}"])',
+                )
+            if value is not None:
+                inside = f"{where}.{key}" if where else key
+                cleaned[key] = self._field(value, fields[key], f'{chain}["{key}"]', inside)
+        for key, shape in fields.items():
+            if shape.required and key not in cleaned:
+                self.broken.append(f"{f'{where}.' if where else ''}{key} must not be null")
+        return cleaned
+
+    def _field(self, value: Any, shape: Shape, chain: str, where: str) -> Any:
+        if not shape.many:
+            return self._value(value, shape.types, chain, where)
+        if not isinstance(value, list):
             raise ApiError(
                 400,
-                f'Unrecognized field "{key}" (class org.openmetadata.schema.{shape.java}), '
-                "not marked as ignorable",
+                "Cannot deserialize value of type `java.util.ArrayList<java.lang.Object>` from "
+                f"{_token(value)}\n at [Source: {self._source}] (through reference chain: {chain})",
             )
-        if value is not None:
-            part = shape.parts.get(key)
-            cleaned[key] = value if part is None else _value(value, part, f"{key}")
-    return cleaned
+        return [
+            self._value(item, shape.types, f"{chain}->java.util.ArrayList[{index}]", f"{where}[{index}]")
+            for index, item in enumerate(value)
+            if item is not None
+        ]
 
-
-def _value(value: Any, part: Obj | Values, where: str) -> Any:
-    if isinstance(value, list):
-        return [_value(item, part, f"{where}[{index}]") for index, item in enumerate(value)]
-    if isinstance(part, Values):
-        if value not in part.allowed:
+    def _value(self, value: Any, types: tuple[str, ...], chain: str, where: str) -> Any:
+        if "any" in types and len(types) == 1:
+            return value
+        named = [name for name in types if "#" in name]
+        objects = [name for name in named if self._release.fields(name)]
+        if isinstance(value, dict) and objects:
+            fitting = max(objects, key=lambda name: len(value.keys() & self._release.fields(name).keys()))
+            return self.object(value, fitting, f"{chain}->{java_name(fitting)}", where)
+        for name in named:
+            allowed = self._release.values(name)
+            if allowed is not None and value not in allowed and not objects:
+                raise ApiError(
+                    400,
+                    f"Cannot construct instance of `{java_name(name)}`, problem: {value}\n at [Source: "
+                    f"{self._source}] (through reference chain: {chain})",
+                )
+            inner = self._release.inner(name)
+            if inner is not None:
+                self._limited(value, name, where)
+                return self._field(value, inner, chain, where)
+        plain = tuple(kind for name in types for kind in _JSON_TYPES.get(name, ()))
+        if plain and not named and "any" not in types and not isinstance(value, plain):
             raise ApiError(
                 400,
-                f"Cannot deserialize value of type `org.openmetadata.schema.{part.java}` from String "
-                f'"{value}": '
-                f"not one of the values accepted for Enum class: [{', '.join(sorted(part.allowed))}]",
+                f"Cannot deserialize value of type `java.lang.{types[0].title()}` from {_token(value)}\n at "
+                f"[Source: {self._source}] (through reference chain: {chain})",
             )
         return value
-    if not isinstance(value, dict):
-        raise ApiError(400, f"Cannot deserialize value of type `org.openmetadata.schema.{part.java}`")
-    cleaned = _checked(value, part)
-    missing = [f"{where}.{key} must not be null" for key in part.required if key not in cleaned]
-    if missing:
-        raise ApiError(400, f"[{', '.join(missing)}]")
-    return cleaned
+
+    def _limited(self, value: Any, name: str, where: str) -> None:
+        if not isinstance(value, str):
+            return
+        limits = self._release.limits(name)
+        shortest, longest = limits.min_length, limits.max_length
+        if (shortest is not None and len(value) < shortest) or (longest is not None and len(value) > longest):
+            self.broken.append(f"{where} size must be between {shortest or 0} and {longest or 2147483647}")
+        elif limits.pattern is not None and not _pattern(limits.pattern).search(value):
+            self.broken.append(f'{where} must match "{limits.pattern}"')
 
 
-def _obj(java: str, keys: str, required: str = "", **parts: Obj | Values) -> Obj:
-    return Obj(java, frozenset(keys.split()), tuple(required.split()), parts)
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
 
 
-def _values(java: str, allowed: str) -> Values:
-    return Values(java, frozenset(allowed.split()))
-
-
-DATA_TYPES = _values(
-    "type.ColumnDataType",
-    "NUMBER TINYINT SMALLINT INT BIGINT BYTEINT BYTES FLOAT DOUBLE DECIMAL NUMERIC TIMESTAMP TIMESTAMPZ TIME "
-    "DATE DATETIME INTERVAL STRING MEDIUMTEXT TEXT CHAR LONG VARCHAR BOOLEAN BINARY VARBINARY ARRAY BLOB "
-    "LONGBLOB MEDIUMBLOB MAP STRUCT UNION SET GEOGRAPHY ENUM JSON UUID VARIANT GEOMETRY BYTEA "
-    "AGGREGATEFUNCTION ERROR FIXED RECORD NULL SUPER HLLSKETCH PG_LSN PG_SNAPSHOT TSQUERY TXID_SNAPSHOT XML "
-    "MACADDR TSVECTOR UNKNOWN CIDR INET CLOB ROWID LOWCARDINALITY YEAR POINT POLYGON TUPLE SPATIAL TABLE "
-    "NTEXT IMAGE IPV4 IPV6 DATETIMERANGE HLL LARGEINT QUANTILE_STATE AGG_STATE BITMAP UINT BIT MONEY",
-)
-REFERENCE = _obj(
-    "type.EntityReference",
-    "id type name fullyQualifiedName description displayName deleted inherited href",
-    "id type",
-)
-TAG_LABEL = _obj(
-    "type.TagLabel",
-    "tagFQN name displayName description style source labelType state href reason appliedAt appliedBy "
-    "metadata",
-    "tagFQN source labelType state",
-    source=_values("type.TagLabel$TagSource", "Classification Glossary"),
-    labelType=_values("type.TagLabel$LabelType", "Manual Propagated Automated Derived Generated"),
-    state=_values("type.TagLabel$State", "Suggested Confirmed"),
-)
-_COLUMN_KEYS = (
-    "name displayName dataType arrayDataType dataLength precision scale dataTypeDisplay description "
-    "fullyQualifiedName tags constraint ordinalPosition jsonSchema children profile customMetrics extension"
-)
-COLUMN = _obj("type.Column", _COLUMN_KEYS, "name dataType", dataType=DATA_TYPES, tags=TAG_LABEL)
-COLUMN.parts["children"] = COLUMN
-
-_DATA_MODEL_KEYS = "modelType description path rawSql sql upstream tags columns generatedAt"
-_MODEL_TYPE = _values("type.DataModel$ModelType", "DBT DDL")
-DATA_MODEL = _obj(
-    "type.DataModel",
-    f"{_DATA_MODEL_KEYS} resourceType dbtSourceProject owners",
-    "modelType",
-    modelType=_MODEL_TYPE,
-    owners=REFERENCE,
-    tags=TAG_LABEL,
-    columns=COLUMN,
-)
-DATA_MODEL_OLD = _obj(
-    "type.DataModel",
-    f"{_DATA_MODEL_KEYS} owner",
-    "modelType",
-    modelType=_MODEL_TYPE,
-    owner=REFERENCE,
-    tags=TAG_LABEL,
-    columns=COLUMN,
-)
-
-LINEAGE_DETAILS = _obj(
-    "type.LineageDetails",
-    "sqlQuery columnsLineage pipeline description source createdAt createdBy updatedAt updatedBy assetEdges "
-    "tempLineageTables",
-    columnsLineage=_obj("type.ColumnLineage", "fromColumns toColumn function"),
-    pipeline=REFERENCE,
-    source=_values(
-        "type.LineageDetails$Source",
-        "Manual ViewLineage QueryLineage PipelineLineage DashboardLineage DbtLineage SparkLineage "
-        "OpenLineage ExternalTableLineage CrossDatabaseLineage ChildAssets",
-    ),
-)
-ADD_LINEAGE = _obj(
-    "api.lineage.AddLineage",
-    "edge",
-    "edge",
-    edge=_obj(
-        "type.EntitiesEdge",
-        "fromEntity toEntity description lineageDetails",
-        "fromEntity toEntity",
-        fromEntity=REFERENCE,
-        toEntity=REFERENCE,
-        lineageDetails=LINEAGE_DETAILS,
-    ),
-)
-
-_DATABASE_SERVICES = _values(
-    "api.services.CreateDatabaseService$DatabaseServiceType",
-    "BigQuery BigTable Mysql Redshift Snowflake Postgres Timescale Mssql Oracle Athena Hive Impala Presto "
-    "Trino Vertica Glue MariaDB Druid Db2 Clickhouse Databricks AzureSQL DynamoDB SingleStore SQLite "
-    "DeltaLake Salesforce PinotDB Datalake DomoDatabase QueryLog CustomDatabase Dbt SapHana MongoDB "
-    "Cassandra Couchbase Greenplum Doris StarRocks UnityCatalog SAS Teradata Synapse Exasol Cockroach",
-)
-_ASSET = (
-    "name displayName description owners tags domains dataProducts extension sourceUrl lifeCycle sourceHash"
-)
-
-CREATE: dict[str, Obj] = {
-    "databaseService": _obj(
-        "api.services.CreateDatabaseService",
-        "name displayName description tags serviceType connection owners dataProducts domains "
-        "ingestionRunner style",
-        "name serviceType",
-        serviceType=_DATABASE_SERVICES,
-        tags=TAG_LABEL,
-    ),
-    "database": _obj(
-        "api.data.CreateDatabase", f"{_ASSET} service default retentionPeriod", "name service", tags=TAG_LABEL
-    ),
-    "databaseSchema": _obj(
-        "api.data.CreateDatabaseSchema", f"{_ASSET} database retentionPeriod", "name database", tags=TAG_LABEL
-    ),
-    "table": _obj(
-        "api.data.CreateTable",
-        f"{_ASSET} tableType columns dataModel locationPath tableConstraints tablePartition "
-        "tableProfilerConfig databaseSchema schemaDefinition retentionPeriod fileFormat aliases",
-        "name columns databaseSchema",
-        columns=COLUMN,
-        tags=TAG_LABEL,
-        owners=REFERENCE,
-        tableType=_values(
-            "type.TableType",
-            "Regular External Dynamic View SecureView MaterializedView Iceberg Local Partitioned Foreign "
-            "Transient Stream Stage",
-        ),
-        dataModel=DATA_MODEL,
-    ),
-    "classification": _obj(
-        "api.classification.CreateClassification",
-        "name displayName description provider mutuallyExclusive domains owners reviewers "
-        "autoClassificationConfig",
-        "name description",
-    ),
-    "tag": _obj(
-        "api.classification.CreateTag",
-        "classification parent name displayName description style associatedTags provider mutuallyExclusive "
-        "domains owners reviewers recognizers autoClassificationEnabled autoClassificationPriority",
-        "name description",
-    ),
-    "glossary": _obj(
-        "api.data.CreateGlossary",
-        "name displayName description reviewers owners tags provider mutuallyExclusive domains extension",
-        "name description",
-    ),
-    "glossaryTerm": _obj(
-        "api.data.CreateGlossaryTerm",
-        "glossary parent name displayName description style synonyms relatedTerms references conceptMappings "
-        "reviewers owners tags provider mutuallyExclusive extension",
-        "glossary name description",
-    ),
-    "domain": _obj(
-        "api.domains.CreateDomain",
-        "domainType name displayName fullyQualifiedName description style parent owners experts tags "
-        "extension",
-        "domainType name description",
-    ),
-    "metric": _obj(
-        "api.data.CreateMetric",
-        "name displayName description metricExpression metricType unitOfMeasurement customUnitOfMeasurement "
-        "granularity relatedMetrics owners reviewers tags domains dataProducts extension assets dimensions "
-        "filters measures provider",
-        "name",
-        tags=TAG_LABEL,
-    ),
-    "testDefinition": _obj(
-        "api.tests.CreateTestDefinition",
-        "name displayName description owners entityType testPlatforms supportedDataTypes provider "
-        "parameterDefinition dataQualityDimension supportedServices domains sqlExpression validatorClass",
-        "name entityType testPlatforms",
-        entityType=_values("type.TestDefinitionEntityType", "TABLE COLUMN"),
-        testPlatforms=_values("tests.TestPlatform", "OpenMetadata GreatExpectations dbt Deequ Soda Other"),
-        parameterDefinition=_obj(
-            "tests.TestCaseParameterDefinition",
-            "name displayName dataType description required optionValues validationRule",
-        ),
-    ),
-    "testCase": _obj(
-        "api.tests.CreateTestCase",
-        "name description displayName testDefinition entityLink parameterValues owners reviewers "
-        "computePassedFailedRowCount useDynamicAssertion tags dimensionColumns topDimensions",
-        "name testDefinition entityLink",
-        parameterValues=_obj("tests.TestCaseParameterValue", "name value"),
-        tags=TAG_LABEL,
-    ),
-    "testSuite": _obj(
-        "api.tests.CreateTestSuite",
-        "name displayName description owners basicEntityReference executableEntityReference dataContract "
-        "domains tags reviewers",
-        "name",
-    ),
-    "ingestionPipeline": _obj(
-        "api.services.ingestionPipelines.CreateIngestionPipeline",
-        "name displayName description pipelineType sourceConfig airflowConfig loggerLevel raiseOnError "
-        "service "
-        "owners provider domains processingEngine enableStreamableLogs",
-        "name service pipelineType sourceConfig airflowConfig",
-        service=REFERENCE,
-        sourceConfig=_obj("metadataIngestion.SourceConfig", "config"),
-        pipelineType=_values(
-            "entity.services.ingestionPipelines.PipelineType",
-            "metadata usage lineage profiler autoClassification TestSuite dataInsight elasticSearchReindex "
-            "dbt "
-            "application",
-        ),
-        airflowConfig=_obj(
-            "entity.services.ingestionPipelines.AirflowConfig",
-            "pausePipeline concurrency startDate endDate pipelineTimezone retries retryDelay pipelineCatchup "
-            "scheduleInterval maxActiveRuns workflowTimeout workflowDefaultView "
-            "workflowDefaultViewOrientation "
-            "email",
-        ),
-        loggerLevel=_values("metadataIngestion.LogLevels", "DEBUG INFO WARN ERROR"),
-    ),
-    "workflow": _obj(
-        "api.automations.CreateWorkflow",
-        "name displayName description workflowType request status response owners domains",
-        "name workflowType request",
-    ),
-}
-"""Create bodies by kind, those of the newest server."""
-
-TEST_RESULT = _obj(
-    "api.tests.CreateTestCaseResult",
-    "fqn timestamp testCaseStatus result sampleData testResultValue passedRows failedRows "
-    "passedRowsPercentage "
-    "failedRowsPercentage incidentId maxBound minBound dimensionResults",
-    "timestamp testCaseStatus testResultValue",
-    testCaseStatus=_values("tests.type.TestCaseStatus", "Success Failed Aborted Queued"),
-    testResultValue=_obj("tests.type.TestResultValue", "name value predictedValue"),
-)
-TEST_RESULT_OLD = _obj(
-    "tests.type.TestCaseResult",
-    "timestamp testCaseStatus result sampleData testResultValue",
-    testCaseStatus=_values("tests.type.TestCaseStatus", "Success Failed Aborted Queued"),
-    testResultValue=_obj("tests.type.TestResultValue", "name value"),
-)
-PIPELINE_STATUS = _obj(
-    "entity.services.ingestionPipelines.PipelineStatus",
-    "runId pipelineState startDate timestamp endDate status config metadata",
-    pipelineState=_values(
-        "entity.services.ingestionPipelines.PipelineStatusType",
-        "queued success failed running partialSuccess stopped",
-    ),
-    status=_obj(
-        "entity.services.ingestionPipelines.StepSummary",
-        "name records updated_records warnings errors filtered failures progress operationMetrics "
-        "sourceTimeMs "
-        "sinkTimeMs",
-        "name",
-        failures=_obj(
-            "entity.services.ingestionPipelines.StackTraceError", "name error stackTrace", "name error"
-        ),
-    ),
-)
-PROGRESS = _obj(
-    "entity.services.ingestionPipelines.ProgressUpdate",
-    "runId timestamp updateType stepName progress globalCounters estimatedSecondsRemaining "
-    "totalAssetsIngested currentEntity message",
-    "runId timestamp updateType",
-    updateType=_values(
-        "entity.services.ingestionPipelines.ProgressUpdateType",
-        "DISCOVERY PROCESSING STEP_COMPLETE PIPELINE_COMPLETE ERROR",
-    ),
-)
-
-
-def create_shape(kind: str, *, old: bool) -> Obj:
-    """The create body of a kind in the dialect that is spoken; server 1.1 has other keys in some."""
-    shape = CREATE[kind]
-    if not old:
-        return shape
-    parts = dict(shape.parts)
-    keys = set(shape.keys)
-    required = list(shape.required)
-    for new, before in (("owners", "owner"), ("domains", "domain")):
-        if new in keys:
-            keys.remove(new)
-            keys.add(before)
-            parts.pop(new, None)
-    if kind == "testDefinition":
-        parts["testPlatforms"] = _values(
-            "tests.TestPlatform", "OpenMetadata GreatExpectations DBT Deequ Soda Other"
-        )
-        keys -= {"dataQualityDimension", "supportedServices", "sqlExpression", "validatorClass"}
-        required.append("description")
-    elif kind == "testCase":
-        keys -= {"computePassedFailedRowCount", "useDynamicAssertion", "dimensionColumns", "topDimensions"}
-        keys -= {"tags", "reviewers"}
-        keys.add("testSuite")
-        required.append("testSuite")
-    elif kind == "testSuite":
-        keys -= {"basicEntityReference", "dataContract", "reviewers", "tags"}
-    elif kind == "ingestionPipeline":
-        keys -= {"enableStreamableLogs", "processingEngine", "raiseOnError"}
-    elif kind == "table":
-        parts["dataModel"] = DATA_MODEL_OLD
-        keys -= {"sourceHash", "locationPath", "aliases"}
-    elif kind == "databaseService":
-        keys -= {"style", "ingestionRunner", "dataProducts"}
-    return Obj(shape.java, frozenset(keys), tuple(required), parts)
+def _token(value: Any) -> str:
+    if isinstance(value, dict):
+        return "Object value (token `JsonToken.START_OBJECT`)"
+    if isinstance(value, list):
+        return "Array value (token `JsonToken.START_ARRAY`)"
+    return f'String "{value}"'

@@ -9,13 +9,19 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import check_body, create_shape
+from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Handler, Router, answer, checked_entity
+from dbtcollate_tui.sandbox.collate.bodies import CREATE, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, now_ms, quote_name, reference, touch
 from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
 from dbtcollate_tui.sandbox.collate.patching import patched, settle
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import from_old, page_answer, page_request, present, requested_fields
+from dbtcollate_tui.sandbox.collate.wire import (
+    from_release,
+    page_answer,
+    page_request,
+    present,
+    requested_fields,
+)
 
 Placed = tuple[Entity, str, str]
 """An entity, and the FQNs that it is listed under: its parent's, and that of the level above."""
@@ -33,12 +39,12 @@ _PUT_KEEPS = ("description", "displayName")
 
 def read_answer(call: Call, kind: Kind, entity: Entity, status: int = 200) -> Response:
     """One entity with the requested fields, and its ETag."""
-    return tagged_answer(present(kind, entity, requested_fields(call, kind), old=call.old), status)
+    return tagged_answer(present(kind, entity, requested_fields(call, kind), call.release), status)
 
 
 def written_answer(call: Call, kind: Kind, entity: Entity, status: int) -> Response:
     """One entity after a write, with all fields that the write touches."""
-    return tagged_answer(present(kind, entity, kind.keys, old=call.old), status)
+    return tagged_answer(present(kind, entity, kind.keys, call.release), status)
 
 
 def tagged_answer(body: Entity, status: int) -> Response:
@@ -54,9 +60,9 @@ def _strong(text: bytes) -> str:
 def check_if_match(call: Call, kind: Kind, entity: Entity) -> None:
     """412 unless ``If-Match`` holds ``*``, the weak tag ``W/"version"``, or the strong one of all fields."""
     header = call.request.headers.get("if-match")
-    if not header or call.old:
+    if not header or not call.release.since(1, 8):
         return
-    strong = _strong(msgspec.json.encode(present(kind, entity, kind.keys, old=False)))
+    strong = _strong(msgspec.json.encode(present(kind, entity, kind.keys, call.release)))
     weak = f'W/"{entity.get("version", 0.1)}"'
     if not {"*", weak, strong} & {given.strip() for given in header.split(",")}:
         raise ApiError(
@@ -86,19 +92,9 @@ def add_read_routes(router: Router, kind: Kind) -> None:
             page = call.store.page(kind.name, **where, **page_request(call))
         except ValueError:
             raise ApiError(400, "Invalid cursor") from None
-        return answer(page_answer(kind, page, fields, old=call.old))
-
-    def history(call: Call) -> Response:
-        entity = checked_entity(call, kind.name, entity_id=call.params["id"])
-        versions = [
-            msgspec.json.encode(present(kind, version, kind.keys, old=call.old)).decode()
-            for version in call.store.versions(entity["id"])
-        ]
-        return answer({"entityType": kind.name, "versions": versions})
+        return answer(page_answer(call, kind, page, fields))
 
     router.add("GET", kind.path, listing)
-    if kind.name == "table":
-        router.add("GET", f"{kind.path}/{{id}}/versions", history)
     router.add("GET", f"{kind.path}/name/{{fqn}}", by_name)
     router.add("GET", f"{kind.path}/{{id}}", by_id)
 
@@ -122,7 +118,7 @@ def add_change_routes(router: Router, kind: Kind) -> None:
     router.add("PATCH", f"{kind.path}/{{id}}", patch)
     router.add("DELETE", f"{kind.path}/{{id}}", delete)
     router.add("DELETE", f"{kind.path}/name/{{fqn}}", delete)
-    router.add("PATCH", f"{kind.path}/name/{{fqn}}", newer_only(patch))
+    router.add("PATCH", f"{kind.path}/name/{{fqn}}", since(1, 4)(patch))
 
 
 def add_create_routes(router: Router, kind: Kind, build: Callable[[Call, Entity], Placed]) -> None:
@@ -142,26 +138,38 @@ def add_create_routes(router: Router, kind: Kind, build: Callable[[Call, Entity]
     router.add("PUT", kind.path, put)
 
 
-def newer_only(handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
-    """A handler that server 1.1 does not have."""
-
-    def guarded(call: Call) -> Response:
-        if call.old:
-            raise ApiError(405, "HTTP 405 Method Not Allowed")
-        return handler(call)
-
-    return guarded
+def needs_search(call: Call) -> None:
+    """500 where the search index is down and this release asks it for what the request needs."""
+    if call.collate.scenario.search == "down" and call.release.searches_results:
+        raise ApiError(500, "Connection refused")
 
 
-def older_only(handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
-    """A handler that only server 1.1 has."""
+def since(*numbers: int) -> Callable[[Handler], Handler]:
+    """Marks a handler that releases before this one do not have."""
 
-    def guarded(call: Call) -> Response:
-        if not call.old:
-            raise ApiError(405, "HTTP 405 Method Not Allowed")
-        return handler(call)
+    def mark(handler: Handler) -> Handler:
+        def guarded(call: Call) -> Response:
+            if not call.release.since(*numbers):
+                raise ApiError(405, "HTTP 405 Method Not Allowed")
+            return handler(call)
 
-    return guarded
+        return guarded
+
+    return mark
+
+
+def until(*numbers: int) -> Callable[[Handler], Handler]:
+    """Marks a handler that this release and later ones no longer have."""
+
+    def mark(handler: Handler) -> Handler:
+        def guarded(call: Call) -> Response:
+            if call.release.since(*numbers):
+                raise ApiError(405, "HTTP 405 Method Not Allowed")
+            return handler(call)
+
+        return guarded
+
+    return mark
 
 
 def _addressed(call: Call, kind: Kind) -> Entity:
@@ -172,8 +180,12 @@ def _addressed(call: Call, kind: Kind) -> Entity:
 
 def create_body(call: Call, kind: Kind) -> dict[str, Any]:
     """The checked body of a create request, in the newest server's names."""
-    body = check_body(call.json(), create_shape(kind.name, old=call.old))
-    return from_old(body) if call.old else body
+    return checked_body(call, call.json(), CREATE[kind.name])
+
+
+def checked_body(call: Call, body: Any, name: str) -> dict[str, Any]:
+    """A body checked by this release's schema ``name``, in the newest server's names."""
+    return from_release(check_body(call.release, body, name), name, call.release)
 
 
 def create(call: Call, kind: Kind, entity: Entity, parent: str = "", root: str = "") -> Entity:
@@ -211,17 +223,13 @@ def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
 
 
 def _merged_columns(stored: list[Entity], given: list[Entity]) -> list[Entity]:
-    """The columns of a PUT with the texts and tags that stood there, those of nested columns too."""
     known = {column["name"]: column for column in stored}
     merged = []
     for column in given:
         before = known.get(column["name"], {})
         kept = {"description": before["description"]} if before.get("description") else {}
         tags = [*before.get("tags", []), *column.get("tags", [])]
-        nested = {}
-        if column.get("children"):
-            nested = {"children": _merged_columns(before.get("children") or [], column["children"])}
-        merged.append(before | column | kept | nested | {"tags": tags})
+        merged.append(before | column | kept | {"tags": tags})
     return merged
 
 

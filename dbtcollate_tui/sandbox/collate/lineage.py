@@ -7,8 +7,8 @@ from typing import Any
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import ADD_LINEAGE, LINEAGE_DETAILS, check_body
-from dbtcollate_tui.sandbox.collate.entities import newer_only
+from dbtcollate_tui.sandbox.collate.bodies import ADD_LINEAGE, LINEAGE_DETAILS
+from dbtcollate_tui.sandbox.collate.entities import checked_body, needs_search, since
 from dbtcollate_tui.sandbox.collate.identity import now_ms, reference
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.patching import apply_patch, checked_reference
@@ -19,7 +19,8 @@ _MAX_DEPTH = 3
 
 def put_lineage(call: Call) -> Response:
     """Add an edge, or replace its details; the body is empty."""
-    edge = check_body(call.json(), ADD_LINEAGE)["edge"]
+    edge = checked_body(call, call.json(), ADD_LINEAGE)["edge"]
+    needs_search(call)
     source = checked_reference(call, edge["fromEntity"])
     target = checked_reference(call, edge["toEntity"])
     _store(call, source, target, dict(edge.get("lineageDetails", {})))
@@ -29,7 +30,7 @@ def put_lineage(call: Call) -> Response:
 def put_by_name(call: Call) -> Response:
     """The same for two FQNs, with the bare lineage details as the body."""
     source, target = _ends(call)
-    _store(call, source, target, check_body(call.json(), LINEAGE_DETAILS))
+    _store(call, source, target, checked_body(call, call.json(), LINEAGE_DETAILS))
     return Response(status_code=200)
 
 
@@ -44,8 +45,8 @@ def _store(call: Call, source: Entity, target: Entity, details: dict[str, Any]) 
     }
     changed |= {"updatedAt": now_ms(), "updatedBy": call.user}
     details = {"source": "Manual", "columnsLineage": []} | details
-    if call.old:
-        changed = {}
+    known = call.release.fields(LINEAGE_DETAILS)
+    changed = {key: value for key, value in changed.items() if key in known}
     call.store.save_edge((source["type"], source["id"]), (target["type"], target["id"]), details | changed)
 
 
@@ -114,7 +115,7 @@ def patch_edge(call: Call) -> Response:
         raise ApiError(404, f"Lineage edge not found between {source['id']} and {target['id']}")
     if "json-patch+json" not in call.request.headers.get("content-type", ""):
         raise ApiError(415, "HTTP 415 Unsupported Media Type")
-    changed = check_body(apply_patch(call.json(), details), LINEAGE_DETAILS)
+    changed = checked_body(call, apply_patch(call.json(), details), LINEAGE_DETAILS)
     if changed != details:
         _store(call, source, target, changed)
     return answer(call.store.edge(source["id"], target["id"]))
@@ -182,19 +183,19 @@ def _walk(
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     router.add("PUT", "lineage", put_lineage)
-    router.add("DELETE", "lineage/source/name/{type}/{fqn}/type/{source}", newer_only(delete_by_source))
-    router.add("DELETE", "lineage/{type}/{id}/type/{source}", newer_only(delete_by_source))
-    router.add("GET", "lineage/getLineageEdge/{fromId}/{toId}", newer_only(get_edge))
+    router.add("DELETE", "lineage/source/name/{type}/{fqn}/type/{source}", since(2, 0)(delete_by_source))
+    router.add("DELETE", "lineage/{type}/{id}/type/{source}", since(2, 0)(delete_by_source))
+    router.add("GET", "lineage/getLineageEdge/{fromId}/{toId}", since(1, 4)(get_edge))
     router.add(
         "GET",
         "lineage/getLineageEdge/{fromType}/name/{fromFqn}/{toType}/name/{toFqn}",
-        newer_only(get_edge),
+        since(1, 4)(get_edge),
     )
     by_name = "lineage/{fromType}/name/{fromFqn}/{toType}/name/{toFqn}"
-    router.add("PUT", by_name, newer_only(put_by_name))
-    router.add("PATCH", by_name, newer_only(patch_edge))
-    router.add("DELETE", by_name, newer_only(delete_edge))
-    router.add("PATCH", "lineage/{fromType}/{fromId}/{toType}/{toId}", newer_only(patch_edge))
+    router.add("PUT", by_name, since(2, 0)(put_by_name))
+    router.add("PATCH", by_name, since(2, 0)(patch_edge))
+    router.add("DELETE", by_name, since(2, 0)(delete_edge))
+    router.add("PATCH", "lineage/{fromType}/{fromId}/{toType}/{toId}", since(1, 5)(patch_edge))
     router.add("DELETE", "lineage/{fromType}/{fromId}/{toType}/{toId}", delete_edge)
     router.add("GET", "lineage/{type}/name/{fqn}", get_lineage)
     router.add("GET", "lineage/{type}/{id}", get_lineage)

@@ -6,15 +6,17 @@ import copy
 from typing import Any
 
 import jsonpatch
+import msgspec
 from jsonpointer import JsonPointerException
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
 from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, now_ms, reference, split_fqn, touch
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
+from dbtcollate_tui.sandbox.collate.releases import release_of
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.types import check_extension
-from dbtcollate_tui.sandbox.collate.wire import allowed_fields, from_old, to_old
+from dbtcollate_tui.sandbox.collate.wire import from_release, to_release
 
 _OWNER_RULE = (
     "Rule [Multiple Users or Single Team Ownership] validation failed: Entity does not satisfy the rule. "
@@ -26,18 +28,15 @@ def patched(call: Call, kind: Kind, stored: Entity) -> tuple[Entity, bool]:
     """The entity after the request's patch, and whether it differs; 400 or 500 where the patch fails."""
     if "json-patch+json" not in call.request.headers.get("content-type", ""):
         raise ApiError(415, "HTTP 415 Unsupported Media Type")
-    document = to_old(kind, stored) if call.old else stored
+    document = to_release(stored, kind.schema, call.release)
     result = apply_patch(call.json(), document)
     if not isinstance(result, dict):
         raise ApiError(400, "Unable to process JSON")
-    unknown = [key for key in result if key not in allowed_fields(kind, old=call.old)]
-    if unknown:
-        raise ApiError(400, f'Unrecognized field "{unknown[0]}"')
-    entity = {key: value for key, value in result.items() if value is not None}
-    if call.old:
-        kept = {key: value for key, value in stored.items() if key not in document}
-        kept = {key: value for key, value in kept.items() if key not in ("owners", "domains")}
-        entity = kept | from_old(entity)
+    entity = check_body(call.release, result, kind.schema, converted=True)
+    if not call.release.is_newest:
+        shown = from_release(document, kind.schema, call.release)
+        unseen = {key: value for key, value in stored.items() if key not in shown}
+        entity = unseen | from_release(entity, kind.schema, call.release)
     for key in READ_ONLY:
         if key in stored:
             entity[key] = stored[key]
@@ -58,14 +57,39 @@ def apply_patch(operations: Any, document: Entity) -> Any:
         raise ApiError(400, "JSON patch has to be an array of objects")
     if not all(isinstance(operation, dict) for operation in operations):
         raise ApiError(400, "JSON patch has to be an array of objects")
-    try:
-        return jsonpatch.JsonPatch(operations).apply(copy.deepcopy(document))
-    except jsonpatch.JsonPatchTestFailed:
-        raise ApiError(500, "[JsonPatch.Operation.TEST fails! Values are not equal]") from None
-    except jsonpatch.InvalidJsonPatch as error:
-        raise ApiError(400, f"Illegal value for the op member of the JSON patch operation: {error}") from None
-    except (jsonpatch.JsonPatchConflict, JsonPointerException, TypeError, KeyError) as error:
-        raise ApiError(500, f"[{error}]") from None
+    result: Any = copy.deepcopy(document)
+    for operation in operations:
+        try:
+            result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
+        except jsonpatch.InvalidJsonPatch as error:
+            raise ApiError(
+                400, f"Illegal value for the op member of the JSON patch operation: {error}"
+            ) from None
+        except (jsonpatch.JsonPatchException, JsonPointerException, TypeError, KeyError) as error:
+            missing = _missing(result, str(operation.get("path", "")))
+            if missing is None and isinstance(error, jsonpatch.JsonPatchTestFailed):
+                missing = "[JsonPatch.Operation.TEST fails! Values are not equal]"
+            raise ApiError(500, missing or f"[{error}]") from None
+    return result
+
+
+def _missing(document: Any, path: str) -> str | None:
+    """How the server's JSON library (Apache Johnzon) says that ``path`` leads nowhere, or ``None``."""
+    value = document
+    for part in path.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        shown = msgspec.json.encode(value).decode()
+        if isinstance(value, dict):
+            if key not in value:
+                return f"'{shown}' contains no value for name '{key}'"
+            value = value[key]
+        elif isinstance(value, list):
+            if not key.isdigit() or int(key) >= len(value):
+                return f"'{shown}' contains no element for index {key}"
+            value = value[int(key)]
+        else:
+            return f"'{shown}' contains no value for name '{key}'"
+    return None
 
 
 def settle(call: Call, kind: Kind, entity: Entity) -> None:
@@ -118,7 +142,7 @@ def checked_tags(call: Call, tags: Any) -> list[Entity]:
     found: dict[str, Entity] = {}
     exclusive: dict[str, str] = {}
     for given in tags:
-        label = check_body(given, TAG_LABEL)
+        label = check_body(release_of("newest"), given, TAG_LABEL)
         kind = "tag" if label["source"] == "Classification" else "glossaryTerm"
         tag = call.store.by_fqn(kind, label["tagFQN"])
         if tag is None:
@@ -148,7 +172,7 @@ def checked_tags(call: Call, tags: Any) -> list[Entity]:
 
 def checked_column(call: Call, column: Any, parent: str) -> Entity:
     """A column with its FQN and whole tag labels."""
-    found = {key: value for key, value in check_body(column, COLUMN).items() if value is not None}
+    found = check_body(release_of("newest"), column, COLUMN)
     found["fullyQualifiedName"] = f"{parent}.{join_fqn(found['name'])}"
     found["tags"] = checked_tags(call, found.get("tags") or [])
     if found.get("children"):

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer
-from dbtcollate_tui.sandbox.collate.bodies import PIPELINE_STATUS, PROGRESS, check_body
-from dbtcollate_tui.sandbox.collate.entities import newer_only
+from dbtcollate_tui.sandbox.collate.bodies import PIPELINE_STATUS, PROGRESS
+from dbtcollate_tui.sandbox.collate.entities import checked_body, since
 from dbtcollate_tui.sandbox.collate.identity import new_id, now_ms
 from dbtcollate_tui.sandbox.collate.pipelines import DEFAULT_STATUSES, DISABLED, PIPELINE, addressed, shown
 from dbtcollate_tui.sandbox.collate.runner import error_frame
@@ -37,7 +37,7 @@ def get_status(call: Call) -> Response:
 def put_status(call: Call) -> Response:
     """Report the status of a run from outside."""
     pipeline = addressed(call)
-    status = check_body(call.json(), PIPELINE_STATUS)
+    status = checked_body(call, call.json(), PIPELINE_STATUS)
     status.setdefault("runId", new_id())
     status.setdefault("timestamp", now_ms())
     before = call.store.status(pipeline["fullyQualifiedName"], status["runId"]) or {}
@@ -72,9 +72,9 @@ def _log_page(call: Call, fqn: str, run_id: str, key: str) -> dict[str, str]:
 def last_logs(call: Call) -> Response:
     """The log of the newest run by ``after`` and ``limit`` lines; no ``after`` in it means the end."""
     pipeline = addressed(call)
-    if call.old:
+    if call.collate.scenario.pipeline_service == "down":
         raise ApiError(400, f"Failed to get last ingestion logs of [{pipeline['name']}] due to [null].")
-    if not call.collate.scenario.pipeline_service:
+    if call.collate.scenario.pipeline_service == "none":
         return PlainTextResponse(DISABLED)
     fqn = pipeline["fullyQualifiedName"]
     latest = call.store.statuses(fqn, 0, 2**53, 1)
@@ -139,7 +139,7 @@ def stream_logs(call: Call) -> Response:
     """The run's log, live."""
     pipeline = addressed(call)
     run_id = call.params["runId"]
-    if not call.collate.scenario.pipeline_service:
+    if call.collate.scenario.pipeline_service == "none":
         return _events(_only(error_frame(run_id, "No log backend is configured on this server.")))
     return _events(
         call.collate.runner.stream_log(pipeline["fullyQualifiedName"], run_id, call.query("after"))
@@ -149,7 +149,7 @@ def stream_logs(call: Call) -> Response:
 def stream_progress(call: Call) -> Response:
     """The run's progress, live; 503 where the server does not track it."""
     pipeline = addressed(call)
-    if not call.collate.scenario.pipeline_service:
+    if call.collate.scenario.pipeline_service == "none":
         raise ApiError(503, "Progress tracking is not configured")
     return _events(call.collate.runner.stream_progress(pipeline["fullyQualifiedName"], call.params["runId"]))
 
@@ -157,7 +157,7 @@ def stream_progress(call: Call) -> Response:
 def put_progress(call: Call) -> Response:
     """Report progress from outside."""
     addressed(call)
-    call.collate.runner.put_progress(call.params["runId"], check_body(call.json(), PROGRESS))
+    call.collate.runner.put_progress(call.params["runId"], checked_body(call, call.json(), PROGRESS))
     return Response(status_code=200)
 
 
@@ -177,21 +177,21 @@ def add_routes(router: Router) -> None:
     router.add("GET", f"{base}/{{fqn}}/pipelineStatus/{{runId}}", get_status)
     router.add("DELETE", f"{base}/{{id}}/pipelineStatus", delete_statuses)
     router.add("GET", f"{base}/logs/{{id}}/last", last_logs)
-    router.add("GET", f"{base}/logs/{{id}}/last/download", newer_only(download_logs))
-    router.add("GET", f"{base}/logs/{{fqn}}", newer_only(list_runs))
-    router.add("GET", f"{base}/logs/{{fqn}}/stream/{{runId}}", newer_only(stream_logs))
-    router.add("GET", f"{base}/logs/{{fqn}}/{{runId}}", newer_only(run_logs))
-    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}", newer_only(write_logs))
-    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}/close", newer_only(close_logs))
-    router.add("GET", f"{base}/progress/{{fqn}}/stream/{{runId}}", newer_only(stream_progress))
-    router.add("PUT", f"{base}/progress/{{fqn}}/{{runId}}", newer_only(put_progress))
+    router.add("GET", f"{base}/logs/{{id}}/last/download", since(1, 5)(download_logs))
+    router.add("GET", f"{base}/logs/{{fqn}}", since(1, 10)(list_runs))
+    router.add("GET", f"{base}/logs/{{fqn}}/stream/{{runId}}", since(1, 10)(stream_logs))
+    router.add("GET", f"{base}/logs/{{fqn}}/{{runId}}", since(1, 10)(run_logs))
+    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}", since(1, 10)(write_logs))
+    router.add("POST", f"{base}/logs/{{fqn}}/{{runId}}/close", since(1, 10)(close_logs))
+    router.add("GET", f"{base}/progress/{{fqn}}/stream/{{runId}}", since(1, 13)(stream_progress))
+    router.add("PUT", f"{base}/progress/{{fqn}}/{{runId}}", since(1, 13)(put_progress))
 
 
 def _old_status(handler: Handler) -> Handler:
-    """Server 1.1 asks its pipeline service for statuses, and that is down."""
+    """Server 1.1 asks its pipeline service for statuses, which may be down."""
 
     def guarded(call: Call) -> Response:
-        if call.old:
+        if call.collate.scenario.pipeline_service == "down" and not call.release.since(1, 2):
             name = addressed(call)["name"]
             raise ApiError(400, f"Failed to get the status of pipeline [{name}] due to [null].")
         return handler(call)

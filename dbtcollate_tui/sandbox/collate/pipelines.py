@@ -8,12 +8,13 @@ from typing import Any
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer, checked_entity
+from dbtcollate_tui.sandbox.collate.bodies import DBT_PIPELINE, METADATA_PIPELINE, check_body
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
     check_if_match,
     create,
     create_body,
-    newer_only,
+    since,
     upsert,
 )
 from dbtcollate_tui.sandbox.collate.identity import quote_name, touch
@@ -45,6 +46,10 @@ DEFAULT_STATUSES = 5
 def build_pipeline(call: Call, body: Entity) -> Placed:
     """An ingestion pipeline of a service; a mask in place of a secret means the stored one."""
     service = checked_reference(call, body["service"])
+    config = body["sourceConfig"].get("config")
+    schema = {"dbt": DBT_PIPELINE, "metadata": METADATA_PIPELINE}.get(body["pipelineType"])
+    if schema is not None and isinstance(config, dict):
+        check_body(call.release, config, schema, converted=True)
     fqn = f"{service['fullyQualifiedName']}.{quote_name(body['name'])}"
     entity: Entity = {
         "loggerLevel": "INFO",
@@ -88,9 +93,10 @@ def shown(call: Call, entity: Entity, fields: frozenset[str]) -> Entity:
     if "pipelineStatuses" in fields:
         latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, DEFAULT_STATUSES)
         if latest:
-            entity = entity | {"pipelineStatuses": latest[0] if call.old else latest}
-    shown = present(PIPELINE, entity, fields, old=call.old)
-    return shown if call.old else shown | {"sourceConfig": masked(shown["sourceConfig"])}
+            many = call.release.fields(PIPELINE.schema)["pipelineStatuses"].many
+            entity = entity | {"pipelineStatuses": latest if many else latest[0]}
+    shown = present(PIPELINE, entity, fields, call.release)
+    return shown | {"sourceConfig": masked(shown["sourceConfig"])} if call.release.since(1, 2) else shown
 
 
 def post_pipeline(call: Call) -> Response:
@@ -144,7 +150,7 @@ def list_pipelines(call: Call) -> Response:
     where: dict[str, Any] = {"parent": call.query("service")} if call.query("service") else {}
     page = call.store.page("ingestionPipeline", **where, **page_request(call))
     kinds = {name for name in call.query("pipelineType").split(",") if name}
-    body = page_answer(PIPELINE, page, fields, old=call.old)
+    body = page_answer(call, PIPELINE, page, fields)
     body["data"] = [
         shown(call, entity, fields)
         for entity in page.entities
@@ -173,7 +179,7 @@ def addressed(call: Call) -> Entity:
 
 def service_status(call: Call) -> Response:
     """Whether the pipeline service is up."""
-    if call.old:
+    if call.collate.scenario.pipeline_service == "down":
         return answer(
             {
                 "reason": "Failed to get REST status due to [null].",
@@ -181,7 +187,7 @@ def service_status(call: Call) -> Response:
                 "platform": "Airflow",
             }
         )
-    if not call.collate.scenario.pipeline_service:
+    if call.collate.scenario.pipeline_service == "none":
         return answer({"code": 200, "reason": DISABLED})
     return answer({"code": 200, "reason": ""} | _PLATFORM)
 
@@ -191,9 +197,9 @@ def _operation(verb: str, act: Handler) -> Handler:
 
     def handler(call: Call) -> Response:
         pipeline = addressed(call)
-        if call.old:
+        if call.collate.scenario.pipeline_service == "down":
             raise ApiError(400, f"Failed to {verb} pipeline [{pipeline['name']}] due to [null].")
-        if not call.collate.scenario.pipeline_service:
+        if call.collate.scenario.pipeline_service == "none":
             return answer({"code": 200, "reason": DISABLED})
         return act(call)
 
@@ -258,17 +264,17 @@ def add_routes(router: Router) -> None:
     """The routes of this module."""
     base = PIPELINE.path
     router.add("GET", f"{base}/status", service_status)
-    router.add("GET", f"{base}/ip", newer_only(lambda call: answer({"ip": "127.0.0.1"})))
+    router.add("GET", f"{base}/ip", since(1, 2)(lambda call: answer({"ip": "127.0.0.1"})))
     router.add("GET", base, list_pipelines)
     router.add("POST", base, post_pipeline)
     router.add("PUT", base, put_pipeline)
     router.add("GET", f"{base}/name/{{fqn}}", get_pipeline)
     router.add("GET", f"{base}/{{id}}", get_pipeline)
     for path in (f"{base}/{{id}}", f"{base}/name/{{fqn}}"):
-        router.add("PATCH", path, patch_pipeline if "id" in path else newer_only(patch_pipeline))
+        router.add("PATCH", path, patch_pipeline if "id" in path else since(1, 4)(patch_pipeline))
         router.add("DELETE", path, delete_pipeline)
     router.add("POST", f"{base}/deploy/{{id}}", _operation("deploy", deploy))
-    router.add("POST", f"{base}/bulk/deploy", newer_only(bulk_deploy))
+    router.add("POST", f"{base}/bulk/deploy", since(1, 2)(bulk_deploy))
     router.add("POST", f"{base}/trigger/{{id}}", _operation("trigger", trigger))
     router.add("POST", f"{base}/kill/{{id}}", _operation("kill", kill))
     router.add("POST", f"{base}/toggleIngestion/{{id}}", _operation("toggle", toggle))

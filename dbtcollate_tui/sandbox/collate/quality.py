@@ -8,17 +8,19 @@ from typing import Any
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer, checked_entity, not_found
-from dbtcollate_tui.sandbox.collate.bodies import TEST_RESULT, TEST_RESULT_OLD, check_body, create_shape
+from dbtcollate_tui.sandbox.collate.bodies import CREATE, TEST_RESULT, TEST_RESULT_OLD
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
     add_change_routes,
     add_create_routes,
     add_read_routes,
+    checked_body,
     create,
     create_body,
-    newer_only,
-    older_only,
+    needs_search,
     read_answer,
+    since,
+    until,
     written_answer,
 )
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, quote_name, reference
@@ -56,14 +58,14 @@ def read_link(link: str) -> tuple[str, str | None]:
     return match["table"], match["column"]
 
 
-def suite_fqn(table_fqn: str, *, old: bool) -> str:
+def suite_fqn(call: Call, table_fqn: str) -> str:
     """The FQN of a table's own test suite; server 1.1 takes the whole as one name."""
-    return join_fqn(f"{table_fqn}.testSuite") if old else f"{table_fqn}.testSuite"
+    return f"{table_fqn}.testSuite" if call.release.since(1, 2) else join_fqn(f"{table_fqn}.testSuite")
 
 
 def table_suite(call: Call, table: Entity) -> Entity:
     """The table's basic test suite, made where it is not there."""
-    fqn = suite_fqn(table["fullyQualifiedName"], old=call.old)
+    fqn = suite_fqn(call, table["fullyQualifiedName"])
     found = call.store.by_fqn("testSuite", fqn)
     if found is not None:
         return found
@@ -90,7 +92,7 @@ def build_case(call: Call, body: Entity) -> Placed:
     parent = table_fqn
     if column is not None:
         names = {item["name"].lower() for item in table["columns"]}
-        if column.lower() not in names and not call.old:
+        if column.lower() not in names and call.release.since(1, 2):
             raise ApiError(400, f"Invalid column name {column} found in table {table_fqn}")
         parent = f"{table_fqn}.{quote_name(column)}"
     definition = checked_entity(call, "testDefinition", fqn=body["testDefinition"])
@@ -100,7 +102,10 @@ def build_case(call: Call, body: Entity) -> Placed:
             "Column test case must have a field name and an array field name in the entity link. "
             "e.g. <#E::table::{entityFqn}::columns::{columnName}>",
         )
-    suite = checked_entity(call, "testSuite", fqn=body["testSuite"]) if call.old else table_suite(call, table)
+    if "testSuite" in body:
+        suite = checked_entity(call, "testSuite", fqn=body["testSuite"])
+    else:
+        suite = table_suite(call, table)
     _check_parameters(definition, body.get("parameterValues", []))
     entity = {"parameterValues": [], "computePassedFailedRowCount": False} | body
     entity |= {
@@ -140,6 +145,7 @@ def list_cases(call: Call) -> Response:
     keep = None
     if link:
         where["parent"], column = read_link(link)
+        checked_entity(call, "table", fqn=where["parent"])
         if call.query("includeAllTests", "false") != "true" or column is not None:
             keep = link
     elif call.query("entityFQN"):
@@ -152,19 +158,26 @@ def list_cases(call: Call) -> Response:
     if keep is None:
         page = call.store.page("testCase", **where, **paging)
         with_results(call, page.entities, fields)
-        return answer(page_answer(CASE, page, fields, old=call.old))
+        return answer(page_answer(call, CASE, page, fields))
     cases = [case for case in call.store.every("testCase", **where) if case["entityLink"] == keep]
     shown = cases[: paging["limit"]]
     with_results(call, shown, fields)
-    return answer(page_answer(CASE, Page(shown, len(cases), None, None), fields, old=call.old))
+    return answer(page_answer(call, CASE, Page(shown, len(cases), None, None), fields))
 
 
 def with_results(call: Call, cases: list[Entity], fields: frozenset[str]) -> None:
     """Put each case's newest result and status into it, where they were asked for."""
     if not fields & {"testCaseResult", "testCaseStatus"}:
         return
+    needs_search(call)
     for case in cases:
-        latest = call.store.latest_result(case["fullyQualifiedName"])
+        if "\\" in case["fullyQualifiedName"] and call.release.searches_results:
+            raise ApiError(500, "Failed to parse query filter")
+        index = call.collate.index
+        if index is not None and call.release.searches_results:
+            latest = index.results.get(case["fullyQualifiedName"])
+        else:
+            latest = call.store.latest_result(case["fullyQualifiedName"])
         if latest is not None:
             case["testCaseResult"] = latest
             case["testCaseStatus"] = latest["testCaseStatus"]
@@ -187,7 +200,7 @@ def create_many(call: Call) -> Response:
         raise ApiError(413, f"Request contains {len(bodies)} test cases, the limit is {MAX_MANY}")
     made = []
     for body in bodies:
-        entity, parent, root = build_case(call, check_body(body, create_shape("testCase", old=call.old)))
+        entity, parent, root = build_case(call, checked_body(call, body, CREATE["testCase"]))
         if call.store.by_fqn("testCase", entity["fullyQualifiedName"]) is not None:
             raise ApiError(409, f"Entity already exists: {entity['fullyQualifiedName']}")
         made.append(create(call, CASE, entity, parent, root))
@@ -199,10 +212,11 @@ def put_suite(call: Call) -> Response:
     body = create_body(call, SUITE)
     table_fqn = body.get("basicEntityReference") or body.get("executableEntityReference")
     if table_fqn is None:
-        key = "executableEntityReference" if call.old else "basicEntityReference"
+        fields = call.release.fields(CREATE["testSuite"])
+        key = "basicEntityReference" if "basicEntityReference" in fields else "executableEntityReference"
         raise ApiError(400, f"Cannot create a basic test suite without the {key}")
     table = checked_entity(call, "table", fqn=table_fqn)
-    known = call.store.by_fqn("testSuite", suite_fqn(table_fqn, old=call.old))
+    known = call.store.by_fqn("testSuite", suite_fqn(call, table_fqn))
     if known is not None and call.request.method == "POST":
         raise ApiError(409, "Entity already exists")
     suite = table_suite(call, table)
@@ -224,7 +238,7 @@ def build_suite(call: Call, body: Entity) -> Placed:
 def post_result(call: Call) -> Response:
     """Add one result; 409 where there is one of that time."""
     case = checked_entity(call, "testCase", fqn=call.params["fqn"])
-    body = check_body(call.json(), TEST_RESULT)
+    body = checked_body(call, call.json(), TEST_RESULT)
     fqn = case["fullyQualifiedName"]
     body.pop("fqn", None)
     result = {"id": new_id(), "testCaseFQN": fqn} | body
@@ -238,7 +252,7 @@ def post_result(call: Call) -> Response:
 def put_result(call: Call) -> Response:
     """Server 1.1: add one result, in place of one of the same time."""
     case = checked_entity(call, "testCase", fqn=call.params["fqn"])
-    body = check_body(call.json(), TEST_RESULT_OLD)
+    body = checked_body(call, call.json(), TEST_RESULT_OLD)
     if "timestamp" not in body:
         raise ApiError(400, "[timestamp must not be null]")
     call.store.add_result(case["fullyQualifiedName"], body, replace=True)
@@ -262,7 +276,7 @@ def list_results(call: Call) -> Response:
 
 def latest_result(call: Call) -> Response:
     """The newest result of ``testCaseFQN``; needs the search index, 404 where there is no result."""
-    if call.collate.scenario.search_down:
+    if call.collate.scenario.search == "down":
         raise ApiError(500, "Failed to search: Connection refused")
     fqn = call.query("testCaseFQN")
     case = checked_entity(call, "testCase", fqn=fqn)
@@ -274,7 +288,7 @@ def latest_result(call: Call) -> Response:
 
 def search_results(call: Call) -> Response:
     """Results of ``testCaseFQN``, newest first; needs the search index."""
-    if call.collate.scenario.search_down:
+    if call.collate.scenario.search == "down":
         raise ApiError(500, "Failed to search: Connection refused")
     fqn = call.query("testCaseFQN")
     since, until = call.number("startTimestamp", 0), call.number("endTimestamp", 2**53)
@@ -290,13 +304,13 @@ def add_routes(router: Router) -> None:
     add_create_routes(router, DEFINITION, build_definition)
 
     router.add("GET", "dataQuality/testCases", list_cases)
-    router.add("GET", "dataQuality/testCases/testCaseResults/{fqn}", newer_only(list_results))
-    router.add("POST", "dataQuality/testCases/testCaseResults/{fqn}", newer_only(post_result))
-    router.add("GET", "dataQuality/testCases/testCaseResults/search/latest", newer_only(latest_result))
-    router.add("GET", "dataQuality/testCases/testCaseResults/search/list", newer_only(search_results))
-    router.add("GET", "dataQuality/testCases/{fqn}/testCaseResult", older_only(list_results))
-    router.add("PUT", "dataQuality/testCases/{fqn}/testCaseResult", older_only(put_result))
-    router.add("POST", "dataQuality/testCases/createMany", newer_only(create_many))
+    router.add("GET", "dataQuality/testCases/testCaseResults/{fqn}", since(1, 8)(list_results))
+    router.add("POST", "dataQuality/testCases/testCaseResults/{fqn}", since(1, 8)(post_result))
+    router.add("GET", "dataQuality/testCases/testCaseResults/search/latest", since(1, 8)(latest_result))
+    router.add("GET", "dataQuality/testCases/testCaseResults/search/list", since(1, 8)(search_results))
+    router.add("GET", "dataQuality/testCases/{fqn}/testCaseResult", until(1, 8)(list_results))
+    router.add("PUT", "dataQuality/testCases/{fqn}/testCaseResult", until(1, 8)(put_result))
+    router.add("POST", "dataQuality/testCases/createMany", since(1, 8)(create_many))
     router.add("GET", "dataQuality/testCases/name/{fqn}", get_case)
     router.add("GET", "dataQuality/testCases/{id}", get_case)
     add_change_routes(router, CASE)
@@ -305,7 +319,7 @@ def add_routes(router: Router) -> None:
     add_read_routes(router, SUITE)
     router.add("PUT", "dataQuality/testSuites/executable", put_suite)
     router.add("POST", "dataQuality/testSuites/executable", put_suite)
-    router.add("PUT", "dataQuality/testSuites/basic", newer_only(put_suite))
-    router.add("POST", "dataQuality/testSuites/basic", newer_only(put_suite))
+    router.add("PUT", "dataQuality/testSuites/basic", since(1, 6, 2)(put_suite))
+    router.add("POST", "dataQuality/testSuites/basic", since(1, 6, 2)(put_suite))
     add_change_routes(router, SUITE)
     add_create_routes(router, SUITE, build_suite)

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer
-from dbtcollate_tui.sandbox.collate.entities import newer_only
-from dbtcollate_tui.sandbox.collate.store import Entity
+from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Index, Router, answer
+from dbtcollate_tui.sandbox.collate.entities import since
+from dbtcollate_tui.sandbox.collate.store import Entity, Store
 
 _INDEXES = {
     "table_search_index": "table",
@@ -33,10 +33,8 @@ _CLAUSE = re.compile(r'^(?P<field>[A-Za-z.]+):(?P<value>"[^"]*"|\S+)$')
 
 
 def _check_up(call: Call) -> None:
-    if call.old or call.collate.scenario.search_down:
-        raise ApiError(
-            500, "An exception with message [Connection refused] was thrown while processing request."
-        )
+    if call.collate.scenario.search == "down":
+        raise ApiError(500, "Connection refused")
 
 
 def _candidates(call: Call) -> list[tuple[str, Entity]]:
@@ -49,7 +47,20 @@ def _candidates(call: Call) -> list[tuple[str, Entity]]:
         raise ApiError(
             500, f"Elasticsearch exception [type=index_not_found_exception, reason=no such index [{index}]]"
         )
+    if call.collate.index is not None:
+        return [(kind, entity) for kind in kinds for entity in call.collate.index.entities[kind]]
     return [(kind, entity) for kind in kinds for entity in call.store.every(kind)]
+
+
+def index_of(store: Store) -> Index:
+    """The search index as it is now."""
+    entities = {kind: list(store.every(kind)) for kind in sorted(set(_INDEXES.values()))}
+    results = {}
+    for case in entities["testCase"]:
+        latest = store.latest_result(case["fullyQualifiedName"])
+        if latest is not None:
+            results[case["fullyQualifiedName"]] = latest
+    return Index(entities, results)
 
 
 def field_query(call: Call) -> Response:
@@ -58,8 +69,11 @@ def field_query(call: Call) -> Response:
     name, pattern = call.query("fieldName"), call.query("fieldValue")
     if "*" not in pattern and name == "fullyQualifiedName":
         kind = _INDEXES.get(call.query("index", "table_search_index"), "table")
-        found = call.store.by_fqn(kind, pattern)
-        hits = [(kind, found)] if found is not None else []
+        if call.collate.index is None:
+            found = call.store.by_fqn(kind, pattern)
+            hits = [(kind, found)] if found is not None else []
+        else:
+            hits = [hit for hit in _candidates(call) if hit[1]["fullyQualifiedName"] == pattern]
     else:
         matches = re.compile(fnmatch.translate(pattern.lower())).match
         hits = [
@@ -176,4 +190,4 @@ def _hits(call: Call, hits: list[tuple[str, Entity]]) -> Response:
 def add_routes(router: Router) -> None:
     """The routes of this module."""
     router.add("GET", "search/query", query)
-    router.add("GET", "search/fieldQuery", newer_only(field_query))
+    router.add("GET", "search/fieldQuery", since(1, 2)(field_query))

@@ -10,6 +10,7 @@ from dbtcollate_tui.sandbox.collate.seed_extras import (
     add_stale_pipeline,
     add_tags,
     add_test_definitions,
+    add_unreadable_test_case,
 )
 from dbtcollate_tui.sandbox.collate.seeder import Edit, Seeder, plain_tables
 from dbtcollate_tui.sandbox.collate.store import Store
@@ -101,3 +102,5 @@ def seed(store: Store, scenario: Scenario) -> None:
             add_stale_pipeline(seeder, holder)
         add_dashboard(seeder)
         add_test_definitions(seeder)
+        if scenario.unreadable_test_case:
+            add_unreadable_test_case(seeder, f"{OTHER_SERVICE}.default.crm.orders")

@@ -194,3 +194,36 @@ def add_test_definitions(seeder: Seeder) -> None:
                 "provider": "system",
             },
         )
+
+
+def add_unreadable_test_case(seeder: Seeder, table_fqn: str) -> None:
+    r"""A test case with a ``\`` in its name, of which newer servers cannot read the newest result."""
+    table = seeder.store.by_fqn("table", table_fqn)
+    definition = seeder.store.by_fqn("testDefinition", "columnValuesToBeNotNull")
+    assert table is not None
+    assert definition is not None
+    suite = seeder.save(
+        "testSuite",
+        {
+            "name": f"{table_fqn}.testSuite",
+            "fullyQualifiedName": f"{table_fqn}.testSuite",
+            "basic": True,
+            "basicEntityReference": reference("table", table),
+        },
+        parent=table_fqn,
+    )
+    column = f"{table_fqn}.{table['columns'][0]['name']}"
+    seeder.save(
+        "testCase",
+        {
+            "name": "total\\net is known",
+            "fullyQualifiedName": f"{column}.total\\net is known",
+            "entityLink": f"<#E::table::{table_fqn}::columns::{table['columns'][0]['name']}>",
+            "entityFQN": column,
+            "testDefinition": reference("testDefinition", definition),
+            "testSuite": reference("testSuite", suite),
+            "parameterValues": [],
+        },
+        parent=table_fqn,
+        root=suite["fullyQualifiedName"],
+    )

@@ -7,12 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import DATA_MODEL, DATA_MODEL_OLD, check_body, create_shape
-from dbtcollate_tui.sandbox.collate.entities import build_table, newer_only, upsert, written_answer
+from dbtcollate_tui.sandbox.collate.bodies import CREATE, DATA_MODEL
+from dbtcollate_tui.sandbox.collate.entities import build_table, checked_body, since, upsert, written_answer
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.patching import checked_owners, checked_tags
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.wire import from_old, without_tags
+from dbtcollate_tui.sandbox.collate.wire import without_tags
 
 TABLE = KINDS["table"]
 
@@ -24,9 +24,7 @@ def put_data_model(call: Call) -> Response:
     keeps the stored one, tags that dbt no longer has stay, and the version does not rise.
     """
     table = checked_entity(call, "table", entity_id=call.params["id"])
-    model = check_body(call.json(), DATA_MODEL_OLD if call.old else DATA_MODEL)
-    if call.old:
-        model = from_old(model)
+    model = checked_body(call, call.json(), DATA_MODEL)
     before = table.get("dataModel", {})
     for key in ("rawSql", "sql"):
         if not (model.get(key) or "").strip() and before.get(key):
@@ -79,9 +77,7 @@ def put_bulk(call: Call) -> Response:
     failed: list[dict[str, Any]] = []
     for body in bodies:
         try:
-            entity, status = upsert(
-                call, TABLE, build_table(call, check_body(body, create_shape("table", old=call.old)))
-            )
+            entity, status = upsert(call, TABLE, build_table(call, checked_body(call, body, CREATE["table"])))
             passed.append({"request": entity["fullyQualifiedName"], "status": status})
         except ApiError as error:
             failed.append({"request": body, "message": error.message, "status": error.status})
@@ -101,7 +97,7 @@ def put_bulk(call: Call) -> Response:
 
 def add_routes(router: Router) -> None:
     """The routes of this module."""
-    router.add("PUT", "tables/bulk", newer_only(put_bulk))
+    router.add("PUT", "tables/bulk", since(1, 9)(put_bulk))
     router.add("PUT", "tables/{id}/dataModel", put_data_model)
-    router.add("GET", "tables/name/{fqn}/columns", newer_only(list_columns))
-    router.add("GET", "tables/{id}/columns", newer_only(list_columns))
+    router.add("GET", "tables/name/{fqn}/columns", since(1, 8)(list_columns))
+    router.add("GET", "tables/{id}/columns", since(1, 8)(list_columns))

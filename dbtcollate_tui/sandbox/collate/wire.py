@@ -1,32 +1,21 @@
-"""Entities as a caller sees them: requested fields only, and the names of the dialect that is spoken."""
+"""Entities as a caller sees them: requested fields only, and the names of the release that is spoken."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call
-from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
+from dbtcollate_tui.sandbox.collate.kinds import Kind
+from dbtcollate_tui.sandbox.collate.releases import ServerRelease, Shape
 from dbtcollate_tui.sandbox.collate.store import Entity, Page
 
 MAX_LIMIT = 1_000_000
-_RENAMED = (("owners", "owner"), ("domains", "domain"))
-_NEWER_KEYS = (
-    "entityStatus dataContract impersonatedBy incrementalChangeDescription certification dataProducts "
-    "lifeCycle sourceHash processedLineage pipelineObservability locationPath aliases"
-)
-_OLD_UNKNOWN = frozenset(_NEWER_KEYS.split())
-
-
-def allowed_fields(kind: Kind, *, old: bool) -> set[str]:
-    """The names that ``fields=`` may hold."""
-    if not old:
-        return set(kind.keys)
-    allowed = set(kind.keys - _OLD_UNKNOWN)
-    for new, before in _RENAMED:
-        if new in allowed:
-            allowed.remove(new)
-            allowed.add(before)
-    return allowed
+_ONE_OF_MANY = (("owners", "owner"), ("domains", "domain"))
+"""Fields that became lists: their new and their old name."""
+_RENAMED = (("basic", "executable"), ("basicEntityReference", "executableEntityReference"))
+_ENUM_NAMES = {"tests/testDefinition#TestPlatform": (("dbt", "DBT"),)}
+"""Values of enums that were spelt otherwise: new and old."""
 
 
 def requested_fields(call: Call, kind: Kind) -> frozenset[str]:
@@ -37,23 +26,23 @@ def requested_fields(call: Call, kind: Kind) -> frozenset[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if "*" in names:
         return kind.keys
-    allowed = allowed_fields(kind, old=call.old)
+    allowed = call.release.fields(kind.schema)
     for name in names:
         if name not in allowed:
             raise ApiError(400, f"Invalid field name {name}")
-    if call.old:
-        renamed = {before: new for new, before in _RENAMED}
-        names = [renamed.get(name, name) for name in names]
-    return frozenset(names)
+    if call.release.is_newest:
+        return frozenset(names)
+    newer = {old: new for new, old in (*_ONE_OF_MANY, *_RENAMED) if new not in allowed}
+    return frozenset(newer.get(name, name) for name in names)
 
 
-def present(kind: Kind, entity: Entity, fields: frozenset[str], *, old: bool) -> Entity:
+def present(kind: Kind, entity: Entity, fields: Collection[str], release: ServerRelease) -> Entity:
     """What the caller gets to see of a stored entity."""
-    hidden = kind.on_request - fields
-    shown = {key: value for key, value in entity.items() if key not in hidden}
-    if kind.name == "table" and not {"columns", "tags"} <= fields:
+    wanted = set(fields)
+    shown = {key: value for key, value in entity.items() if key in wanted or key not in kind.on_request}
+    if kind.name == "table" and not {"columns", "tags"} <= wanted:
         shown["columns"] = [without_tags(column) for column in entity["columns"]]
-    return to_old(kind, shown) if old else shown
+    return to_release(shown, kind.schema, release)
 
 
 def without_tags(column: Entity) -> Entity:
@@ -64,41 +53,69 @@ def without_tags(column: Entity) -> Entity:
     return shown
 
 
-def to_old(kind: Kind, entity: Entity) -> Entity:
-    """The entity with server 1.1's names: one ``owner``, one ``domain``, the platform ``DBT``."""
-    shown = {key: value for key, value in entity.items() if key not in _OLD_UNKNOWN}
-    for new, before in _RENAMED:
-        values = shown.pop(new, None)
-        if values:
-            shown[before] = values[0]
-    if "changeDescription" in shown:
-        shown["changeDescription"] = {
-            key: value for key, value in shown["changeDescription"].items() if key != "changeSummary"
-        }
-    if kind.name == "testDefinition":
-        shown["testPlatforms"] = ["DBT" if name == "dbt" else name for name in entity["testPlatforms"]]
-    if kind.name == "table" and "dataModel" in shown:
-        shown["dataModel"] = to_old(KINDS["testCase"], shown["dataModel"])
-    if kind.name == "table" and "testSuite" in shown:
-        suite = shown["testSuite"]
-        shown["testSuite"] = {key: suite[key] for key in ("id", "name", "fullyQualifiedName")}
-    if kind.name == "testSuite" and "basic" in shown:
-        shown["executable"] = shown.pop("basic")
-        shown["executableEntityReference"] = shown.pop("basicEntityReference")
+def to_release(entity: Entity, name: str, release: ServerRelease) -> Entity:
+    """A stored object of the schema ``name`` with the fields, names and values that ``release`` has."""
+    if release.is_newest:
+        return entity
+    fields = release.fields(name)
+    shown: Entity = {}
+    for key, value in entity.items():
+        if key in fields:
+            shown[key] = _shown(value, fields[key], release)
+        elif not release.is_closed(name):
+            shown[key] = value
+    for new, old in _ONE_OF_MANY:
+        if new not in fields and old in fields and entity.get(new):
+            shown[old] = _shown(entity[new][0], fields[old], release)
+    for new, old in _RENAMED:
+        if new not in fields and old in fields and new in entity:
+            shown[old] = _shown(entity[new], fields[old], release)
     return shown
 
 
-def from_old(body: dict[str, Any]) -> dict[str, Any]:
-    """A body in server 1.1's names as the newest would have it."""
-    found = dict(body)
-    for new, before in _RENAMED:
-        if before in found:
-            found[new] = [found.pop(before)]
-    if "testPlatforms" in found:
-        found["testPlatforms"] = ["dbt" if name == "DBT" else name for name in found["testPlatforms"]]
-    if isinstance(found.get("dataModel"), dict):
-        found["dataModel"] = from_old(found["dataModel"])
+def _shown(value: Any, shape: Shape, release: ServerRelease) -> Any:
+    if isinstance(value, list):
+        return [_shown(item, shape, release) for item in value]
+    for name in shape.types:
+        if isinstance(value, dict) and release.fields(name):
+            return to_release(value, name, release)
+        inner = release.inner(name)
+        if inner is not None and isinstance(value, dict):
+            return _shown(value, inner, release)
+        for new, old in _ENUM_NAMES.get(name, ()):
+            if value == new and new not in (release.values(name) or ()):
+                return old
+    return value
+
+
+def from_release(body: dict[str, Any], name: str, release: ServerRelease) -> dict[str, Any]:
+    """A body in the names of ``release`` as the newest would have it; ``name`` is its schema."""
+    if release.is_newest:
+        return body
+    fields = release.fields(name)
+    found = {
+        key: _stored(value, fields[key], release) if key in fields else value for key, value in body.items()
+    }
+    for new, old in _ONE_OF_MANY:
+        if new not in fields and old in found:
+            value = found.pop(old)
+            found[new] = value if isinstance(value, list) else [value]
+    for new, old in _RENAMED:
+        if new not in fields and old in found:
+            found[new] = found.pop(old)
     return found
+
+
+def _stored(value: Any, shape: Shape, release: ServerRelease) -> Any:
+    if isinstance(value, list):
+        return [_stored(item, shape, release) for item in value]
+    for name in shape.types:
+        if isinstance(value, dict) and release.fields(name):
+            return from_release(value, name, release)
+        for new, old in _ENUM_NAMES.get(name, ()):
+            if value == old and new not in (release.values(name) or ()):
+                return new
+    return value
 
 
 def page_request(call: Call) -> dict[str, Any]:
@@ -114,9 +131,10 @@ def page_request(call: Call) -> dict[str, Any]:
     return {"limit": limit, "after": after, "before": before}
 
 
-def page_answer(kind: Kind, page: Page, fields: frozenset[str], *, old: bool) -> dict[str, Any]:
-    """The body of a list answer."""
+def page_answer(call: Call, kind: Kind, page: Page, fields: Collection[str]) -> dict[str, Any]:
+    """The body of a list answer; its rows are added to what the answer costs in time."""
+    call.rows += len(page.entities)
     return {
-        "data": [present(kind, entity, fields, old=old) for entity in page.entities],
+        "data": [present(kind, entity, fields, call.release) for entity in page.entities],
         "paging": page.paging(),
     }
