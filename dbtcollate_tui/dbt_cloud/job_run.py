@@ -46,6 +46,13 @@ class JobRunOptions:
     retry_of: int | None = None
 
 
+def options_of(value: str) -> JobRunOptions:
+    """What the value of a ``run_job`` fix asks for: docs this time, or the retry of a failed run."""
+    if value.isdecimal():
+        return JobRunOptions(retry_of=int(value))
+    return JobRunOptions(generate_docs=True if value == "docs" else None)
+
+
 @dataclass(frozen=True, slots=True)
 class JobRunPlan:
     """What starting the run would do, shown before anything is started.

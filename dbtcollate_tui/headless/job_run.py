@@ -6,18 +6,14 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.dbt_cloud.job_run import (
     JobRunOptions,
     JobRunPlan,
-    prepare_job_run,
-    start,
 )
-from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import Fix, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.headless.job_follow import follow_to_end, run_facts
 from dbtcollate_tui.headless.sync import sync_with
 from dbtcollate_tui.plan.selection.scope import WHOLE
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.setup.job_runs import JobRunner
 from dbtcollate_tui.setup.services import Services
 
 
@@ -45,23 +41,18 @@ async def run_job(
     services = Services()
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=not yes)
-    job = job_id or profile.dbt_cloud.job_id
-    if job is None:
-        raise UsageError(
-            f"The profile {profile.name} follows no single job",
-            fixes=[Fix("advice", "Name one with --job, or choose one in the setup.")],
-        )
     async with connect(common, services, profile) as connections:
-        client = await connections.dbt_cloud()
-        plan = await prepare_job_run(client, profile.dbt_cloud.account_id, job, options)
-        _show(out, plan, await caller_words(profile, connections))
+        runner = JobRunner.of_profile(profile, connections, job_id)
+        plan = await runner.prepare(options)
+        _show(out, plan, await runner.caller())
         if not yes and plan.in_progress is None and not await _says_yes(plan):
             out.say("No job was run.")
             return ExitCode.OK
-        run = await start(client, plan)
+        run = await runner.start(plan)
         out.facts("job_run", run_facts(run))
         if not wait and not then_sync:
             return ExitCode.OK
+        client = await connections.dbt_cloud()
         ended = await follow_to_end(out, client, run, cancel_on_interrupt=cancel_on_interrupt)
         if not ended.is_success:
             return ExitCode.JOB_FAILED
@@ -70,15 +61,6 @@ async def run_job(
         return await sync_with(
             out, services, profile, connections, yes=yes, run_id=None, scope=WHOLE, engine="auto"
         )
-
-
-async def caller_words(profile: Profile, connections: Connections) -> str:
-    """Whose token starts the run, as dbt Cloud will show it."""
-    shape = token_shape(await connections.secret("dbt_cloud"))
-    account = profile.dbt_cloud.account_name or f"account {profile.dbt_cloud.account_id}"
-    if shape.kind == "personal":
-        return f"your own user in {account}, by a personal token"
-    return f"a {shape.label} of {account}"
 
 
 def _show(out: Renderer, plan: JobRunPlan, caller: str) -> None:

@@ -22,6 +22,7 @@ from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.job_runs import JobRunner
 from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.pacing import Retrying
@@ -340,6 +341,19 @@ class DbtSide(SetupBase):
         except ActionableError as error:
             return RunPreview(choice, error=error)
         return RunPreview(choice, names)
+
+    def job_runner(self) -> JobRunner:
+        """Runs the chosen job with the token that was accepted."""
+
+        async def client() -> DbtCloudClient:
+            return self.dbt_cloud
+
+        async def token() -> SecretStr:
+            return self._secrets["dbt_cloud"]
+
+        account_id = self._account_id()
+        name = self.draft.account_name or f"account {account_id}"
+        return JobRunner(account_id, name, self.draft.job_id, client, token)
 
     async def schedule_proposal(self) -> ScheduleProposal:
         """Collate's schedule for the chosen job, as the guide's table has it, with the reason in words."""

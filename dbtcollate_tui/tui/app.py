@@ -23,14 +23,15 @@ from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 
 if TYPE_CHECKING:
+    from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
-    from dbtcollate_tui.tui.protocols import Ended, Then
+    from dbtcollate_tui.tui.protocols import Ended, RunEnded, Then
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 APP_STATE, THEME_KEY = "app", "theme"
-NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot"})
+NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot", "run_job"})
 
 
 class DbtCollateApp(OwningApp):
@@ -156,6 +157,16 @@ class DbtCollateApp(OwningApp):
     def show_pipeline(self, *, then: "Then | None" = None) -> None:
         """Show the pipeline inside Collate, compared, or the sync that is running."""
         self.places.pipeline(then=then)
+
+    def action_run_job(self) -> None:
+        """Run the profile's dbt Cloud job, or follow the run in progress."""
+        from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
+
+        self.show_job_run(JobRunOptions())
+
+    def show_job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
+        """Show what running the profile's dbt Cloud job would do, then the run."""
+        self.places.job_run(options, then=then)
 
     def action_troubleshoot(self) -> None:
         """Walk the chain from a symptom to its cause and fix."""

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from dbtcollate_tui.dbt_cloud.job_run import options_of
 from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.tui.copying import copy_text
 
@@ -20,6 +21,8 @@ def carry_out(app: "OwningApp", fix: Fix) -> None:
             copy_text(app.screen, fix.value, fix.label)
         case "retry" | "rerun_check":
             rerun(app, fix.value)
+        case "run_job":
+            app.show_job_run(options_of(fix.value))
         case "go_to_step" if fix.value == "sync":
             app.show_sync()
         case "go_to_step" if fix.value == "pipeline":

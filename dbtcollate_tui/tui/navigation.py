@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from dbtcollate_tui.checks.chain import Link
+    from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.events.types import SyncEvent
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.setup.guided import GuidedSetup
-    from dbtcollate_tui.tui.protocols import Ended, OwningApp, Then
+    from dbtcollate_tui.tui.protocols import Ended, OwningApp, RunEnded, Then
     from dbtcollate_tui.tui.running_syncs import Running
     from dbtcollate_tui.tui.screens.pipeline import Answer
 
@@ -125,6 +126,29 @@ class Places:
                 then(run)
 
         app.push_screen(screen, answered)
+
+    def job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
+        """What running the profile's dbt Cloud job would do, then the run; the sync follows where wanted.
+
+        ``then`` gets the run in place of the sync, or ``None`` where none was started.
+        """
+        from dbtcollate_tui.setup.job_runs import JobRunner
+        from dbtcollate_tui.tui.screens.job_run import JobRunAnswer, JobRunScreen
+
+        app, session = self._app, self._app.session
+        if session is None or isinstance(app.screen, JobRunScreen):
+            return
+
+        def answered(answer: JobRunAnswer | None) -> None:
+            if then is not None:
+                then(answer.run if answer is not None else None)
+            elif answer is not None:
+                app.start_checks()
+                if answer.sync:
+                    app.show_sync()
+
+        runner = JobRunner.of_profile(session.profile, session.connections)
+        app.push_screen(JobRunScreen(session.profile.name, runner, options), answered)
 
     def troubleshoot(self, check_id: str | None = None) -> None:
         """Troubleshooting: the symptoms, or at once the one that a check's row is about."""

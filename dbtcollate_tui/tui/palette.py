@@ -15,6 +15,7 @@ PLACES = (
     ("home", "Home", "The chain at rest"),
     ("sync", "Sync", "Plan a sync, or show the running one"),
     ("pipeline", "Pipeline in Collate", "Compare, deploy, run it there"),
+    ("run_job", "Run the dbt Cloud job", "Run it now and follow it, or follow the run in progress"),
     ("verify", "Verify", "Run the checklist"),
     ("troubleshoot", "Troubleshoot", "From what you see to its cause and fix"),
     ("history", "History", "Former syncs and checks, with plan and log"),

@@ -9,6 +9,8 @@ from textual.dom import DOMNode
 from dbtcollate_tui.tui.terminal import TerminalApp
 
 if TYPE_CHECKING:
+    from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
+    from dbtcollate_tui.dbt_cloud.models import Run
     from dbtcollate_tui.errors import Fix
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.services import Services
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 Then = Callable[["SyncRun | None"], None]
 """Gets the sync that was begun, or ``None`` where none was."""
+RunEnded = Callable[["Run | None"], None]
+"""Gets the dbt Cloud run that was followed, or ``None`` where none was started."""
 Ended = Callable[["Profile | None"], Awaitable[None]]
 """Gets the profile that a setup saved, or ``None`` where it was left."""
 
@@ -81,6 +85,13 @@ class OwningApp(TerminalApp):
     @abstractmethod
     def show_pipeline(self, *, then: Then | None = None) -> None:
         """Show the pipeline inside Collate, compared, or the sync that is running."""
+
+    @abstractmethod
+    def show_job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
+        """Show what running the profile's dbt Cloud job would do, then the run; the sync may follow.
+
+        ``then`` gets the run in place of the sync; ``None`` where none was started.
+        """
 
     @abstractmethod
     def show_troubleshooting(self, check_id: str | None = None) -> None:

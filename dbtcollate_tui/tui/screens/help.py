@@ -50,6 +50,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "what you may not, {copy} copies the report, {save} writes it into the current folder; neither "
         "holds a token. pgup and pgdn scroll the card.",
     ),
+    "JobRunScreen": (
+        "Run the dbt Cloud job",
+        "Shows the job, its commands, environment and whose token starts it; nothing starts before enter. "
+        "Then the queue, each step with its seconds, and the log as it comes. {cancel_run} cancels the run "
+        "in dbt Cloud and asks first; esc leaves it running, and coming back follows it again.",
+    ),
     "PlanScreen": (
         "Plan",
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! is "

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.checks.base import CheckResult
+from dbtcollate_tui.dbt_cloud.job_run import options_of
 from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.events.types import Failed
 from dbtcollate_tui.setup.fix_fields import changed_profile
@@ -26,6 +27,7 @@ from dbtcollate_tui.tui.widgets.picker import PickerRow
 
 if TYPE_CHECKING:
     from dbtcollate_tui.checks.context import CheckContext
+    from dbtcollate_tui.dbt_cloud.models import Run
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.troubleshooting.session import TroubleshootingSession
@@ -90,6 +92,8 @@ class SessionFixes:
                 pass
             case "retry" | "rerun_check":
                 screen.go_on(fix.value or row.check_id)
+            case "run_job":
+                app.show_job_run(options_of(fix.value), then=lambda run: self._job_ran(run, row))
             case "set_field":
                 self._work(self._set_field(fix, row), fix, row)
             case "go_to_step" if side is not None:
@@ -273,6 +277,13 @@ class SessionFixes:
         self._app.edit_setup(before.name, fix.value, then=ended)
 
     # ------------------------------------------------------------------ syncs and pipelines
+
+    def _job_ran(self, run: "Run | None", row: CheckResult) -> None:
+        """Go on with the session once the job has run; one that is still in progress is followed again."""
+        if run is not None and run.is_success:
+            self._screen.mended(row, f"run #{run.id} of the job finished", "run.exists")
+        elif run is not None:
+            self._screen.go_on(row.check_id)
 
     def _follow(self, run: "SyncRun | None", fix: Fix, row: CheckResult) -> None:
         """Wait for the end of a run, then come back by itself and walk on; a failure stays to be read."""

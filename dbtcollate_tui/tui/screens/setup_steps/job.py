@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from textual import work
 
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.dbt_cloud.job_run import options_of
 from dbtcollate_tui.errors import ActionableError, Fix
 from dbtcollate_tui.setup.dbt_cloud_steps import RunPreview
 from dbtcollate_tui.setup.draft import Step
@@ -189,6 +190,21 @@ class JobPane(PickPane):
                 fixes=(*error.fixes, ON_WITHOUT_RUN if preview.choice is None else ON_ALL_THE_SAME),
             )
         await self.go_on()
+
+    def fix(self, fix: Fix) -> None:
+        """Run the job from here; every other fix as on every step."""
+        if fix.kind == "run_job":
+            from dbtcollate_tui.tui.screens.job_run import JobRunAnswer, JobRunScreen
+
+            def answered(answer: JobRunAnswer | None) -> None:
+                if answer is not None and answer.run.is_success and self._work is not None:
+                    self.begin(self._work, "Reading the latest run")
+
+            title = self.setup.draft.job_name or "new profile"
+            screen = JobRunScreen(title, self.setup.job_runner(), options_of(fix.value), "Go on")
+            self.app.push_screen(screen, answered)
+        else:
+            super().fix(fix)
 
     def set_field(self, name: str, value: str) -> bool:
         """Another rule for the run, or none needed."""
