@@ -49,3 +49,29 @@ async def test_keys_that_stay_the_same_are_not_made_anew() -> None:
         await pilot.pause()
         assert labels(app) == ["One", "Two"]
         assert footer.made <= made + 2
+
+
+class Many(App[None]):
+    BINDINGS = [  # noqa: RUF012
+        *(Binding(letter, f"do('{letter}')", f"Description {letter}") for letter in "abcdefghij"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield KeyFooter()
+
+
+def last_line(app: App[None]) -> str:
+    strips = app.screen._compositor.render_strips(app.size)
+    return "".join(part.text for part in strips[-1])
+
+
+async def test_a_narrow_footer_shows_whole_keys_and_the_help() -> None:
+    app = Many()
+    async with app.run_test(size=(60, 10)) as pilot:
+        await pilot.pause()
+        assert last_line(app).rstrip() == " a Description a  b Description b  c Description c  ? Help"
+        await pilot.resize_terminal(30, 10)
+        await pilot.pause()
+        await pilot.pause()
+        assert last_line(app).rstrip() == " a Description a  ? Help"

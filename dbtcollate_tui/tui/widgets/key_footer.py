@@ -43,7 +43,7 @@ class KeyFooter(Footer):
                 binding.action,
                 disabled=not enabled,
                 tooltip=tooltip,
-            )
+            ).data_bind(compact=Footer.compact)
 
     def _fitting(self) -> list[ActiveBinding]:
         keys: dict[str, ActiveBinding] = {}
