@@ -13,8 +13,9 @@ import click
 from dbtcollate_tui import __version__
 from dbtcollate_tui.command_options import Common, scope_of, scope_options
 from dbtcollate_tui.completion import COMPLETE_VARIABLE, SHELLS, complete_from
-from dbtcollate_tui.errors import ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.standard_streams import has_screen
@@ -190,7 +191,7 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
         raise UsageError(
             "dbtcollate serve needs the package textual-serve",
             causes=[str(error)],
-            fixes=[Fix("advice", "pip install 'dbtcollate-tui[serve]'")],
+            fixes=[Advice("pip install 'dbtcollate-tui[serve]'")],
         ) from error
     asyncio.run(serve_app(arguments, port))
 

@@ -52,10 +52,10 @@ def _own_folders() -> Iterator[Services]:
 async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCode:
     """The main job without a terminal: setup with the sample answers, checklist, plan, sync, verification."""
     from dbtcollate_tui.checks.context import CheckContext
+    from dbtcollate_tui.fixes import Step
     from dbtcollate_tui.headless.checks import report_checks
     from dbtcollate_tui.headless.common import renderer
     from dbtcollate_tui.headless.plan import plan_and_write
-    from dbtcollate_tui.setup.draft import Step
     from dbtcollate_tui.setup.guided import GuidedSetup
     from dbtcollate_tui.setup.unattended import answer_all, answers_of
 

@@ -1,33 +1,14 @@
 """Errors a person can act on: a title, causes, fixes and evidence, as plain values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Fix, fix_as_dict
 from dbtcollate_tui.printable import one_line
 
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
 """Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
-
-FixKind = Literal["retry", "go_to_step", "set_field", "open_url", "copy", "rerun_check", "run_job", "advice"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """One way out, as data: a screen offers it as a key, a headless command prints its label.
-
-    ``value`` depends on ``kind``: the step's id, ``field=value``, an address, the text to copy,
-    the check's id; for ``run_job`` "docs" generates docs in that run, and a number is a failed run to retry;
-    empty for ``retry`` and ``advice``.
-    """
-
-    kind: FixKind
-    label: str
-    value: str = ""
-
-
-RETRY = Fix("retry", "Try again")
 
 
 class ActionableError(Exception):
@@ -69,7 +50,7 @@ class ActionableError(Exception):
         return {
             "title": self.title,
             "causes": list(self.causes),
-            "fixes": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.fixes],
+            "fixes": [fix_as_dict(fix) for fix in self.fixes],
             "evidence": list(self.evidence),
         }
 
@@ -103,9 +84,10 @@ class UnreachableError(ActionableError):
         causes: Sequence[str] = (),
         fixes: Sequence[Fix] = (),
         evidence: Sequence[str] = (),
+        exit_code: ExitCode | None = None,
         kind: NoAnswerKind | None = None,
         brief: str = "",
     ) -> None:
-        super().__init__(title, causes=causes, fixes=fixes, evidence=evidence)
+        super().__init__(title, causes=causes, fixes=fixes, evidence=evidence, exit_code=exit_code)
         self.kind = kind
         self.brief = brief or title

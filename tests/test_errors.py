@@ -8,8 +8,9 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import RETRY, EnterToken
 from dbtcollate_tui.log import LOGGER, log_path, start_logging, stop_logging
 from dbtcollate_tui.redact import MASK, redact
 from tests.conftest import Places
@@ -19,7 +20,7 @@ def card() -> ActionableError:
     return AuthError(
         "dbt Cloud refused the token",
         causes=("The token was revoked.", "It belongs to another region."),
-        fixes=(Fix("go_to_step", "Give another token", "dbt_cloud_token"), RETRY),
+        fixes=(EnterToken("Give another token", "dbt_cloud"), RETRY),
         evidence=("GET /api/v2/accounts/ 401",),
     )
 
@@ -30,8 +31,8 @@ def test_the_card_as_text_has_causes_evidence_and_fixes_in_order() -> None:
         "  Cause     The token was revoked.",
         "  Or        It belongs to another region.",
         "  Evidence  GET /api/v2/accounts/ 401",
-        "  Fix      Give another token",
-        "  Fix      Try again",
+        "  Fix       Give another token",
+        "  Fix       Try again",
     ]
 
 
@@ -40,7 +41,7 @@ def test_the_card_as_json_has_every_part() -> None:
         "title": "dbt Cloud refused the token",
         "causes": ["The token was revoked.", "It belongs to another region."],
         "fixes": [
-            {"kind": "go_to_step", "label": "Give another token", "value": "dbt_cloud_token"},
+            {"kind": "enter_token", "label": "Give another token", "value": "dbt_cloud"},
             {"kind": "retry", "label": "Try again", "value": ""},
         ],
         "evidence": ["GET /api/v2/accounts/ 401"],

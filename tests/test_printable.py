@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import dbtcollate_tui
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.printable import CONTROL, json_safe, one_line, printable, safe
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
@@ -20,7 +21,7 @@ HOSTILE = (
 CARD = ActionableError(
     f"Could not read {HOSTILE}",
     causes=[f"one\n  Cause     forged {HOSTILE}"],
-    fixes=[Fix("advice", HOSTILE)],
+    fixes=[Advice(HOSTILE)],
     evidence=[HOSTILE, 'said "password": "plain-words"'],
 )
 

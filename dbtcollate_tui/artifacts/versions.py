@@ -7,7 +7,7 @@ import re
 from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.reading import ArtifactError
 from dbtcollate_tui.artifacts.shapes import Metadata
-from dbtcollate_tui.errors import RETRY, Fix
+from dbtcollate_tui.fixes import RETRY, Advice
 
 KNOWN = {
     "manifest": frozenset({*range(4, 13), 20}),
@@ -36,7 +36,7 @@ def check_version(file: str, kind: str, metadata: Metadata | None, notes: Notes)
             f"holds another artifact: {found[1]}",
             place="$.metadata.dbt_schema_version",
             causes=("The file was stored or served under a wrong name",),
-            fixes=(RETRY, Fix("advice", "Run the dbt job again, and take that run")),
+            fixes=(RETRY, Advice("Run the dbt job again, and take that run")),
             evidence=(address,),
         )
     version = int(found[2])

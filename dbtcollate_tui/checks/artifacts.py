@@ -9,7 +9,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, RunJob, Step
 from dbtcollate_tui.wording import count
 
 
@@ -56,14 +56,14 @@ async def catalog(context: CheckContext) -> Finding:
         advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles"
     else:
         advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
-    fixes = [Fix("advice", advice)]
+    fixes: list[Fix] = [Advice(advice)]
     if context.profile.dbt_cloud.job_id is not None:
-        once = Fix("run_job", "Run the job now, with docs generated this time", "docs")
-        fixes.insert(0, Fix("run_job", "Run the job now") if choice.run.is_fusion else once)
+        once = RunJob("Run the job now, with docs generated this time", with_docs=True)
+        fixes.insert(0, RunJob("Run the job now") if choice.run.is_fusion else once)
     if choice.run.job is not None:
         url = job_settings(client.base_url, choice.run.job, context)
-        fixes.append(Fix("open_url", "Open the job's settings", url))
-    fixes.append(Fix("go_to_step", "Choose another job", "job"))
+        fixes.append(OpenUrl("Open the job's settings", url))
+    fixes.append(GoToStep("Choose another job", Step.JOB))
     return Finding(
         CheckState.WARN,
         "This run has no catalog.json",
@@ -111,8 +111,8 @@ async def results(context: CheckContext) -> Finding:
         causes=warned or ("The job runs no tests, or a selection that left them out.",),
         evidence=evidence or ("no step wrote run_results.json",),
         fixes=(
-            Fix("advice", "Add dbt test after dbt run, or use dbt build"),
-            Fix("go_to_step", "Choose another job", "job"),
+            Advice("Add dbt test after dbt run, or use dbt build"),
+            GoToStep("Choose another job", Step.JOB),
         ),
         exceptions=idle,
     )

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Fix, fix_as_dict
 
 ContextT = TypeVar("ContextT", contravariant=True)
 
@@ -45,7 +46,7 @@ class CheckResult:
             "detail": self.detail,
             "evidence": list(self.evidence),
             "causes": list(self.causes),
-            "fixes": [{"kind": c.kind, "label": c.label, "value": c.value} for c in self.fixes],
+            "fixes": [fix_as_dict(fix) for fix in self.fixes],
             "exceptions": list(self.exceptions),
             "blocked_by": self.blocked_by,
             "seconds": round(self.seconds, 3),

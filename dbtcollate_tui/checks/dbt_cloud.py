@@ -11,7 +11,7 @@ from dbtcollate_tui.dbt_cloud.permissions import check_permissions
 from dbtcollate_tui.dbt_cloud.regions import region_of
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import Advice, GoToStep, OpenUrl, RunJob, Step
 from dbtcollate_tui.wording import count
 
 REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
@@ -65,7 +65,7 @@ async def account(context: CheckContext) -> Finding:
             caption=found.name,
             causes=(found.lock_reason or found.lock_cause or "dbt Cloud does not say why.",),
             evidence=evidence,
-            fixes=(Fix("open_url", "Open the account's settings", f"{client.base_url}/settings"),),
+            fixes=(OpenUrl("Open the account's settings", f"{client.base_url}/settings"),),
         )
     plan = f", plan {found.plan}" if found.plan else ""
     return Finding(
@@ -118,7 +118,7 @@ async def job(context: CheckContext) -> Finding:
             CheckState.PASS,
             f"any job of {where}: the newest run wins",
             detail="A run of another job can describe other schemas. One job is the steadier choice.",
-            fixes=(Fix("go_to_step", "Choose one job", "job"),),
+            fixes=(GoToStep("Choose one job", Step.JOB),),
         )
     advice = advise(found)
     evidence = context.seen(client.host, f"/jobs/{found.id}/")
@@ -128,7 +128,7 @@ async def job(context: CheckContext) -> Finding:
             f"{found.name} (job {found.id}) was deleted",
             evidence=evidence,
             causes=("dbt Cloud keeps deleted jobs, but starts none of their runs.",),
-            fixes=(Fix("go_to_step", "Choose another job", "job"),),
+            fixes=(GoToStep("Choose another job", Step.JOB),),
         )
     if found.deactivated:
         return Finding(
@@ -137,10 +137,10 @@ async def job(context: CheckContext) -> Finding:
             causes=(found.deactivation,),
             evidence=evidence,
             fixes=(
-                Fix("run_job", "Run the job now, which switches it on again"),
-                Fix("advice", REACTIVATE),
-                Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
-                Fix("go_to_step", "Choose another job", "job"),
+                RunJob("Run the job now, which switches it on again"),
+                Advice(REACTIVATE),
+                OpenUrl("Open the job's settings", job_settings(client.base_url, found, context)),
+                GoToStep("Choose another job", Step.JOB),
             ),
         )
     if advice.label == "poor":
@@ -149,7 +149,7 @@ async def job(context: CheckContext) -> Finding:
             f"{found.name} (job {found.id}) is a poor choice",
             causes=(f"{advice.reason[:1].upper()}{advice.reason[1:]}.",),
             evidence=evidence,
-            fixes=(Fix("go_to_step", "Choose another job", "job"),),
+            fixes=(GoToStep("Choose another job", Step.JOB),),
         )
     return Finding(
         CheckState.PASS,
@@ -186,15 +186,15 @@ async def commands(context: CheckContext) -> Finding:
         causes=tuple(f"Without {item.command} the run has no {item.artifact}." for item in missing),
         evidence=(*evidence, f"commands: {' → '.join(found.commands) or 'none'}"),
         fixes=(
-            *(Fix("advice", item.fix) for item in missing),
+            *(Advice(item.fix) for item in missing),
             *(
-                (Fix("run_job", "Run the job now, with docs generated this time", "docs"),)
+                (RunJob("Run the job now, with docs generated this time", with_docs=True),)
                 if any(item.artifact == "catalog.json" for item in missing)
                 and context.profile.dbt_cloud.job_id is not None
                 else ()
             ),
-            Fix("open_url", "Open the job's settings", job_settings(client.base_url, found, context)),
-            Fix("go_to_step", "Choose another job", "job"),
+            OpenUrl("Open the job's settings", job_settings(client.base_url, found, context)),
+            GoToStep("Choose another job", Step.JOB),
         ),
     )
 

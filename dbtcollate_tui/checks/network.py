@@ -6,7 +6,7 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.collate.automations import try_dbt_cloud
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
-from dbtcollate_tui.errors import RETRY, Fix
+from dbtcollate_tui.fixes import RETRY, Advice
 
 
 async def network(context: CheckContext) -> Finding:
@@ -60,8 +60,8 @@ async def network(context: CheckContext) -> Finding:
         ),
         evidence=(*evidence, *(f"{step.name}: {step.why}" for step in failed if step.why)),
         fixes=(
-            Fix("advice", "Add Collate's addresses in dbt Cloud: Account settings → IP restrictions"),
-            Fix("advice", "Or sync from here: dbtcollate sync --engine direct"),
+            Advice("Add Collate's addresses in dbt Cloud: Account settings → IP restrictions"),
+            Advice("Or sync from here: dbtcollate sync --engine direct"),
         ),
     )
 

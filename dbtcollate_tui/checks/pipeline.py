@@ -15,10 +15,11 @@ from dbtcollate_tui.dbt_cloud.schedules import (
     propose_schedule,
     shortest_gap,
 )
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, DeployPipeline, OpenUrl, ProfileField, SetField, SyncNow
 from dbtcollate_tui.wording import ago, span
 
-DEPLOY = Fix("go_to_step", "Deploy the pipeline and run it", "pipeline")
+DEPLOY = DeployPipeline("Deploy the pipeline and run it")
 OVERDUE_TIMES = 2
 """A schedule whose last so many times passed without a run is not being kept."""
 
@@ -37,8 +38,8 @@ async def service(context: CheckContext) -> Finding:
         caption="from here",
         evidence=evidence,
         fixes=(
-            Fix("advice", "The direct sync needs none: dbtcollate sync --engine direct"),
-            Fix("go_to_step", "Sync from here now", "sync"),
+            Advice("The direct sync needs none: dbtcollate sync --engine direct"),
+            SyncNow("Sync from here now"),
         ),
     )
 
@@ -65,7 +66,7 @@ async def exists(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(DEPLOY,),
         )
-    open_page = Fix("open_url", "Open the service's ingestions in Collate", page(context))
+    open_page = OpenUrl("Open the service's ingestions in Collate", page(context))
     if not pipeline.deployed:
         return Finding(
             CheckState.WARN,
@@ -120,9 +121,9 @@ async def status(context: CheckContext) -> Finding:
         causes=failures[:3] or ("The run's log in Collate says why.",),
         evidence=(*evidence, f"{errors} errors in the run's steps"),
         fixes=(
-            Fix("open_url", "Open the run's log in Collate", page(context)),
-            Fix("go_to_step", "Run it again and follow its log", "pipeline"),
-            Fix("advice", "Or sync from here: dbtcollate sync --engine direct"),
+            OpenUrl("Open the run's log in Collate", page(context)),
+            DeployPipeline("Run it again and follow its log"),
+            Advice("Or sync from here: dbtcollate sync --engine direct"),
         ),
         exceptions=failures,
     )
@@ -147,8 +148,8 @@ async def schedule(context: CheckContext) -> Finding:
             causes=("Somebody paused it in Collate, or it was deployed while paused.",),
             evidence=(*evidence, f"enabled: {'yes' if pipeline.enabled else 'no'}"),
             fixes=(
-                Fix("go_to_step", "Deploy it again with its schedule on, and run it", "pipeline"),
-                Fix("open_url", "Open the service's ingestions in Collate", page(context)),
+                DeployPipeline("Deploy it again with its schedule on, and run it"),
+                OpenUrl("Open the service's ingestions in Collate", page(context)),
             ),
         )
     cron = pipeline.airflowConfig.scheduleInterval
@@ -185,7 +186,7 @@ async def schedule(context: CheckContext) -> Finding:
                 "Each run fails before it can report: its log in Collate says why.",
             ),
             evidence=tuple(evidence),
-            fixes=(DEPLOY, Fix("open_url", "Open its log in Collate", page(context))),
+            fixes=(DEPLOY, OpenUrl("Open its log in Collate", page(context))),
         )
     proposal = propose_schedule(await context.job())
     if gap > shortest_gap(proposal.cron):
@@ -195,7 +196,7 @@ async def schedule(context: CheckContext) -> Finding:
             caption=words,
             causes=(proposal.reason,),
             evidence=tuple(evidence),
-            fixes=(Fix("set_field", f"Schedule it {proposal.words}", f"pipeline.schedule={proposal.cron}"),),
+            fixes=(SetField(f"Schedule it {proposal.words}", ProfileField.SCHEDULE, proposal.cron),),
         )
     following = next_times_words(cron) if in_utc else ""
     return Finding(

@@ -11,7 +11,7 @@ from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE, RUNS_PLACE
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import UNSCHEDULED_OLD, NoteKind
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, RerunCheck, RunJob, Step
 from dbtcollate_tui.wording import ago, some, span
 
 _FAILED_SINCE = frozenset({NoteKind.NEWER_FAILED, NoteKind.FAILED})
@@ -39,7 +39,7 @@ async def exists(context: CheckContext) -> Finding:
             f"ended {run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at is not None else "not ended",
             f"others that ended: {some(others, 5) or 'none'}",
         ),
-        fixes=(Fix("open_url", "Open the run in dbt Cloud", run.href),) if run.href else (),
+        fixes=(OpenUrl("Open the run in dbt Cloud", run.href),) if run.href else (),
     )
 
 
@@ -47,9 +47,7 @@ async def _none(context: CheckContext, error: NoRun) -> Finding:
     """The card of a missing run, with the page on which the job is run."""
     found = finding_of_error(error)
     job, client = await context.job(), await context.dbt_cloud()
-    page = (
-        (Fix("open_url", "Open the job to run it", job_page(client.base_url, job, context)),) if job else ()
-    )
+    page = (OpenUrl("Open the job to run it", job_page(client.base_url, job, context)),) if job else ()
     return replace(found, fixes=(*found.fixes, *page))
 
 
@@ -75,8 +73,8 @@ async def fresh(context: CheckContext) -> Finding:
             fixes=(
                 *_run_now(choice, context),
                 *_job_pages(run, client.base_url, context),
-                Fix("go_to_step", "Choose another job", "job"),
-                Fix("rerun_check", "Look again", "run.fresh"),
+                GoToStep("Choose another job", Step.JOB),
+                RerunCheck("Look again", "run.fresh"),
             ),
         )
     unscheduled = run.job is None or run.job.cron is None
@@ -93,9 +91,9 @@ async def fresh(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(
                 *_run_now(choice, context),
-                Fix("advice", "Give the job a schedule in dbt Cloud"),
+                Advice("Give the job a schedule in dbt Cloud"),
                 *_job_pages(run, client.base_url, context),
-                Fix("go_to_step", "Choose another job", "job"),
+                GoToStep("Choose another job", Step.JOB),
             ),
         )
     return Finding(CheckState.PASS, f"ended {age}; {words}", caption=f"#{run.id}", evidence=evidence)
@@ -104,18 +102,18 @@ async def fresh(context: CheckContext) -> Finding:
 def _run_now(choice: RunChoice, context: CheckContext) -> tuple[Fix, ...]:
     """Running the job from here, where the profile follows one; a later run that failed can be retried."""
     if context.profile.dbt_cloud.job_id is None:
-        return (Fix("advice", f"Run the job in dbt Cloud: {JOBS_PLACE}"),)
-    fixes = [Fix("run_job", "Run the job now, and wait for it to finish")]
+        return (Advice(f"Run the job in dbt Cloud: {JOBS_PLACE}"),)
+    fixes: list[Fix] = [RunJob("Run the job now, and wait for it to finish")]
     latest = choice.reference_run
     if latest is not None and latest.is_error and latest.can_retry and latest.job_id == choice.run.job_id:
-        fixes.append(Fix("run_job", f"Retry run {latest.id} from where it failed", str(latest.id)))
+        fixes.append(RunJob(f"Retry run {latest.id} from where it failed", retry_of=latest.id))
     return tuple(fixes)
 
 
 def _job_pages(run: Run, base_url: str, context: CheckContext) -> tuple[Fix, ...]:
     if run.job is None:
         return ()
-    return (Fix("open_url", "Open the job to run it", job_page(base_url, run.job, context)),)
+    return (OpenUrl("Open the job to run it", job_page(base_url, run.job, context)),)
 
 
 async def kind(context: CheckContext) -> Finding:
@@ -137,9 +135,9 @@ async def kind(context: CheckContext) -> Finding:
             for step in choice.steps
         ),
         fixes=(
-            Fix("go_to_step", "Choose another job", "job"),
+            GoToStep("Choose another job", Step.JOB),
             *(_run_now(choice, context) if _FAILED_SINCE & {note.kind for note in choice.notes} else ()),
-            Fix("advice", f"See the later run's log in dbt Cloud: {RUNS_PLACE}"),
+            Advice(f"See the later run's log in dbt Cloud: {RUNS_PLACE}"),
         ),
     )
 

@@ -8,7 +8,8 @@ from dbtcollate_tui.checks.base import Check, CheckResult, Finding, finding_of_e
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RETRY, Copy, RerunCheck
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
 
@@ -84,7 +85,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
             f"This check ended unexpectedly ({type(error).__name__})",
             detail=f"The log has the details: {log_path()}",
             causes=("A defect of this program, not of dbt Cloud or Collate.",),
-            fixes=(RETRY, Fix("copy", "Copy the log's place", str(log_path()))),
+            fixes=(RETRY, Copy("Copy the log's place", str(log_path()))),
             evidence=tuple(redact(str(error)).splitlines()[:1]),
         )
     seconds = time.monotonic() - started
@@ -127,7 +128,7 @@ def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
         check.link,
         CheckState.SKIPPED,
         summary=summary,
-        fixes=(Fix("rerun_check", "Check again from there", root),),
+        fixes=(RerunCheck("Check again from there", root),),
         blocked_by=root,
     )
 

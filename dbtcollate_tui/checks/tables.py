@@ -13,7 +13,7 @@ from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, ProfileField, SetField, Step
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.plan.matching.services import ServiceScore
 from dbtcollate_tui.wording import some
@@ -59,8 +59,8 @@ async def token(context: CheckContext) -> Finding:
         warnings.insert(0, f"The token may not: {', '.join(capabilities.missing)}.")
     if warnings:
         fixes = (
-            Fix("advice", f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
-            Fix("go_to_step", "Enter another token", "collate"),
+            Advice(f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
+            EnterToken("Enter another token", "collate"),
         )
     summary = f"token of {who}, {origin}, {end}"
     if capabilities.read_only:
@@ -89,7 +89,7 @@ async def service(context: CheckContext) -> Finding:
                 *context.seen(client.transport.host, "/databaseServices/name/"),
                 f"there are: {some(others, 8)}",
             ),
-            fixes=(Fix("go_to_step", "Choose the database service again", "service"),),
+            fixes=(GoToStep("Choose the database service again", Step.SERVICE),),
         )
     evidence = context.seen(client.transport.host, "/databaseServices/name/")
     project = await context.project()
@@ -100,7 +100,7 @@ async def service(context: CheckContext) -> Finding:
             f"{wanted} is of type {found.serviceType}, dbt's adapter is {project.adapter_type}",
             causes=(f"It is another warehouse: dbt's tables are in a service of type {fitting}.",),
             evidence=evidence,
-            fixes=(Fix("go_to_step", "Choose another database service", "service"),),
+            fixes=(GoToStep("Choose another database service", Step.SERVICE),),
         )
     return Finding(
         CheckState.PASS, f"{wanted}, type {found.serviceType}, fits {project.adapter_type}", evidence=evidence
@@ -129,9 +129,9 @@ async def matched(context: CheckContext) -> Finding:
     better = await _better(context, report) if len(report.matched) * 2 < report.expected else None
     if better is not None:
         name = better.service.fullyQualifiedName or better.service.name
-        fixes = [Fix("set_field", f"Use the service {name} ({better.reason})", f"service={name}")]
+        fixes = [SetField(f"Use the service {name} ({better.reason})", ProfileField.SERVICE, name)]
     if not report.matched:
-        fixes.append(Fix("go_to_step", "Choose another database service", "service"))
+        fixes.append(GoToStep("Choose another database service", Step.SERVICE))
     causes = [_words(group) for group in groups]
     if better is not None:
         causes.insert(
@@ -159,9 +159,9 @@ def _words(group: CauseGroup) -> str:
 def _fixes(groups: list[CauseGroup]) -> tuple[Fix, ...]:
     causes = {node.fix: group.cause for group in groups for node in group.nodes if node.fix}
     return tuple(
-        Fix("set_field", label, "options.match_case=exact_then_unique")
+        SetField(label, ProfileField.MATCH_CASE, "exact_then_unique")
         if cause == "case_differs"
-        else Fix("advice", label)
+        else Advice(label)
         for label, cause in list(causes.items())[:5]
     )
 

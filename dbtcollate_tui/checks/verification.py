@@ -9,11 +9,11 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.pipeline import ended
 from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
-from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.events.outcome import VerificationGap, VerificationId, VerificationRow
+from dbtcollate_tui.fixes import Fix, ProfileField, RerunCheck, SetField, SyncNow
 from dbtcollate_tui.wording import ago, count
 
-SYNC = Fix("go_to_step", "Sync now", "sync")
+SYNC = SyncNow("Sync now")
 EXCEPTIONS_SHOWN = 500
 STATES = {
     "ok": CheckState.PASS,
@@ -28,9 +28,9 @@ REQUESTS: dict[VerificationId, str] = {
 }
 """The requests that a row rests on. A dashboard's lineage is another one than a table's."""
 NOT_ASKED = {
-    "lineage": ("include_lineage", "Lineage is switched off in the options"),
-    "descriptions": ("update_descriptions", ""),
-    "tests": ("include_tests", "Tests are switched off in the options"),
+    "lineage": (ProfileField.INCLUDE_LINEAGE, "Lineage is switched off in the options"),
+    "descriptions": (ProfileField.UPDATE_DESCRIPTIONS, ""),
+    "tests": (ProfileField.INCLUDE_TESTS, "Tests are switched off in the options"),
 }
 
 
@@ -60,7 +60,7 @@ async def _scheduling(context: CheckContext) -> tuple[Fix, ...]:
     if context.profile.pipeline.schedule is not None or not (await context.pipeline_service()).available:
         return (SYNC,)
     proposal = propose_schedule(await context.job())
-    schedule = Fix("set_field", f"Let Collate run it {proposal.words}", f"pipeline.schedule={proposal.cron}")
+    schedule = SetField(f"Let Collate run it {proposal.words}", ProfileField.SCHEDULE, proposal.cron)
     return (SYNC, schedule)
 
 
@@ -93,8 +93,8 @@ async def ingestion(context: CheckContext) -> Finding:
 def _reader(row_id: VerificationId) -> Callable[[CheckContext], Awaitable[Finding]]:
     async def look(context: CheckContext) -> Finding:
         option, off = NOT_ASKED[row_id]
-        if off and not getattr(context.profile.options, option):
-            on = Fix("set_field", f"Switch {row_id} on", f"options.{option}=true")
+        if off and not getattr(context.profile.options, option.value.removeprefix("options.")):
+            on = SetField(f"Switch {row_id} on", option, "true")
             return Finding(CheckState.SKIPPED, off, fixes=(on,))
         row = (await context.verification()).row(row_id)
         if row is None:
@@ -129,7 +129,7 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
         causes.append(
             f"{count(missing, 'node')} of dbt's {'has' if missing == 1 else 'have'} no table in Collate."
         )
-        fixes.append(Fix("rerun_check", "See which tables are missing, and why", "tables.matched"))
+        fixes.append(RerunCheck("See which tables are missing, and why", "tables.matched"))
     if state is CheckState.FAIL:
         fixes.insert(0, SYNC)
         if moment is None:

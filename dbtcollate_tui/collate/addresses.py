@@ -3,7 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
 
@@ -42,7 +43,7 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
         if redact(text) != text:
             raise UsageError(
                 "This is a token, not an address",
-                fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
+                fixes=[Advice("Paste the address of any page of Collate from the browser.")],
             )
         host = _HOST.search(text)
         if host is None:
@@ -51,7 +52,7 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
                 causes=[
                     f"{redact(text.strip())[:80]!r} holds no host name." if text.strip() else "It is empty."
                 ],
-                fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
+                fixes=[Advice("Paste the address of any page of Collate from the browser.")],
             )
         name = host.group(1)
         scheme = "http" if is_loopback(name.rsplit(":", 1)[0]) else "https"
@@ -64,7 +65,7 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
         raise UsageError(
             f"{redact(address)} is not a valid address",
             causes=[f"{error}."],
-            fixes=[Fix("advice", "Paste the address of any page of Collate from the browser.")],
+            fixes=[Advice("Paste the address of any page of Collate from the browser.")],
         ) from None
     host_name = parts.hostname or ""
     shown = f"[{host_name}]" if ":" in host_name else host_name

@@ -6,8 +6,9 @@ from typing import NoReturn
 
 from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refused_operations
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import RETRY, Advice, EnterToken, Fix, GoToStep, Retry, Step
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
@@ -138,8 +139,8 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
                 f"{error.record.method} {error.record.path} answered {error.record.status} with {kind}"
             ],
             fixes=[
-                Fix("go_to_step", "Enter another address", "collate"),
-                Fix("advice", "Paste the address of any page of Collate from the browser."),
+                GoToStep("Enter another address", Step.COLLATE),
+                Advice("Paste the address of any page of Collate from the browser."),
                 RETRY,
             ],
         )
@@ -148,7 +149,7 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
             f"{error.record.host} redirects to another host",
             causes=["It has moved, or a sign-in page stands before it. The token was not sent there."],
             evidence=[f"{error.record.method} {error.record.path} → {error.location}"],
-            fixes=[Fix("go_to_step", "Enter the new address", "collate"), RETRY],
+            fixes=[GoToStep("Enter the new address", Step.COLLATE), RETRY],
         )
     return UnreachableError(redact(str(error)), fixes=[RETRY])
 
@@ -165,7 +166,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=("Somebody else wrote the same value since it was read. Nothing was written.",),
             evidence=evidence,
-            fixes=(Fix("retry", "Plan again"),),
+            fixes=(Retry("Plan again"),),
         )
     if status in (401, 500) and CollateSays.TOKEN_OF_OTHER_SERVER in says:
         return TokenError(
@@ -173,8 +174,8 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             causes=["It was made by another Collate or OpenMetadata server than this one."],
             evidence=evidence,
             fixes=[
-                Fix("go_to_step", "Enter another token", "collate"),
-                Fix("advice", f"On this server, {BOTS_PAGE} shows the bot's token."),
+                EnterToken("Enter another token", "collate"),
+                Advice(f"On this server, {BOTS_PAGE} shows the bot's token."),
                 RETRY,
             ],
         )
@@ -192,8 +193,8 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             ),
             evidence=evidence,
             fixes=[
-                Fix("go_to_step", "Enter another token", "collate"),
-                Fix("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+                EnterToken("Enter another token", "collate"),
+                Advice(f"{BOTS_PAGE} shows the bot's token and makes a new one."),
                 RETRY,
             ],
         )
@@ -205,8 +206,8 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             causes=["No policy of the bot's roles allows it, or one denies it."],
             evidence=evidence,
             fixes=[
-                Fix("advice", "Give the bot the role Ingestion bot role, or a policy with this operation."),
-                Fix("go_to_step", "Enter another token", "collate"),
+                Advice("Give the bot the role Ingestion bot role, or a policy with this operation."),
+                EnterToken("Enter another token", "collate"),
                 RETRY,
             ],
         )
@@ -254,7 +255,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=("A limit of the plan is reached; it is no speed limit, so waiting does not help.",),
             evidence=evidence,
-            fixes=(Fix("advice", "Settings → Preferences → Plan shows the limits and their use."),),
+            fixes=(Advice("Settings → Preferences → Plan shows the limits and their use."),),
         )
     if status < 500:
         return InvalidRequestError(
@@ -298,9 +299,9 @@ _SILENCE = {
 
 def _explain_silence(error: NoAnswer) -> UnreachableError:
     title, cause = _SILENCE[error.kind]
-    fixes = [RETRY, Fix("go_to_step", "Enter another address", "collate")]
+    fixes: list[Fix] = [RETRY, GoToStep("Enter another address", Step.COLLATE)]
     if error.kind == "tls":
-        fixes.insert(0, Fix("advice", "Set SSL_CERT_FILE to a bundle with your company's certificate."))
+        fixes.insert(0, Advice("Set SSL_CERT_FILE to a bundle with your company's certificate."))
     return UnreachableError(
         title.format(host=error.host),
         causes=[cause],

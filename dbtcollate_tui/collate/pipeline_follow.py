@@ -13,7 +13,8 @@ from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, Pro
 from dbtcollate_tui.collate.pipeline_logs import LogPages, StreamEnd, read_stream
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.sse import server_events
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
+from dbtcollate_tui.fixes import RETRY, Advice
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import HttpError, TransportError
 
@@ -219,7 +220,7 @@ class _Follower:
                 "The pipeline is paused there, or its last deploy failed.",
             ],
             evidence=[f"no new run of {self._pipeline.fullyQualifiedName} after {waited:.0f} s"],
-            fixes=[RETRY, Fix("advice", "Deploy the pipeline again, then run it.")],
+            fixes=[RETRY, Advice("Deploy the pipeline again, then run it.")],
         )
 
     def _waited_for(self) -> str:

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.models import DbtPipelineConfig, EntityReference, FilterPattern, IngestionPipeline
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField
 
 CredentialState = Literal["new", "same", "differs", "hidden"]
 DESCRIPTION = "Metadata of dbt Cloud: descriptions, owners, tags, lineage and test results."
@@ -192,7 +193,7 @@ def diff_pipeline(
         raise UsageError(
             f"{existing.name} is a {existing.pipelineType} pipeline, not one for dbt",
             causes=["A name is used once in a database service, whatever the kind of pipeline."],
-            fixes=[Fix("set_field", "Choose another name", "pipeline.name=dbt_cloud_sync_2")],
+            fixes=[SetField("Choose another name", ProfileField.PIPELINE_NAME, "dbt_cloud_sync_2")],
         )
     stored = existing.config.dbtConfigSource.dbtCloudAuthToken
     state: CredentialState = "hidden"

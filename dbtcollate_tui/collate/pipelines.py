@@ -12,13 +12,14 @@ from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, Ser
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
 from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RETRY, Advice
 from dbtcollate_tui.transport.errors import NotJson
 
 ROOT = "/services/ingestionPipelines"
 DAY_MS = 86_400_000
 _WORDS = {"toggleIngestion": "pause or resume"}
-DIRECT_SYNC = Fix("advice", "The direct sync needs no pipeline service: dbtcollate sync --engine direct")
+DIRECT_SYNC = Advice("The direct sync needs no pipeline service: dbtcollate sync --engine direct")
 
 
 class NoPipelineServiceError(ActionableError):
@@ -212,6 +213,6 @@ def _not_run(error: InvalidRequestError) -> ActionableError:
             message=error.message,
             causes=("The deploy is not finished, or another run was started at the same moment.",),
             evidence=error.evidence,
-            fixes=(RETRY, Fix("advice", "Deploy the pipeline again, then run it.")),
+            fixes=(RETRY, Advice("Deploy the pipeline again, then run it.")),
         )
     return error

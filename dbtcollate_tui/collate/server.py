@@ -32,7 +32,8 @@ from dbtcollate_tui.collate.unknown_fields import (
     leave_out,
     unknown_in,
 )
-from dbtcollate_tui.errors import ActionableError, Fix, UnreachableError
+from dbtcollate_tui.errors import ActionableError, UnreachableError
+from dbtcollate_tui.fixes import Advice, EnterToken, Fix
 from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
@@ -138,9 +139,9 @@ class ServerCalls:
 
     def _check_token(self) -> None:
         facts = read_jwt(self._token)
-        fixes = [
-            Fix("go_to_step", "Enter another token", "collate"),
-            Fix("advice", f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+        fixes: list[Fix] = [
+            EnterToken("Enter another token", "collate"),
+            Advice(f"{BOTS_PAGE} shows the bot's token and makes a new one."),
         ]
         if not facts.is_jwt:
             raise TokenError(

@@ -15,7 +15,8 @@ from dbtcollate_tui.dbt_cloud.regions import (
     region_of,
     without_other_api,
 )
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, ProfileField, SetField
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import is_loopback
 
@@ -42,7 +43,7 @@ _ACCOUNT_LABELS = frozenset(
         "wizard",
     }
 )
-_PASTE = Fix("advice", "Paste the address of any dbt Cloud page from the browser.")
+_PASTE = Advice("Paste the address of any dbt Cloud page from the browser.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def read_address(text: str) -> DbtCloudAddress:
         raise UsageError(
             f"http://{shown} is not encrypted",
             causes=["dbt Cloud is reached over TLS only."],
-            fixes=[Fix("set_field", f"Use {secure}", f"base_url={secure}")],
+            fixes=[SetField(f"Use {secure}", ProfileField.BASE_URL, secure)],
         )
     if host in PUBLIC_PAGES:
         raise UsageError(
@@ -107,7 +108,7 @@ def read_address(text: str) -> DbtCloudAddress:
         raise UsageError(
             f"{host} is dbt Cloud's log-in page for {region}, not an account's host",
             causes=[f"Every account has a host of its own, like ab123.{host.removeprefix('login.')}."],
-            fixes=[_PASTE, Fix("advice", f"{ACCESS_URL_PLACE} shows it.")],
+            fixes=[_PASTE, Advice(f"{ACCESS_URL_PLACE} shows it.")],
         )
     host, instead_of = without_other_api(host)
     if instead_of:
@@ -167,7 +168,7 @@ def _read_ids(segments: list[str]) -> dict[str, int]:
             raise UsageError(
                 f"{value} is not a dbt Cloud {name} id",
                 causes=["Ids have 1 to 18 digits."],
-                fixes=[Fix("advice", "Paste the address again, whole.")],
+                fixes=[Advice("Paste the address again, whole.")],
             )
     return ids
 
@@ -178,6 +179,6 @@ def _not_an_address(text: str, why: str) -> UsageError:
         causes=[f"{why[:1].upper()}{why[1:]}."],
         fixes=[
             _PASTE,
-            Fix("advice", "It looks like https://ab123.us1.dbt.com/deploy/70403/projects/1/jobs/2"),
+            Advice("It looks like https://ab123.us1.dbt.com/deploy/70403/projects/1/jobs/2"),
         ],
     )

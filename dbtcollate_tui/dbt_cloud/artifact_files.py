@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RETRY, ChooseRun
 
 KEPT_RUNS = 20
 
@@ -123,5 +124,5 @@ def not_json(name: str, step: int | None, path: Path) -> ActionableError:
         f"{name} of {_where(step)} is not whole JSON",
         causes=["dbt Cloud stored or sent it broken, or a proxy changed it."],
         evidence=[f"{size} bytes, beginning with {begin!r}"],
-        fixes=[RETRY, Fix("go_to_step", "Choose another run", "run")],
+        fixes=[RETRY, ChooseRun("Choose another run")],
     )

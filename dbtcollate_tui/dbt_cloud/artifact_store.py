@@ -38,7 +38,8 @@ from dbtcollate_tui.dbt_cloud.commands import COMPILES, COMPILES_PART
 from dbtcollate_tui.dbt_cloud.models import RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import Note, NoteKind
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RETRY, Advice, ChooseRun
 
 FETCHES_AT_ONCE = 4
 _NO_RESULTS = frozenset(
@@ -315,7 +316,7 @@ def _no_manifest(choice: RunChoice) -> ActionableError:
             "dbt Cloud no longer keeps that run's artifacts.",
         ],
         evidence=[f"steps: {ran}"],
-        fixes=[Fix("go_to_step", "Choose another run", "run"), RETRY],
+        fixes=[ChooseRun("Choose another run"), RETRY],
     )
 
 
@@ -324,5 +325,5 @@ def _disk(error: OSError, path: Path) -> ActionableError:
         f"The artifact cache cannot be written: {error.strerror or error}",
         causes=["The disk is full, or the folder belongs to another user."],
         evidence=[str(path)],
-        fixes=[Fix("advice", "Free some space, or let DBTCOLLATE_CACHE_DIR name another folder."), RETRY],
+        fixes=[Advice("Free some space, or let DBTCOLLATE_CACHE_DIR name another folder."), RETRY],
     )

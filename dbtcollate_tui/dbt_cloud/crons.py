@@ -7,7 +7,8 @@ from functools import lru_cache
 from cronsim import CronSim, CronSimError
 from cronsim.explain import explain
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice
 
 _MACROS = {
     "@hourly": "0 * * * *",
@@ -85,5 +86,5 @@ def _no_cron(cron: str, why: str) -> UsageError:
     return UsageError(
         f"{cron!r} is not a cron",
         causes=[why],
-        fixes=[Fix("advice", "Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
+        fixes=[Advice("Five fields: minute, hour, day, month, weekday. 0 * * * * is hourly.")],
     )

@@ -21,7 +21,8 @@ from dbtcollate_tui.dbt_cloud.errors import (
 from dbtcollate_tui.dbt_cloud.models import Account
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
+from dbtcollate_tui.fixes import RETRY, EnterToken, GoToStep, Retry, SetField, Step
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
 
@@ -188,7 +189,7 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
             "No dbt Cloud host could be asked",
             causes=["There is no network, or it needs a VPN or a proxy (HTTPS_PROXY)."],
             evidence=evidence,
-            fixes=[RETRY, Fix("go_to_step", "Paste the address of any dbt Cloud page", "address")],
+            fixes=[RETRY, GoToStep("Paste the address of any dbt Cloud page", Step.ADDRESS)],
         )
     if len(refused) == len(final):
         evidence.insert(0, f'{len(final)} hosts asked, all 401 "Invalid token."')
@@ -206,15 +207,15 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
         causes=causes,
         evidence=evidence,
         fixes=[
-            Fix("go_to_step", "Paste the address of any dbt Cloud page", "address"),
-            Fix("go_to_step", "Enter another token", "token"),
-            Fix("retry", "Ask again"),
+            GoToStep("Paste the address of any dbt Cloud page", Step.ADDRESS),
+            EnterToken("Enter another token", "dbt_cloud"),
+            Retry("Ask again"),
         ],
     )
 
 
 def _moved(error: ActionableError) -> bool:
-    return isinstance(error, WrongHost) and any(fix.kind == "set_field" for fix in error.fixes)
+    return isinstance(error, WrongHost) and any(isinstance(fix, SetField) for fix in error.fixes)
 
 
 def _too_slow(region: Region, seconds: float) -> UnreachableError:
@@ -234,5 +235,5 @@ def _held_back(region: Region, seconds: float) -> TooManyRequests:
         brief="was not asked: too many requests with this token",
         causes=["The ceiling on requests was reached, or dbt Cloud asked for a pause."],
         evidence=[f"the next request may go out in {seconds:.0f} s"],
-        fixes=[Fix("retry", f"Ask again in {seconds:.0f} s")],
+        fixes=[Retry(f"Ask again in {seconds:.0f} s")],
     )

@@ -28,7 +28,19 @@ from dbtcollate_tui.dbt_cloud.pages import (
 )
 from dbtcollate_tui.dbt_cloud.regions import host_kind, is_known_dbt_host
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import RETRY, ActionableError, AuthError, Fix, UnreachableError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
+from dbtcollate_tui.fixes import (
+    RETRY,
+    ChooseRun,
+    EnterToken,
+    Fix,
+    GoToStep,
+    OpenUrl,
+    ProfileField,
+    Retry,
+    SetField,
+    Step,
+)
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 from dbtcollate_tui.transport.request_log import RequestRecord
@@ -190,10 +202,10 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
         causes.append(
             f"The token belongs to an account on another host than {host}: {ACCESS_URL_PLACE} shows it."
         )
-    fixes = [
-        Fix("go_to_step", "Paste the address of any dbt Cloud page", "address"),
-        Fix("go_to_step", "Enter another token", "token"),
-        Fix("open_url", "Open the list of tokens", account_settings(base_url, None)),
+    fixes: list[Fix] = [
+        GoToStep("Paste the address of any dbt Cloud page", Step.ADDRESS),
+        EnterToken("Enter another token", "dbt_cloud"),
+        OpenUrl("Open the list of tokens", account_settings(base_url, None)),
         RETRY,
     ]
     if not unsure:
@@ -225,8 +237,8 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
             ],
             evidence=evidence,
             fixes=[
-                Fix("go_to_step", "Choose among the accounts that the token sees", "account"),
-                Fix("go_to_step", "Enter another token", "token"),
+                GoToStep("Choose among the accounts that the token sees", Step.ACCOUNT),
+                EnterToken("Enter another token", "dbt_cloud"),
             ],
         )
     permission, place = needed_permission(asked, token, plan)
@@ -239,8 +251,8 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
         causes=causes,
         evidence=evidence,
         fixes=[
-            Fix("open_url", permission, account_settings(base_url, asked.account_id)),
-            Fix("go_to_step", "Enter another token", "token"),
+            OpenUrl(permission, account_settings(base_url, asked.account_id)),
+            EnterToken("Enter another token", "dbt_cloud"),
             RETRY,
         ],
     )
@@ -269,8 +281,8 @@ def _ip_restricted(error: HttpError, asked: Asked, base_url: str) -> IpRestricte
         ],
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[
-            Fix("open_url", "Ask an account admin to allow the address", page),
-            Fix("retry", "Connect to the allowed network or VPN, then try again"),
+            OpenUrl("Ask an account admin to allow the address", page),
+            Retry("Connect to the allowed network or VPN, then try again"),
         ],
     )
 
@@ -320,8 +332,8 @@ def _hidden_or_missing(
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[
-            Fix("open_url", permission, account_settings(base_url, asked.account_id)),
-            Fix("go_to_step", "Enter another token", "token"),
+            OpenUrl(permission, account_settings(base_url, asked.account_id)),
+            EnterToken("Enter another token", "dbt_cloud"),
             *((other,) if other is not None else ()),
             RETRY,
         ],
@@ -334,11 +346,11 @@ def _deleted(asked: Asked) -> str:
 
 def _choose_another(asked: Asked) -> Fix | None:
     if asked.what in ("job", "projects", "jobs", "run of job"):
-        return Fix("go_to_step", "Choose another job", "job")
+        return GoToStep("Choose another job", Step.JOB)
     if asked.what in ("run", "artifacts", "artifact", "runs"):
-        return Fix("go_to_step", "Choose another run", "run")
+        return ChooseRun("Choose another run")
     if asked.what == "account":
-        return Fix("go_to_step", "Choose among the accounts that the token sees", "account")
+        return GoToStep("Choose among the accounts that the token sees", Step.ACCOUNT)
     return None
 
 
@@ -365,7 +377,7 @@ def _too_many(error: HttpError) -> ActionableError:
             f"it answers again in {told}."
         ],
         evidence=[evidence_of(error.record, user_message(error))],
-        fixes=[Fix("retry", f"Try again in {told}")],
+        fixes=[Retry(f"Try again in {told}")],
     )
 
 
@@ -375,7 +387,7 @@ def _other_status(error: HttpError, asked: Asked) -> ActionableError:
             f"dbt Cloud failed to answer for {asked.as_words()} ({error.status})",
             causes=["dbt Cloud has a failure or is being maintained: https://status.getdbt.com tells."],
             evidence=[evidence_of(error.record, user_message(error))],
-            fixes=[RETRY, Fix("open_url", "Open dbt Cloud's status page", "https://status.getdbt.com")],
+            fixes=[RETRY, OpenUrl("Open dbt Cloud's status page", "https://status.getdbt.com")],
         )
     return ActionableError(
         f"dbt Cloud refused the request for {asked.as_words()} ({error.status})",
@@ -395,17 +407,17 @@ def _not_json(error: NotJson, base_url: str) -> ActionableError:
             "A proxy or a log-in page stands between.",
         ],
         evidence=[f"{evidence_of(error.record)}, {kind} instead of dbt Cloud's JSON"],
-        fixes=[Fix("go_to_step", f"Enter another address; {ACCESS_URL_PLACE} shows it", "address"), RETRY],
+        fixes=[GoToStep(f"Enter another address; {ACCESS_URL_PLACE} shows it", Step.ADDRESS), RETRY],
     )
 
 
 def _redirected(error: ForeignRedirect) -> ActionableError:
     scheme, _, rest = error.location.partition("://")
     host = rest.split("/", 1)[0].split("?", 1)[0]
-    fixes = [Fix("go_to_step", "Enter another address", "address")]
+    fixes: list[Fix] = [GoToStep("Enter another address", Step.ADDRESS)]
     known = scheme == "https" and is_known_dbt_host(host.rsplit(":", 1)[0].lower())
     if known:
-        fixes.insert(0, Fix("set_field", f"Use https://{host}", f"base_url=https://{host}"))
+        fixes.insert(0, SetField(f"Use https://{host}", ProfileField.BASE_URL, f"https://{host}"))
     return WrongHost(
         f"{error.record.host} redirects to another host, {host}",
         brief=f"redirects to another host, {host}",
@@ -459,7 +471,7 @@ def _no_answer(error: NoAnswer) -> UnreachableError:
         f"{error.host} {what}",
         causes=causes,
         evidence=[redact(error.detail)],
-        fixes=[RETRY, Fix("go_to_step", "Enter another address", "address")],
+        fixes=[RETRY, GoToStep("Enter another address", Step.ADDRESS)],
         kind=error.kind,
         brief=what,
     )

@@ -22,7 +22,8 @@ from dbtcollate_tui.dbt_cloud.models import (
     RunOrder,
     RunStep,
 )
-from dbtcollate_tui.errors import RETRY, Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import RETRY, GoToStep, RunJob, Step
 
 DEFAULT_CAUSE = "Started by dbtcollate"
 IN_PROGRESS = (QUEUED, STARTING, RUNNING)
@@ -46,11 +47,9 @@ class JobRunOptions:
     retry_of: int | None = None
 
 
-def options_of(value: str) -> JobRunOptions:
-    """What the value of a ``run_job`` fix asks for: docs this time, or the retry of a failed run."""
-    if value.isdecimal():
-        return JobRunOptions(retry_of=int(value))
-    return JobRunOptions(generate_docs=True if value == "docs" else None)
+def options_of(fix: RunJob) -> JobRunOptions:
+    """What a fix asks for: docs this time, or the retry of a failed run."""
+    return JobRunOptions(retry_of=fix.retry_of, generate_docs=True if fix.with_docs else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ async def prepare_job_run(
         raise UsageError(
             f"{job.name} (job {job_id}) was deleted",
             causes=["dbt Cloud keeps deleted jobs, but starts none of their runs."],
-            fixes=[Fix("go_to_step", "Choose another job", "job")],
+            fixes=[GoToStep("Choose another job", Step.JOB)],
         )
     active = [run for run in latest if run.in_progress]
     environment = job.environment.name if job.environment is not None else f"{job.environment_id}"
@@ -154,7 +153,7 @@ async def prepare_job_run(
         raise UsageError(
             f"Run {failed.id} cannot be retried",
             causes=[f"dbt Cloud says: {why}."],
-            fixes=[Fix("run_job", "Run the whole job instead"), RETRY],
+            fixes=[RunJob("Run the whole job instead"), RETRY],
         )
     return replace(plan, retried=failed)
 

@@ -20,7 +20,19 @@ from dbtcollate_tui.dbt_cloud.run_notes import (
     notes_of_run,
 )
 from dbtcollate_tui.dbt_cloud.schedules import duration_words
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
+from dbtcollate_tui.fixes import (
+    RETRY,
+    Advice,
+    ChooseRun,
+    Fix,
+    GoToStep,
+    ProfileField,
+    Retry,
+    RunJob,
+    SetField,
+    Step,
+)
 
 RunRule = Literal["newest_successful", "newest_completed"]
 _RULE_WORDS: dict[RunRule, str] = {
@@ -101,7 +113,7 @@ async def choose_run(
             raise UsageError(
                 f"Run {run_id} is {run.outcome_words}",
                 causes=["Only a run that ended in success or failure has all of its artifacts."],
-                fixes=[Fix("go_to_step", "Choose another run", "run"), RETRY],
+                fixes=[ChooseRun("Choose another run"), RETRY],
             )
         taken_rule, reason = None, "the run that was asked for"
         reason_in_job = reason
@@ -204,26 +216,29 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
         counts[run.outcome] = counts.get(run.outcome, 0) + 1
     seen = ", ".join(f"{count} {word}" for word, count in counts.items())
     if job_id is not None:
-        fixes = [Fix("run_job", "Run the job now, and wait for it to finish"), RETRY]
+        fixes: list[Fix] = [RunJob("Run the job now, and wait for it to finish"), RETRY]
         failed = next((run for run in newest if run.is_error), None)
         if failed is not None and failed is newest[0] and failed.can_retry:
-            fixes.insert(1, Fix("run_job", f"Retry run {failed.id} from where it failed", str(failed.id)))
+            fixes.insert(1, RunJob(f"Retry run {failed.id} from where it failed", retry_of=failed.id))
     else:
-        fixes = [Fix("advice", f"Run a job in dbt Cloud ({JOBS_PLACE}) and wait for it to finish"), RETRY]
+        fixes = [Advice(f"Run a job in dbt Cloud ({JOBS_PLACE}) and wait for it to finish"), RETRY]
     if any(run.is_error for run in newest):
         causes = ["Every run that ended has failed: the run's log in dbt Cloud says why."]
         fixes.insert(
-            0, Fix("set_field", "Take the newest completed run, failed or not", "run_rule=newest_completed")
+            0,
+            SetField(
+                "Take the newest completed run, failed or not", ProfileField.RUN_RULE, "newest_completed"
+            ),
         )
     elif any(run.in_progress for run in newest):
         causes = ["The first run is in progress."]
-        fixes = [Fix("retry", "Try again when it has finished")]
+        fixes = [Retry("Try again when it has finished")]
         if job_id is not None:
-            fixes.insert(0, Fix("run_job", "Follow the run that is in progress"))
+            fixes.insert(0, RunJob("Follow the run that is in progress"))
     else:
         causes = ["The job has never run." if job_id is not None else "No job has ever run."]
     if job_id is not None:
-        fixes.append(Fix("go_to_step", "Choose another job", "job"))
+        fixes.append(GoToStep("Choose another job", Step.JOB))
     return NoRun(
         title,
         causes=causes,

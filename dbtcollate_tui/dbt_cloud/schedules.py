@@ -15,7 +15,8 @@ from cronsim import CronSim
 
 from dbtcollate_tui.dbt_cloud.crons import A_WEDNESDAY, explain_cron, read_cron, scheduled_times
 from dbtcollate_tui.dbt_cloud.models import Job, Run
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField
 
 SHORTEST_MINUTES = 15
 """The guide: no more often than every 15 minutes."""
@@ -129,8 +130,10 @@ def check_cron(cron: str) -> str:
             f"{text} runs every {gap.total_seconds() / 60:.0f} minutes",
             causes=[f"The guide allows one ingestion every {SHORTEST_MINUTES} minutes at most."],
             fixes=[
-                Fix(
-                    "set_field", f"Use */{SHORTEST_MINUTES} * * * *", f"schedule=*/{SHORTEST_MINUTES} * * * *"
+                SetField(
+                    f"Use */{SHORTEST_MINUTES} * * * *",
+                    ProfileField.SCHEDULE,
+                    f"*/{SHORTEST_MINUTES} * * * *",
                 )
             ],
         )

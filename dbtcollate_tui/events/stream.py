@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import cast
 
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts, Outcome
 from dbtcollate_tui.events.speed import Speed
 from dbtcollate_tui.events.types import (
@@ -24,6 +24,7 @@ from dbtcollate_tui.events.types import (
     Waiting,
 )
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import RETRY, Copy
 from dbtcollate_tui.gc_tuning import seldom_collected
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.transport.client import Transport
@@ -186,7 +187,7 @@ async def _guarded(work: Work, emitter: EventEmitter, cancel: asyncio.Event, tit
             f"{title} ended by an error of the program: {type(error).__name__}",
             causes=["This is a defect of the program, not of dbt Cloud or Collate."],
             evidence=[f"The log has it whole: {log_path()}"],
-            fixes=[RETRY, Fix("copy", "Copy the log's place", str(log_path()))],
+            fixes=[RETRY, Copy("Copy the log's place", str(log_path()))],
             exit_code=ExitCode.INTERNAL,
         )
         finished = _failure(emitter, card)

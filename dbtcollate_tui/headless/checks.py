@@ -11,8 +11,9 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.history.checked import keep_verification
 from dbtcollate_tui.settings.secrets import token_variable
@@ -37,7 +38,7 @@ async def verify(
     if unknown:
         raise UsageError(
             f"No such check: {', '.join(unknown)}",
-            fixes=[Fix("advice", f"The checks are {', '.join(sorted(known))}.")],
+            fixes=[Advice(f"The checks are {', '.join(sorted(known))}.")],
         )
     services = Services()
     profile = await load_profile(services, common.profile)

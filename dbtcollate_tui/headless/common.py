@@ -9,8 +9,9 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.events.types import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.settings.model import Profile
@@ -40,12 +41,12 @@ async def load_profile(services: Services, name: str | None) -> Profile:
         raise UsageError(
             "No profile was named" if names else "There is no profile yet",
             causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
-            fixes=[Fix("advice", "Name one with --profile, or choose one: dbtcollate profiles default NAME")]
+            fixes=[Advice("Name one with --profile, or choose one: dbtcollate profiles default NAME")]
             if names
             else [
-                Fix("advice", "In a terminal: dbtcollate"),
-                Fix("advice", "In a script: dbtcollate setup --dbt-cloud URL --collate URL"),
-                Fix("advice", "With sample data: dbtcollate demo"),
+                Advice("In a terminal: dbtcollate"),
+                Advice("In a script: dbtcollate setup --dbt-cloud URL --collate URL"),
+                Advice("With sample data: dbtcollate demo"),
             ],
         )
     return await asyncio.to_thread(services.profiles.load, chosen)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.log import log_path
 from dbtcollate_tui.setup.services import Services
@@ -53,12 +54,10 @@ def _default_words(default: str | None, pinned: str | None) -> str:
 async def edit(what: str) -> ExitCode:
     """Open ``keys.toml`` or a profile's file in the editor, then check it. Raises `UsageError`."""
     if not is_terminal():
-        raise UsageError(
-            "An editor needs a terminal", fixes=[Fix("advice", "dbtcollate config prints the paths.")]
-        )
+        raise UsageError("An editor needs a terminal", fixes=[Advice("dbtcollate config prints the paths.")])
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise UsageError("No editor is set", fixes=[Fix("advice", "Set EDITOR, for example EDITOR=nano")])
+        raise UsageError("No editor is set", fixes=[Advice("Set EDITOR, for example EDITOR=nano")])
     services = Services()
     if what == KEYS:
         path = services.profiles.folder.parent / f"{KEYS}.toml"

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, load_profile, renderer
 from dbtcollate_tui.history.records import (
     HistoryRecord,
@@ -46,7 +47,7 @@ async def show(common: Common, record_id: str) -> ExitCode:
         raise UsageError(
             f"{profile.name} has no record {record_id}",
             causes=["It is older than 90 days, of another profile, or the id fits several."],
-            fixes=[Fix("advice", "dbtcollate history lists the records with their ids.")],
+            fixes=[Advice("dbtcollate history lists the records with their ids.")],
         )
     out = renderer(common.json)
     plan = await asyncio.to_thread(load_plan, services.state, record)

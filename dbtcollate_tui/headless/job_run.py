@@ -7,8 +7,9 @@ from dbtcollate_tui.dbt_cloud.job_run import (
     JobRunOptions,
     JobRunPlan,
 )
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.headless.job_follow import follow_to_end, run_facts
 from dbtcollate_tui.headless.sync import sync_with
@@ -36,7 +37,7 @@ async def run_job(
         raise UsageError(
             "No job is run without a yes",
             causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
-            fixes=[Fix("advice", "Add --yes to run it.")],
+            fixes=[Advice("Add --yes to run it.")],
         )
     services = Services()
     profile = await load_profile(services, common.profile)

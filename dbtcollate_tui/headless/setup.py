@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice, Step
 from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.settings.secrets import ENV, LABELS, FoundSecret, Side
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.setup.unattended import Answers, answer_all
@@ -58,7 +58,7 @@ async def _refuse_taken(services: Services, name: str) -> None:
     if name in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
             f"There is a profile {name} already",
-            fixes=[Fix("advice", "Give another --name, or replace it with --overwrite.")],
+            fixes=[Advice("Give another --name, or replace it with --overwrite.")],
         )
 
 
@@ -70,7 +70,7 @@ async def _token(common: Common, services: Services, side: Side) -> FoundSecret:
         raise UsageError(
             f"There is no {LABELS[side]}",
             causes=[f"{ENV[side]} is not set, and nobody can be asked here."],
-            fixes=[Fix("advice", f"Set {ENV[side]} in the environment of this command.")],
+            fixes=[Advice(f"Set {ENV[side]} in the environment of this command.")],
         )
     typed = await asyncio.to_thread(getpass.getpass, f"{LABELS[side]} (not shown): ")
     return FoundSecret(clean_secret(typed).secret, "session")

@@ -12,9 +12,10 @@ from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
 from dbtcollate_tui.headless.job_follow import wait_for_run
 from dbtcollate_tui.headless.plan import plan_and_write
@@ -60,7 +61,7 @@ async def sync(
         raise UsageError(
             "--run and what chooses a part are for the direct sync",
             causes=["A pipeline in Collate takes the newest run, and all of it."],
-            fixes=[Fix("advice", "Use --engine direct, or leave them out.")],
+            fixes=[Advice("Use --engine direct, or leave them out.")],
         )
     _may_write(common, yes=yes)
     services = Services()
@@ -188,7 +189,7 @@ async def export(common: Common, kind: Export) -> ExitCode:
         if service is None:
             raise UsageError(
                 f"Collate has no database service named {profile.collate.service}",
-                fixes=[Fix("advice", "Choose another one in the setup, or correct the profile.")],
+                fixes=[Advice("Choose another one in the setup, or correct the profile.")],
             )
         spec = pipeline_spec(profile, service, SecretStr(""))
         if kind == "yaml":
@@ -250,7 +251,7 @@ def _may_write(common: Common, *, yes: bool) -> None:
             "Nothing is written without a yes",
             causes=["Nobody can be asked here: there is no terminal, or asking is turned off."],
             fixes=[
-                Fix("advice", "Add --yes to write. What a direct sync would write: dbtcollate plan."),
+                Advice("Add --yes to write. What a direct sync would write: dbtcollate plan."),
             ],
         )
 

@@ -13,6 +13,7 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import OpenUrl
 from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.printable import one_line, safe
@@ -94,7 +95,7 @@ class PlainRenderer:
             self.say(f"        {'Evidence':9} {item}")
         self._list(result.exceptions)
         for fix in result.fixes:
-            place = f"  {fix.value}" if fix.kind == "open_url" else ""
+            place = f"  {fix.url}" if isinstance(fix, OpenUrl) else ""
             self.say(f"        {'Fix':9} {fix.label}{place}")
 
     def checks_done(self, counts: Mapping[str, int], exit_code: ExitCode) -> None:

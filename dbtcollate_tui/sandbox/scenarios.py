@@ -7,7 +7,8 @@ are of the Collate side, so that a scenario can break both at once.
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, Argument, Fix
 
 ScenarioSide = Literal["none", "dbt_cloud", "collate", "both"]
 
@@ -418,7 +419,7 @@ def scenario_named(name: str) -> Scenario:
     from rapidfuzz import process
 
     nearest = process.extractOne(name, list(SCENARIOS))
-    fixes = [Fix("advice", f"Known scenarios: {', '.join(SCENARIOS)}")]
+    fixes: list[Fix] = [Advice(f"Known scenarios: {', '.join(SCENARIOS)}")]
     if nearest is not None and nearest[1] >= 60:
-        fixes.insert(0, Fix("set_field", f"Use {nearest[0]}", f"scenario={nearest[0]}"))
+        fixes.insert(0, Argument(f"Use {nearest[0]}", "scenario", f"{nearest[0]}"))
     raise UsageError(f"No scenario is called {name!r}", fixes=fixes)

@@ -2,7 +2,8 @@
 
 import re
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}[a-z0-9]|[a-z0-9]")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
@@ -21,7 +22,7 @@ def check_name(name: str) -> str:
     raise UsageError(
         f"{shown!r} cannot be a profile's name",
         causes=(f"The name is also a file's name: {_RULE}.",),
-        fixes=(Fix("set_field", f"Use {near!r}", f"name={near}"),),
+        fixes=(SetField(f"Use {near!r}", ProfileField.NAME, near),),
     )
 
 

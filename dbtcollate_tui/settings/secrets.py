@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.keyrings import KeyringFailure, KeyringHealth, SystemKeyring, in_daemon_thread
 from dbtcollate_tui.settings.names import check_name
@@ -202,8 +203,8 @@ class SecretStore:
             f"The keyring did not {verb} the {LABELS[side]}",
             causes=(health.as_sentence(),),
             fixes=(
-                Fix("advice", health.fix()),
-                Fix("advice", f"Or keep it for this session only, or set {ENV[side]}"),
+                Advice(health.fix()),
+                Advice(f"Or keep it for this session only, or set {ENV[side]}"),
             ),
         )
 

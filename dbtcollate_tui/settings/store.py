@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, Argument, Fix
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
@@ -109,13 +110,13 @@ class ProfileStore:
             raise UsageError(
                 f"{path} was written by a newer dbtcollate",
                 causes=(f"Its schema_version is {version}; this version reads {SCHEMA_VERSION}.",),
-                fixes=(Fix("advice", "Upgrade dbtcollate-tui, or use another profile"),),
+                fixes=(Advice("Upgrade dbtcollate-tui, or use another profile"),),
             )
         if values.setdefault("name", name) != name:
             raise UsageError(
                 f"{path}: name differs from the file's name",
                 causes=("A profile is called as its file is; the key name is not needed.",),
-                fixes=(Fix("advice", "Remove the key name, or rename the file"),),
+                fixes=(Advice("Remove the key name, or rename the file"),),
             )
         try:
             return Profile.model_validate(values)
@@ -176,9 +177,9 @@ class ProfileStore:
     def _no_profile(self, name: str) -> UsageError:
         names = self.names()
         near = _nearest(name, names)
-        fixes = [Fix("advice", "Make a profile: dbtcollate setup")]
+        fixes: list[Fix] = [Advice("Make a profile: dbtcollate setup")]
         if near:
-            fixes.insert(0, Fix("set_field", f"Use {near!r}", f"profile={near}"))
+            fixes.insert(0, Argument(f"Use {near!r}", "profile", near))
         return UsageError(
             f"No profile is called {name!r}",
             causes=(f"Profiles here: {', '.join(names)}." if names else "There is no profile yet.",),
@@ -204,7 +205,7 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
         raise UsageError(
             f"{path} is not TOML",
             causes=(redact(str(error)),),
-            fixes=(Fix("advice", "Correct that line, or set the profile up again under another name"),),
+            fixes=(Advice("Correct that line, or set the profile up again under another name"),),
         ) from None
 
 
@@ -245,12 +246,11 @@ def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
             f"{path}: {place} looks like a token",
             causes=("A profile's file never holds a secret: it is copied, committed and backed up.",),
             fixes=(
-                Fix(
-                    "advice",
-                    "Delete it here and start dbtcollate: it asks for the token and keeps it in the keyring",
+                Advice(
+                    "Delete it here and start dbtcollate: it asks for the token and keeps it in the keyring"
                 ),
-                Fix("advice", f"Or give it in the environment variable {variable}"),
-                Fix("advice", "If others can read the file, revoke the token and make a new one"),
+                Advice(f"Or give it in the environment variable {variable}"),
+                Advice("If others can read the file, revoke the token and make a new one"),
             ),
         )
 
@@ -284,7 +284,7 @@ def _key_error(path: Path, error: ValidationError) -> UsageError:
     return UsageError(
         f"{path}: {title}",
         causes=(cause,),
-        fixes=fixes or (Fix("advice", "Correct it in the file, or run the setup again"),),
+        fixes=fixes or (Advice("Correct it in the file, or run the setup again"),),
         evidence=tuple(f"Also: {title}: {cause}" for title, cause, _ in others),
     )
 
@@ -312,16 +312,16 @@ def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Fix,
     title = f"{place} is not a known key"
     near = _nearest(key, list(own))
     if near:
-        return title, f"The nearest key is {near}.", (Fix("advice", f"Write {near} in place of {key}"),)
+        return title, f"The nearest key is {near}.", (Advice(f"Write {near} in place of {key}"),)
     for name, model in sections.items():
         near = _nearest(key, list(model.model_fields)) if name != table else None
         if near:
             return (
                 title,
                 f"The table [{name}] has {near}.",
-                (Fix("advice", f"Move it to [{name}] as {near}"),),
+                (Advice(f"Move it to [{name}] as {near}"),),
             )
-    return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Fix("advice", "Remove it"),)
+    return title, f"Keys here: {', '.join(n for n in own if n != 'name')}.", (Advice("Remove it"),)
 
 
 def _defaults() -> dict[str, Any]:

@@ -7,11 +7,12 @@ from typing import Any, Literal
 from pydantic import SecretStr, ValidationError
 
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, Step
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.secrets import LABELS, FoundSecret, Origin, Side
-from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step
+from dbtcollate_tui.setup.draft import ORDER, SetupDraft
 from dbtcollate_tui.setup.flow import FlowFacts, invalidate
 from dbtcollate_tui.setup.services import Services
 
@@ -84,9 +85,7 @@ class SetupBase:
     def _cleaned(self, side: Side, secret: SecretStr) -> SecretStr:
         cleaned = clean_secret(secret.get_secret_value())
         if not cleaned.length:
-            raise UsageError(
-                f"No {LABELS[side]} was entered", fixes=[Fix("advice", "Paste it into the field.")]
-            )
+            raise UsageError(f"No {LABELS[side]} was entered", fixes=[Advice("Paste it into the field.")])
         redact.learn(cleaned.secret)
         return cleaned.secret
 

@@ -8,7 +8,7 @@ from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import checks_for_step
 from dbtcollate_tui.checks.runner import link_states, run_checks
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.setup.guided import GuidedSetup
 
 ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState.SKIPPED})

@@ -16,11 +16,11 @@ from dbtcollate_tui.collate.models import ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
+from dbtcollate_tui.fixes import EnterToken, GoToStep, OpenUrl, Retry, Step
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.sync.decoding import read_project
 
 
@@ -93,7 +93,7 @@ class CollateSide(DbtSide):
         if self._collate is None:
             raise UsageError(
                 "No Collate token was accepted yet",
-                fixes=[Fix("go_to_step", "Enter Collate's address and token", Step.COLLATE.value)],
+                fixes=[GoToStep("Enter Collate's address and token", Step.COLLATE)],
             )
         return self._collate
 
@@ -111,7 +111,7 @@ class CollateSide(DbtSide):
             raise AuthError(
                 "This is a token of dbt Cloud's kind",
                 causes=["A Collate token is a JWT and begins with eyJ. It was not sent to Collate."],
-                fixes=[Fix("go_to_step", "Enter a Collate token", Step.COLLATE.value)],
+                fixes=[EnterToken("Enter a Collate token", "collate")],
             )
         client = CollateClient(
             base_url,
@@ -169,12 +169,11 @@ class CollateSide(DbtSide):
                 causes=["The warehouse was never ingested into this server."],
                 evidence=["GET /api/v1/services/databaseServices → 200, 0 services"],
                 fixes=[
-                    Fix(
-                        "open_url",
+                    OpenUrl(
                         "Settings → Services → Databases → Add New Service, then run its metadata ingestion",
                         f"{self.draft.collate_base_url}/settings/services/databases",
                     ),
-                    Fix("retry", "Look again"),
+                    Retry("Look again"),
                 ],
             )
         project, basis = await self._wanted()

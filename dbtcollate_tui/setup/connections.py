@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.errors import AuthError, Fix
+from dbtcollate_tui.errors import AuthError
+from dbtcollate_tui.fixes import Advice, EnterToken, Fix
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.model import Profile
@@ -119,11 +120,11 @@ class Connections:
     def _none(self, side: Side) -> AuthError:
         health = self._services.secrets.health
         causes = [f"{ENV[side]} is not set, and nothing is kept for the profile {self.profile.name!r}."]
-        fixes = [
-            Fix("go_to_step", f"Enter it in the setup, step {ENTRY[side].replace('_', ' ')}", ENTRY[side]),
-            Fix("advice", f"Or set {ENV[side]} before dbtcollate starts"),
+        fixes: list[Fix] = [
+            EnterToken(f"Enter it in the setup, step {ENTRY[side].replace('_', ' ')}", side),
+            Advice(f"Or set {ENV[side]} before dbtcollate starts"),
         ]
         if health is not None and not health.usable:
             causes = [f"{ENV[side]} is not set, and the keyring cannot be read. {health.as_sentence()}"]
-            fixes.append(Fix("advice", health.fix()))
+            fixes.append(Advice(health.fix()))
         return AuthError(f"No {LABELS[side]} for the profile {self.profile.name}", causes=causes, fixes=fixes)

@@ -18,10 +18,11 @@ from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedule
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
+from dbtcollate_tui.fixes import EnterToken, GoToStep, OpenUrl, Step
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.base import SetupBase
-from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.job_runs import JobRunner
 from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
 from dbtcollate_tui.setup.services import Services
@@ -68,7 +69,7 @@ class DbtSide(SetupBase):
         if self._dbt is None:
             raise UsageError(
                 "No dbt Cloud token was accepted yet",
-                fixes=[Fix("go_to_step", "Enter the dbt Cloud token", Step.DBT_TOKEN.value)],
+                fixes=[EnterToken("Enter the dbt Cloud token", "dbt_cloud")],
             )
         return self._dbt
 
@@ -121,7 +122,7 @@ class DbtSide(SetupBase):
             raise AuthError(
                 "This is a token of Collate's kind",
                 causes=[shape.warning or "", "It was not sent to dbt Cloud."],
-                fixes=[Fix("go_to_step", "Enter a dbt Cloud token", Step.DBT_TOKEN.value)],
+                fixes=[EnterToken("Enter a dbt Cloud token", "dbt_cloud")],
             )
         answers: list[HostAnswer] = []
         found = find_accounts(
@@ -155,8 +156,8 @@ class DbtSide(SetupBase):
                 ],
                 evidence=[f"GET {host.host}/api/v3/accounts/ → 200, 0 accounts"],
                 fixes=[
-                    Fix("open_url", "Open the list of tokens", account_settings(host.base_url, None)),
-                    Fix("go_to_step", "Enter another token", Step.DBT_TOKEN.value),
+                    OpenUrl("Open the list of tokens", account_settings(host.base_url, None)),
+                    EnterToken("Enter another token", "dbt_cloud"),
                 ],
             )
         await self._accept(token, origin, rows)
@@ -195,7 +196,7 @@ class DbtSide(SetupBase):
             raise UsageError(
                 f"The token does not see account {account_id}",
                 causes=[f"It sees: {', '.join(str(item.account.id) for item in self.accounts) or 'none'}."],
-                fixes=[Fix("go_to_step", "Choose among the accounts that the token sees", "account")],
+                fixes=[GoToStep("Choose among the accounts that the token sees", Step.ACCOUNT)],
             )
         if (self.draft.account_id, self.draft.dbt_base_url) != (account_id, row.base_url):
             self._forget_account()
@@ -367,7 +368,7 @@ class DbtSide(SetupBase):
     def _account_id(self) -> int:
         if self.draft.account_id is None:
             raise UsageError(
-                "No account was chosen yet", fixes=[Fix("go_to_step", "Choose the account", "account")]
+                "No account was chosen yet", fixes=[GoToStep("Choose the account", Step.ACCOUNT)]
             )
         return self.draft.account_id
 

@@ -1,11 +1,11 @@
 """What the guided setup has been told so far; saved after each step, never with a secret."""
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import GoToStep, Step
 from dbtcollate_tui.settings.model import (
     CollateSettings,
     DbtCloudSettings,
@@ -14,21 +14,6 @@ from dbtcollate_tui.settings.model import (
     RunRule,
     SyncOptions,
 )
-
-
-class Step(StrEnum):
-    """The questions in their order."""
-
-    ADDRESS = "address"
-    DBT_TOKEN = "dbt_token"  # noqa: S105
-    ACCOUNT = "account"
-    PROJECT = "project"
-    JOB = "job"
-    COLLATE = "collate"
-    SERVICE = "service"
-    OPTIONS = "options"
-    REVIEW = "review"
-
 
 ORDER = tuple(Step)
 
@@ -83,7 +68,7 @@ class SetupDraft(BaseModel):
             step = missing[0]
             raise UsageError(
                 f"The setup is not complete: {step.value.replace('_', ' ')} has no answer",
-                fixes=[Fix("go_to_step", f"Answer {step.value.replace('_', ' ')}", step.value)],
+                fixes=[GoToStep(f"Answer {step.value.replace('_', ' ')}", step)],
             )
         return Profile(
             name=self.profile_name,

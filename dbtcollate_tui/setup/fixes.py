@@ -16,7 +16,8 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission, NotFound, WrongAccount
 from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.redact import redact
@@ -37,20 +38,6 @@ class Mended:
     words: str
 
 
-def token_side(fix: Fix) -> Side | None:
-    """Which token a fix asks for; ``None`` where it is about something else.
-
-    The setup's step for Collate holds address and token: the fix's label says which it means.
-    """
-    if fix.kind != "go_to_step":
-        return None
-    if fix.value in ("token", "dbt_token", "dbt_cloud_token"):
-        return "dbt_cloud"
-    if fix.value == "collate_token" or (fix.value == "collate" and "address" not in fix.label):
-        return "collate"
-    return None
-
-
 async def try_token(services: Services, profile: Profile, side: Side, secret: SecretStr) -> str:
     """Ask the profile's server whether it takes the token; gives what it says of it, in words.
 
@@ -58,7 +45,7 @@ async def try_token(services: Services, profile: Profile, side: Side, secret: Se
     """
     token = clean_secret(secret.get_secret_value()).secret
     if not token.get_secret_value():
-        raise UsageError(f"No {LABELS[side]} was entered", fixes=[Fix("advice", "Paste it into the field.")])
+        raise UsageError(f"No {LABELS[side]} was entered", fixes=[Advice("Paste it into the field.")])
     redact.learn(token)
     kind = token_shape(token).kind
     if side == "dbt_cloud":

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step
+from dbtcollate_tui.fixes import Step
+from dbtcollate_tui.setup.draft import ORDER, SetupDraft
 
 RAIL: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("dbt Cloud", (Step.ADDRESS,)),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import SetField, Step
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
@@ -12,8 +13,7 @@ from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
 from dbtcollate_tui.setup.collate_steps import CollateSide
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
-from dbtcollate_tui.setup.draft import ORDER, SetupDraft, Step, draft_of
-from dbtcollate_tui.setup.fix_fields import place_of
+from dbtcollate_tui.setup.draft import ORDER, SetupDraft, draft_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
 from dbtcollate_tui.setup.services import Services
 
@@ -196,17 +196,17 @@ class GuidedSetup(CollateSide, DbtSide):
         self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
         self.save_draft()
 
-    def apply(self, fix: Fix) -> Step:
-        """Carry out a ``set_field`` fix on the draft, and go to the step that it concerns."""
-        place, value = place_of(fix.value)
-        match place:
+    def apply(self, fix: SetField) -> Step:
+        """Set the field in the draft, and go to the step that it concerns."""
+        value = fix.to
+        match tuple(fix.field.value.split(".")):
             case ("dbt_cloud", "base_url"):
                 self.set_address(value)
                 self.step = Step.DBT_TOKEN
             case ("dbt_cloud", "run_rule") if value in ("newest_successful", "newest_completed"):
                 self.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
                 self.step = Step.JOB
-            case ("allow_http",) | ("collate", "allow_http"):
+            case ("collate", "allow_http"):
                 self.allow_http(value == "true")
                 self.step = Step.COLLATE
             case ("collate", "service"):
@@ -223,7 +223,7 @@ class GuidedSetup(CollateSide, DbtSide):
                 self.set_name(value)
                 self.step = Step.REVIEW
             case _:
-                raise UsageError(f"The setup has no field {'.'.join(place)}")
+                raise UsageError(f"The setup has no field {fix.field}")
         return self.step
 
     def profile(self) -> Profile:

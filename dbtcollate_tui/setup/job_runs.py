@@ -17,7 +17,8 @@ from dbtcollate_tui.dbt_cloud.job_run import (
 )
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import GoToStep, Step
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.connections import Connections
 
@@ -52,7 +53,7 @@ class JobRunner:
         if self.job_id is None:
             raise UsageError(
                 "No single job is followed, so there is none to run",
-                fixes=[Fix("go_to_step", "Choose one job; on the command line, --job names it", "job")],
+                fixes=[GoToStep("Choose one job; on the command line, --job names it", Step.JOB)],
             )
         return await prepare_job_run(await self.client(), self.account_id, self.job_id, options)
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField
 from dbtcollate_tui.settings.names import check_name
 from dbtcollate_tui.settings.secrets import ENV
 from dbtcollate_tui.setup.services import Services
@@ -32,7 +33,7 @@ async def duplicate_profile(services: Services, old: str, new: str) -> None:
     if new in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
             f"There is a profile {new} already",
-            fixes=[Fix("set_field", "Take another name", "name=")],
+            fixes=[SetField("Take another name", ProfileField.NAME, "")],
         )
     profile = await asyncio.to_thread(services.profiles.load, old)
     await asyncio.to_thread(services.profiles.save, profile.model_copy(update={"name": new}))

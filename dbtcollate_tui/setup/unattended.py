@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.schedules import check_cron, next_times_words
-from dbtcollate_tui.errors import ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
+from dbtcollate_tui.fixes import Advice, GoToStep, Step
 from dbtcollate_tui.settings.model import Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import Origin, Side
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 from dbtcollate_tui.setup.services import SampleAnswers
 
@@ -120,8 +120,8 @@ def _name(setup: GuidedSetup, *, overwrite: bool) -> str:
     raise UsageError(
         f"The profile {same} already syncs this job to this service",
         fixes=[
-            Fix("advice", "Replace it with --overwrite."),
-            Fix("advice", "Or create a second one with --name NAME."),
+            Advice("Replace it with --overwrite."),
+            Advice("Or create a second one with --name NAME."),
         ],
     )
 
@@ -197,5 +197,5 @@ def _open(what: str, choices: list[str], step: Step) -> UsageError:
         causes=[
             f"There are: {', '.join(choices[:8])}{' …' if len(choices) > 8 else ''}." if choices else "None."
         ],
-        fixes=[Fix("go_to_step", f"Name the {step.value}", step.value)],
+        fixes=[GoToStep(f"Name the {step.value}", step)],
     )

@@ -13,7 +13,7 @@ from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, No
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification, VerificationRow, VerificationState
 from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
 from dbtcollate_tui.events.types import (
@@ -28,6 +28,7 @@ from dbtcollate_tui.events.types import (
     SyncEvent,
 )
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import RETRY, GoToStep, Step
 from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import PipelinePlan, pipeline_notes, pipeline_spec
@@ -150,7 +151,7 @@ async def _prepare(
         raise UsageError(
             f"Collate has no database service named {profile.collate.service}",
             causes=["It was renamed or deleted, or the token may not see it."],
-            fixes=[Fix("go_to_step", "Choose another database service", "service")],
+            fixes=[GoToStep("Choose another database service", Step.SERVICE)],
         )
     spec = pipeline_spec(profile, service, token)
     diff = await pipelines.diff(spec)

@@ -20,9 +20,10 @@ from dbtcollate_tui.collate.pipeline_follow import (
     trigger_and_follow,
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Progress
+from dbtcollate_tui.fixes import RETRY, Advice
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.sync.runner_log import RunMemory
 
@@ -67,7 +68,7 @@ class PipelineRun:
         if self.deploy == "never" and existing is None:
             raise UsageError(
                 f"There is no pipeline {plan.name} in {plan.spec.service.name} yet",
-                fixes=[Fix("advice", "Make and deploy it first: dbtcollate deploy")],
+                fixes=[Advice("Make and deploy it first: dbtcollate deploy")],
             )
         action = plan.action
         if existing is not None and (

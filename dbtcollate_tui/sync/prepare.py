@@ -10,9 +10,10 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Phase, PhaseFinished, PhaseStarted
+from dbtcollate_tui.fixes import RETRY, Advice, GoToStep, Step
 from dbtcollate_tui.history.ledger import load_written
 from dbtcollate_tui.plan.build import Planning
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
@@ -188,8 +189,8 @@ def _check_match(profile: Profile, report: MatchReport) -> None:
         causes=[f"{len(group.nodes)} nodes: {group.words}. {_details(group)}." for group in groups],
         evidence=[f"looked for {first.fqn}" for first in firsts[:3]],
         fixes=[
-            Fix("go_to_step", "Choose another database service", "service"),
-            *(Fix("advice", first.fix) for first in firsts[:3] if first.fix),
+            GoToStep("Choose another database service", Step.SERVICE),
+            *(Advice(first.fix) for first in firsts[:3] if first.fix),
             RETRY,
         ],
     )

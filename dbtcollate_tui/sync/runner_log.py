@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from dbtcollate_tui.collate.models import PipelineStatus, StepSummary
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import Level
+from dbtcollate_tui.fixes import RETRY, Advice, Fix, OpenUrl
 
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
 _LEVELS: dict[str, Level] = {
@@ -73,11 +74,11 @@ class RunMemory:
         refused = any(
             CollateSays.DBT_TOKEN_REFUSED in collate_says(text) for text in (*reasons, *self.errors)
         )
-        fixes = [Fix("open_url", "Open the run's log in Collate", page)]
+        fixes: list[Fix] = [OpenUrl("Open the run's log in Collate", page)]
         if refused and not own_token:
-            fixes.insert(0, Fix("advice", "Write your own token into it: dbtcollate deploy"))
+            fixes.insert(0, Advice("Write your own token into it: dbtcollate deploy"))
             reasons.insert(0, "dbt Cloud refuses the token that is stored in the pipeline.")
-        fixes += [RETRY, Fix("advice", "Or sync from here: dbtcollate sync --engine direct")]
+        fixes += [RETRY, Advice("Or sync from here: dbtcollate sync --engine direct")]
         words = {"failed": "failed", "stopped": "was stopped", "partialSuccess": "had errors"}
         return ActionableError(
             f"The run of {pipeline} {words.get(run.pipelineState, run.pipelineState)} in Collate",

@@ -4,7 +4,8 @@ import ipaddress
 
 import httpx
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, ProfileField, SetField
 from dbtcollate_tui.redact import redact
 
 
@@ -34,7 +35,7 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
         raise UsageError(
             f"{redact(base_url)!r} is not an address",
             causes=[str(error)],
-            fixes=[Fix("advice", "Paste the address of any page from the browser.")],
+            fixes=[Advice("Paste the address of any page from the browser.")],
         ) from None
     if url.scheme == "https" and url.host:
         return url
@@ -44,7 +45,7 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
         raise _unencrypted(url)
     raise UsageError(
         f"{redact(base_url)} is not an https address",
-        fixes=[Fix("advice", "Paste the URL of any page from the browser.")],
+        fixes=[Advice("Paste the URL of any page from the browser.")],
     )
 
 
@@ -58,8 +59,8 @@ def _unencrypted(url: httpx.URL) -> UnencryptedAddress:
             "readable by anyone on the network between this machine and the server.",
         ],
         fixes=[
-            Fix("advice", f"Better: ssh -L {port}:localhost:{port} {url.host}, then http://localhost:{port}"),
-            Fix("advice", f"Or https://{host}, if the server offers TLS."),
-            Fix("set_field", "Allow unencrypted http for this profile", "allow_http=true"),
+            Advice(f"Better: ssh -L {port}:localhost:{port} {url.host}, then http://localhost:{port}"),
+            Advice(f"Or https://{host}, if the server offers TLS."),
+            SetField("Allow unencrypted http for this profile", ProfileField.ALLOW_HTTP, "true"),
         ],
     )

@@ -25,7 +25,8 @@ from pydantic import SecretStr
 from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
-from dbtcollate_tui.errors import Fix, NoAnswerKind, UsageError
+from dbtcollate_tui.errors import NoAnswerKind, UsageError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
 from dbtcollate_tui.transport.errors import (
@@ -191,7 +192,7 @@ class Transport:
                 raise UsageError(
                     "The token holds a character that no token has",
                     causes=["A space, a line break or a letter outside ASCII was copied along with it."],
-                    fixes=[Fix("advice", "Copy the token again, and nothing else.")],
+                    fixes=[Advice("Copy the token again, and nothing else.")],
                 )
         local = is_loopback(self.base_url.host)
         secure = self.base_url.scheme == "https"

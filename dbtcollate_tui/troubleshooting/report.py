@@ -10,6 +10,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
 from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
+from dbtcollate_tui.fixes import Advice, OpenUrl, ProfileField, SetField
 from dbtcollate_tui.history.checked import save_session
 from dbtcollate_tui.history.records import EntryLevel, LogEntry
 from dbtcollate_tui.printable import one_line, safe
@@ -140,8 +141,8 @@ def letter_of(
     lines += [f"{'Cause' if number == 0 else 'Or':9}{cause}" for number, cause in enumerate(found.causes)]
     lines += ["", "What is needed:"]
     lines += [f"- {line}" for line in needed]
-    pages = [fix for fix in found.fixes if fix.kind == "open_url" and not _said(fix.value, needed)]
-    lines += [f"- {fix.label}: {fix.value}" for fix in pages]
+    pages = [fix for fix in found.fixes if isinstance(fix, OpenUrl) and not _said(fix.url, needed)]
+    lines += [f"- {fix.label}: {fix.url}" for fix in pages]
     if found.exceptions:
         lines += ["", "Concerned:"]
         lines += [f"- {item}" for item in found.exceptions[:NAMED_AT_MOST]]
@@ -163,7 +164,7 @@ def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
     """Who may mend the row, and what is needed in words: names, ids, places, addresses."""
     found = next((make for begins, make in _WHO if row.check_id.startswith(begins)), _whoever)
     to, lines = found(row, profile)
-    advice = tuple(fix.label for fix in row.fixes if fix.kind == "advice")
+    advice = tuple(fix.label for fix in row.fixes if isinstance(fix, Advice))
     return to, tuple(dict.fromkeys((*lines, *advice)))
 
 
@@ -272,9 +273,11 @@ def _collate_token(row: CheckResult, profile: Profile) -> Needed:
 
 def _tables(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
-    other = next((fix for fix in row.fixes if fix.value.startswith("service=")), None)
+    other = next(
+        (fix for fix in row.fixes if isinstance(fix, SetField) and fix.field is ProfileField.SERVICE), None
+    )
     if other is not None:
-        name = other.value.partition("=")[2]
+        name = other.to
         return _INGESTION, (
             f"A word on whether {name} is the database service that holds the tables of {_job(profile)}: "
             f"dbtcollate then writes there in place of {side.service}.",
@@ -399,7 +402,7 @@ def _card(row: CheckResult) -> list[str]:
     lines += [f"{'Cause' if number == 0 else 'Or'}: {cause}" for number, cause in enumerate(row.causes)]
     lines += [f"Evidence: {item}" for item in row.evidence]
     for fix in row.fixes:
-        place = f" {fix.value}" if fix.kind == "open_url" else ""
+        place = f" {fix.url}" if isinstance(fix, OpenUrl) else ""
         lines.append(f"Fix: {fix.label}{place}")
     lines += [f"Named: {item}" for item in row.exceptions[:NAMED_AT_MOST]]
     left = len(row.exceptions) - NAMED_AT_MOST

@@ -13,6 +13,7 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import link_states, run_checks
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import has_key
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.troubleshooting.symptoms import Symptom
 
@@ -183,7 +184,7 @@ class TroubleshootingSession:
     def failed(self, words: str, row: CheckResult, error: ActionableError) -> None:
         """A fix of the row did not work: note it, and show why in place of what was found."""
         self._note("failed", f"{words}: {error.title}", CheckState.FAIL)
-        others = [fix for fix in row.fixes if fix not in error.fixes and fix.kind != "advice"]
+        others = [fix for fix in row.fixes if fix not in error.fixes and has_key(fix)]
         self.rows[row.check_id] = replace(
             row,
             state=CheckState.FAIL,

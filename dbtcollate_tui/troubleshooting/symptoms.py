@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice
 
 _NEAR = 60.0
 
@@ -216,9 +217,9 @@ def symptom_named(name: str) -> Symptom:
 
     texts = {symptom.id: f"{symptom.id} {symptom.seen} {symptom.issue}".lower() for symptom in SYMPTOMS}
     nearest = process.extractOne(wanted, texts, scorer=fuzz.partial_token_ratio, score_cutoff=_NEAR)
-    fixes = [Fix("advice", f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
+    fixes = [Advice(f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
     if nearest is not None:
-        fixes.insert(0, Fix("advice", f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
+        fixes.insert(0, Advice(f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
     raise UsageError(f"No symptom is called {name!r}", fixes=fixes)
 
 

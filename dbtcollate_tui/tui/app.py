@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkType
 
-from dbtcollate_tui.errors import Fix
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Fix
 from dbtcollate_tui.platforms import leave_signals, on_signals
 from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
@@ -24,6 +24,7 @@ from dbtcollate_tui.tui.widgets.chain import ChainBar
 
 if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
+    from dbtcollate_tui.fixes import Step
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
     from dbtcollate_tui.tui.protocols import Ended, RunEnded, Then
     from dbtcollate_tui.tui.session import ProfileSession
@@ -197,7 +198,7 @@ class DbtCollateApp(OwningApp):
         if self.session is not None:
             self.edit_setup(self.session.profile.name)
 
-    def edit_setup(self, name: str, step: str | None = None, *, then: "Ended | None" = None) -> None:
+    def edit_setup(self, name: str, step: "Step | None" = None, *, then: "Ended | None" = None) -> None:
         """Change a profile's answers, at a step."""
         self.places.edit_setup(name, step, then=then)
 

@@ -1,10 +1,27 @@
 """Carrying out the fixes of a card that no screen took."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from dbtcollate_tui.dbt_cloud.job_run import options_of
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import (
+    Advice,
+    Argument,
+    ChooseRun,
+    Copy,
+    DeployPipeline,
+    EnterToken,
+    Fix,
+    GoOnWithoutRun,
+    GoToStep,
+    OpenUrl,
+    RerunCheck,
+    Retry,
+    RunJob,
+    SetField,
+    SyncNow,
+)
 from dbtcollate_tui.tui.copying import copy_text
 
 if TYPE_CHECKING:
@@ -13,26 +30,34 @@ if TYPE_CHECKING:
 
 
 def carry_out(app: "OwningApp", fix: Fix) -> None:
-    """Carry out a fix of the open profile; one that is advice alone does nothing."""
-    match fix.kind:
-        case "open_url":
-            app.open_url(fix.value)
-        case "copy":
-            copy_text(app.screen, fix.value, fix.label)
-        case "retry" | "rerun_check":
-            rerun(app, fix.value)
-        case "run_job":
-            app.show_job_run(options_of(fix.value))
-        case "go_to_step" if fix.value == "sync":
+    """Carry out a fix of the open profile; advice does nothing."""
+    match fix:
+        case OpenUrl():
+            app.open_url(fix.url)
+        case Copy():
+            copy_text(app.screen, fix.text, fix.label)
+        case Retry():
+            rerun(app, "")
+        case RerunCheck():
+            rerun(app, fix.check)
+        case SyncNow() | ChooseRun():
             app.show_sync()
-        case "go_to_step" if fix.value == "pipeline":
+        case DeployPipeline():
             app.show_pipeline()
-        case "go_to_step" if app.session is not None:
-            app.edit_setup(app.session.profile.name, fix.value)
-        case "set_field" if app.session is not None:
-            app.run_worker(_set_field(app, app.session, fix), group="open", exclusive=True)
-        case _:
+        case GoToStep() | EnterToken():
+            if app.session is None:
+                app.new_setup()
+            else:
+                app.edit_setup(app.session.profile.name, fix.step)
+        case SetField():
+            if app.session is not None:
+                app.run_worker(_set_field(app, app.session, fix), group="open", exclusive=True)
+        case RunJob():
+            app.show_job_run(options_of(fix))
+        case Advice() | Argument() | GoOnWithoutRun():
             pass
+        case _:
+            assert_never(fix)
 
 
 def rerun(app: "OwningApp", check_id: str) -> None:
@@ -42,7 +67,7 @@ def rerun(app: "OwningApp", check_id: str) -> None:
     app.start_checks(dependents_of(check_id) if check_id else None)
 
 
-async def _set_field(app: "OwningApp", session: "ProfileSession", fix: Fix) -> None:
+async def _set_field(app: "OwningApp", session: "ProfileSession", fix: SetField) -> None:
     from dbtcollate_tui.setup.fix_fields import changed_profile
 
     try:

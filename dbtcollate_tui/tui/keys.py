@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.settings.store import ProfileStore
 
 FILE_NAME = "keys.toml"
@@ -105,13 +106,13 @@ def _keys(path: Path, name: str, value: object, known: set[str]) -> tuple[str, .
         raise UsageError(
             f'{path} names an action that does not exist: "{name}"',
             causes=[f"Nearest: {nearest}."],
-            fixes=[Fix("advice", f"There are: {', '.join(sorted(known))}.")],
+            fixes=[Advice(f"There are: {', '.join(sorted(known))}.")],
         )
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key for key in keys):
         raise UsageError(
             f'{path}: "{name}" has no key',
-            fixes=[Fix("advice", f'Write {name} = "f5", or {name} = ["f5", "ctrl+r"].')],
+            fixes=[Advice(f'Write {name} = "f5", or {name} = ["f5", "ctrl+r"].')],
         )
     return tuple(keys)
 
@@ -145,7 +146,7 @@ def _refuse_clash(
         if wanted and others:
             raise UsageError(
                 f'{path}: {key} would be both "{wanted[0]}" and "{others[0]}" ({kind.__name__})',
-                fixes=[Fix("advice", f'Give "{wanted[0]}" a free key, or "{others[0]}" another too.')],
+                fixes=[Advice(f'Give "{wanted[0]}" a free key, or "{others[0]}" another too.')],
             )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.events.types import SyncEvent
+    from dbtcollate_tui.fixes import Step
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.setup.guided import GuidedSetup
@@ -185,7 +186,7 @@ class Places:
 
         self._setup(GuidedSetup(self._app.services, regions=self._regions()))
 
-    def edit_setup(self, name: str, step: str | None = None, *, then: "Ended | None" = None) -> None:
+    def edit_setup(self, name: str, step: "Step | None" = None, *, then: "Ended | None" = None) -> None:
         """The guided setup filled in with a profile's answers, at a step; ``then`` gets the saved profile.
 
         Without ``then`` the checklist follows.
@@ -199,7 +200,7 @@ class Places:
             return
         self._setup(setup, step, then)
 
-    def _setup(self, setup: "GuidedSetup", step: str | None = None, then: "Ended | None" = None) -> None:
+    def _setup(self, setup: "GuidedSetup", step: "Step | None" = None, then: "Ended | None" = None) -> None:
         from dbtcollate_tui.tui.screens.setup import SetupScreen
 
         app = self._app

@@ -11,7 +11,7 @@ from dbtcollate_tui.tui.terminal import TerminalApp
 if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.dbt_cloud.models import Run
-    from dbtcollate_tui.errors import Fix
+    from dbtcollate_tui.fixes import Fix, Step
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.setup.services import Services
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
@@ -102,7 +102,7 @@ class OwningApp(TerminalApp):
         """Set up a new profile."""
 
     @abstractmethod
-    def edit_setup(self, name: str, step: str | None = None, *, then: Ended | None = None) -> None:
+    def edit_setup(self, name: str, step: "Step | None" = None, *, then: Ended | None = None) -> None:
         """Change a profile's answers, at a step; without ``then`` its checklist follows."""
 
     # ------------------------------------------------------------------ the running sync

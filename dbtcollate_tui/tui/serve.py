@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from textual_serve.server import Server
 
-from dbtcollate_tui.errors import Fix, UnreachableError
+from dbtcollate_tui.errors import UnreachableError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 
 HOST = "127.0.0.1"
@@ -105,5 +106,5 @@ async def serve(arguments: Sequence[str], port: int) -> None:
         raise UnreachableError(
             f"Could not listen on port {port} of {HOST}",
             causes=[f"{error.strerror or error}"],
-            fixes=[Fix("advice", "Choose another port with --port, or 0 for a free one.")],
+            fixes=[Advice("Choose another port with --port, or 0 for a free one.")],
         ) from error

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbtcollate_tui.errors import ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.printable import safe
@@ -35,8 +36,8 @@ def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
                     else "Standard input or output is not a terminal."
                 ],
                 fixes=[
-                    Fix("advice", "Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
-                    Fix("advice", "dbtcollate --help lists them."),
+                    Advice("Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
+                    Advice("dbtcollate --help lists them."),
                 ],
             )
         return run_app(Services(), profile=profile, animation=animation)

@@ -39,7 +39,7 @@ async def test_none_is_missed_only_where_the_profile_has_a_schedule() -> None:
     assert by_hand["pipeline.exists"].state is CheckState.SKIPPED
     assert by_hand["pipeline.schedule"].state is CheckState.SKIPPED
     assert scheduled["pipeline.exists"].state is CheckState.WARN
-    assert scheduled["pipeline.exists"].fixes[0].value == "pipeline"
+    assert scheduled["pipeline.exists"].fixes[0].kind == "deploy_pipeline"
 
 
 async def test_one_of_another_name_is_found_by_its_job_and_followed_to_its_deploy() -> None:
@@ -85,4 +85,4 @@ async def test_a_failed_run_is_a_failed_row_with_what_the_run_said() -> None:
     assert row.state is CheckState.FAIL
     assert "ended as failed" in row.summary
     assert row.causes
-    assert {fix.kind for fix in row.fixes} >= {"open_url", "go_to_step"}
+    assert {fix.kind for fix in row.fixes} >= {"open_url", "deploy_pipeline"}

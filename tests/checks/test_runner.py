@@ -9,7 +9,8 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS, checks_for_step, dependents_of
 from dbtcollate_tui.checks.runner import link_states, run_checks
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.log import log_path
 from tests.support.world import world
 
@@ -19,9 +20,7 @@ async def _good(_: CheckContext) -> Finding:
 
 
 async def _card(_: CheckContext) -> Finding:
-    raise ActionableError(
-        "It is broken", causes=["Because."], fixes=[Fix("retry", "Again")], evidence=["GET → 500"]
-    )
+    raise ActionableError("It is broken", causes=["Because."], fixes=[Retry("Again")], evidence=["GET → 500"])
 
 
 async def _defect(_: CheckContext) -> Finding:

@@ -46,7 +46,7 @@ ROWS = (
     ),
     Row("wrong-service", "tables.matched", CheckState.FAIL, "None of dbt's 26", "is not the one", "service="),
     Row("stale", "run.fresh", CheckState.WARN, "9 d ago", "failed, were cancelled or never started", "job"),
-    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "paused it in Collate", "pipeline"),
+    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "paused it in Collate", "deploy"),
     Row("html", "dbt.reachable", CheckState.FAIL, "is not dbt Cloud's API", "another web page", "address"),
     Row("moved", "dbt.reachable", CheckState.FAIL, "redirects to", "has moved", "https://ab123.us1.dbt.com"),
     Row("missing-permission", "dbt.permissions", CheckState.FAIL, "artifacts", "Account Viewer", "/settings"),
@@ -67,7 +67,7 @@ async def test_a_scenario_fails_at_its_check_with_its_cause(row: Row) -> None:
     assert found.state is row.state, found
     assert row.says in found.summary
     assert any(row.cause in cause for cause in found.causes), found.causes
-    assert any(row.fix in (fix.value or fix.label) for fix in found.fixes), found.fixes
+    assert any(row.fix in f"{fix.kind} {fix.value or fix.label}" for fix in found.fixes), found.fixes
     assert found.evidence
 
 

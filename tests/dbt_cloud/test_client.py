@@ -22,6 +22,7 @@ from dbtcollate_tui.dbt_cloud.errors import (
 )
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import EnterToken
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts, Unpaced
 from dbtcollate_tui.transport.request_log import RequestLog
@@ -205,7 +206,7 @@ async def test_a_401_from_a_given_address_blames_the_token_first() -> None:
     assert "revoked" in error.causes[0]
     assert "another host" in error.causes[1]
     assert "'Invalid token.'" in error.evidence[0]
-    assert error.fixes[0].value == "token"
+    assert error.fixes[0] == EnterToken("Enter another token", "dbt_cloud")
 
 
 async def test_a_401_from_a_guessed_address_says_both_causes_and_where_the_access_url_is() -> None:
@@ -296,7 +297,7 @@ async def test_a_foreign_redirect_is_named_and_offered_only_to_dbts_own_hosts(
     offered = [fix for fix in error.fixes if fix.kind == "set_field"]
     assert bool(offered) is offers
     if offers:
-        assert offered[0].value == "base_url=https://ab123.us1.dbt.com"
+        assert offered[0].value == "dbt_cloud.base_url=https://ab123.us1.dbt.com"
 
 
 async def test_a_failing_server_is_unreachable_after_retries() -> None:

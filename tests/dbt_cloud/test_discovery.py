@@ -134,7 +134,7 @@ async def test_no_shared_host_knows_the_token() -> None:
     assert "host of its own" in error.causes[0]
     assert "revoked" in error.causes[1]
     assert error.evidence[0] == '3 hosts asked, all 401 "Invalid token."'
-    assert [fix.value for fix in error.fixes[:2]] == ["address", "token"]
+    assert [fix.kind for fix in error.fixes[:2]] == ["go_to_step", "enter_token"]
     jwt = SecretStr("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJib3QifQ.c2ln")
     assert "Collate's kind" in no_host_knows(refused, jwt).causes[0]
 
@@ -156,7 +156,7 @@ async def test_a_host_that_knows_the_token_has_the_say_over_the_others() -> None
             answers = await ask(Region("North America", one), Region("EMEA", two))
         error = no_host_knows(answers, TOKEN)
         assert isinstance(error, kind)
-    assert error.fixes[0].value == "base_url=https://ab123.us1.dbt.com"
+    assert error.fixes[0].value == "dbt_cloud.base_url=https://ab123.us1.dbt.com"
 
 
 async def test_scenarios_of_one_host() -> None:

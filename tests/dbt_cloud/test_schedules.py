@@ -156,7 +156,7 @@ def test_no_cron_is_said(cron: str) -> None:
 def test_too_often_is_refused_with_what_is_allowed() -> None:
     with pytest.raises(UsageError) as caught:
         check_cron("*/10 * * * *")
-    assert caught.value.fixes[0].value == "schedule=*/15 * * * *"
+    assert caught.value.fixes[0].value == "pipeline.schedule=*/15 * * * *"
     assert check_cron(" @hourly ") == "0 * * * *"
 
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.errors import AuthError
+from dbtcollate_tui.fixes import EnterToken
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.secrets import Side
 from dbtcollate_tui.setup.connections import Connections
@@ -32,7 +33,7 @@ async def test_without_a_token_the_variable_and_the_step_are_named() -> None:
         with pytest.raises(AuthError) as caught:
             await connections.dbt_cloud()
         assert "DBT_CLOUD_TOKEN is not set" in caught.value.causes[0]
-        assert [fix.value for fix in caught.value.fixes if fix.kind == "go_to_step"] == ["dbt_token"]
+        assert [fix.side for fix in caught.value.fixes if isinstance(fix, EnterToken)] == ["dbt_cloud"]
         assert any("DBT_CLOUD_TOKEN" in fix.label for fix in caught.value.fixes)
         with pytest.raises(AuthError, match="No Collate token"):
             await connections.collate()

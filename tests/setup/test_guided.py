@@ -14,11 +14,11 @@ from starlette.routing import Route
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.dbt_cloud.schedules import next_times_words
-from dbtcollate_tui.errors import ActionableError, AuthError, Fix, UnreachableError, UsageError
+from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError, UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField, Step
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.setup.base import load_draft
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import collate_token_help, dbt_token_help
 from dbtcollate_tui.setup.services import SampleAnswers, Services
@@ -348,8 +348,8 @@ async def test_tokens_go_to_the_keyring_once_accepted_and_the_profile_can_be_edi
         async with GuidedSetup.edit(Services(), profile.name) as edited:
             assert edited.step is Step.REVIEW
             assert await edited.use_kept_tokens() == {"dbt_cloud", "collate"}
-            assert edited.apply(Fix("set_field", "", "service=analytics")) is Step.SERVICE
-            assert edited.apply(Fix("set_field", "", "run_rule=newest_completed")) is Step.JOB
+            assert edited.apply(SetField("", ProfileField.SERVICE, "analytics")) is Step.SERVICE
+            assert edited.apply(SetField("", ProfileField.RUN_RULE, "newest_completed")) is Step.JOB
             assert edited.propose_name() == profile.name
             saved = await edited.save("keyring")
         assert saved.collate.service == "analytics"

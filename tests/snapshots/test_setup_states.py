@@ -5,9 +5,10 @@ from syrupy.assertion import SnapshotAssertion
 from textual.widgets import OptionList
 
 from dbtcollate_tui.dbt_cloud.regions import Region
+from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.keyrings import KeyringHealth
-from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import DBT_TOKEN_DIFFERENCES
 from dbtcollate_tui.tui.screens.setup import SetupScreen

@@ -11,8 +11,18 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.errors import AuthError, Fix, UsageError
+from dbtcollate_tui.errors import AuthError, UsageError
 from dbtcollate_tui.events.types import Failed, SyncEvent
+from dbtcollate_tui.fixes import (
+    DeployPipeline,
+    EnterToken,
+    Fix,
+    GoToStep,
+    ProfileField,
+    SetField,
+    Step,
+    SyncNow,
+)
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario
 from dbtcollate_tui.settings.model import Profile
@@ -24,7 +34,6 @@ from dbtcollate_tui.setup.fixes import (
     iter_jobs,
     keep_token,
     moved_to_account,
-    token_side,
     try_token,
     with_job,
 )
@@ -153,8 +162,12 @@ def lift(here: World, scenario: str = "healthy") -> None:
     here.sandbox._play(SCENARIOS[scenario])
 
 
-def fix_of(row: CheckResult, kind: str, value: str) -> Fix:
-    return next(fix for fix in row.fixes if fix.kind == kind and value in fix.value)
+def field_fix_of(row: CheckResult, value: str) -> SetField:
+    return next(fix for fix in row.fixes if isinstance(fix, SetField) and value in fix.value)
+
+
+def side_of(fix: Fix) -> Side | None:
+    return fix.side if isinstance(fix, EnterToken) else None
 
 
 @pytest.mark.parametrize(
@@ -169,12 +182,12 @@ async def test_a_field_that_the_fix_sets_mends_it(
     scenario: str, symptom: str, check: str, says: str, value: str
 ) -> None:
     async with world(scenario) as here:
-        exact = changed_profile(here.profile, Fix("set_field", "", "options.match_case=exact"))
+        exact = changed_profile(here.profile, SetField("", ProfileField.MATCH_CASE, "exact"))
         profile = exact if scenario == "upper-case" else here.profile
         walk, _ = await walk_for(here, symptom, profile)
         row = found_at(walk, BROKEN, check)
         assert any(says in cause for cause in row.causes), row.causes
-        fix = fix_of(row, "set_field", value)
+        fix = field_fix_of(row, value)
         mended = changed_profile(profile, fix)
         walk.did(fix.label)
         origin = earlier(first_affected(profile, mended), row.check_id)
@@ -197,7 +210,7 @@ async def test_a_new_token_is_tried_then_kept_then_walked_with(
     async with world(scenario) as here:
         walk, _ = await walk_for(here, symptom)
         row = found_at(walk, BROKEN, check)
-        asks = next(fix for fix in row.fixes if token_side(fix) == side)
+        asks = next(fix for fix in row.fixes if side_of(fix) == side)
         assert asks.label == "Enter another token"
         letter = letter_of(walk, here.profile)
         assert letter is not None
@@ -242,7 +255,7 @@ async def test_another_account_is_taken_with_its_job() -> None:
     async with world("wrong-account") as here:
         walk, context = await walk_for(here, "wrong-account")
         row = found_at(walk, BROKEN, "dbt.account")
-        assert fix_of(row, "go_to_step", "account").label == "Choose among the accounts that the token sees"
+        assert GoToStep("Choose among the accounts that the token sees", Step.ACCOUNT) in row.fixes
         accounts = await accounts_of(context)
         mended = await moved_to_account(context, accounts[0])
         walk.did(mended.words)
@@ -261,7 +274,7 @@ async def test_one_job_in_place_of_any_leaves_the_pull_requests_out() -> None:
         walk, context = await walk_for(here, "other-run", anything)
         row = found_at(walk, EXPLAINED, "run.kind")
         assert any("passed over: a CI run" in cause for cause in row.causes), row.causes
-        assert fix_of(row, "go_to_step", "job")
+        assert Step.JOB in [fix.step for fix in row.fixes if isinstance(fix, GoToStep)]
         listed = [jobs async for jobs in iter_jobs(context)]
         best = listed[-1].proposed
         assert best is not None
@@ -277,7 +290,7 @@ async def test_steps_that_dbt_cloud_ignores_are_told_as_the_reason_for_missing_r
         walk, _ = await walk_for(here, "no-tests")
         row = walk.rows["artifacts.results"]
         assert any("which step" in cause for cause in row.causes), row.causes
-        assert fix_of(row, "go_to_step", "job")
+        assert Step.JOB in [fix.step for fix in row.fixes if isinstance(fix, GoToStep)]
         letter = letter_of(walk, here.profile, row)
         assert letter is not None
         assert "dbt build" in letter.text
@@ -308,7 +321,7 @@ async def test_a_paused_pipeline_is_deployed_and_run_and_the_old_run_stays_to_lo
         assert walk.rows["run.fresh"].state is CheckState.WARN
         assert Link.VERIFICATION not in {found.link for found in walk.rows.values()}
         assert walk.states()[Link.VERIFICATION].state is CheckState.WAITING
-        fix_of(row, "go_to_step", "pipeline")
+        assert any(isinstance(fix, DeployPipeline) for fix in row.fixes)
         await pipeline_run(here, profile)
         walk.did("deployed and run")
         await walked(walk, context, row.check_id)
@@ -349,7 +362,7 @@ async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data() -
     async with world("no-pipeline-service") as here:
         walk, _ = await walk_for(here, "pipeline")
         row = found_at(walk, EXPLAINED, "pipeline.service")
-        assert fix_of(row, "go_to_step", "sync").label == "Sync from here now"
+        assert SyncNow("Sync from here now") in row.fixes
         letter = letter_of(walk, here.profile)
         assert letter is not None
         assert "PIPELINE_SERVICE_CLIENT_ENDPOINT" in letter.text
@@ -394,14 +407,15 @@ async def test_what_the_program_copes_with_stops_no_walk(scenario: Scenario) -> 
         assert walk.outcome is Outcome.WARNED, walk.summary()
         assert len(walk.rows) == len(walk.checks)
         assert all(state.state is not CheckState.FAIL for state in walk.states().values())
-        fix_of(walk.rows["verification.ingestion"], "go_to_step", "sync")
+        fixes = walk.rows["verification.ingestion"].fixes
+        assert any(isinstance(fix, SyncNow) for fix in fixes)
 
 
 async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
     async with world() as here:
         walk, _ = await walk_for(here, "stale")
         row = found_at(walk, EXPLAINED, "verification.ingestion")
-        fix = fix_of(row, "set_field", "pipeline.schedule=")
+        fix = field_fix_of(row, "pipeline.schedule=")
         mended = changed_profile(here.profile, fix)
         assert first_affected(here.profile, mended) == "pipeline.exists"
         await pipeline_run(here, mended)
@@ -413,10 +427,10 @@ async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
 
 async def test_what_is_switched_off_explains_and_is_switched_on() -> None:
     async with world() as here:
-        off = changed_profile(here.profile, Fix("set_field", "", "options.include_lineage=false"))
+        off = changed_profile(here.profile, SetField("", ProfileField.INCLUDE_LINEAGE, "false"))
         walk, _ = await walk_for(here, "no-lineage", off)
         row = found_at(walk, EXPLAINED, "verification.lineage")
-        mended = changed_profile(off, fix_of(row, "set_field", "options.include_lineage=true"))
+        mended = changed_profile(off, field_fix_of(row, "options.include_lineage=true"))
         assert letter_of(walk, off) is None
         assert letter_of(walk, off, walk.rows["verification.ingestion"]) is not None
     assert mended.options.include_lineage
@@ -430,13 +444,6 @@ def test_every_scenario_and_every_row_of_the_guide_is_walked_here() -> None:
     rows = {scenario.guide_row for scenario in SCENARIOS.values() if scenario.guide_row}
     assert {symptom.issue for symptom in guide} == rows
     assert len(guide) == 6
-
-
-def test_a_fix_at_collate_s_step_means_the_address_or_the_token_by_its_words() -> None:
-    assert token_side(Fix("go_to_step", "Enter another address", "collate")) is None
-    assert token_side(Fix("go_to_step", "Enter it in the setup, step collate", "collate")) == "collate"
-    assert token_side(Fix("go_to_step", "Give the token in the setup", "dbt_cloud_token")) == "dbt_cloud"
-    assert token_side(Fix("go_to_step", "Choose another job", "job")) is None
 
 
 def test_symptoms_are_found_by_id_words_and_check() -> None:

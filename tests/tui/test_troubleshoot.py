@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from textual.widgets import OptionList
 
 from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import ProfileField, SetField
 from dbtcollate_tui.history.records import list_records, load_log
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
@@ -97,7 +97,7 @@ async def troubleshooting(
     async with Sandbox(replace(SCENARIOS[scenario], trigger_refusals=0)) as sandbox:
         made = profile_for(sandbox, schedule=schedule)
         if exact:
-            made = changed_profile(made, Fix("set_field", "", "options.match_case=exact"))
+            made = changed_profile(made, SetField("", ProfileField.MATCH_CASE, "exact"))
         await keep(services, sandbox, made)
         for side, token in (tokens or {}).items():
             await services.secrets.keep(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import (
     Applied,
@@ -19,6 +19,7 @@ from dbtcollate_tui.events.types import (
     SyncEvent,
 )
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import OpenUrl
 from dbtcollate_tui.sync.retry import Leftover
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.widgets.event_log import EventLog
@@ -30,7 +31,7 @@ REFUSED = ActionableError(
     "Collate refused the change (403)",
     causes=["The token's role has no rule that lets it edit tags.", "The table is in a domain of its own."],
     evidence=["PATCH /api/v1/tables/2f1c: principal ingestion-bot is denied EditTags"],
-    fixes=[Fix("open_url", "Open the bot's roles", "https://collate.example/bots/ingestion-bot")],
+    fixes=[OpenUrl("Open the bot's roles", "https://collate.example/bots/ingestion-bot")],
 )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, Argument
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import GROUPS, Change, DescriptionChange, Group, Plan, without
 from dbtcollate_tui.plan.selection.graph import Graph
@@ -58,7 +59,7 @@ class Scope:
             return frozenset(found)
         raise UsageError(
             "No table fits the schemas and the tables that were named",
-            fixes=[Fix("advice", "Name either, or a table of one of the schemas.")],
+            fixes=[Advice("Name either, or a table of one of the schemas.")],
         )
 
     def options(self, options: SyncOptions) -> SyncOptions:
@@ -117,7 +118,7 @@ def parse_kind(text: str) -> Group:
     near = nearest(wanted, GROUPS)
     raise UsageError(
         f"There is no kind of change named {text}",
-        fixes=[Fix("advice", f"The kinds are {', '.join(group.replace(' ', '-') for group in GROUPS)}.")],
+        fixes=[Advice(f"The kinds are {', '.join(group.replace(' ', '-') for group in GROUPS)}.")],
         causes=[f"Nearest is {near[0]}."] if near else [],
     )
 
@@ -150,8 +151,8 @@ def _fitting(
         if what == "schema"
         else f"No node of dbt's that is asked for has the table {pattern}",
         causes=["It is misspelt, or dbt does not build it, or it is not ingested."],
-        fixes=[Fix("set_field", f"Use {name}", f"{what}={name}") for name in near]
-        or [Fix("advice", "dbtcollate verify --check tables.matched lists what has no table.")],
+        fixes=[Argument(f"Use {name}", what, name) for name in near]
+        or [Advice("dbtcollate verify --check tables.matched lists what has no table.")],
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dbtcollate_tui.artifacts.project import Resource
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import Advice, Argument
 from dbtcollate_tui.plan.selection.graph import Graph, slashed
 from dbtcollate_tui.plan.selection.methods import NAMES, NEEDS, RESOURCE_TYPES, ValueRefusedError, find
 
@@ -62,7 +63,7 @@ def select_nodes(
     raise UsageError(
         f"Nothing with a table is left of {said}{without}",
         causes=[f"It selects only: {', '.join(kinds)}." if kinds else "All of it is excluded."],
-        fixes=[Fix("advice", "Exclude less, or select more, such as with a + before or after a name.")],
+        fixes=[Advice("Exclude less, or select more, such as with a + before or after a name.")],
     )
 
 
@@ -76,7 +77,7 @@ def _intersection(graph: Graph, word: str) -> set[str]:
         raise UsageError(
             f"The selector {word!r} has an empty part",
             causes=["A comma joins two selectors that both must match; a space joins two of which one must."],
-            fixes=[Fix("advice", "Remove the comma, or write the missing selector.")],
+            fixes=[Advice("Remove the comma, or write the missing selector.")],
         )
     sets = [_evaluate(graph, _parse(part)) for part in parts]
     found = set.intersection(*sets)
@@ -84,7 +85,7 @@ def _intersection(graph: Graph, word: str) -> set[str]:
         raise UsageError(
             f"Nothing is in all of {', '.join(parts)}",
             causes=[f"{part} selects {len(each)}." for part, each in zip(parts, sets, strict=True)],
-            fixes=[Fix("advice", "Join them with a space for what is in any of them.")],
+            fixes=[Advice("Join them with a space for what is in any of them.")],
         )
     return found
 
@@ -94,13 +95,13 @@ def _parse(text: str) -> Criterion:
     if match is None or not match["value"]:
         raise UsageError(
             f"The selector {text!r} names nothing",
-            fixes=[Fix("advice", "Such as: dim_customers, tag:nightly, models/staging, +fct_orders+1.")],
+            fixes=[Advice("Such as: dim_customers, tag:nightly, models/staging, +fct_orders+1.")],
         )
     if match["at"] and match["below"] is not None:
         raise UsageError(
             f"The selector {text!r} has both @ and a + at its end",
             causes=["@ takes the children, and all their parents, already."],
-            fixes=[Fix("advice", "Remove one of the two.")],
+            fixes=[Advice("Remove one of the two.")],
         )
     value = match["value"]
     return Criterion(
@@ -147,14 +148,14 @@ def _search(graph: Graph, criterion: Criterion) -> set[str]:
         raise UsageError(
             f"The selector {criterion.text!r} cannot be read",
             causes=[f"dbt refuses the value {value} of {method}:."],
-            fixes=[Fix("advice", f"With {method}:, {error}.")],
+            fixes=[Advice(f"With {method}:, {error}.")],
         ) from None
     if found is None:
         need = NEEDS.get(method.partition(".")[0])
         raise UsageError(
             f"The selector method {method}: cannot be used here" if need else f"dbt has no method {method}:",
             causes=[f"It needs {need}; a sync has the artifacts of one run."] if need else [],
-            fixes=[Fix("advice", f"Use one of {', '.join(f'{name}:' for name in NAMES)}.")],
+            fixes=[Advice(f"Use one of {', '.join(f'{name}:' for name in NAMES)}.")],
         )
     if not found and method == "fqn" and not criterion.has_method:
         return {item.unique_id for item in graph.resources.values() if _is_named(graph, item, value)}
@@ -177,8 +178,8 @@ def _by_definition(graph: Graph, value: str) -> set[str]:
         raise UsageError(
             f"The project's selectors.yml has no selector {value}",
             causes=[] if graph.selectors else ["The run's manifest has no selector at all."],
-            fixes=[Fix("set_field", f"Use selector:{name}", f"select=selector:{name}") for name in near]
-            or [Fix("advice", "Name one of selectors.yml, or write the selection itself.")],
+            fixes=[Argument(f"Use selector:{name}", "select", f"selector:{name}") for name in near]
+            or [Advice("Name one of selectors.yml, or write the selection itself.")],
         )
     found: set[str] = set()
     for name in named:
@@ -260,7 +261,7 @@ def _unreadable(name: str, reason: str) -> UsageError:
     return UsageError(
         f"The selector {name} of the project's selectors.yml cannot be read",
         causes=[f"In it, {reason}."],
-        fixes=[Fix("advice", "Write the selection itself: --select takes all of dbt's methods.")],
+        fixes=[Advice("Write the selection itself: --select takes all of dbt's methods.")],
     )
 
 
@@ -272,8 +273,8 @@ def _nothing(graph: Graph, criterion: Criterion) -> UsageError:
     return UsageError(
         f"dbt's run has nothing {what}",
         causes=["It is misspelled, disabled, or newer than the run."],
-        fixes=[Fix("set_field", f"Use {start}{name}{end}", f"select={start}{name}{end}") for name in near]
-        or [Fix("advice", _hint(graph, method))],
+        fixes=[Argument(f"Use {start}{name}{end}", "select", f"{start}{name}{end}") for name in near]
+        or [Advice(_hint(graph, method))],
         evidence=[f"selector {text}"],
     )
 

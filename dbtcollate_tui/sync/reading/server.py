@@ -11,7 +11,8 @@ from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
 from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
 from dbtcollate_tui.concurrency import bounded, together
-from dbtcollate_tui.errors import Fix, UsageError
+from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import GoToStep, Step
 from dbtcollate_tui.plan.matching.freshness import result_of
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.plan.matching.nodes import Inventory, is_wanted, wanted_databases, wanted_tables
@@ -51,7 +52,7 @@ async def read_tables(
         raise UsageError(
             f"Collate has no database service {service}",
             causes=["It was renamed or deleted, or the profile is meant for another server."],
-            fixes=[Fix("go_to_step", "Choose the database service again", "service")],
+            fixes=[GoToStep("Choose the database service again", Step.SERVICE)],
         )
     services = [chosen]
     if options.search_across_services:

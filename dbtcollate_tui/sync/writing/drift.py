@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dbtcollate_tui.collate.models import Table
-from dbtcollate_tui.errors import RETRY, ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RETRY, Retry
 from dbtcollate_tui.plan.matching.custom_properties import same
 from dbtcollate_tui.plan.model import (
     Change,
@@ -77,5 +78,5 @@ def moved(change: Change, evidence: tuple[str, ...] = ()) -> ActionableError:
         "It was changed in Collate since the plan was made",
         causes=["A person or another sync wrote it meanwhile. It was left as it is."],
         evidence=[f"{change.label}: planned from {change.old[:80]!r}", *evidence],
-        fixes=[Fix("retry", "Plan again"), RETRY],
+        fixes=[Retry("Plan again"), RETRY],
     )

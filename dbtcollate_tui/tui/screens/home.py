@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.messages import EventsArrived, RowsChanged
@@ -294,7 +295,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{GLYPHS.states[row.state]} ", "dim" if stale else self._colour(row.state))
         room = width - 2
-        fix = next((fix.label for fix in row.fixes if fix.kind != "retry"), "")
+        fix = next((fix.label for fix in row.fixes if not isinstance(fix, Retry)), "")
         wide = self.has_class("-wide") or self.has_class("-widest")
         if wide or not fix or len(row.summary) > room - 12:
             return line.append(cut_end(row.summary, room), "dim" if stale else "")

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.events.types import PlanReady, SyncEvent
+from dbtcollate_tui.fixes import ChooseRun
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.printable import json_safe, safe
@@ -306,7 +307,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Retry and the choice of a run here; every other fix is the app's."""
-        if message.fix.kind == "go_to_step" and message.fix.value == "run":
+        if isinstance(message.fix, ChooseRun):
             message.stop()
             self.action_runs()
         else:

@@ -9,6 +9,7 @@ from textual.screen import ScreenResultType
 from textual.widgets import Static
 
 from dbtcollate_tui.events.types import Failed, SyncEvent
+from dbtcollate_tui.fixes import RerunCheck, Retry
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
@@ -90,6 +91,6 @@ class PreparingScreen(CardKeys, FittedScreen[ScreenResultType]):
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Retry here; every other fix is the app's."""
-        if message.fix.kind in ("retry", "rerun_check"):
+        if isinstance(message.fix, Retry | RerunCheck):
             message.stop()
             self.run_worker(self.action_again(), group="again", exclusive=True)

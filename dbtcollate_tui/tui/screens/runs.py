@@ -16,6 +16,7 @@ from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import is_ci_run, notes_of_run
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RerunCheck, Retry
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
@@ -166,6 +167,6 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Retry here; every other fix is the app's."""
-        if message.fix.kind in ("retry", "rerun_check"):
+        if isinstance(message.fix, Retry | RerunCheck):
             message.stop()
             self.action_again()

@@ -3,19 +3,36 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.dbt_cloud.job_run import options_of
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.types import Failed
+from dbtcollate_tui.fixes import (
+    Advice,
+    Argument,
+    ChooseRun,
+    Copy,
+    DeployPipeline,
+    EnterToken,
+    Fix,
+    GoOnWithoutRun,
+    GoToStep,
+    OpenUrl,
+    RerunCheck,
+    Retry,
+    RunJob,
+    SetField,
+    Step,
+    SyncNow,
+)
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.fixes import (
     accounts_of,
     iter_jobs,
     iter_services,
     moved_to_account,
-    token_side,
     with_job,
     with_service,
 )
@@ -82,39 +99,41 @@ class SessionFixes:
     def carry_out(self, fix: Fix, row: CheckResult) -> None:
         """Carry out a fix of the row, then go on with the walk; advice alone does nothing."""
         screen, app = self._screen, self._app
-        side = token_side(fix)
-        match fix.kind:
-            case "open_url":
-                app.open_url(fix.value)
-            case "copy":
-                copy_text(screen, fix.value, fix.label)
-            case "rerun_check" if fix.value != row.check_id and screen.shows(fix.value):
-                pass
-            case "retry" | "rerun_check":
-                screen.go_on(fix.value or row.check_id)
-            case "run_job":
-                app.show_job_run(options_of(fix.value), then=lambda run: self._job_ran(run, row))
-            case "set_field":
+        match fix:
+            case OpenUrl():
+                app.open_url(fix.url)
+            case Copy():
+                copy_text(screen, fix.text, fix.label)
+            case RerunCheck():
+                if fix.check == row.check_id or not screen.shows(fix.check):
+                    screen.go_on(fix.check)
+            case Retry():
+                screen.go_on(row.check_id)
+            case SetField():
                 self._work(self._set_field(fix, row), fix, row)
-            case "go_to_step" if side is not None:
-                self._new_token(side, row)
-            case "go_to_step" if fix.value == "account":
+            case EnterToken():
+                self._new_token(fix.side, row)
+            case GoToStep(step=Step.ACCOUNT):
                 self._choose("Which account?", "account", self._accounts, self._take_account, fix, row)
-            case "go_to_step" if fix.value == "job":
+            case GoToStep(step=Step.JOB):
                 self._choose("Which job describes production?", "job", self._jobs, self._take_job, fix, row)
-            case "go_to_step" if fix.value == "service":
+            case GoToStep(step=Step.SERVICE):
                 question = "Which database service in Collate holds dbt's tables?"
                 self._choose(question, "database service", self._services, self._take_service, fix, row)
-            case "go_to_step" if fix.value == "run":
-                self._choose_run(row)
-            case "go_to_step" if fix.value == "sync":
-                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, fix, row))
-            case "go_to_step" if fix.value == "pipeline":
-                app.show_pipeline(then=lambda run: self._follow(run, fix, row))
-            case "go_to_step":
+            case GoToStep():
                 self._setup(fix, row)
-            case _:
+            case ChooseRun():
+                self._choose_run(row)
+            case SyncNow():
+                app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, fix, row))
+            case DeployPipeline():
+                app.show_pipeline(then=lambda run: self._follow(run, fix, row))
+            case RunJob():
+                app.show_job_run(options_of(fix), then=lambda run: self._job_ran(run, row))
+            case Advice() | Argument() | GoOnWithoutRun():
                 pass
+            case _:
+                assert_never(fix)
 
     def _work(self, work: Awaitable[None], fix: Fix, row: CheckResult) -> None:
         """Carry out in a worker; what it raises stands in the row's place, with its own fixes."""
@@ -154,7 +173,7 @@ class SessionFixes:
 
     def _deploy(self, words: str, origin: str, row: CheckResult) -> None:
         """Settings of the pipeline hold in Collate once they are deployed."""
-        fix = Fix("go_to_step", words, "pipeline")
+        fix = DeployPipeline(words)
 
         def then(run: "SyncRun | None") -> None:
             if run is None:
@@ -164,7 +183,7 @@ class SessionFixes:
 
         self._app.show_pipeline(then=then)
 
-    async def _set_field(self, fix: Fix, row: CheckResult) -> None:
+    async def _set_field(self, fix: SetField, row: CheckResult) -> None:
         if self._app.session is not None:
             await self._save(changed_profile(self._app.session.profile, fix), fix.label, row)
 
@@ -262,7 +281,7 @@ class SessionFixes:
 
         self._app.push_screen(RunsScreen(session.profile.name, session.choose_run, screen.run_id), taken)
 
-    def _setup(self, fix: Fix, row: CheckResult) -> None:
+    def _setup(self, fix: GoToStep, row: CheckResult) -> None:
         session = self._app.session
         if session is None:
             return
@@ -274,7 +293,7 @@ class SessionFixes:
                 origin = earlier(first_affected(before, profile), row.check_id)
                 self._screen.mended(row, f"{fix.label}: saved in the profile", origin)
 
-        self._app.edit_setup(before.name, fix.value, then=ended)
+        self._app.edit_setup(before.name, fix.step, then=ended)
 
     # ------------------------------------------------------------------ syncs and pipelines
 

@@ -10,10 +10,11 @@ from textual.containers import Horizontal
 from textual.widgets import ContentSwitcher
 
 from dbtcollate_tui.checks.chain import Link
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Fix, RerunCheck, Retry, SetField, Step
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.base import load_draft
-from dbtcollate_tui.setup.draft import ORDER, Step
+from dbtcollate_tui.setup.draft import ORDER
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport.pacing import Retrying
@@ -22,7 +23,7 @@ from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.screens.setup_steps.account_project import AccountPane, ProjectPane
 from dbtcollate_tui.tui.screens.setup_steps.address import AddressPane
-from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, step_of
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.collate import CollatePane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.job import JobPane
@@ -80,10 +81,10 @@ class SetupScreen(FittedScreen[Profile | None]):
         *,
         offer: DemoOffer | None = None,
         offer_resume: bool = True,
-        at: str | None = None,
+        at: Step | None = None,
     ) -> None:
         super().__init__()
-        self._at = step_of(at) if at else None
+        self._at = at
         self.context = SetupContext(setup, offer)
         self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
         self._entry = (self._at or Step.REVIEW) if setup.editing else Step.ADDRESS
@@ -269,11 +270,11 @@ class SetupScreen(FittedScreen[Profile | None]):
         self.app.push_screen(LinkChecks(event.link, rows), answered)
 
     async def _carry_out(self, fix: Fix, link: Link) -> None:
-        if fix.kind in ("retry", "rerun_check"):
+        if isinstance(fix, Retry | RerunCheck):
             self.context.checks.forget(link)
             self._light()
             self._check()
-        elif fix.kind == "set_field":
+        elif isinstance(fix, SetField):
             self.setup.apply(fix)
             await self.show_step()
         elif self.pane is not None:

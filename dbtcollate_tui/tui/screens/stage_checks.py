@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import Link
-from dbtcollate_tui.errors import RETRY, Fix
+from dbtcollate_tui.fixes import RETRY, Fix
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour

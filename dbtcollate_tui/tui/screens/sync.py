@@ -11,6 +11,7 @@ from textual.widgets import Input, OptionList, Static
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.events.types import Failed, RunFinished, SyncEvent
+from dbtcollate_tui.fixes import RerunCheck, Retry
 from dbtcollate_tui.plan.model import GROUPS
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS
@@ -308,7 +309,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Trying again is a new plan; every other fix is the app's."""
-        if message.fix.kind in ("retry", "rerun_check"):
+        if isinstance(message.fix, Retry | RerunCheck):
             message.stop()
             self.dismiss(None)
             app = app_of(self)

@@ -97,8 +97,8 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
             self.query_one("#set_up", WayOn).update("s  Go on with the setup")
 
     def _is_left_halfway(self) -> bool:
+        from dbtcollate_tui.fixes import Step
         from dbtcollate_tui.setup.base import load_draft
-        from dbtcollate_tui.setup.draft import Step
 
         draft = load_draft(self._services)
         return draft is not None and draft.reached is not Step.ADDRESS

@@ -9,7 +9,7 @@ from textual.widgets import Button, Static
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.errors import Fix
+from dbtcollate_tui.fixes import Fix, OpenUrl, Retry, has_key
 from dbtcollate_tui.tui.glyphs import STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
@@ -149,10 +149,10 @@ class CheckCard(VerticalScroll):
             first = "Most likely" if len(row.causes) > 1 else "Cause"
             table.add_row(first if number == 0 else "Or", Text(cause))
         for fix in row.fixes:
-            if fix.kind == "advice":
+            if not has_key(fix):
                 table.add_row("Fix", Text(fix.label))
-            elif fix.kind == "open_url":
-                table.add_row("Page", Text(fix.value, overflow="fold"))
+            elif isinstance(fix, OpenUrl):
+                table.add_row("Page", Text(fix.url, overflow="fold"))
         return table
 
     def _evidence(self, row: CheckResult) -> Table:
@@ -190,7 +190,7 @@ def _keys(row: CheckResult | None, taken: str) -> dict[str, Fix]:
     """The fixes' keys: what `r` does already is none, and no key of the screen's own is taken."""
     if row is None:
         return {}
-    wanted = fix_keys([fix for fix in row.fixes if fix.kind != "retry"])
+    wanted = fix_keys([fix for fix in row.fixes if not isinstance(fix, Retry)])
     kept = {key for key in wanted if key not in taken}
     keys: dict[str, Fix] = {}
     for key, fix in wanted.items():

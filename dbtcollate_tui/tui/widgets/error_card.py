@@ -11,7 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Copy, Fix, OpenUrl, RerunCheck, Retry, has_key
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.keys import letters_of
 
@@ -25,11 +26,9 @@ def fix_keys(fixes: Sequence[Fix], taken: str = "") -> dict[str, Fix]:
     """
     keys: dict[str, Fix] = {}
     for fix in fixes:
-        if fix.kind == "advice":
+        if not has_key(fix):
             continue
-        wishes = (
-            "r" if fix.kind in ("retry", "rerun_check") else {"open_url": "o", "copy": "y"}.get(fix.kind, "")
-        )
+        wishes = _usual_key(fix)
         wishes += "".join(letter for letter in fix.label.lower() if letter.isalpha()) + FIX_KEYS
         for letter in wishes:
             usual = letter in "roy" and wishes.startswith(letter)
@@ -37,6 +36,17 @@ def fix_keys(fixes: Sequence[Fix], taken: str = "") -> dict[str, Fix]:
                 keys[letter] = fix
                 break
     return keys
+
+
+def _usual_key(fix: Fix) -> str:
+    match fix:
+        case Retry() | RerunCheck():
+            return "r"
+        case OpenUrl():
+            return "o"
+        case Copy():
+            return "y"
+    return ""
 
 
 class ErrorCard(Vertical):
@@ -139,8 +149,8 @@ def _body(error: ActionableError) -> Table:
     for number, item in enumerate(error.evidence):
         table.add_row(Text("Evidence" if number == 0 else "", "dim"), Text(item, "dim"))
     for fix in error.fixes:
-        if fix.kind == "advice":
+        if not has_key(fix):
             table.add_row(Text("Fix", "dim"), Text(fix.label))
-        elif fix.kind == "open_url":
-            table.add_row(Text("Page", "dim"), Text(fix.value))
+        elif isinstance(fix, OpenUrl):
+            table.add_row(Text("Page", "dim"), Text(fix.url))
     return table

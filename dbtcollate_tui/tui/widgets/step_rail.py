@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.theme import state_colour

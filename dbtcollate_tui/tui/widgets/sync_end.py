@@ -14,6 +14,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.events.types import Failed, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.fixes import OpenUrl, Retry
 from dbtcollate_tui.plan.model import Change, Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
@@ -72,8 +73,8 @@ def _failures(failed: Sequence[tuple[Change, ActionableError]]) -> Iterable[EndL
         for number, cause in enumerate(error.causes):
             yield EndLine("cause" if number == 0 else "or", cause, indent=1)
         for fix in error.fixes:
-            if fix.kind != "retry":
-                url = fix.value if fix.kind == "open_url" else ""
+            if not isinstance(fix, Retry):
+                url = fix.url if isinstance(fix, OpenUrl) else ""
                 yield EndLine("fix", fix.label, url=url, indent=1)
         for change in changes[:NAMED_AT_MOST]:
             yield EndLine(change.group, change.label, indent=1)

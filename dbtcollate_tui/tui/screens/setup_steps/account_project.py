@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.tui.screens.setup_steps.picking import ANY, PickPane
 from dbtcollate_tui.tui.widgets.picker import PickerRow
 

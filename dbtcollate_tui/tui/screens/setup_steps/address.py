@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 from dbtcollate_tui.dbt_cloud.addresses import read_address
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.fixes import ProfileField, Step
 from dbtcollate_tui.setup.help_links import ADDRESS_DIFFERENCES, GuideDifference
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
@@ -99,9 +99,9 @@ class AddressPane(StepPane):
             with contextlib.suppress(ActionableError):
                 self.setup.set_address(self.query_one("#address", LineInput).value)
 
-    def set_field(self, name: str, value: str) -> bool:
+    def set_field(self, field: ProfileField, value: str) -> bool:
         """An address that a fix proposes."""
-        if name != "base_url":
+        if field is not ProfileField.BASE_URL:
             return False
         self.query_one("#address", LineInput).value = value
         self.action_go_on()

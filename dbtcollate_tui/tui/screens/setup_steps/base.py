@@ -1,7 +1,7 @@
 """What every pane of the setup does: one question, its work, its error card, going on and back."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from textual import events
 from textual import work as in_worker
@@ -12,8 +12,26 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from dbtcollate_tui.errors import ActionableError, Fix
-from dbtcollate_tui.setup.draft import Step
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import (
+    Advice,
+    Argument,
+    ChooseRun,
+    Copy,
+    DeployPipeline,
+    EnterToken,
+    Fix,
+    GoOnWithoutRun,
+    GoToStep,
+    OpenUrl,
+    ProfileField,
+    RerunCheck,
+    Retry,
+    RunJob,
+    SetField,
+    Step,
+    SyncNow,
+)
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import GuideDifference
 from dbtcollate_tui.transport.pacing import Retrying
@@ -42,13 +60,6 @@ SOURCES: dict[str, str] = {
 """What answered a question that was not asked."""
 
 Work = Callable[[], Awaitable[None]]
-
-
-def step_of(value: str) -> Step | None:
-    """The step that a fix names; ``None`` for what is no step of the setup."""
-    if value in STEP_WORDS:
-        return STEP_WORDS[value]
-    return Step(value) if value in tuple(Step) else None
 
 
 class StepPane(VerticalScroll, can_focus=False):
@@ -268,7 +279,7 @@ class StepPane(VerticalScroll, can_focus=False):
             return not self.busy and not isinstance(self.screen.focused, Button)
         return True
 
-    def set_field(self, name: str, value: str) -> bool:
+    def set_field(self, field: ProfileField, value: str) -> bool:
         """Carry out a ``set_field`` fix; false where the pane has no such field."""
         return False
 
@@ -279,22 +290,35 @@ class StepPane(VerticalScroll, can_focus=False):
 
     def fix(self, fix: Fix) -> None:
         """Carry out a fix here, or ask for another step."""
-        if fix.kind in ("retry", "rerun_check"):
-            self.action_again()
-        elif fix.kind == "open_url":
-            self.app.open_url(fix.value)
-        elif fix.kind == "copy":
-            copy_text(self, fix.value, fix.label)
-        elif fix.kind == "set_field":
-            name, _, value = fix.value.partition("=")
-            if not self.set_field(name, value):
+        match fix:
+            case Retry() | RerunCheck():
+                self.action_again()
+            case OpenUrl():
+                self.app.open_url(fix.url)
+            case Copy():
+                copy_text(self, fix.text, fix.label)
+            case SetField():
+                if not self.set_field(fix.field, fix.to):
+                    self.notify(fix.label, timeout=6)
+            case GoOnWithoutRun():
+                self.go_on_without_run()
+            case GoToStep() | EnterToken():
+                self._go_to(fix.step)
+            case ChooseRun():
+                self._go_to(Step.JOB)
+            case Advice() | Argument() | RunJob() | SyncNow() | DeployPipeline():
                 self.notify(fix.label, timeout=6)
-        elif fix.kind == "go_to_step":
-            step = step_of(fix.value)
-            if step is None or step is self.step:
-                self.answer_anew()
-            else:
-                self.post_message(self.Wanted(step))
+            case _:
+                assert_never(fix)
+
+    def go_on_without_run(self) -> None:
+        """Take the answer although it has no run yet."""
+
+    def _go_to(self, step: Step) -> None:
+        if step is self.step:
+            self.answer_anew()
+        else:
+            self.post_message(self.Wanted(step))
 
     def answer_anew(self) -> None:
         """Take the card away and let the field be filled in again."""

@@ -14,8 +14,8 @@ from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.dbt_cloud.tokens import SHORTEST_TOKEN, TokenShape, token_shape
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import ProfileField, Step
 from dbtcollate_tui.setup.collate_steps import CollateFacts
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.token_side import EMPTY_KEYS, TokenPane
@@ -168,10 +168,10 @@ class CollatePane(TokenPane):
         self._accept(facts)
         self.say_kept()
 
-    def set_field(self, name: str, value: str) -> bool:
+    def set_field(self, field: ProfileField, value: str) -> bool:
         """Take the consent to plain http, then try again."""
-        if name != "allow_http":
-            return super().set_field(name, value)
+        if field is not ProfileField.ALLOW_HTTP:
+            return super().set_field(field, value)
         self.setup.note_collate_address(self.address_field.value)
         self.setup.allow_http(value == "true")
         self.action_again()

@@ -8,9 +8,9 @@ from textual import work
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.job_run import options_of
-from dbtcollate_tui.errors import ActionableError, Fix
+from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Fix, GoOnWithoutRun, ProfileField, RunJob, Step
 from dbtcollate_tui.setup.dbt_cloud_steps import RunPreview
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.setup.rows import JobList, JobRow
 from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.tui.glyphs import GLYPHS
@@ -26,8 +26,8 @@ PREVIEW_SECONDS = 0.15
 HELD_SECONDS = 2.0
 """A run that is held back says so after so long."""
 FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
-ON_WITHOUT_RUN = Fix("set_field", "Go on without a run", "without_run=yes")
-ON_ALL_THE_SAME = Fix("set_field", "Go on all the same", "without_run=yes")
+ON_WITHOUT_RUN = GoOnWithoutRun("Go on without a run")
+ON_ALL_THE_SAME = GoOnWithoutRun("Go on all the same")
 
 
 def preview_lines(preview: RunPreview) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ class JobPane(PickPane):
 
     def fix(self, fix: Fix) -> None:
         """Run the job from here; every other fix as on every step."""
-        if fix.kind == "run_job":
+        if isinstance(fix, RunJob):
             from dbtcollate_tui.tui.screens.job_run import JobRunAnswer, JobRunScreen
 
             def answered(answer: JobRunAnswer | None) -> None:
@@ -201,24 +201,27 @@ class JobPane(PickPane):
                     self.begin(self._work, "Reading the latest run")
 
             title = self.setup.draft.job_name or "new profile"
-            screen = JobRunScreen(title, self.setup.job_runner(), options_of(fix.value), "Go on")
+            screen = JobRunScreen(title, self.setup.job_runner(), options_of(fix), "Go on")
             self.app.push_screen(screen, answered)
         else:
             super().fix(fix)
 
-    def set_field(self, name: str, value: str) -> bool:
-        """Another rule for the run, or none needed."""
-        if name == "run_rule":
-            self.setup.set_run_rule(
-                "newest_completed" if value == "newest_completed" else "newest_successful"
-            )
-        elif name == "without_run":
-            self._without_run = True
-        else:
+    def set_field(self, field: ProfileField, value: str) -> bool:
+        """Another rule for the run."""
+        if field is not ProfileField.RUN_RULE:
             return False
+        self.setup.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
+        self._read_again()
+        return True
+
+    def go_on_without_run(self) -> None:
+        """Take the job although it has no run yet."""
+        self._without_run = True
+        self._read_again()
+
+    def _read_again(self) -> None:
         if self._work is not None:
             self.begin(self._work, self.reading)
-        return True
 
     def page(self, row: PickerRow) -> str:
         """The job's page in dbt Cloud."""

@@ -12,9 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
 
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron, next_times_words
-from dbtcollate_tui.errors import ActionableError, Fix, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError
+from dbtcollate_tui.fixes import ProfileField, SetField, Step
 from dbtcollate_tui.settings.model import PipelineSettings, SyncOptions
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput
@@ -186,7 +186,7 @@ class OptionsPane(StepPane):
         try:
             return SyncOptions.model_validate(held)
         except ValidationError as error:
-            raise _wrong("The classification's name", error, "classification=dbtTags") from None
+            raise _wrong("The classification's name", error, ProfileField.CLASSIFICATION, "dbtTags") from None
 
     def pipeline(self) -> PipelineSettings:
         """The schedule; raises `UsageError` for a wrong cron expression."""
@@ -194,7 +194,7 @@ class OptionsPane(StepPane):
         try:
             return PipelineSettings.model_validate(held)
         except ValidationError as error:
-            raise _wrong("The schedule", error, "schedule=0 * * * *") from None
+            raise _wrong("The schedule", error, ProfileField.SCHEDULE, "0 * * * *") from None
 
     def _schedule(self) -> str | None:
         if self._pressed == "proposed" and self._proposal is not None:
@@ -237,17 +237,17 @@ class OptionsPane(StepPane):
         completed = pressed is not None and pressed.id == "newest_completed"
         self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
 
-    def set_field(self, name: str, value: str) -> bool:
+    def set_field(self, field: ProfileField, value: str) -> bool:
         """A name or a schedule that a fix proposes."""
-        target = {"classification": "#classification", "schedule": "#cron"}.get(name)
+        target = {ProfileField.CLASSIFICATION: "#classification", ProfileField.SCHEDULE: "#cron"}.get(field)
         if target is None:
             return False
-        field = self.query_one(target, LineInput)
-        field.value = value
-        field.focus()
+        line = self.query_one(target, LineInput)
+        line.value = value
+        line.focus()
         return True
 
 
-def _wrong(what: str, error: ValidationError, field: str) -> UsageError:
+def _wrong(what: str, error: ValidationError, field: ProfileField, value: str) -> UsageError:
     reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-    return UsageError(f"{what} {reason}", fixes=[Fix("set_field", f"Use {field.partition('=')[2]}", field)])
+    return UsageError(f"{what} {reason}", fixes=[SetField(f"Use {value}", field, value)])

@@ -12,8 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.fixes import ProfileField, Step
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.draft import SetupDraft, Step
+from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.flow import RAIL
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
@@ -209,9 +210,9 @@ class ReviewPane(StepPane):
         with contextlib.suppress(UsageError):
             self.setup.set_name(self.query_one("#name", LineInput).value.strip())
 
-    def set_field(self, name: str, value: str) -> bool:
+    def set_field(self, field: ProfileField, value: str) -> bool:
         """A name that a fix proposes."""
-        if name != "name":
+        if field is not ProfileField.NAME:
             return False
         self.query_one("#name", LineInput).value = value
         self.action_go_on()

@@ -4,9 +4,9 @@ from contextlib import aclosing
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import path_segment
+from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.plan.matching.services import ServiceScore
 from dbtcollate_tui.setup.collate_steps import ServiceList
-from dbtcollate_tui.setup.draft import Step
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.picking import PickPane
 from dbtcollate_tui.tui.widgets.picker import PickerRow

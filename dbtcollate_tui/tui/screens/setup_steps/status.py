@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.dbt_cloud.regions import region_of
-from dbtcollate_tui.setup.draft import ORDER, Step
+from dbtcollate_tui.fixes import Step
+from dbtcollate_tui.setup.draft import ORDER
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.service import tables_state
 from dbtcollate_tui.tui.widgets.chain import ChainView

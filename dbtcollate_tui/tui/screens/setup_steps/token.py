@@ -12,7 +12,8 @@ from textual.widgets import Static
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape, token_shape
-from dbtcollate_tui.setup.draft import ORDER, Step
+from dbtcollate_tui.fixes import Step
+from dbtcollate_tui.setup.draft import ORDER
 from dbtcollate_tui.setup.help_links import DBT_TOKEN_DIFFERENCES, GuideDifference, TokenHelp, dbt_token_help
 from dbtcollate_tui.tui.screens.setup_steps.token_side import EMPTY_KEYS, TokenPane
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
