@@ -53,6 +53,8 @@ _VITAL = (
     ".test_metadata",
 )
 """Without these an entry could be taken for another table, another test, or one that reads nothing."""
+_TABLES_ONLY = frozenset({"owner", "domain", "customProperties"})
+"""What ``meta.openmetadata`` of a table sets, and a column of OpenMetadata's has not."""
 _OTHER_PARTS = ("metrics", "semantic_models", "saved_queries", "functions")
 
 
@@ -284,6 +286,7 @@ class ManifestReader:
             is_latest=is_latest,
             has_pointer=is_latest and _is_on(config.latest_version_pointer),
             is_stub=kind != "source" and entry.original_file_path == "",
+            owned_in_catalog=not facts.owners,
             checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
         )
 
@@ -313,9 +316,7 @@ class ManifestReader:
             comment=(there.comment if there else None) or None,
             meta_tags=facts.tags,
             glossary=facts.glossary,
-            owners=facts.owners,
             tier=facts.tier,
-            custom_properties=facts.custom_properties,
         )
 
     def _column_meta(self, column: ManifestColumn, place: str) -> tuple[MetaFacts, tuple[str, ...]]:
@@ -327,7 +328,10 @@ class ManifestReader:
         config = column.config
         tags: Tags = column.tags if config is None else config.tags
         meta = column.meta if config is None else config.meta
-        return read_meta((meta,), self._notes, place), tags_of(tags)
+        facts = read_meta((meta,), self._notes, place)
+        for key in facts.keys & _TABLES_ONLY:
+            self._notes.count(f"meta.openmetadata.{key} of a column is not synced", place)
+        return facts, tags_of(tags)
 
     def _exposure(self, unique_id: str, entry: ManifestNode, config: NodeConfig) -> Exposure:
         owner = entry.owner

@@ -9,6 +9,7 @@ from sys import intern
 
 from dbtcollate_tui.artifacts.shapes import Meta, Tags
 
+_KNOWN = frozenset({"owner", "tier", "tags", "glossary", "domain", "customProperties"})
 _ABSENT = frozenset({"none", "null", ""})
 
 
@@ -39,7 +40,7 @@ class Notes:
 
 @dataclass(slots=True)
 class MetaFacts:
-    """What the ``meta`` blocks of one node or column say."""
+    """What the ``meta`` blocks of one node or column say; ``keys`` are those of ``meta.openmetadata``."""
 
     owners: tuple[str, ...] = ()
     tier: str | None = None
@@ -48,6 +49,7 @@ class MetaFacts:
     domain: str | None = None
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     description: str = ""
+    keys: frozenset[str] = frozenset()
 
 
 _NO_FACTS = MetaFacts()
@@ -74,6 +76,13 @@ def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFa
     facts.description = next((b.description for b in present if isinstance(b.description, str)), "")
     if not settings:
         return facts
+    facts.keys = frozenset(settings)
+    for key in sorted(facts.keys - _KNOWN):
+        notes.count(f"meta.openmetadata.{key} is not synced", place)
+    for key, value in settings.items():
+        odd = not isinstance(value, dict) if key == "customProperties" else _is_odd(value)
+        if key in _KNOWN and key != "owner" and value is not None and odd:
+            notes.count(f"meta.openmetadata.{key} has an unexpected value, which is left out", place)
     facts.glossary = _texts(settings.get("glossary"))
     facts.tier = next((t if "." in t else f"Tier.{t}" for t in _texts(settings.get("tier"))), None)
     facts.domain = next(iter(_texts(settings.get("domain"))), None)
@@ -123,6 +132,11 @@ def tags_of(*places: Tags) -> tuple[str, ...]:
 def name_or_none(name: str | None) -> str | None:
     """A database's or schema's name; dbt's spelt-out "none" and "null" are absent."""
     return None if name is None or name.strip().lower() in _ABSENT else intern(name)
+
+
+def _is_odd(value: object) -> bool:
+    items = value if isinstance(value, list) else (value,)
+    return any(isinstance(item, bool | dict | list) for item in items)
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -29,9 +29,7 @@ class Column:
     comment: str | None = None
     meta_tags: tuple[str, ...] = ()
     glossary: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
     tier: str | None = None
-    custom_properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class Node:
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
     ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
-    ``checks_freshness``: a source with freshness limits.
+    ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
+    owners, the project does not.
     """
 
     unique_id: str
@@ -78,6 +77,7 @@ class Node:
     has_pointer: bool = False
     is_stub: bool = False
     checks_freshness: bool = False
+    owned_in_catalog: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,12 +269,13 @@ class Classification(Entity):
 
 
 class Tag(Entity):
-    """A tag of a classification."""
+    """A tag of a classification; ``mutuallyExclusive`` is said of its children."""
 
     id: str
     name: str
     fullyQualifiedName: str
     description: str = ""
+    mutuallyExclusive: bool = False
 
 
 class GlossaryTerm(Entity):

@@ -17,6 +17,8 @@ from dbtcollate_tui.plan.model import (
 )
 from dbtcollate_tui.plan.rules.exposures import plan_exposures
 from dbtcollate_tui.plan.rules.findings import Findings
+from dbtcollate_tui.plan.rules.notes import left_out
+from dbtcollate_tui.plan.rules.ownership import claim_of, packages_of
 from dbtcollate_tui.plan.rules.quality import QualityFacts, plan_lineage, plan_tests
 from dbtcollate_tui.plan.rules.tables import plan_table
 from dbtcollate_tui.plan.rules.tags import CLASSIFICATION_TEXT
@@ -85,6 +87,7 @@ class Planning:
         self._run = run
         self._facts = QualityFacts()
         self._findings = findings = Findings()
+        packages = packages_of(project)
         for fqn, nodes in claims(project, report, only).items():
             ref = report.matched[nodes[0].unique_id]
             upstream = dict.fromkeys(
@@ -93,7 +96,21 @@ class Planning:
                 for parent in project.upstreams(node.unique_id)
                 if parent in report.matched and report.matched[parent].fqn != fqn
             )
-            plan_table(ref, state.tables[fqn], nodes, list(upstream), state, options, dialect, findings)
+            claim = claim_of(project.project_name, packages, nodes, state.tables[fqn].dataModel)
+            if claim is None:
+                findings.stubs.add(ref.short)
+                continue
+            plan_table(
+                ref,
+                state.tables[fqn],
+                claim,
+                project.project_name,
+                list(upstream),
+                state,
+                options,
+                dialect,
+                findings,
+            )
         if findings.new_tags:
             if not state.has_classification:
                 findings.changes.append(
@@ -124,7 +141,11 @@ class Planning:
                 UnmappedOwner(owner, tuple(unique_ids), self._state.suggestions.get(owner, ()))
                 for owner, unique_ids in sorted(findings.unknown_owners.items())
             ),
-            notes=(*self._project.notes, *_notes(findings, facts, report)),
+            notes=(
+                *self._project.notes,
+                *_notes(findings, facts, report),
+                *left_out(self._project, findings, facts, self._only),
+            ),
             run=self._run,
             expected=Expected(
                 tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),

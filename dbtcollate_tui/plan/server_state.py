@@ -48,6 +48,7 @@ class ServerState:
     ms) of results that are there though a newer one is; ``tags`` and ``terms`` are the FQNs that exist;
     ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
     stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
+    ``exclusive`` are classifications and tags of whose children an entity has one at most.
     """
 
     tables: Mapping[str, Table]
@@ -61,6 +62,7 @@ class ServerState:
     owners: Mapping[str, OwnerRef | None] = field(default_factory=dict)
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_names: frozenset[str] = frozenset()
+    exclusive: frozenset[str] = frozenset({"Tier"})
     assets: Mapping[str, AssetRef] = field(default_factory=dict)
     asset_edges: frozenset[tuple[str, str]] = frozenset()
     meta: MetaState = field(default_factory=MetaState)

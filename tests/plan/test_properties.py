@@ -105,7 +105,11 @@ def test_a_domain_is_set_in_place_of_another_and_not_twice() -> None:
 def test_what_collate_does_not_have_is_a_note() -> None:
     meta = MetaState(domains={"Sales": None}, properties={"rank": prop("integer", name="rank")})
     plan = planned(
-        table("orders"), meta, domain="Sales", custom_properties={"rank": "first", "costCenter": "12"}
+        table("orders"),
+        meta,
+        domain="Sales",
+        custom_properties={"rank": "first", "costCenter": "12"},
+        compiled_code="select 1",
     )
     assert [*of_kind(plan, "domain"), *of_kind(plan, "custom_property")] == []
     assert list(plan.notes) == [

@@ -1,5 +1,6 @@
 """Where things of dbt belong in Collate: the table of each test, the two tables of each edge. No IO."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -65,6 +66,7 @@ class UnplacedCause(Enum):
     EPHEMERAL = auto()
     NO_TABLE = auto()
     NO_COLUMN = auto()
+    NO_LINK = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def place_tests(
     """The data tests and the freshness of sources with their tables, and those without.
 
     A test belongs to the node it is attached to (so a ``relationships`` test to the child), a singular one
-    to the first node it reads that has a table. Definitions are named as the reference ingestion names
+    to the first node it reads that has a table. A test of an expression, and of a column whose name an
+    entity link cannot hold, is a test of the table. Definitions are named as the reference ingestion names
     them. ``only`` are the unique ids of the nodes asked for.
     """
     placed: list[PlacedTest] = []
@@ -98,12 +101,25 @@ def place_tests(
         if ref is None or ref.fqn not in tables:
             unplaced.append(_without_table(test, owner, project))
             continue
+        if "::" in test.name:
+            reason = 'Collate refuses a test with "::" in its name; give it another name in dbt'
+            unplaced.append(UnplacedTest(test, UnplacedCause.NO_LINK, reason))
+            continue
+        if not is_linkable(ref.fqn):
+            reason = f"no test can name {ref.fqn}: it holds one of {', '.join(_UNLINKABLE)}"
+            unplaced.append(UnplacedTest(test, UnplacedCause.NO_LINK, reason))
+            continue
         short = test.test_name.rsplit(".", 1)[-1] if test.kind == "generic" else test.name
         if not test.column_name:
             placed.append(PlacedTest(test, ref, "", f"{short}_table", "TABLE"))
             continue
         names = columns.setdefault(ref.fqn, ColumnNames(tables[ref.fqn]))
-        column = names.find(test.column_name.strip('"`[]'))
+        column = names.find(test.column_name)
+        if column is None and is_expression(test.column_name, project.nodes.get(owner or "")):
+            column = ""
+        if column is not None and not (column and is_linkable(column)):
+            placed.append(PlacedTest(test, ref, "", f"{short}_table", "TABLE"))
+            continue
         if column is None:
             unplaced.append(
                 UnplacedTest(test, UnplacedCause.NO_COLUMN, f"{ref.fqn} has no column {test.column_name}")
@@ -113,9 +129,33 @@ def place_tests(
     return placed, unplaced
 
 
+_UNLINKABLE = ("<", ">", "|", "::")
+"""What OpenMetadata's pattern of an entity link (``type/basic.json``) does not allow in a name."""
+_NAME = re.compile(r"[\w$#@-]+(?:[. ][\w$#@-]+)*")
+_WORDS_OF_SQL = frozenset({"case", "and", "or", "not", "is", "distinct", "cast", "between", "in", "like"})
+
+
+def is_linkable(name: str) -> bool:
+    """Whether an entity link of OpenMetadata can hold this name."""
+    return not any(part in name for part in _UNLINKABLE)
+
+
+def is_expression(column: str, node: Node | None) -> bool:
+    """Whether a test's ``column_name``, which is no column of the table, is an SQL expression.
+
+    dbt documents expressions there (``country || '-' || id``). A name that the project documents as a column
+    is none, whatever is in it.
+    """
+    if node is not None and any(item.name.casefold() == column.casefold() for item in node.columns):
+        return False
+    words = {word.casefold() for word in column.split()}
+    return _NAME.fullmatch(column) is None or (len(words) > 1 and not words.isdisjoint(_WORDS_OF_SQL))
+
+
 def _node_of(test: DbtTest, project: Project, report: MatchReport) -> str | None:
-    if test.attached_node is not None:
-        return test.attached_node
+    attached = test.attached_node
+    if attached is not None and (test.kind != "singular" or attached in report.matched):
+        return attached
     read = list(_with_relations(test.depends_on, project))
     return next((unique_id for unique_id in read if unique_id in report.matched), read[0] if read else None)
 
@@ -187,10 +227,15 @@ def place_edges(
 
 
 def claims(project: Project, report: MatchReport, only: Collection[str] | None) -> dict[str, list[Node]]:
-    """By table FQN, the nodes that claim the table; the first describes it, the others fill its gaps."""
+    """By table FQN, the nodes that claim the table; the first describes it, the others fill its gaps.
+
+    ``only`` chooses tables: one that any of these nodes claims is there with all its claimants, so that a
+    part of the project says of a table what the whole says.
+    """
     found: dict[str, list[Node]] = {}
+    chosen = {ref.fqn for unique_id, ref in report.matched.items() if only is None or unique_id in only}
     for unique_id, ref in report.matched.items():
-        if only is None or unique_id in only:
+        if ref.fqn in chosen:
             found.setdefault(ref.fqn, []).append(project.nodes[unique_id])
     for fqn, nodes in found.items():
         order = report.shared.get(fqn)

@@ -1,11 +1,13 @@
 """What planning collects on its way, and a table with the nodes that claim it. No IO."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbtcollate_tui.artifacts.project import Column, Node
+from dbtcollate_tui.collate.models import Column as ServerColumn
 from dbtcollate_tui.collate.models import DataModel, Table
 from dbtcollate_tui.plan.matching.matches import TableRef
+from dbtcollate_tui.plan.matching.placing import ColumnNames
 from dbtcollate_tui.plan.model import Change, Conflict, Group, NewTag
 
 
@@ -24,6 +26,9 @@ class Findings:
     unknown_domains: dict[str, set[str]] = field(default_factory=dict)
     unknown_properties: dict[str, set[str]] = field(default_factory=dict)
     unfit_properties: list[str] = field(default_factory=list)
+    refused_tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    guests: dict[str, set[str]] = field(default_factory=dict)
+    stubs: set[str] = field(default_factory=set)
 
     def same(self, group: Group) -> None:
         """Count one thing that is equal already."""
@@ -32,11 +37,15 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A table with the nodes that claim it: the first describes it, the others fill its gaps."""
+    """A table with the nodes that claim it: the first describes it, the others fill its gaps.
+
+    ``is_guest``: another dbt project builds the table, so that this one only fills what is empty.
+    """
 
     ref: TableRef
     table: Table
     nodes: Sequence[Node]
+    is_guest: bool = False
 
     @property
     def first(self) -> Node:
@@ -48,13 +57,40 @@ class Claimed:
         """What dbt sent before, as the server's data model keeps it."""
         return self.table.dataModel or DataModel()
 
-    def columns(self) -> list[Column]:
-        """The claimants' columns, each once; the first that names one wins, a later one fills its text."""
-        found: dict[str, Column] = {}
+    def last_sent_column(self, name: str) -> ServerColumn | None:
+        """What dbt sent before of a column; its case is ignored where that is unique."""
+        columns = self.last_sent.columns
+        exact = next((column for column in columns if column.name == name), None)
+        folded = [column for column in columns if column.name.casefold() == name.casefold()]
+        return exact or (folded[0] if len(folded) == 1 else None)
+
+    def columns(self) -> list[tuple[Column, str | None]]:
+        """The claimants' columns with the server's spelling, ``None`` for one that Collate does not have.
+
+        Each column of the table is there once: the first node that names it wins, and a later one fills what
+        it lacks. Columns that differ in case only are two where the table has both.
+        """
+        names = ColumnNames(self.table)
+        found: dict[str, tuple[Column, str | None]] = {}
         for node in self.nodes:
             for column in node.columns:
-                key = column.name.casefold()
+                name = names.find(column.name)
+                key = column.name.casefold() if name is None else f"={name}"
                 known = found.get(key)
-                if known is None or (not known.description and column.description):
-                    found[key] = column
+                found[key] = (column if known is None else _filled(known[0], column), name)
         return list(found.values())
+
+
+def _filled(first: Column, other: Column) -> Column:
+    """The first node's column with what only the other one says."""
+    return replace(
+        first,
+        description=first.description or other.description,
+        comment=first.comment or other.comment,
+        tags=tuple(dict.fromkeys((*first.tags, *other.tags))),
+        meta_tags=tuple(dict.fromkeys((*first.meta_tags, *other.meta_tags))),
+        glossary=tuple(dict.fromkeys((*first.glossary, *other.glossary))),
+        tier=first.tier or other.tier,
+        index=other.index if first.index is None else first.index,
+        data_type=first.data_type or other.data_type,
+    )

@@ -28,7 +28,7 @@ def plan_properties(claimed: Claimed, state: ServerState, findings: Findings) ->
         except UnfitError as error:
             findings.unfit_properties.append(f"{claimed.ref.short}.{name}: {error}")
             continue
-        if name in held and same(held[name], after):
+        if name in held and (same(held[name], after) or claimed.is_guest):
             findings.same("properties")
             continue
         findings.changes.append(
@@ -51,7 +51,7 @@ def _domain(claimed: Claimed, state: ServerState, findings: Findings) -> None:
         findings.unknown_domains.setdefault(name, set()).add(claimed.ref.short)
         return
     there = claimed.table.domains
-    if {item.id for item in there} == {domain.id}:
+    if {item.id for item in there} == {domain.id} or (there and claimed.is_guest):
         findings.same("properties")
         return
     findings.changes.append(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dbtcollate_tui.artifacts.project import DbtTest, Project, TestResult
+from dbtcollate_tui.artifacts.project import DbtTest, Node, Project, TestResult, TestStatus
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.models import ColumnLineage, TestCase
 from dbtcollate_tui.plan.matching.freshness import freshness_limits, freshness_of, freshness_text, result_of
@@ -51,6 +51,10 @@ class QualityFacts:
     results: dict[str, ExpectedResult] = field(default_factory=dict)
     missing_results: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
+    of_ephemeral: list[str] = field(default_factory=list)
+    unlinkable: list[str] = field(default_factory=list)
+    shared_cases: list[str] = field(default_factory=list)
+    without_sql: list[str] = field(default_factory=list)
 
 
 def plan_lineage(
@@ -66,6 +70,11 @@ def plan_lineage(
     An edge that another lineage made, with SQL of its own, stays; one without gets dbt's SQL, and columns of
     dbt's beside its own. A run without compiled SQL takes none away, SQL that cannot be read no columns.
     """
+    facts.without_sql = [
+        unique_id
+        for unique_id in report.matched
+        if (only is None or unique_id in only) and _lacks_sql(project.nodes[unique_id])
+    ]
     ends, facts.missing_edges = place_edges(project, report, only)
     for end in ends:
         facts.edges.append((end.upstream, end.downstream))
@@ -92,6 +101,10 @@ def plan_lineage(
                 existing=there,
             )
         )
+
+
+def _lacks_sql(node: Node) -> bool:
+    return node.resource_type in ("model", "snapshot") and not node.compiled_code and not node.is_stub
 
 
 def _pairs(columns: Iterable[ColumnLineage]) -> set[tuple[str, str]]:
@@ -132,8 +145,13 @@ def plan_tests(
     findings: Findings,
     facts: QualityFacts,
 ) -> None:
-    """Add definitions, suites (for servers that need them), cases and results that are not there."""
-    placed, unplaced = place_tests(project, report, state.tables, only)
+    """Add definitions, suites (for servers that need them), cases and results that are not there.
+
+    Two tests that would share a test case, as those of a seed and of the source on the same table, share it:
+    the worse result counts.
+    """
+    found, unplaced = place_tests(project, report, state.tables, only)
+    placed = _one_a_case(found, project, facts)
     made: dict[str, NewTestDefinition] = {}
     suites: dict[str, NewTestSuite] = {}
     for item in placed:
@@ -166,12 +184,37 @@ def plan_tests(
     findings.changes.extend(made.values())
     findings.changes.extend(suites.values())
     for lost in unplaced:
-        if lost.test.unique_id in project.results:
+        if lost.cause is UnplacedCause.EPHEMERAL:
+            facts.of_ephemeral.append(lost.test.name)
+        elif lost.cause is UnplacedCause.NO_LINK:
+            facts.unlinkable.append(f"{lost.test.name}: {lost.reason}")
+        elif lost.test.unique_id in project.results:
             facts.missing_results.append(f"{lost.test.name}: {lost.reason}")
         if lost.cause is UnplacedCause.NO_COLUMN:
             findings.kept.append(
                 Conflict("tests", lost.test.unique_id, lost.test.name, "", lost.test.test_name, lost.reason)
             )
+
+
+_WORST_FIRST: tuple[TestStatus, ...] = ("fail", "error", "warn", "pass", "skipped")
+
+
+def _one_a_case(placed: Iterable[PlacedTest], project: Project, facts: QualityFacts) -> list[PlacedTest]:
+    """Of the tests that share a case, the one with the worst result."""
+    cases: dict[tuple[str, str], PlacedTest] = {}
+    for item in placed:
+        key = case_key(item.link, item.test.name)
+        other = cases.get(key)
+        if other is not None:
+            facts.shared_cases.append(f"{item.table.short}: {item.test.name}")
+        if other is None or _badness(item, project) < _badness(other, project):
+            cases[key] = item
+    return list(cases.values())
+
+
+def _badness(item: PlacedTest, project: Project) -> int:
+    result = result_of(project, item.test)
+    return len(_WORST_FIRST) if result is None else _WORST_FIRST.index(result.status)
 
 
 def _definition(item: PlacedTest) -> NewTestDefinition:
@@ -229,7 +272,7 @@ def _plan_case(
         definition=item.definition,
         entity_link=item.link,
         description=test.description,
-        parameters=_parameters(test) if limits is None else limits,
+        parameters=_parameters(item) if limits is None else limits,
         id=case.id if case is not None else "",
         before=case.description if case is not None else "",
     )
@@ -237,15 +280,22 @@ def _plan_case(
     return [change.key] if case is None else []
 
 
-def _parameters(test: DbtTest) -> tuple[tuple[str, str], ...]:
-    """One parameter named after the generic test: a list's values by commas, else its arguments as text."""
+def _parameters(item: PlacedTest) -> tuple[tuple[str, str], ...]:
+    """One parameter named after the generic test: a list's values by commas, else its arguments as text.
+
+    A test of an expression is one of the table, and names the expression first.
+    """
+    test = item.test
     if test.kind != "generic":
         return ()
     short = test.test_name.rsplit(".", 1)[-1]
     values = test.kwargs.get("values")
     if isinstance(values, Sequence) and not isinstance(values, str):
         return ((short, ",".join(str(value) for value in values)),)
-    return ((short, ", ".join(f"{name}={value}" for name, value in test.kwargs.items())),)
+    arguments = dict(test.kwargs)
+    if test.column_name and not item.column:
+        arguments = {"column_name": test.column_name, **arguments}
+    return ((short, ", ".join(f"{name}={value}" for name, value in arguments.items())),)
 
 
 def _plan_result(

@@ -1,12 +1,12 @@
 """The plan's part on tables: descriptions, owners, tags and the dbt data model. No IO."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from dbtcollate_tui.artifacts.project import Column, Node
+from dbtcollate_tui.artifacts.project import Column
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.models import DataModel, Table, TagLabel
 from dbtcollate_tui.plan.matching.matches import TableRef
-from dbtcollate_tui.plan.matching.placing import ColumnNames
 from dbtcollate_tui.plan.model import (
     Conflict,
     DataModelChange,
@@ -15,6 +15,7 @@ from dbtcollate_tui.plan.model import (
     OwnersChange,
 )
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
+from dbtcollate_tui.plan.rules.ownership import Claim, Role
 from dbtcollate_tui.plan.rules.properties import plan_properties
 from dbtcollate_tui.plan.rules.tags import Labels, plan_tags
 from dbtcollate_tui.plan.server_state import ServerState
@@ -27,7 +28,8 @@ FIRST_VERSION = 0.1
 def plan_table(
     ref: TableRef,
     table: Table,
-    nodes: Sequence[Node],
+    claim: Claim,
+    project_name: str,
     upstream: Sequence[str],
     state: ServerState,
     options: SyncOptions,
@@ -35,21 +37,21 @@ def plan_table(
     findings: Findings,
 ) -> None:
     """Add what one table needs: descriptions, owners, tags, data model. ``upstream`` are table FQNs."""
-    claimed = Claimed(ref, table, nodes)
+    is_guest = claim.role is not Role.OWNER
+    claimed = Claimed(ref, table, claim.nodes, is_guest)
     columns = [(column, name) for column, name in _located(claimed, findings)]
-    _descriptions(claimed, columns, state, options, findings)
+    _descriptions(claimed, columns, claim, options, findings)
     owners = _owners(claimed, state, options, dialect, findings)
-    labels = Labels()
-    if options.include_tags:
-        labels = plan_tags(claimed, columns, state, options, findings)
+    labels = plan_tags(claimed, columns, state, options, findings)
     plan_properties(claimed, state, findings)
-    _data_model(claimed, columns, upstream, owners, labels, dialect, findings, options)
+    if claim.role is Role.GUEST:
+        findings.guests.setdefault(claim.other, set()).add(ref.short)
+        return
+    _data_model(claimed, claim, project_name, columns, upstream, owners, labels, dialect, findings, options)
 
 
 def _located(claimed: Claimed, findings: Findings) -> Iterable[tuple[Column, str]]:
-    names = ColumnNames(claimed.table)
-    for column in claimed.columns():
-        name = names.find(column.name)
+    for column, name in claimed.columns():
         if name is not None:
             yield column, name
         elif column.description or column.tags or column.meta_tags:
@@ -63,18 +65,17 @@ def _text_of(column: Column) -> str:
 def _descriptions(
     claimed: Claimed,
     columns: Sequence[tuple[Column, str]],
-    state: ServerState,
+    claim: Claim,
     options: SyncOptions,
     findings: Findings,
 ) -> None:
-    sent = {column.name.casefold(): column.description for column in claimed.last_sent.columns}
     server = {name: column for _, name, column in claimed.table.walk_columns()}
     text = next((node.description for node in claimed.nodes if node.description.strip()), "")
     pairs = [("", claimed.table.description, text, claimed.last_sent.description)]
-    pairs += [
-        (name, server[name].description, _text_of(column), sent.get(name.casefold(), ""))
-        for column, name in columns
-    ]
+    for column, name in columns:
+        sent = claimed.last_sent_column(name)
+        last = sent.description if sent is not None else ""
+        pairs.append((name, server[name].description, _text_of(column), last))
     for name, old, new, last in pairs:
         if not new.strip():
             continue
@@ -92,12 +93,15 @@ def _descriptions(
             changed_by=claimed.table.updatedBy,
         )
         by, person = _author(claimed.table, name)
-        if not old.strip() or (options.update_descriptions and not (edited and person)):
+        is_free = options.update_descriptions and not (edited and person) and not claimed.is_guest
+        if not old.strip() or is_free:
             findings.changes.append(change)
             findings.descriptions[claimed.ref.fqn, name] = new
             continue
         if edited and person:
             reason = f"edited in Collate by {by}" if by else "another text in Collate"
+        elif claimed.is_guest:
+            reason = f"the dbt project {claim.other or 'of another team'} builds this table"
         else:
             reason = "not written by a person; updating descriptions is off"
         findings.kept.append(
@@ -127,7 +131,8 @@ def _owners(
     claimed: Claimed, state: ServerState, options: SyncOptions, dialect: Dialect, findings: Findings
 ) -> tuple[OwnerRef, ...]:
     """The owners that dbt names and the server has; a change is added where they differ."""
-    first = next((node for node in claimed.nodes if node.owners), None)
+    first = next((node for node in claimed.nodes if node.owners and not node.owned_in_catalog), None)
+    first = first or next((node for node in claimed.nodes if node.owners), None)
     if first is None or not options.update_owners:
         return ()
     found: dict[str, OwnerRef] = {}
@@ -151,8 +156,10 @@ def _owners(
     )
     if {owner.id for owner in there} == {owner.id for owner in owners}:
         findings.same("owners")
-    elif there and first.resource_type == "source":
+    elif there and (claimed.is_guest or first.resource_type == "source"):
         reason = "owners of a source are filled, never replaced"
+        if claimed.is_guest:
+            reason = "another dbt project builds this table"
         wanted = ", ".join(owner.name for owner in owners)
         findings.kept.append(
             Conflict(
@@ -184,6 +191,8 @@ def _allowed(
 
 def _data_model(
     claimed: Claimed,
+    claim: Claim,
+    project_name: str,
     columns: Sequence[tuple[Column, str]],
     upstream: Sequence[str],
     owners: Sequence[OwnerRef],
@@ -195,11 +204,12 @@ def _data_model(
     node = claimed.first
     before = claimed.table.dataModel
     server = {name: column for _, name, column in claimed.table.walk_columns()}
+    top_level = {column.name for column in claimed.table.columns}
     body: dict[str, object] = {"modelType": "DBT", "resourceType": node.resource_type}
     if node.description.strip():
         body["description"] = node.description
-    if node.package_name:
-        body["dbtSourceProject"] = node.package_name
+    if project_name or node.package_name:
+        body["dbtSourceProject"] = project_name or node.package_name
     if node.original_file_path:
         body["path"] = node.original_file_path
     raw = node.raw_code or (before.rawSql if before else "")
@@ -215,21 +225,27 @@ def _data_model(
     body["columns"] = [
         _model_column(column, name, server[name].dataType, labels.columns.get(name, ()))
         for column, name in columns
-        if "." not in name and (_text_of(column) or labels.columns.get(name))
+        if name in top_level and (_text_of(column) or labels.columns.get(name))
     ]
     sent = DataModel.model_validate(dialect.data_model(body))
     differs = _differences(sent, before, with_tags=options.include_tags, with_owners=bool(owners))
     if not differs:
         findings.same("data model")
         return
-    findings.changes.append(
-        DataModelChange(
-            unique_id=node.unique_id,
-            table=claimed.ref,
-            body=body,
-            differs=differs,
-            exists=before is not None and before.modelType == "DBT",
-        )
+    change = DataModelChange(
+        unique_id=node.unique_id,
+        table=claimed.ref,
+        body=body,
+        differs=differs,
+        exists=before is not None and before.modelType == "DBT",
+    )
+    if claim.role is Role.OWNER:
+        findings.changes.append(change)
+        return
+    reason = f"the dbt project {claim.other} builds this table too; its data model stays"
+    label, held = claimed.ref.short, f"dbt model of {claim.other}"
+    findings.kept.append(
+        Conflict("data model", claimed.ref.fqn, label, held, change.new, reason, change=change)
     )
 
 
@@ -288,9 +304,14 @@ def _fqns(labels: Iterable[TagLabel]) -> frozenset[str]:
 
 
 def _columns(model: DataModel, with_tags: bool) -> dict[str, tuple[str, frozenset[str]]]:
-    """What a model's columns say, without types and places: those are the table's own."""
+    """What a model's columns say, without types and places: those are the table's own.
+
+    The reference ingestion spells a column as dbt's file does; only columns that differ in case alone count
+    by their case.
+    """
+    spellings = Counter(column.name.casefold() for column in model.columns)
     found = {
-        column.name.casefold(): (
+        column.name if spellings[column.name.casefold()] > 1 else column.name.casefold(): (
             column.description.strip(),
             _fqns(column.tags) if with_tags else frozenset[str](),
         )

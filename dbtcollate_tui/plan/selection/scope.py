@@ -40,7 +40,17 @@ class Scope:
         return select_nodes(graph, self.select, self.exclude)
 
     def among(self, report: MatchReport, nodes: frozenset[str] | None) -> frozenset[str] | None:
-        """Of these nodes, those whose table fits; raises `UsageError` where a pattern fits none."""
+        """Of these nodes, those whose table fits, with the other nodes of the same tables.
+
+        Raises `UsageError` where a pattern fits none.
+        """
+        chosen = self._fitting(report, nodes)
+        if chosen is None:
+            return None
+        shared = (set(ids) for ids in report.shared.values() if not chosen.isdisjoint(ids))
+        return chosen.union(*shared)
+
+    def _fitting(self, report: MatchReport, nodes: frozenset[str] | None) -> frozenset[str] | None:
         if not self.schemas and not self.tables:
             return nodes
         found = {

@@ -1,11 +1,10 @@
 """Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.artifacts.project import Column, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
@@ -121,10 +120,10 @@ async def read_details(
         edges = group.create_task(_edges(collate, project, report, kept, options, only, on_progress))
         assets = group.create_task(_assets(collate, project, options))
         quality = group.create_task(_quality(collate, project, report, kept, options, only, on_progress))
-        words = group.create_task(_words(collate, project, nodes, options))
+        words = group.create_task(_words(collate, nodes, options))
         people = group.create_task(_people(collate, nodes, options))
         meta = group.create_task(read_meta_state(collate, nodes))
-    found, (has_classification, tags, terms), (owners, suggestions) = (
+    found, (has_classification, tags, terms, exclusive), (owners, suggestions) = (
         quality.result(),
         words.result(),
         people.result(),
@@ -141,6 +140,7 @@ async def read_details(
         terms=terms,
         owners=owners,
         suggestions=suggestions,
+        exclusive=exclusive | {"Tier"},
         own_names=frozenset({collate.me.name, "ingestion-bot"}),
         assets=asset_refs,
         asset_edges=asset_edges,
@@ -242,14 +242,13 @@ async def _quality(
 
 
 async def _words(
-    collate: CollateClient, project: Project, nodes: Sequence[Node], options: SyncOptions
-) -> tuple[bool, frozenset[str], frozenset[str]]:
-    if not options.include_tags:
-        return False, frozenset(), frozenset()
-    has_classification, tags = await _tags(collate, project, [n.unique_id for n in nodes], options)
+    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[bool, frozenset[str], frozenset[str], frozenset[str]]:
+    """Whether dbt's classification is there, the tags and terms that are, and what is exclusive of them."""
+    has_classification, tags, exclusive = await _tags(collate, nodes, options)
     terms = {term for node in nodes for term in node.glossary}
     terms |= {term for node in nodes for column in node.columns for term in column.glossary}
-    return has_classification, tags, await _terms(collate, terms)
+    return has_classification, tags, await _terms(collate, terms), exclusive
 
 
 async def _people(
@@ -262,24 +261,34 @@ async def _people(
 
 
 async def _tags(
-    collate: CollateClient, project: Project, unique_ids: list[str], options: SyncOptions
-) -> tuple[bool, frozenset[str]]:
-    by_classification: dict[str, set[str]] = defaultdict(set)
-    own = False
-    for unique_id in unique_ids:
-        node = project.nodes[unique_id]
-        own = own or bool(node.tags) or any(column.tags for column in node.columns)
-        fqns = [*node.meta_tags, *([node.tier] if node.tier else [])]
-        fqns += [fqn for column in node.columns for fqn in column.meta_tags]
-        for fqn in fqns:
-            try:
-                by_classification[split_fqn(fqn)[0]].add(fqn)
-            except ValueError:
-                continue
-    has_own = own and await collate.classification(options.classification) is not None
-    names = sorted({*by_classification, *([options.classification] if has_own else [])})
-    listed = await bounded(names, collate.tags, at_once=READERS)
-    return has_own, frozenset(tag.fullyQualifiedName for tags in listed for tag in tags)
+    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+) -> tuple[bool, frozenset[str], frozenset[str]]:
+    named: list[Node | Column] = [*nodes, *(column for node in nodes for column in node.columns)]
+    fqns = {item.tier for item in named if item.tier}
+    if options.include_tags:
+        fqns |= {fqn for item in named for fqn in item.meta_tags}
+    names = {classification for fqn in fqns if (classification := _first_part(fqn))}
+    if options.include_tags and any(item.tags for item in named):
+        names.add(options.classification)
+    order = sorted(names)
+    found = await bounded(order, collate.classification, at_once=READERS)
+    there = [item for item in found if item is not None]
+    listed = await bounded([item.name for item in there], collate.tags, at_once=READERS)
+    tags = [tag for tags in listed for tag in tags]
+    exclusive = {item.fullyQualifiedName or item.name for item in there if item.mutuallyExclusive}
+    exclusive |= {tag.fullyQualifiedName for tag in tags if tag.mutuallyExclusive}
+    return (
+        any(item.name == options.classification for item in there),
+        frozenset(tag.fullyQualifiedName for tag in tags),
+        frozenset(exclusive),
+    )
+
+
+def _first_part(fqn: str) -> str:
+    try:
+        return split_fqn(fqn)[0]
+    except ValueError:
+        return ""
 
 
 async def _terms(collate: CollateClient, fqns: set[str]) -> frozenset[str]:

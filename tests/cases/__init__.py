@@ -1,0 +1,1 @@
+"""Small dbt projects that once went wrong, each with the right outcome."""
