@@ -26,6 +26,21 @@ COLLATE_BODIES: dict[CollateSays, dict[str, object]] = {
         "was thrown while processing request.",
         "errorType": "UNHANDLED_SERVER_EXCEPTION",
     },
+    CollateSays.TOKEN_OF_OTHER_SERVER: {
+        "responseMessage": "An exception with message [com.auth0.jwk.SigningKeyNotFoundException: JWT Token "
+        "keyID doesn't match the configured keyID.] was thrown while processing request.",
+        "errorType": "UNHANDLED_SERVER_EXCEPTION",
+    },
+    CollateSays.TOKEN_REFUSED: {
+        "code": 401,
+        "message": "Token verification failed. Public key mismatch.",
+    },
+    CollateSays.FORBIDDEN: {
+        "responseMessage": "An exception with message [HTTP 403 Forbidden] was thrown while processing "
+        "request.",
+        "errorType": "UNHANDLED_SERVER_EXCEPTION",
+    },
+    CollateSays.ENTITY_NOT_FOUND: {"code": 404, "message": "table instance for shop.a.b not found"},
     CollateSays.PLAN_LIMIT: {"code": 429, "message": "Feature limit exceeded"},
     CollateSays.PAGE_TOO_LARGE: {
         "code": 400,
@@ -79,7 +94,7 @@ def test_each_phrase_names_its_source() -> None:
 
 
 def test_unrelated_words_mean_nothing() -> None:
-    assert collate_says("table instance for shop.a.b not found") == frozenset()
+    assert collate_says("Entity already exists") == frozenset()
     assert dbt_cloud_says("Invalid token.") == frozenset()
 
 
