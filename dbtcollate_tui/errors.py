@@ -7,7 +7,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Fix, fix_as_dict
 from dbtcollate_tui.printable import one_line
 
-NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed"]
+NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed", "too large", "unreadable"]
 """Why a server gave no answer: DNS, refused, too slow, certificate, proxy, connection closed."""
 
 

@@ -8,6 +8,7 @@ from dbtcollate_tui.collate.catalog import read_edges
 from dbtcollate_tui.collate.errors import NotFoundError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import CustomProperty, EntityReference
+from dbtcollate_tui.collate.reader import read_as
 from dbtcollate_tui.collate.server import ServerCalls
 
 PATHS = {
@@ -53,7 +54,7 @@ class AssetCalls(ServerCalls):
             )
         except NotFoundError:
             return frozenset()
-        edges = read_edges(answer.json(), asset)
+        edges = read_as(answer, "show the lineage", lambda body: read_edges(body, asset))
         return frozenset(edge.fromEntity.id for edge in edges if edge.toEntity.id == asset.id)
 
     async def table_properties(self) -> dict[str, CustomProperty]:
@@ -67,7 +68,8 @@ class AssetCalls(ServerCalls):
             )
         except NotFoundError:
             return {}
-        return {item.name: item for item in _properties(answer.json())}
+        listed = read_as(answer, "list the custom properties", _properties)
+        return {item.name: item for item in listed}
 
 
 def _properties(body: Any) -> list[CustomProperty]:

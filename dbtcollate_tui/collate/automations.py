@@ -12,6 +12,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.entity import Entity
 from dbtcollate_tui.collate.errors import NotSpokenError
 from dbtcollate_tui.collate.fqn import path_segment
+from dbtcollate_tui.collate.reader import read_one
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.redact import redact
 
@@ -98,7 +99,7 @@ async def try_dbt_cloud(
         },
     }
     answer = await client.call("POST", ROOT, body=body, doing=doing)
-    test = ConnectionTest.model_validate(answer.json())
+    test = read_one(ConnectionTest, answer, doing)
     path = f"{ROOT}/{path_segment(test.id)}"
     try:
         await client.call("POST", f"{ROOT}/trigger/{path_segment(test.id)}", doing=doing)

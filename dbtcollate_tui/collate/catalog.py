@@ -1,8 +1,11 @@
 """Services, databases, schemas, tables, data models and lineage."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 from dbtcollate_tui.collate.entity import read_entity
 from dbtcollate_tui.collate.errors import NotFoundError
@@ -15,7 +18,9 @@ from dbtcollate_tui.collate.models import (
     LineageEdge,
     Table,
 )
+from dbtcollate_tui.collate.reader import read_as, read_total
 from dbtcollate_tui.collate.server import ServerCalls
+from dbtcollate_tui.log import LOGGER
 
 TABLE_FIELDS = ("columns", "tags", "owners", "dataModel")
 TABLES_A_PAGE = (250, 50, 10)
@@ -70,8 +75,7 @@ class CatalogCalls(ServerCalls):
         answer = await self.call(
             "GET", "/tables", params={"database": database_fqn, "limit": 1}, doing="count tables"
         )
-        body = answer.json()
-        return int((body.get("paging") or {}).get("total") or 0)
+        return read_total(answer, "count tables")
 
     async def tables(self, database_fqn: str, fields: Sequence[str] = TABLE_FIELDS) -> AsyncIterator[Table]:
         """The tables of a database, one page in memory at a time; ``fields`` by their newest names."""
@@ -124,7 +128,9 @@ class CatalogCalls(ServerCalls):
             doing="show the lineage",
         )
         here = table.as_reference() if isinstance(table, Table) else table
-        return tuple(await asyncio.to_thread(lambda: read_edges(answer.json(), here)))
+        return tuple(
+            await asyncio.to_thread(read_as, answer, "show the lineage", lambda body: read_edges(body, here))
+        )
 
     async def lineage_upstream(self, table: Table | EntityReference) -> tuple[LineageEdge, ...]:
         """The edges that end at a table, with their details; none where the table is not there."""
@@ -147,10 +153,7 @@ class CatalogCalls(ServerCalls):
                 )
             except NotFoundError:
                 return None
-            details = (answer.json() or {}).get("edge")
-            if not isinstance(details, Mapping):
-                return None
-            return read_entity(LineageEdge, {"fromEntity": ends[0], "toEntity": ends[1], **details})
+            return read_as(answer, "show the lineage edge", lambda body: _edge_between(ends, body))
         try:
             answer = await self.call(
                 "GET",
@@ -160,7 +163,7 @@ class CatalogCalls(ServerCalls):
             )
         except NotFoundError:
             return None
-        edges = read_edges(answer.json(), ends[1])
+        edges = read_as(answer, "show the lineage", lambda body: read_edges(body, ends[1]))
         return next((e for e in edges if e.fromEntity.id == from_id and e.toEntity.id == to_id), None)
 
     async def put_lineage(self, edge: LineageEdge) -> None:
@@ -177,6 +180,13 @@ class CatalogCalls(ServerCalls):
             return
 
 
+def _edge_between(ends: tuple[EntityReference, EntityReference], body: Any) -> LineageEdge | None:
+    details = (body or {}).get("edge")
+    if not isinstance(details, Mapping):
+        return None
+    return read_entity(LineageEdge, {"fromEntity": ends[0], "toEntity": ends[1], **details})
+
+
 def read_edges(body: Any, here: EntityReference) -> list[LineageEdge]:
     """The edges of an OpenMetadata ``entityLineage`` answer, each once, their ends resolved by its nodes."""
     if not isinstance(body, Mapping):
@@ -184,14 +194,19 @@ def read_edges(body: Any, here: EntityReference) -> list[LineageEdge]:
     nodes = {here.id: here}
     for node in (body.get("entity"), *(body.get("nodes") or ())):
         if isinstance(node, Mapping) and node.get("id"):
-            nodes.setdefault(str(node["id"]), read_entity(EntityReference, node))
+            with contextlib.suppress(ValidationError):
+                nodes.setdefault(str(node["id"]), read_entity(EntityReference, node))
     edges: dict[tuple[str, str], LineageEdge] = {}
     for raw in (*(body.get("upstreamEdges") or ()), *(body.get("downstreamEdges") or ())):
-        ends = _end(raw.get("fromEntity"), nodes), _end(raw.get("toEntity"), nodes)
-        pair = ends[0].id, ends[1].id
-        if pair not in edges:
-            details = raw.get("lineageDetails") or {}
-            edges[pair] = read_entity(LineageEdge, {**details, "fromEntity": ends[0], "toEntity": ends[1]})
+        try:
+            ends = _end(raw.get("fromEntity"), nodes), _end(raw.get("toEntity"), nodes)
+            pair = ends[0].id, ends[1].id
+            if pair not in edges:
+                details = raw.get("lineageDetails") or {}
+                ended = {**details, "fromEntity": ends[0], "toEntity": ends[1]}
+                edges[pair] = read_entity(LineageEdge, ended)
+        except (ValidationError, TypeError, AttributeError):
+            LOGGER.warning("an edge of the lineage of %s cannot be read and was left out", here.id)
     return list(edges.values())
 
 

@@ -9,6 +9,7 @@ from dbtcollate_tui.collate.server_words import CollateSays, collate_says, refus
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import RETRY, Advice, EnterToken, Fix, GoToStep, Retry, Step
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 
@@ -91,7 +92,7 @@ def whole_message(error: HttpError) -> str:
                 text = str(json.loads(match.group(1) + '"'))
             except ValueError:
                 text = match.group(1)
-    return redact(text or error.body.decode("utf-8", "replace"))
+    return safe(text or error.body.decode("utf-8", "replace"))
 
 
 def server_message(error: HttpError) -> str:
@@ -101,7 +102,7 @@ def server_message(error: HttpError) -> str:
 
 def _says(error: HttpError) -> frozenset[CollateSays]:
     """What the whole message means; a long one is looked at from both ends."""
-    return collate_says(f"{whole_message(error)} {redact(error.ending.decode('utf-8', 'replace'))}")
+    return collate_says(f"{whole_message(error)} {safe(error.ending.decode('utf-8', 'replace'))}")
 
 
 def is_speed_limit(error: HttpError) -> bool:
@@ -294,6 +295,8 @@ _SILENCE = {
     ),
     "proxy": ("The proxy before {host} failed", "The proxy's address or its password is wrong."),
     "closed": ("{host} closed the connection", "The server restarted, or something on the way cut it off."),
+    "too large": ("{host} sent more than an answer holds", "The server or a proxy sends something else."),
+    "unreadable": ("{host} sent an answer that cannot be unpacked", "A proxy broke its compression."),
 }
 
 
@@ -305,7 +308,7 @@ def _explain_silence(error: NoAnswer) -> UnreachableError:
     return UnreachableError(
         title.format(host=error.host),
         causes=[cause],
-        evidence=[redact(error.detail)],
+        evidence=[safe(error.detail)],
         fixes=fixes,
         kind=error.kind,
     )

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import Classification, Domain, EntityReference, GlossaryTerm, Tag, User
+from dbtcollate_tui.collate.reader import read_as
 from dbtcollate_tui.collate.server import ServerCalls
 
 
@@ -40,13 +43,12 @@ class PeopleCalls(ServerCalls):
                 },
                 doing="search users by e-mail",
             )
-            hits = answer.json()["hits"]["hits"]
-            sources = [hit["_source"] for hit in hits]
-        except (CollateError, KeyError, TypeError):
+            sources = read_as(answer, "search users by e-mail", _sources)
+        except CollateError:
             return None
         for source in sources:
             if isinstance(source, Mapping) and str(source.get("email", "")).lower() == wanted:
-                return User.model_validate(source).as_reference()
+                return _reference(source)
         return None
 
     async def team(self, name: str) -> EntityReference | None:
@@ -124,3 +126,15 @@ class PeopleCalls(ServerCalls):
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _sources(body: Any) -> list[Any]:
+    """What a search found: its documents."""
+    return [hit["_source"] for hit in body["hits"]["hits"] if isinstance(hit, Mapping) and "_source" in hit]
+
+
+def _reference(source: Mapping[str, Any]) -> EntityReference | None:
+    try:
+        return User.model_validate(source).as_reference()
+    except ValidationError:
+        return None

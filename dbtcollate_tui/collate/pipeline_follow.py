@@ -377,6 +377,6 @@ class _Follower:
         with contextlib.suppress(TransportError):
             async with self._client.transport.lines(path) as lines:
                 async for event in server_events(lines):
-                    body = event.json()
+                    body = event.values()
                     if body is not None and "updateType" in body:
                         await self._queue.put(ProgressTold(ProgressUpdate.model_validate(body)))

@@ -7,8 +7,8 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import InvalidRequestError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline
+from dbtcollate_tui.collate.reader import read_loosely
 from dbtcollate_tui.collate.sse import server_events
-from dbtcollate_tui.transport.errors import NotJson
 
 MOST_LINES = 50_000
 _NOT_TEXT = frozenset({"after", "total"})
@@ -33,7 +33,7 @@ async def read_stream(lines: AsyncIterator[str], end: StreamEnd) -> AsyncIterato
     to be had), or neither (cut off: resume at ``end.cursor``).
     """
     async for event in server_events(lines):
-        body = event.json()
+        body = event.values()
         if body is None or not ("eventType" in body or event.name in ("logs", "complete", "error")):
             yield event.data
             continue
@@ -94,10 +94,7 @@ class LogPages:
         if self._cursor is not None:
             params["after"] = self._cursor
         answer = await self._client.call("GET", self._path, params=params, doing="show the log")
-        try:
-            body = answer.json()
-        except NotJson:
-            body = None
+        body = read_loosely(answer)
         if not isinstance(body, dict):
             text = answer.content[:200].decode("utf-8", "replace").strip('" \n')
             raise InvalidRequestError(text or "no log", status=answer.status, message=text)

@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError, InvalidRequestError, NotFoundError, NotSpokenError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ServiceStatus
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff, diff_pipeline
 from dbtcollate_tui.collate.plain_text import plain_text
+from dbtcollate_tui.collate.reader import read_data, read_loosely, read_object, read_optional
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import RETRY, Advice
-from dbtcollate_tui.transport.errors import NotJson
 
 ROOT = "/services/ingestionPipelines"
 DAY_MS = 86_400_000
@@ -79,7 +81,8 @@ class IngestionPipelines:
             answer = await self.client.call(
                 "GET", f"{ROOT}/{path_segment(found.existing.id)}", doing="show the ingestion pipeline"
             )
-            body = spec.updated_body(answer.json(), self.client.dialect, secret)
+            existing = read_object(answer, "show the ingestion pipeline")
+            body = spec.updated_body(existing, self.client.dialect, secret)
         return await self.client.put(IngestionPipeline, ROOT, body, doing="write the ingestion pipeline")
 
     async def deploy(self, pipeline: IngestionPipeline) -> ServiceStatus:
@@ -139,8 +142,7 @@ class IngestionPipelines:
             return []
         except InvalidRequestError as error:
             raise _not_run(error) from error
-        items = (answer.json() or {}).get("data") or []
-        runs = [PipelineStatus.model_validate(item) for item in items]
+        runs = read_data(PipelineStatus, answer, "list the pipeline's runs")
         return sorted(runs, key=lambda run: run.timestamp or run.startDate or 0, reverse=True)
 
     async def status(self, pipeline_fqn: str, run_id: str) -> PipelineStatus | None:
@@ -153,12 +155,13 @@ class IngestionPipelines:
             )
         except NotFoundError:
             return None
-        body = answer.json() if answer.content.strip() else None
-        return PipelineStatus.model_validate(body) if body else None
+        return read_optional(PipelineStatus, answer, "show the run")
 
     async def _operate(self, operation: str, pipeline: IngestionPipeline) -> ServiceStatus:
         try:
             return ServiceStatus.model_validate(await self._post(operation, pipeline))
+        except ValidationError:
+            return ServiceStatus()
         except InvalidRequestError as error:
             raise _not_run(error) from error
 
@@ -168,10 +171,7 @@ class IngestionPipelines:
         answer = await self.client.call("POST", path, doing=doing)
         if not answer.content.strip():
             return {}
-        try:
-            body = answer.json()
-        except NotJson:
-            body = {"reason": answer.content[:200].decode("utf-8", "replace")}
+        body = read_loosely(answer)
         reason = plain_text(str((body.get("reason") or "") if isinstance(body, Mapping) else body))
         values = {**body, "reason": reason} if isinstance(body, Mapping) else {"reason": reason}
         record = answer.record

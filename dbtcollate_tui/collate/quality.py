@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
-
 from dbtcollate_tui.collate.errors import ConflictError, NotFoundError
 from dbtcollate_tui.collate.fqn import entity_link, join_fqn, path_segment, split_fqn
 from dbtcollate_tui.collate.models import TestCase, TestCaseResult, TestDefinition, TestSuite
-from dbtcollate_tui.collate.server import ServerCalls, read_list
+from dbtcollate_tui.collate.reader import read_data, read_list, read_total
+from dbtcollate_tui.collate.server import ServerCalls
 
 CASE_FIELDS = ("testDefinition", "testCaseResult")
-_RESULTS = TypeAdapter(list[TestCaseResult])
 CASES_A_PAGE = (1000, 100, 10)
 MOST_CASES = 100
 """So many test cases one request may make; the server answers 413 to more."""
@@ -91,7 +89,7 @@ class QualityCalls(ServerCalls):
         answer = await self.call(
             "GET", "/dataQuality/testCases", params={"limit": 1}, doing="count test cases"
         )
-        return int((answer.json().get("paging") or {}).get("total") or 0)
+        return read_total(answer, "count test cases")
 
     async def all_test_cases(self, fields: Sequence[str] = CASE_FIELDS) -> AsyncIterator[TestCase]:
         """Every test case of the server, one page in memory at a time."""
@@ -168,8 +166,7 @@ class QualityCalls(ServerCalls):
             )
         except NotFoundError:
             return []
-        items = (answer.json() or {}).get("data") or []
-        results = _RESULTS.validate_python(items)
+        results = read_data(TestCaseResult, answer, "list test results")
         return sorted(results, key=lambda result: result.timestamp, reverse=True)
 
     async def add_test_case_result(self, fqn: str, body: Mapping[str, Any]) -> bool:

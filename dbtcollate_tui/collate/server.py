@@ -4,24 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self, TypeGuard, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from dbtcollate_tui.collate.capabilities import Capabilities, read_capabilities
 from dbtcollate_tui.collate.dialect import NEWEST, Dialect
-from dbtcollate_tui.collate.entity import read_entity
 from dbtcollate_tui.collate.errors import (
     BOTS_PAGE,
     InvalidRequestError,
     NotFoundError,
     ServerFailedError,
     TokenError,
-    explain,
     is_speed_limit,
     raise_for,
     whole_message,
 )
 from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
+from dbtcollate_tui.collate.reader import read_as, read_one, read_page, unreadable
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.collate.unknown_fields import (
@@ -34,6 +33,7 @@ from dbtcollate_tui.collate.unknown_fields import (
 )
 from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.fixes import Advice, EnterToken, Fix
+from dbtcollate_tui.transport.bounds import MOST_PAGES
 from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
@@ -121,7 +121,7 @@ class ServerCalls:
     async def version(self) -> ServerVersion:
         """The server's version; needs no token."""
         answer = await self.call("GET", "/system/version", doing="read the version of Collate")
-        return _model(ServerVersion, answer, "tell its version")
+        return read_one(ServerVersion, answer, "tell its version")
 
     async def logged_in_user(self) -> User:
         """Whom the token belongs to; proves the token."""
@@ -131,7 +131,7 @@ class ServerCalls:
         """What the token may do; every answer is "unknown" where the server does not tell."""
         try:
             answer = await self.call("GET", "/permissions", doing="read what the token may do")
-            return read_capabilities(answer.json())
+            return read_as(answer, "read what the token may do", read_capabilities)
         except (NotJson, ActionableError) as error:
             if isinstance(error, TokenError | UnreachableError):
                 raise
@@ -226,7 +226,7 @@ class ServerCalls:
 
     async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
         """One entity."""
-        return _model(model, await self.call("GET", path, params=params, doing=doing), doing)
+        return read_one(model, await self.call("GET", path, params=params, doing=doing), doing)
 
     async def find(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M | None:
         """One entity, or ``None`` where it is not there or was deleted."""
@@ -237,13 +237,13 @@ class ServerCalls:
 
     async def put(self, model: type[M], path: str, body: Mapping[str, Any], *, doing: str) -> M:
         """Create or update by ``PUT``; gives the entity."""
-        return _model(model, await self.call("PUT", path, body=dict(body), doing=doing), doing)
+        return read_one(model, await self.call("PUT", path, body=dict(body), doing=doing), doing)
 
     async def patch_entity(
         self, model: type[M], path: str, ops: Sequence[Mapping[str, Any]], *, doing: str
     ) -> M:
         """Apply an RFC 6902 patch as `patch` does; gives the entity."""
-        return _model(model, await self.patch(path, ops, doing=doing), doing)
+        return read_one(model, await self.patch(path, ops, doing=doing), doing)
 
     async def patch(self, path: str, ops: Sequence[Mapping[str, Any]], *, doing: str) -> Answer:
         """Apply an RFC 6902 patch; sent again after a failure only where that cannot apply it twice."""
@@ -272,6 +272,7 @@ class ServerCalls:
         """
         left = list(sizes)
         after: str | None = None
+        seen = _SeenPages()
         while True:
             query: dict[str, str | int | bool] = dict(params or {})
             query["limit"] = left[0]
@@ -284,7 +285,8 @@ class ServerCalls:
                     raise
                 left.pop(0)
                 continue
-            content = await asyncio.to_thread(_page, model, answer, doing)
+            content = await asyncio.to_thread(read_page, model, answer, doing)
+            seen.check(content, answer, doing)
             if answer.record.seconds > SLOW_PAGE_SECONDS and len(left) > 1:
                 left.pop(0)
             yield content[0]
@@ -297,64 +299,38 @@ def _may_name_unknown(error: TransportError) -> TypeGuard[HttpError]:
     return isinstance(error, HttpError) and error.status in (400, 422)
 
 
+class _SeenPages:
+    """Ends a list whose pages bring nothing new, which would be asked for without end."""
+
+    def __init__(self) -> None:
+        self._cursors: set[str] = set()
+        self._contents: set[int] = set()
+
+    def check(self, page: tuple[Sequence[object], str | None], answer: Answer, doing: str) -> None:
+        """Raise where the page, or the cursor of the next one, has come before."""
+        items, after = page
+        if after is None:
+            return
+        content = hash(tuple(getattr(item, "id", None) or repr(item) for item in items))
+        if not items:
+            reason = "a page without entities names a next page"
+        elif after in self._cursors:
+            reason = "the cursor of the next page has come before"
+        elif content in self._contents:
+            reason = "a page has come before"
+        elif len(self._cursors) >= MOST_PAGES:
+            reason = f"the list has more than {MOST_PAGES} pages"
+        else:
+            self._cursors.add(after)
+            self._contents.add(content)
+            return
+        raise unreadable(answer, doing, reason)
+
+
 def size_may_matter(error: ActionableError) -> bool:
     """Whether a request that failed so may succeed when it asks for less."""
     if isinstance(error, InvalidRequestError):
         return error.status == 413 or CollateSays.PAGE_TOO_LARGE in collate_says(error.message)
     if isinstance(error, ServerFailedError):
         return True
-    return isinstance(error, UnreachableError) and error.kind in ("timeout", "closed")
-
-
-def _page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str | None]:
-    try:
-        body = answer.json()
-        data = body["data"]
-        data.reverse()
-        items = [read_entity(model, data.pop()) for _ in range(len(data))]
-        after = (body.get("paging") or {}).get("after")
-    except NotJson as error:
-        raise explain(error, doing=doing) from error
-    except (ValidationError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(answer, doing, error) from None
-    return items, str(after) if after else None
-
-
-def read_list(model: type[M], answer: Answer, doing: str) -> list[M]:
-    """The entities of an answer that is a bare list."""
-    try:
-        body = answer.json()
-        if not isinstance(body, list):
-            raise TypeError
-        return [read_entity(model, item) for item in body]
-    except NotJson as error:
-        raise explain(error, doing=doing) from error
-    except (ValidationError, TypeError) as error:
-        raise _unreadable(answer, doing, error) from None
-
-
-def _model(model: type[M], answer: Answer, doing: str) -> M:
-    try:
-        return read_entity(model, answer.json())
-    except NotJson as error:
-        raise_for(error, doing=doing)
-    except ValidationError as error:
-        raise _unreadable(answer, doing, error) from None
-
-
-def _unreadable(answer: Answer, doing: str, error: Exception) -> ActionableError:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_input=False, include_url=False)[0]
-        what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    else:
-        what = "it is not a list of entities"
-    record = answer.record
-    return ServerFailedError(
-        f"Could not {doing}: Collate's answer is unreadable",
-        status=answer.status,
-        message=what,
-        causes=(
-            "The server is of a version that this program does not know, or a proxy changed the answer.",
-        ),
-        evidence=(f"{record.method} {record.host}{record.path} answered {answer.status}; {what}",),
-    )
+    return isinstance(error, UnreachableError) and error.kind in ("timeout", "closed", "too large")

@@ -1,9 +1,10 @@
 """Server-sent events out of the lines of a stream."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+
+from dbtcollate_tui.transport.decoding import decode_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,10 @@ class ServerEvent:
     data: str
     id: str = ""
 
-    def json(self) -> dict[str, Any] | None:
+    def values(self) -> dict[str, Any] | None:
         """The data as a JSON object, or ``None``."""
         try:
-            value = json.loads(self.data)
+            value = decode_json(self.data.encode("utf-8", "replace"))
         except ValueError:
             return None
         return value if isinstance(value, dict) else None

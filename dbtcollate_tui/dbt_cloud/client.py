@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from dbtcollate_tui.dbt_cloud.error_bodies import is_hint_at_permissions
-from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, unreadable
+from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, endless_list, unreadable
 from dbtcollate_tui.dbt_cloud.models import (
     Account,
     Connection,
@@ -27,6 +27,7 @@ from dbtcollate_tui.dbt_cloud.models import (
 )
 from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.transport.bounds import MOST_OBJECT_PAGES
 from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts
@@ -390,24 +391,40 @@ class DbtCloudClient:
             answer = await self._get(path, asked)
             yield self._read_list(answer, model, asked).items
             return
+        seen: set[object] = set()
+
+        def new(found: _Page[M], number: int) -> list[M]:
+            """The page's elements; raises where it brings nothing new, or comes after too many."""
+            ids = {getattr(item, "id", None) for item in found.items}
+            if (found.size and ids <= seen) or number > MOST_OBJECT_PAGES:
+                raise endless_list(asked, self.host)
+            seen.update(ids)
+            return found.items
+
         first = await page(0)
-        yield first.items
-        step = first.size
+        yield new(first, 1)
+        step, number = first.size, 1
         if first.total is None:
             while first.size == PAGE:
                 first = await page(step)
                 step += first.size
-                yield first.items
+                number += 1
+                yield new(first, number)
             return
         if not step:
             return
-        offsets = deque(range(step, first.total, step))
+        offset = step
         waiting: deque[asyncio.Task[_Page[M]]] = deque()
         try:
-            while offsets or waiting:
-                while offsets and len(waiting) < PAGES_AT_ONCE:
-                    waiting.append(asyncio.create_task(page(offsets.popleft())))
-                yield (await waiting.popleft()).items
+            while offset < first.total or waiting:
+                while offset < first.total and len(waiting) < PAGES_AT_ONCE:
+                    waiting.append(asyncio.create_task(page(offset)))
+                    offset += step
+                found = await waiting.popleft()
+                if not found.size:
+                    return
+                number += 1
+                yield new(found, number)
         finally:
             for task in waiting:
                 task.cancel()

@@ -41,6 +41,7 @@ from dbtcollate_tui.fixes import (
     SetField,
     Step,
 )
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson, TransportError
 from dbtcollate_tui.transport.request_log import RequestRecord
@@ -173,6 +174,16 @@ def unreadable(asked: Asked, record: RequestRecord, error: ValidationError) -> A
         f"dbt Cloud's answer about {asked.as_words()} could not be read",
         causes=[f"{place}: {first['msg']}"],
         evidence=[evidence_of(record)],
+        fixes=[RETRY],
+    )
+
+
+def endless_list(asked: Asked, host: str) -> ActionableError:
+    """The card for a list whose pages bring nothing new, or which has more pages than any account needs."""
+    return ActionableError(
+        f"dbt Cloud's list of {asked.what} does not end",
+        causes=["Its pages repeat, or a proxy answers every page with the same one."],
+        evidence=[f"{host} names more {asked.what} than its pages hold"],
         fixes=[RETRY],
     )
 
@@ -462,6 +473,8 @@ _NO_ANSWER: dict[str, tuple[str, Sequence[str]]] = {
         ("HTTPS_PROXY is wrong, or the proxy refuses the host.",),
     ),
     "closed": ("cut the connection off", ("The network or a proxy broke it.",)),
+    "too large": ("sent more than any answer of dbt Cloud holds", ("A proxy changed the answer.",)),
+    "unreadable": ("sent an answer that cannot be unpacked", ("A proxy broke its compression.",)),
 }
 
 
@@ -470,7 +483,7 @@ def _no_answer(error: NoAnswer) -> UnreachableError:
     return UnreachableError(
         f"{error.host} {what}",
         causes=causes,
-        evidence=[redact(error.detail)],
+        evidence=[safe(error.detail)],
         fixes=[RETRY, GoToStep("Enter another address", Step.ADDRESS)],
         kind=error.kind,
         brief=what,

@@ -25,9 +25,11 @@ import filelock
 import platformdirs
 from pydantic import SecretStr
 
+from dbtcollate_tui.transport.bounds import MOST_PAUSE_SECONDS
+
 REQUESTS_PER_MINUTE = 100
 WINDOW_SECONDS = 60.0
-LONGEST_HOLD_SECONDS = 900.0
+LONGEST_HOLD_SECONDS = MOST_PAUSE_SECONDS
 LOCK_SECONDS = 2.0
 
 T = TypeVar("T")

@@ -7,10 +7,10 @@ TLS everywhere but on loopback, the system's trust store, and a record of each r
 
 import asyncio
 import json
+import math
 import os
 import random
 import re
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
@@ -22,13 +22,16 @@ from typing import Any
 
 import httpx
 from pydantic import SecretStr
-from pydantic_core import from_json
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.errors import NoAnswerKind, UsageError
 from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport.addresses import check_address, is_loopback
+from dbtcollate_tui.transport import bounds
+from dbtcollate_tui.transport.addresses import check_address
+from dbtcollate_tui.transport.decoding import decode_json
 from dbtcollate_tui.transport.errors import (
     Delivery,
     ForeignRedirect,
@@ -37,10 +40,12 @@ from dbtcollate_tui.transport.errors import (
     NotJson,
 )
 from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts, Unpaced
+from dbtcollate_tui.transport.proxies import Proxy, proxy_for, tls_context
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 
 Params = Mapping[str, str | int | bool]
 BODY_EXCERPT_BYTES = 4_096
+SHOWN_BODY = 20_000
 MOST_ENDINGS = 20
 """A server that ends a connection in good order is no failure: a request is repeated so often at once."""
 BODY_ENDING_BYTES = 512
@@ -63,12 +68,8 @@ class Answer:
     def json(self) -> Any:
         """The body as JSON values; raises `NotJson` where it is not."""
         try:
-            return from_json(self.content)
+            return decode_json(self.content)
         except ValueError:
-            pass
-        try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError):
             raise NotJson(self.record, self.headers.get("content-type", ""), self.content[:500]) from None
 
 
@@ -82,44 +83,39 @@ class _TokenAuth(httpx.Auth):
         yield request
 
 
-def _tls_context() -> ssl.SSLContext:
-    bundle = os.environ.get("SSL_CERT_FILE")
-    folder = os.environ.get("SSL_CERT_DIR")
-    if bundle or folder:
-        return ssl.create_default_context(cafile=bundle or None, capath=folder or None)
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 def _speaks_http2() -> bool:
     """Whether HTTP/2 is offered to servers: only where ``DBTCOLLATE_HTTP2`` is 1."""
     return os.environ.get("DBTCOLLATE_HTTP2", "") == "1"
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds that the server asks to wait; ``None`` where it does not say, or says nothing readable."""
     value = headers.get("retry-after") or headers.get("x-rate-limit-retry-after-seconds")
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        try:
+            moment = parsedate_to_datetime(value)
+            if moment.tzinfo is None:  # "-0000" in a date means UTC
+                moment = moment.replace(tzinfo=UTC)
+            return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _no_answer(error: httpx.RequestError, record: RequestRecord) -> NoAnswer:
-    text = redact(str(error)) or type(error).__name__
+def _no_answer(error: httpx.RequestError, record: RequestRecord, proxy: Proxy | None = None) -> NoAnswer:
+    text = safe(str(error)) or type(error).__name__
     lowered = text.lower()
     kind: NoAnswerKind = "closed"
     if isinstance(error, httpx.TimeoutException):
         kind = "timeout"
-    elif isinstance(error, httpx.ProxyError):
+    elif isinstance(error, httpx.ProxyError) or (proxy is not None and isinstance(error, httpx.ConnectError)):
         kind = "proxy"
+    elif isinstance(error, httpx.DecodingError):
+        kind = "unreadable"
     elif isinstance(error, httpx.ConnectError):
         if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
             kind = "tls"
@@ -127,6 +123,8 @@ def _no_answer(error: httpx.RequestError, record: RequestRecord) -> NoAnswer:
             kind = "name"
         else:
             kind = "refused"
+    if kind == "proxy" and proxy is not None:
+        text = f"{proxy.variable}={proxy.shown}: {text}"
     record.failure = kind
     return NoAnswer(kind, record.host, text, record, _delivery(error))
 
@@ -194,7 +192,7 @@ class Transport:
                     causes=["A space, a line break or a letter outside ASCII was copied along with it."],
                     fixes=[Advice("Copy the token again, and nothing else.")],
                 )
-        local = is_loopback(self.base_url.host)
+        self._proxy = proxy_for(self.base_url.scheme, self.base_url.host, self.base_url.port)
         secure = self.base_url.scheme == "https"
         self._client = httpx.AsyncClient(
             auth=_TokenAuth(token, scheme) if token is not None else None,
@@ -202,8 +200,9 @@ class Transport:
             timeout=httpx.Timeout(seconds.read, connect=seconds.connect),
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             http2=secure and _speaks_http2(),
-            verify=_tls_context() if secure else True,
-            trust_env=not local,
+            verify=tls_context() if secure else True,
+            proxy=self._proxy.url if self._proxy is not None else None,
+            trust_env=False,
             follow_redirects=False,
         )
 
@@ -244,9 +243,12 @@ class Transport:
                 response,
                 record,
             ):
-                body = await response.aread()
-                record.received = len(body)
-                return Answer(response.status_code, response.headers, body, record)
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    record.received = len(body)
+                    _check_size(response, record, bounds.MOST_JSON_BYTES)
+                return Answer(response.status_code, response.headers, bytes(body), record)
 
         return await self._repeat(once, safe)
 
@@ -270,12 +272,14 @@ class Transport:
             async with self._send("GET", path, params, None, {"Accept": "*/*"}) as (response, record):
                 length = response.headers.get("content-length")
                 encoded = "content-encoding" in response.headers
-                total = int(length) if length and not encoded else None
+                total = int(length) if length and length.isdecimal() and not encoded else None
                 done = 0
-                async for piece in response.aiter_bytes(64 * 1024):
-                    await asyncio.to_thread(write, piece)
+                rate = _Rate(record)
+                async for piece in _within(response.aiter_bytes(64 * 1024), rate):
                     done += len(piece)
                     record.received = done
+                    _check_size(response, record, bounds.MOST_DOWNLOAD_BYTES)
+                    await asyncio.to_thread(write, piece)
                     if on_bytes is not None:
                         on_bytes(done, total)
                 if total is not None and done != total:
@@ -314,7 +318,7 @@ class Transport:
                 if isinstance(error, HttpError) and error.status == 429:
                     pause = self._told_wait(error)
                     if pause is not None:
-                        await self._pacer.hold(pause)
+                        await self._pacer.hold(min(pause, bounds.MOST_PAUSE_SECONDS))
                 failures += 1
                 wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
                 if wait is None:
@@ -331,16 +335,18 @@ class Transport:
         if isinstance(error, HttpError):
             told, reason = self._told_wait(error), f"answered {error.status}"
             if error.status == 429 and self._is_speed_limit is not None and self._is_speed_limit(error):
-                last = last and told is None
+                last = last and not told
                 told = max(told or 0.0, wait)
             elif not safe or error.status not in policy.statuses:
                 return None
             wait = told if told is not None else wait
-        elif error.delivery == "not read" or (safe and error.kind in ("timeout", "closed", "refused")):
+        elif error.delivery == "not read" or (
+            safe and error.kind in ("timeout", "closed", "refused", "unreadable")
+        ):
             reason = f"{error.kind}: {error.detail}"
         else:
             return None
-        if last or seconds + wait > policy.total_seconds:
+        if last or wait > bounds.MOST_PAUSE_SECONDS or seconds + wait > policy.total_seconds:
             return None
         if self.on_retry is not None and error.record is not None:
             self.on_retry(Retrying(error.record, failures + 1, wait, reason))
@@ -374,7 +380,7 @@ class Transport:
                 host=self.host,
                 path=below if shown == address else redact(below),
                 at=datetime.now(UTC),
-                body=None if content is None else redact(content.decode())[:20_000],
+                body=None if content is None else _shown_body(content),
                 content_type=None if content is None else headers.get("Content-Type"),
             )
             async with self._gate:
@@ -386,7 +392,8 @@ class Transport:
                 response: httpx.Response | None = None
                 try:
                     async with asyncio.timeout(whole):
-                        response = await self._client.send(request, stream=True)
+                        async with asyncio.timeout(self._whole_answer):
+                            response = await self._client.send(request, stream=True)
                         record.status = response.status_code
                         if response.is_redirect:
                             url = self._same_host_target(response, record)
@@ -397,14 +404,18 @@ class Transport:
                             raise await _http_error(response, record)
                         yield response, record
                 except httpx.RequestError as error:
-                    raise _no_answer(error, record) from None
+                    raise _no_answer(error, record, self._proxy) from None
                 except TimeoutError:
-                    if whole is None:
+                    if whole is None and response is not None:
                         raise
                     record.failure = "timeout"
-                    raise NoAnswer("timeout", self.host, f"no whole answer in {whole:g} s", record) from None
+                    seconds = self._whole_answer
+                    raise NoAnswer(
+                        "timeout", self.host, f"no whole answer in {seconds:g} s", record
+                    ) from None
                 finally:
                     record.seconds = time.monotonic() - started
+                    LOGGER.info("%s", record)
                     if response is not None:
                         await response.aclose()
             return
@@ -416,11 +427,70 @@ class Transport:
 
     def _same_host_target(self, response: httpx.Response, record: RequestRecord) -> httpx.URL:
         location = response.headers.get("location", "")
-        target = response.url.join(location)
+        try:
+            target = response.url.join(location).copy_with(username=None, password=None)
+        except (httpx.InvalidURL, ValueError):
+            raise ForeignRedirect(record, safe(location)[:200]) from None
         here = self.base_url
         if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
-            raise ForeignRedirect(record, redact(str(target)))
+            raise ForeignRedirect(record, safe(str(target))[:500])
         return target
+
+
+def _shown_body(content: bytes) -> str:
+    """The beginning of a request's body. A margin is redacted with it, so that no secret is cut in two."""
+    return safe(content[: SHOWN_BODY + 8_000].decode("utf-8", "replace"))[:SHOWN_BODY]
+
+
+def _check_size(response: httpx.Response, record: RequestRecord, most: int) -> None:
+    """Raise `NoAnswer` where the body is larger than its bound, or was packed as no honest answer is."""
+    size = record.received
+    packed = response.num_bytes_downloaded
+    bomb = size > bounds.UNPACKED_FREELY_BYTES and size > packed * bounds.MOST_UNPACKED_TIMES
+    if size > most or bomb:
+        record.failure = "too large"
+        detail = (
+            f"more than {most // 1024 // 1024} MiB"
+            if size > most
+            else f"{packed} bytes that unpack to {size}"
+        )
+        raise NoAnswer("too large", record.host, f"the answer has {detail}", record)
+
+
+class _Rate:
+    """Watches that a download goes on: its speed over the last while, and its whole time."""
+
+    def __init__(self, record: RequestRecord) -> None:
+        self.record = record
+        self._began = self._since = time.monotonic()
+        self._received = 0
+
+    def seconds_left(self) -> float:
+        """How long the next piece may take."""
+        now = time.monotonic()
+        if now - self._since >= bounds.RATE_SECONDS:
+            if self.record.received - self._received < bounds.SLOWEST_BYTES_PER_SECOND * bounds.RATE_SECONDS:
+                return 0.0
+            self._since, self._received = now, self.record.received
+        return min(self._began + bounds.DOWNLOAD_SECONDS, self._since + bounds.RATE_SECONDS * 2) - now
+
+
+async def _within(pieces: AsyncIterator[bytes], rate: _Rate) -> AsyncIterator[bytes]:
+    """The pieces while they come fast enough; else `NoAnswer`."""
+    while True:
+        left = rate.seconds_left()
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            record = rate.record
+            record.failure = "timeout"
+            raise NoAnswer(
+                "timeout", record.host, f"the download stalled after {record.received} bytes", record
+            ) from None
+        yield piece
 
 
 async def _http_error(response: httpx.Response, record: RequestRecord) -> HttpError:

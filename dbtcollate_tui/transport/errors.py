@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from dbtcollate_tui.errors import NoAnswerKind
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.printable import safe
+from dbtcollate_tui.transport.decoding import decode_json
 
 if TYPE_CHECKING:
     from dbtcollate_tui.transport.request_log import RequestRecord
@@ -64,13 +64,13 @@ class HttpError(TransportError):
     def json(self) -> Any:
         """The error body as JSON values, or ``None`` where it is not JSON."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return decode_json(self.body)
+        except ValueError:
             return None
 
     def excerpt(self, length: int = 200) -> str:
         """The beginning of the body as one redacted line."""
-        return redact(" ".join(self.body.decode("utf-8", "replace").split()))[:length]
+        return safe(" ".join(self.body.decode("utf-8", "replace").split()))[:length]
 
 
 class NotJson(TransportError):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dbtcollate_tui.transport.bounds import WHOLE_ANSWER_SECONDS
 from dbtcollate_tui.transport.request_log import RequestRecord
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -48,7 +49,7 @@ class Timeouts:
 
     connect: float = 10.0
     read: float = 60.0
-    whole: float = 300.0
+    whole: float = WHOLE_ANSWER_SECONDS
 
 
 @dataclass(slots=True)

@@ -22,6 +22,11 @@ class RequestRecord:
     received: int = 0
     failure: str | None = None
 
+    def __str__(self) -> str:
+        """One line for the log."""
+        end = self.failure or self.status or "no answer"
+        return f"{self.method} {self.host}{self.path} {end}, {self.seconds:.3f} s, {self.received} bytes"
+
     def as_curl(self, token_variable: str) -> str:
         """The request as a curl command that works where the named variable holds the token."""
         parts = ["curl", "-sS"]
