@@ -46,6 +46,8 @@ from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 Params = Mapping[str, str | int | bool]
 BODY_EXCERPT_BYTES = 4_096
 SHOWN_BODY = 20_000
+MOST_SPEED_LIMITS = 12
+"""How often a request is sent again after answers that it came too fast."""
 MOST_ENDINGS = 20
 """A server that ends a connection in good order is no failure: a request is repeated so often at once."""
 BODY_ENDING_BYTES = 512
@@ -335,7 +337,7 @@ class Transport:
         if isinstance(error, HttpError):
             told, reason = self._told_wait(error), f"answered {error.status}"
             if error.status == 429 and self._is_speed_limit is not None and self._is_speed_limit(error):
-                last = last and not told
+                last = last and (told is None or failures >= MOST_SPEED_LIMITS)
                 told = max(told or 0.0, wait)
             elif not safe or error.status not in policy.statuses:
                 return None

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.store import ProfileStore
 
 FILE_NAME = "keys.toml"
@@ -93,7 +94,7 @@ def check_keys(path: Path) -> int:
     try:
         remap_keys(path)
     except UsageError as error:
-        sys.stderr.write(f"{error.as_text()}\n")
+        sys.stderr.write(safe(error.as_text()) + "\n")
         return int(error.exit_code)
     return 0
 
