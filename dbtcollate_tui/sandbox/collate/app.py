@@ -14,6 +14,7 @@ from starlette.routing import Route
 from dbtcollate_tui.sandbox.collate import (
     access,
     automations,
+    connector,
     entities,
     lineage,
     pipeline_runs,
@@ -52,6 +53,7 @@ def make_router() -> Router:
         pipeline_runs,
         automations,
         search,
+        connector,
         entities,
     ):
         module.add_routes(router)
