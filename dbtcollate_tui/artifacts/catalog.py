@@ -24,6 +24,8 @@ class CatalogEntry:
 
     def __init__(self, table: CatalogTable) -> None:
         self.owner = table.metadata.owner if table.metadata else None
+        comment = table.metadata.comment if table.metadata else None
+        self.comment = str(comment) if comment not in (None, "") else None
         self._exact = table.columns or {}
         self._folded: dict[str, list[CatalogColumn]] | None = None
 

@@ -280,6 +280,7 @@ class ManifestReader:
             source_name=entry.source_name,
             relation_name=entry.relation_name,
             in_catalog=catalog is not None,
+            comment=catalog.comment if catalog else None,
             custom_properties=facts.custom_properties,
             fqn=tuple(intern(part) for part in entry.fqn or ()),
             versioned=version is not None,

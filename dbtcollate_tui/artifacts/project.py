@@ -43,7 +43,7 @@ class Node:
     ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
     ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
-    owners, the project does not.
+    owners, the project does not. ``comment`` is the warehouse's on the table.
     """
 
     unique_id: str
@@ -70,6 +70,7 @@ class Node:
     source_name: str | None = None
     relation_name: str | None = None
     in_catalog: bool = False
+    comment: str | None = None
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     fqn: tuple[str, ...] = ()
     versioned: bool = False

@@ -195,6 +195,7 @@ class CatalogMetadata(Struct):
     """A relation as the warehouse has it."""
 
     owner: str | None = None
+    comment: Scalar = None
 
 
 class CatalogTable(Struct):

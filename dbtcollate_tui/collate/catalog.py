@@ -14,6 +14,7 @@ from dbtcollate_tui.collate.models import (
     Database,
     DatabaseSchema,
     DatabaseService,
+    EntityHistory,
     EntityReference,
     LineageEdge,
     Table,
@@ -97,6 +98,19 @@ class CatalogCalls(ServerCalls):
             params={"fields": self.dialect.fields(fields)},
             doing="show the table",
         )
+
+    async def table_versions(self, table_id: str) -> list[Table]:
+        """All versions of a table, newest first; one that cannot be read is left out."""
+        path = f"/tables/{path_segment(table_id)}/versions"
+        history = await self.find(EntityHistory, path, doing="show the table's history")
+        found = []
+        for version in history.versions if history is not None else ():
+            with contextlib.suppress(ValidationError):
+                if isinstance(version, str):
+                    found.append(Table.model_validate_json(version))
+                else:
+                    found.append(Table.model_validate(version))
+        return found
 
     async def patch_table(self, table_id: str, ops: Sequence[Mapping[str, Any]]) -> None:
         """Apply an RFC 6902 patch (see `collate.patch`); raises `GuardFailedError` where a ``test`` fails.

@@ -168,6 +168,12 @@ class ChangeDescription(Entity):
     changeSummary: Mapping[str, FieldAuthor] = Field(default_factory=dict)
 
 
+class EntityHistory(Entity):
+    """An entity's versions, newest first, each as the JSON text that the server keeps of it."""
+
+    versions: tuple[str | dict[str, Any], ...] = ()
+
+
 class Table(Entity):
     """A table with the fields that were asked for; the others are empty."""
 

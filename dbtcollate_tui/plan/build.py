@@ -120,6 +120,11 @@ class Planning:
         if options.include_tests:
             plan_tests(project, report, state, options, dialect, only, findings, self._facts)
 
+    @property
+    def unclear_texts(self) -> frozenset[tuple[str, str]]:
+        """Descriptions, by table FQN and column, that may be a person's or the connector's."""
+        return frozenset(self._findings.unclear_texts)
+
     def add_lineage(self, report: MatchReport, state: ServerState) -> None:
         """Add the edges, where the options want them, by what the report and the state now know of them."""
         self._report, self._state = report, state

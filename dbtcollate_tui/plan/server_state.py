@@ -49,6 +49,8 @@ class ServerState:
     ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
     stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
     ``exclusive`` are classifications and tags of whose children an entity has one at most.
+    ``text_authors`` are those who wrote a description by the table's version history, by table FQN and
+    column, where it was read.
     """
 
     tables: Mapping[str, Table]
@@ -66,3 +68,4 @@ class ServerState:
     assets: Mapping[str, AssetRef] = field(default_factory=dict)
     asset_edges: frozenset[tuple[str, str]] = frozenset()
     meta: MetaState = field(default_factory=MetaState)
+    text_authors: Mapping[tuple[str, str], str] = field(default_factory=dict)

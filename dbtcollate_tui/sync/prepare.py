@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
@@ -27,6 +28,7 @@ from dbtcollate_tui.sql_lineage.cache import SqlCache
 from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
+from dbtcollate_tui.sync.reading.text_authors import read_text_authors
 from dbtcollate_tui.sync.writing.removals import read_stale, removable
 
 NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
@@ -144,16 +146,20 @@ async def compare(
             if not sql.new:
                 report = await sql.report()
         state = await read_details(collate, project, report, found.tables, options, wanted, told)
-        planning = await asyncio.to_thread(
+        make_planning = partial(
             Planning,
             project,
-            state,
-            report,
-            options,
-            collate.dialect,
+            report=report,
+            options=options,
+            dialect=collate.dialect,
             only=wanted,
             run=run_facts(choice, dbt_cloud, profile),
         )
+        planning = await asyncio.to_thread(make_planning, state=state)
+        if planning.unclear_texts:
+            authors = await read_text_authors(collate, state.tables, planning.unclear_texts)
+            state = replace(state, text_authors=authors)
+            planning = await asyncio.to_thread(make_planning, state=state)
         if sql is not None and sql.new:
             emitter.doing = "reading the compiled SQL"
             report = await sql.report()

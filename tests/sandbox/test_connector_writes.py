@@ -7,7 +7,7 @@ import pytest
 
 from tests.sandbox.collate_support import Caller, Json, collate
 
-BULK = {"async": "false", "overrideMetadata": "false"}
+BULK: dict[str, Any] = {"async": "false", "overrideMetadata": "false"}
 
 
 @pytest.fixture(scope="module")

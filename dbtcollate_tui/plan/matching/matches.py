@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dbtcollate_tui.collate.fqn import plain_name
 from dbtcollate_tui.collate.models import ColumnLineage
 
 Cause = Literal[
@@ -49,8 +50,8 @@ class TableRef:
 
     @property
     def short(self) -> str:
-        """``schema.table``, for lists."""
-        return f"{self.schema}.{self.name}"
+        """``schema.table`` in the warehouse's spelling, for lists."""
+        return f"{plain_name(self.schema)}.{plain_name(self.name)}"
 
 
 AssetType = Literal["dashboard", "mlmodel", "apiEndpoint"]

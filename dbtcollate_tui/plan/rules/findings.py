@@ -29,6 +29,8 @@ class Findings:
     refused_tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     guests: dict[str, set[str]] = field(default_factory=dict)
     stubs: set[str] = field(default_factory=set)
+    unclear_texts: set[tuple[str, str]] = field(default_factory=set)
+    """Descriptions, by table FQN and column, that may be a person's: their table's history would tell."""
 
     def same(self, group: Group) -> None:
         """Count one thing that is equal already."""

@@ -67,8 +67,9 @@ def plan_lineage(
 ) -> None:
     """Add the edges that are not there, and to those that lack them dbt's SQL and column lineage.
 
-    An edge that another lineage made, with SQL of its own, stays; one without gets dbt's SQL, and columns of
-    dbt's beside its own. A run without compiled SQL takes none away, SQL that cannot be read no columns.
+    An edge that another lineage made keeps its SQL and its source; one without SQL gets dbt's. Columns of
+    dbt's that it lacks are added beside its own. A run without compiled SQL takes none away, SQL that cannot
+    be read no columns.
     """
     facts.without_sql = [
         unique_id
@@ -87,16 +88,18 @@ def plan_lineage(
                 columns = there.columnsLineage
             elif not dbts:
                 columns = _beside(there.columnsLineage, end.columns)
-            same = same_sql(there.sqlQuery, sql) and _pairs(columns) == _pairs(there.columnsLineage)
-            if not sql or same or (there.sqlQuery and not dbts):
+            keeps_sql = bool(there.sqlQuery) and not dbts
+            same = keeps_sql or same_sql(there.sqlQuery, sql)
+            if not sql or (same and _pairs(columns) == _pairs(there.columnsLineage)):
                 findings.same("lineage")
                 continue
+            sql = there.sqlQuery if keeps_sql else end.node.compiled_code or ""
         findings.changes.append(
             LineageChange(
                 unique_id=end.node.unique_id,
                 upstream=end.upstream,
                 downstream=end.downstream,
-                sql=end.node.compiled_code or "",
+                sql=sql if there is not None else end.node.compiled_code or "",
                 columns=columns,
                 existing=there,
             )

@@ -40,7 +40,7 @@ def plan_table(
     is_guest = claim.role is not Role.OWNER
     claimed = Claimed(ref, table, claim.nodes, is_guest)
     columns = [(column, name) for column, name in _located(claimed, findings)]
-    _descriptions(claimed, columns, claim, options, findings)
+    _descriptions(claimed, columns, claim, state, options, findings)
     owners = _owners(claimed, state, options, dialect, findings)
     labels = plan_tags(claimed, columns, state, options, findings)
     plan_properties(claimed, state, findings)
@@ -66,17 +66,19 @@ def _descriptions(
     claimed: Claimed,
     columns: Sequence[tuple[Column, str]],
     claim: Claim,
+    state: ServerState,
     options: SyncOptions,
     findings: Findings,
 ) -> None:
     server = {name: column for _, name, column in claimed.table.walk_columns()}
     text = next((node.description for node in claimed.nodes if node.description.strip()), "")
-    pairs = [("", claimed.table.description, text, claimed.last_sent.description)]
+    comment = next((node.comment for node in claimed.nodes if node.comment), None)
+    pairs = [("", claimed.table.description, text, claimed.last_sent.description, comment)]
     for column, name in columns:
         sent = claimed.last_sent_column(name)
         last = sent.description if sent is not None else ""
-        pairs.append((name, server[name].description, _text_of(column), last))
-    for name, old, new, last in pairs:
+        pairs.append((name, server[name].description, _text_of(column), last, column.comment))
+    for name, old, new, last, comment in pairs:
         if not new.strip():
             continue
         if old.strip() == new.strip():
@@ -92,7 +94,11 @@ def _descriptions(
             after=new,
             changed_by=claimed.table.updatedBy,
         )
-        by, person = _author(claimed.table, name)
+        by, person = _author(claimed.table, name, state)
+        if comment is not None and old.strip() == comment.strip():
+            by, person = "", False
+        if person and edited and not by and old.strip() and not claimed.is_guest:
+            findings.unclear_texts.add((claimed.ref.fqn, name))
         is_free = options.update_descriptions and not (edited and person) and not claimed.is_guest
         if not old.strip() or is_free:
             findings.changes.append(change)
@@ -111,12 +117,16 @@ def _descriptions(
         )
 
 
-def _author(table: Table, column: str) -> tuple[str, bool]:
+def _author(table: Table, column: str, state: ServerState) -> tuple[str, bool]:
     """Who wrote a description that is not dbt's, where that is known, and whether it may have been a person.
 
-    The server's change summary says so by field. Without it a table that was never changed is as its creator
-    made it, and of any other the text may be a person's, whoever changed the table last.
+    The table's version history tells, where it was read, and the server's change summary by field. Without
+    them a table that was never changed is as its creator made it, and of any other the text may be a
+    person's, whoever changed the table last.
     """
+    known_author = state.text_authors.get((table.fullyQualifiedName, column))
+    if known_author is not None:
+        return known_author, not (known_author.endswith("bot") or known_author in state.own_names)
     summary = table.changeDescription.changeSummary if table.changeDescription is not None else {}
     known = summary.get(f"columns.{column}.description" if column else "description")
     if known is not None and known.changedBy:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Router, answer, not_found
-from dbtcollate_tui.sandbox.collate.bodies import check_body, create_shape
+from dbtcollate_tui.sandbox.collate.bodies import CREATE
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
     build_database,
     build_schema,
     build_table,
-    newer_only,
+    checked_body,
+    since,
     upsert,
 )
 from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
@@ -32,7 +33,7 @@ def add_routes(router: Router) -> None:
     """The bulk writes, the definitions of connection tests, and the list of stored procedures."""
     builders = {"database": build_database, "databaseSchema": build_schema, "table": build_table}
     for name, build in builders.items():
-        router.add("PUT", f"{KINDS[name].path}/bulk", newer_only(_bulk(KINDS[name], build)))
+        router.add("PUT", f"{KINDS[name].path}/bulk", since(1, 11)(_bulk(KINDS[name], build)))
     router.add("GET", f"{_DEFINITION}/name/{{fqn}}", _test_definition)
     router.add("GET", "storedProcedures", _no_procedures)
 
@@ -48,9 +49,9 @@ def _bulk(kind: Kind, build: Callable[[Call, Entity], Placed]) -> Callable[[Call
         refused: list[Entity] = []
         for body in bodies:
             try:
-                given = check_body(body, create_shape(kind.name, old=False))
-                entity, status = upsert(call, kind, build(call, given))
-                written.append({"request": entity["fullyQualifiedName"], "status": status})
+                given = checked_body(call, body, CREATE[kind.name])
+                entity, code = upsert(call, kind, build(call, given))
+                written.append({"request": entity["fullyQualifiedName"], "status": code})
             except ApiError as error:
                 name = body.get("name") if isinstance(body, dict) else None
                 refused.append({"request": name, "message": error.message, "status": error.status})

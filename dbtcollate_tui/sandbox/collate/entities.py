@@ -94,7 +94,17 @@ def add_read_routes(router: Router, kind: Kind) -> None:
             raise ApiError(400, "Invalid cursor") from None
         return answer(page_answer(call, kind, page, fields))
 
+    def history(call: Call) -> Response:
+        entity = checked_entity(call, kind.name, entity_id=call.params["id"])
+        versions = [
+            msgspec.json.encode(present(kind, version, kind.keys, call.release)).decode()
+            for version in call.store.versions(entity["id"])
+        ]
+        return answer({"entityType": kind.name, "versions": versions})
+
     router.add("GET", kind.path, listing)
+    if kind.name == "table":
+        router.add("GET", f"{kind.path}/{{id}}/versions", history)
     router.add("GET", f"{kind.path}/name/{{fqn}}", by_name)
     router.add("GET", f"{kind.path}/{{id}}", by_id)
 
@@ -223,13 +233,17 @@ def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
 
 
 def _merged_columns(stored: list[Entity], given: list[Entity]) -> list[Entity]:
+    """The columns of a PUT with the texts and tags that stood there, those of nested columns too."""
     known = {column["name"]: column for column in stored}
     merged = []
     for column in given:
         before = known.get(column["name"], {})
         kept = {"description": before["description"]} if before.get("description") else {}
         tags = [*before.get("tags", []), *column.get("tags", [])]
-        merged.append(before | column | kept | {"tags": tags})
+        nested = {}
+        if column.get("children"):
+            nested = {"children": _merged_columns(before.get("children") or [], column["children"])}
+        merged.append(before | column | kept | nested | {"tags": tags})
     return merged
 
 

@@ -24,6 +24,8 @@ create unique index if not exists entities_fqn on entities(kind, fqn);
 create index if not exists entities_parent on entities(kind, parent, name, id);
 create index if not exists entities_root on entities(kind, root, name, id);
 create index if not exists entities_name on entities(kind, name, id);
+create table if not exists versions(
+  id text not null, version real not null, json blob not null, primary key (id, version)) without rowid;
 create table if not exists edges(
   from_id text not null, to_id text not null, from_type text not null, to_type text not null,
   details blob not null, primary key (from_id, to_id)) without rowid;
@@ -41,6 +43,10 @@ create table if not exists log_lines(
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
+
+
+_WITH_HISTORY = frozenset({"table"})
+"""Kinds whose versions are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,17 @@ class Store:
                 _encode(entity),
             ),
         )
+
+        if kind in _WITH_HISTORY:
+            self._db.execute(
+                "insert or replace into versions(id, version, json) values(?,?,?)",
+                (entity["id"], entity.get("version", 0.1), _encode(entity)),
+            )
+
+    def versions(self, entity_id: str) -> list[Entity]:
+        """The versions of a table that were stored, newest first."""
+        rows = self._db.execute("select json from versions where id=? order by version desc", (entity_id,))
+        return [_decode(row[0]) for row in rows]
 
     def delete(self, kind: str, entity_id: str) -> None:
         """Remove an entity and its lineage edges."""
