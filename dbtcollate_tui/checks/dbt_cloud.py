@@ -1,17 +1,20 @@
 """Checks of dbt Cloud: address, token, permissions, account, job, the guide's three commands."""
 
+from dataclasses import replace
+
 from dbtcollate_tui.checks.base import Finding, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission
 from dbtcollate_tui.dbt_cloud.job_advice import advise, three_commands
-from dbtcollate_tui.dbt_cloud.models import Job
+from dbtcollate_tui.dbt_cloud.models import Account, Job
+from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE
 from dbtcollate_tui.dbt_cloud.permissions import check_permissions
-from dbtcollate_tui.dbt_cloud.regions import region_of
+from dbtcollate_tui.dbt_cloud.regions import SHARED_DEPRECATED, host_kind, own_address, region_of
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
-from dbtcollate_tui.fixes import Advice, GoToStep, OpenUrl, RunJob, Step
+from dbtcollate_tui.fixes import Advice, GoToStep, OpenUrl, ProfileField, RunJob, SetField, Step
 from dbtcollate_tui.wording import count
 
 REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
@@ -67,9 +70,27 @@ async def account(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(OpenUrl("Open the account's settings", f"{client.base_url}/settings"),),
         )
+    moved = on_shared_host(found, client.base_url)
+    if moved is not None:
+        return replace(moved, caption=found.name, evidence=evidence)
     plan = f", plan {found.plan}" if found.plan else ""
     return Finding(
         CheckState.PASS, f"{found.name} (account {found.id}){plan}", caption=found.name, evidence=evidence
+    )
+
+
+def on_shared_host(account: Account, base_url: str) -> Finding | None:
+    """A warning where the profile still uses a shared host; ``None`` where it does not."""
+    host = base_url.split("://", 1)[-1]
+    if host_kind(host) != "shared":
+        return None
+    new = own_address(base_url, account.own_host)
+    move = (SetField(f"Use {new}", ProfileField.BASE_URL, new),) if new else ()
+    return Finding(
+        CheckState.WARN,
+        f"{account.name} (account {account.id}) is read from the shared host {host}",
+        causes=(f"{SHARED_DEPRECATED}: each account has a host of its own.",),
+        fixes=(*move, GoToStep(f"Enter the account's own address: {ACCESS_URL_PLACE}", Step.ADDRESS)),
     )
 
 

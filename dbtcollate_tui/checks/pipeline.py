@@ -1,14 +1,17 @@
 """Checks of the ingestion pipeline inside Collate: there, green, running on time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.collate.links import service_ingestion_page
-from dbtcollate_tui.collate.models import PipelineStatus
+from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron
+from dbtcollate_tui.dbt_cloud.regions import SHARED_DEPRECATED, host_kind
 from dbtcollate_tui.dbt_cloud.schedules import (
     missed_times,
     next_times_words,
@@ -76,7 +79,26 @@ async def exists(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(DEPLOY, open_page),
         )
+    old = old_address(pipeline, context.profile.dbt_cloud.base_url)
+    if old:
+        return Finding(
+            CheckState.WARN,
+            f"{pipeline.name} still reads dbt Cloud at {old}",
+            caption="old address",
+            causes=(f"The profile's address is {context.profile.dbt_cloud.base_url}. {SHARED_DEPRECATED}.",),
+            evidence=evidence,
+            fixes=(replace(DEPLOY, label="Deploy the pipeline with the profile's address"), open_page),
+        )
     return Finding(CheckState.PASS, f"{pipeline.name}, deployed", evidence=evidence, fixes=(open_page,))
+
+
+def old_address(pipeline: IngestionPipeline, base_url: str) -> str:
+    """The shared host that a pipeline still reads though the profile no longer does; empty for none."""
+    stored = pipeline.config.dbtConfigSource.dbtCloudUrl.rstrip("/") if pipeline.config is not None else ""
+    if not stored or stored == base_url:
+        return ""
+    host = urlsplit(stored).hostname or ""
+    return stored if host_kind(host) == "shared" else ""
 
 
 async def status(context: CheckContext) -> Finding:

@@ -300,7 +300,7 @@ class DbtCloudClient:
 
     async def _post(self, path: str, asked: Asked, body: dict[str, Any] | None = None) -> Run:
         try:
-            answer = await self._transport.request("POST", path, json_body=body or {}, repeatable=False)
+            answer = await self._transport.request("POST", path, json_body=body, repeatable=False)
         except TransportError as error:
             raise self._card(error, asked) from None
         try:

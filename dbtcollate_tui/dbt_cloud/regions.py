@@ -32,6 +32,12 @@ SHARED_REGIONS: tuple[Region, ...] = (
 Japan and the regions on Azure and Google Cloud have hosts of the form ``PREFIX.REGION.dbt.com`` alone.
 """
 
+SHARED_SUCCESSORS: dict[str, str] = {"cloud.getdbt.com": "us1", "emea.dbt.com": "eu1", "au.dbt.com": "au1"}
+"""The region of the accounts' own hosts behind each shared host.
+
+dbt's page "Access, Regions & IP addresses" and its page on the migration of account URLs.
+"""
+SHARED_DEPRECATED = "Shared hosts have been deprecated since 1 November 2026"
 CELL_REGIONS: dict[str, str] = {
     "us1": "North America (AWS)",
     "eu1": "EMEA (AWS, Frankfurt)",
@@ -103,6 +109,12 @@ def without_other_api(host: str) -> tuple[str, str]:
             labels.remove(label)
             return ".".join(labels), name
     return host, ""
+
+
+def own_address(base_url: str, subdomain: str) -> str:
+    """The address of an account's own host where ``base_url`` is a shared one; empty where it is none."""
+    region = SHARED_SUCCESSORS.get(base_url.split("://", 1)[-1])
+    return f"https://{subdomain}.{region}.dbt.com" if region and subdomain else ""
 
 
 def is_known_dbt_host(host: str) -> bool:

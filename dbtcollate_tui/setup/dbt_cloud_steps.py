@@ -14,7 +14,7 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
 from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
 from dbtcollate_tui.dbt_cloud.pages import IP_RESTRICTIONS_PLACE, PERSONAL_TOKENS_PLACE, account_settings
-from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.dbt_cloud.regions import SHARED_DEPRECATED, SHARED_REGIONS, Region, own_address
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedule
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
@@ -208,6 +208,11 @@ class DbtSide(SetupBase):
             self.notes.append(
                 f"The {row.account.plan} plan of {row.account.name} has no service tokens for this API: "
                 f"where something cannot be read, use a personal token ({PERSONAL_TOKENS_PLACE})."
+            )
+        own = own_address(row.base_url, row.account.own_host)
+        if own:
+            self.notes.append(
+                f"{SHARED_DEPRECATED}: {own} is {row.account.name}'s own. The checklist moves to it."
             )
         if row.account.locked:
             self.notes.append(

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.models import RunOrder
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, choose_run
 from dbtcollate_tui.transport.pacing import RetryPolicy, Unpaced
 from tests.contract.dbt_cloud_mock import mocking
@@ -53,6 +54,33 @@ async def test_version_2(second: DbtCloudClient) -> None:
         )
     statuses = {record.status for record in second.request_log.newest()}
     assert statuses == {200}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        RunOrder(cause="a test"),
+        RunOrder(
+            cause="a test",
+            generate_docs=True,
+            commands=("dbt build", "dbt docs generate"),
+            git_branch="main",
+            git_sha="0a1b2c3d",
+            dbt_version="latest",
+        ),
+    ],
+    ids=["plain", "overrides"],
+)
+async def test_a_run_is_started(second: DbtCloudClient, order: RunOrder) -> None:
+    assert (await second.start_run(ACCOUNT, JOB, order)).outcome
+    assert {record.status for record in second.request_log.newest()} == {200}
+
+
+async def test_a_run_is_cancelled_retried_and_its_steps_read(second: DbtCloudClient) -> None:
+    assert (await second.cancel_run(ACCOUNT, RUN)).outcome
+    assert (await second.retry_run(ACCOUNT, RUN)).outcome
+    assert (await second.step_log(ACCOUNT, 44)).name
+    assert {record.status for record in second.request_log.newest()} == {200}
 
 
 async def test_the_choice_of_a_run(second: DbtCloudClient) -> None:

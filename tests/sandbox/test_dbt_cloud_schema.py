@@ -81,6 +81,18 @@ if DOCUMENT.is_file():
         wrong = best_match(validator.iter_errors(body))
         assert wrong is None, f"{wrong.json_path}: {wrong.message[:300]}"
 
+    @pytest.mark.parametrize("call", ["run", "cancel", "retry"])
+    def test_answers_to_orders_are_valid(api: Caller, call: str) -> None:
+        failed = api.data("runs/", status=20, job_definition_id=NIGHTLY_ID, limit=1)[0]["id"]
+        path = f"jobs/{NIGHTLY_ID}/run/" if call == "run" else f"runs/{failed}/{call}/"
+        answer = api.post(path, {"cause": "a test"} if call == "run" else None)
+        assert answer.status_code == 200
+        name = "#/components/schemas/RunResponseEnveloped"
+        wrong = best_match(
+            Draft202012Validator({"$ref": name, "components": COMPONENTS}).iter_errors(answer.json())
+        )
+        assert wrong is None, f"{wrong.json_path}: {wrong.message[:300]}"
+
 
 def test_bodies_of_lists_and_objects_have_the_same_keys(api: Caller) -> None:
     in_list = api.data("jobs/", limit=1)[0]
