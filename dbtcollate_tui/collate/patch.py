@@ -86,6 +86,17 @@ class TablePatch:
         self._ops.append({"op": "add", "path": f"/{name}", "value": [value] if name == "domains" else value})
         return self
 
+    def set_data_model(self, body: Mapping[str, Any]) -> "TablePatch":
+        """Set the dbt data model, ``body`` in its newest form; a compiled SQL that is there guards it.
+
+        Unlike ``PUT …/dataModel`` the server does not put the model's tags on the table.
+        """
+        there = self._table.dataModel
+        if there is not None and there.sql:
+            self._guard("/dataModel/sql", there.sql)
+        self._ops.append({"op": "add", "path": "/dataModel", "value": self._dialect.data_model(body)})
+        return self
+
     def set_property(self, name: str, value: object) -> "TablePatch":
         """Set one custom property; the others stay."""
         there = self._table.extension

@@ -10,7 +10,7 @@ from dbtcollate_tui.collate.reader import read_data, read_list, read_total
 from dbtcollate_tui.collate.server import ServerCalls
 
 CASE_FIELDS = ("testDefinition", "testCaseResult")
-CASES_A_PAGE = (1000, 100, 10)
+CASES_START = 50
 MOST_CASES = 100
 """So many test cases one request may make; the server answers 413 to more."""
 
@@ -99,7 +99,8 @@ class QualityCalls(ServerCalls):
             "/dataQuality/testCases",
             params=params,
             doing="list test cases",
-            sizes=CASES_A_PAGE,
+            start=CASES_START,
+            rows_are="test cases",
         ):
             for case in page:
                 yield case

@@ -1,11 +1,14 @@
 """The base of the client: one transport, errors mapped, connecting, and what the token may do."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self, TypeGuard, TypeVar
 
 from pydantic import SecretStr
 
+from dbtcollate_tui.adaptive import PageSize
 from dbtcollate_tui.collate.capabilities import Capabilities, read_capabilities
 from dbtcollate_tui.collate.dialect import NEWEST, Dialect
 from dbtcollate_tui.collate.errors import (
@@ -41,10 +44,26 @@ from dbtcollate_tui.transport.request_log import RequestLog
 
 M = TypeVar("M")
 
-PAGE_SIZES = (1000, 250, 50, 10)
-SLOW_PAGE_SECONDS = 15.0
+PAGE_START, PAGE_MOST = 250, 1000
+"""Rows of the first page of a list and of the largest, where its kind has no numbers of its own."""
+READ_SECONDS = 120.0
+"""How long a read may take before it is given up: a loaded server was seen to take 76 s for a page."""
+PAUSE_AFTER_TIMEOUT = 5.0
+"""Seconds without a request after a read timed out: the server may still be working on it."""
+WORTH_A_WORD_SECONDS = 3.0
+"""A page that takes longer is reported."""
 JSON_PATCH = "application/json-patch+json"
 RETRIED = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class SlowPage:
+    """A page that took long, or that did not come at all (``timed_out``)."""
+
+    what: str
+    rows: int
+    seconds: float
+    timed_out: bool = False
 
 
 class ServerCalls:
@@ -67,6 +86,11 @@ class ServerCalls:
         self._dialect: Dialect | None = None
         self.unknown = unknown if unknown is not None else UnknownFields()
         self._user: User | None = None
+        self._page_sizes: dict[str, PageSize] = {}
+        self.on_slow_page: Callable[[SlowPage], object] | None = None
+        self.pause_after_timeout = PAUSE_AFTER_TIMEOUT
+        self.keeps_patched_models: bool | None = None
+        """Whether a data model that comes in a table's JSON patch is kept; ``None`` until one was sent."""
         self.transport = Transport(
             f"{self.base_url}/api/v1",
             token,
@@ -75,7 +99,7 @@ class ServerCalls:
             on_retry=on_retry,
             is_speed_limit=is_speed_limit,
             allow_http=allow_http,
-            timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=60.0),
+            timeouts=timeouts if timeouts is not None else Timeouts(connect=10.0, read=READ_SECONDS),
             retries=retries if retries is not None else RetryPolicy(total_seconds=120.0, statuses=RETRIED),
         )
 
@@ -191,6 +215,7 @@ class ServerCalls:
         content_type: str = "application/json",
         repeatable: bool | None = None,
         drops: int = MOST_DROPS,
+        repeat_timeouts: bool = True,
     ) -> Answer:
         """One request below ``/api/v1``; ``doing`` completes "Could not …" in the error.
 
@@ -208,6 +233,7 @@ class ServerCalls:
                     json_body=body,
                     content_type=content_type,
                     repeatable=repeatable,
+                    repeat_timeouts=repeat_timeouts,
                 )
                 kind = answer.headers.get("content-type", "")
                 if "html" in kind.lower():
@@ -263,36 +289,47 @@ class ServerCalls:
         *,
         doing: str,
         params: Params | None = None,
-        sizes: tuple[int, ...] = PAGE_SIZES,
+        start: int = PAGE_START,
+        most: int = PAGE_MOST,
+        rows_are: str = "rows",
     ) -> AsyncIterator[list[M]]:
         """The pages of a list, one in memory at a time.
 
-        A page that the server refuses for its size, or that fails or comes slowly, is asked for again or
-        followed by smaller ones.
+        The first has ``start`` rows, the others follow what the server bears (see `adaptive`); the size is
+        remembered for the next list of this path. A page that is refused for its size, fails or times out is
+        asked for with half the rows, after a timeout not before a pause.
         """
-        left = list(sizes)
+        size = self._page_sizes.setdefault(path, PageSize(start, most=most))
         after: str | None = None
         seen = _SeenPages()
         while True:
-            query: dict[str, str | int | bool] = dict(params or {})
-            query["limit"] = left[0]
+            rows = size.now
+            query: dict[str, str | int | bool] = {**(params or {}), "limit": rows}
             if after is not None:
                 query["after"] = after
+            started = time.monotonic()
             try:
-                answer = await self.call("GET", path, params=query, doing=doing)
+                answer = await self.call("GET", path, params=query, doing=doing, repeat_timeouts=False)
             except (InvalidRequestError, ServerFailedError, UnreachableError) as error:
-                if len(left) == 1 or not size_may_matter(error):
+                if not size_may_matter(error) or (not size.less() and size.now >= rows):
                     raise
-                left.pop(0)
+                if isinstance(error, UnreachableError) and error.kind == "timeout":
+                    self._report_page(rows_are, rows, time.monotonic() - started, timed_out=True)
+                    await asyncio.sleep(self.pause_after_timeout)
                 continue
             content = await asyncio.to_thread(read_page, model, answer, doing)
             seen.check(content, answer, doing)
-            if answer.record.seconds > SLOW_PAGE_SECONDS and len(left) > 1:
-                left.pop(0)
-            yield content[0]
             after = content[1]
+            if after is not None or len(content[0]) >= rows:
+                size.took(answer.record.seconds)
+            self._report_page(rows_are, len(content[0]), answer.record.seconds)
+            yield content[0]
             if after is None:
                 return
+
+    def _report_page(self, what: str, rows: int, seconds: float, *, timed_out: bool = False) -> None:
+        if self.on_slow_page is not None and (timed_out or seconds >= WORTH_A_WORD_SECONDS):
+            self.on_slow_page(SlowPage(what, rows, seconds, timed_out))
 
 
 def _may_name_unknown(error: TransportError) -> TypeGuard[HttpError]:

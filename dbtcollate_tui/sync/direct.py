@@ -33,6 +33,7 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.reading.reread import reread_tables
+from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.verify.facts import prove, read_back
 from dbtcollate_tui.sync.writing.apply import Writer
@@ -62,7 +63,10 @@ def prepare_direct(
     stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+        with (
+            retries_told(emitter, dbt_cloud.transport, collate.transport),
+            slow_pages_reported(emitter, collate),
+        ):
             emitter(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
             plan = await _prepare(emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
         return RunFinished(
@@ -103,7 +107,10 @@ def run_direct(
     stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+        with (
+            retries_told(emitter, dbt_cloud.transport, collate.transport),
+            slow_pages_reported(emitter, collate),
+        ):
             emitter(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
             async with _Writing(emitter, profile, collate, stop, present, report_runs=report_runs) as writing:
                 chosen = plan

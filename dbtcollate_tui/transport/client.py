@@ -227,11 +227,13 @@ class Transport:
         json_body: object | None = None,
         content_type: str = "application/json",
         repeatable: bool | None = None,
+        repeat_timeouts: bool = True,
         accept: str | None = None,
     ) -> Answer:
         """One request, its whole answer. ``path`` begins with ``/`` below the base address.
 
         ``repeatable`` says whether it may be sent again after a failure; by default GET, PUT and DELETE may.
+        Without ``repeat_timeouts`` a request that timed out is left to the caller, who may ask for less.
         Raises `HttpError`, `NoAnswer` or `ForeignRedirect`.
         """
         safe = method in {"GET", "PUT", "DELETE", "HEAD"} if repeatable is None else repeatable
@@ -252,7 +254,7 @@ class Transport:
                     _check_size(response, record, bounds.MOST_JSON_BYTES)
                 return Answer(response.status_code, response.headers, bytes(body), record)
 
-        return await self._repeat(once, safe)
+        return await self._repeat(once, safe, repeat_timeouts=repeat_timeouts)
 
     async def download(
         self,
@@ -301,7 +303,9 @@ class Transport:
         async with self._send("GET", path, params, None, {"Accept": accept}) as (response, _):
             yield response.aiter_lines()
 
-    async def _repeat(self, once: Callable[[], Awaitable[Answer]], safe: bool) -> Answer:
+    async def _repeat(
+        self, once: Callable[[], Awaitable[Answer]], safe: bool, *, repeat_timeouts: bool = True
+    ) -> Answer:
         """Send until an answer arrives, the policy ends the attempts, or repeating is not safe."""
         began = time.monotonic()
         failures = endings = 0
@@ -321,6 +325,8 @@ class Transport:
                     pause = self._told_wait(error)
                     if pause is not None:
                         await self._pacer.hold(min(pause, bounds.MOST_PAUSE_SECONDS))
+                if isinstance(error, NoAnswer) and error.kind == "timeout" and not repeat_timeouts:
+                    raise
                 failures += 1
                 wait = self._wait_before_next(error, safe, failures, time.monotonic() - began)
                 if wait is None:

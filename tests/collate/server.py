@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.transport.pacing import RetryPolicy
+from dbtcollate_tui.transport.pacing import RetryPolicy, Timeouts
 
 Handler = Callable[["Asked"], Response | Awaitable[Response]]
 QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))
@@ -145,9 +145,11 @@ async def serving(fake: FakeCollate) -> AsyncIterator[FakeCollate]:
 
 
 @asynccontextmanager
-async def connected(fake: FakeCollate, token: SecretStr = TOKEN) -> AsyncIterator[CollateClient]:
+async def connected(
+    fake: FakeCollate, token: SecretStr = TOKEN, *, timeouts: Timeouts | None = None
+) -> AsyncIterator[CollateClient]:
     """A client connected to ``fake``, which is served meanwhile; the two first requests are forgotten."""
-    async with serving(fake), CollateClient(fake.url, token, retries=QUICK) as client:
+    async with serving(fake), CollateClient(fake.url, token, retries=QUICK, timeouts=timeouts) as client:
         await client.connect()
         fake.asked.clear()
         yield client

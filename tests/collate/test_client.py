@@ -1,5 +1,6 @@
 """Connecting, errors, capabilities and lists, over real HTTP."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -21,9 +22,10 @@ from dbtcollate_tui.collate.errors import (
     TokenError,
     TooManyRequestsError,
 )
+from dbtcollate_tui.collate.server import SlowPage
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.transport.pacing import Retrying
+from dbtcollate_tui.transport.pacing import Retrying, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
 from tests.collate.server import (
     QUICK,
@@ -259,7 +261,7 @@ async def test_pages_follow_the_cursor_with_one_page_in_memory() -> None:
     async with connected(fake) as client:
         names = [table.name async for table in client.tables("s.d")]
     assert names == ["t0", "t1", "t2", "t3", "t4", "t5"]
-    assert [asked.query["limit"] for asked in fake.asked] == ["250"] * 3
+    assert [asked.query["limit"] for asked in fake.asked] == ["100", "200", "300"]
     assert fake.asked[0].query["fields"] == "columns,tags,owners,dataModel"
 
 
@@ -271,7 +273,34 @@ async def test_a_page_that_is_too_large_is_asked_for_smaller(refusal: Handler) -
     fake = FakeCollate(answers={"GET /tables": [refusal, refusal, empty]})
     async with connected(fake) as client:
         assert [table async for table in client.tables("s.d")] == []
-    assert [asked.query["limit"] for asked in fake.asked] == ["250", "50", "10"]
+    assert [asked.query["limit"] for asked in fake.asked] == ["100", "50", "25"]
+
+
+async def never(asked: Asked) -> Response:
+    """Longer than the read timeout of the test."""
+    del asked
+    await asyncio.sleep(0.5)
+    return PlainTextResponse("too late")
+
+
+async def test_the_size_that_a_server_bears_is_remembered() -> None:
+    empty = say({"data": [], "paging": {"total": 0}})
+    fake = FakeCollate(answers={"GET /tables": [refuse(413, "too large"), empty, empty]})
+    async with connected(fake) as client:
+        for database in ("s.d", "s.e"):
+            assert [table async for table in client.tables(database)] == []
+    assert [asked.query["limit"] for asked in fake.asked] == ["100", "50", "50"]
+
+
+async def test_a_page_that_timed_out_is_halved_after_a_pause() -> None:
+    empty = say({"data": [], "paging": {"total": 0}})
+    fake = FakeCollate(answers={"GET /tables": [never, empty]})
+    slow: list[SlowPage] = []
+    async with connected(fake, timeouts=Timeouts(read=0.1)) as client:
+        client.pause_after_timeout, client.on_slow_page = 0.0, slow.append
+        assert [table async for table in client.tables("s.d")] == []
+    assert [asked.query["limit"] for asked in fake.asked] == ["100", "50"]
+    assert [(page.what, page.rows, page.timed_out) for page in slow] == [("tables", 100, True)]
 
 
 async def test_a_refused_field_is_asked_for_once() -> None:

@@ -1,6 +1,7 @@
 """A Collate whose writes are counted and, where a test says so, broken; and its state as plain values."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -57,6 +58,7 @@ class FaultyCollate:
     writes: int = 0
     on_write: Callable[[int], Fault | None] = lambda number: None
     after_write: Callable[[int], None] = lambda number: None
+    models_in_patches: Literal["kept", "ignored", "refused"] = "kept"
     released: asyncio.Event = field(default_factory=asyncio.Event)
     _app: Starlette | None = None
     _made: int = 0
@@ -109,6 +111,18 @@ class FaultyCollate:
         self.writes += 1
         number = self.writes
         fault = self.on_write(number)
+        if scope["method"] == "PATCH" and self.models_in_patches != "kept" and fault is None:
+            ops = json.loads(await _body(receive))
+            left = [op for op in ops if not op["path"].startswith("/dataModel")]
+            if len(left) < len(ops) and self.models_in_patches == "refused":
+                await JSONResponse({"code": 400, "message": 'Unrecognized field "dataModel"'}, 400)(
+                    scope, receive, send
+                )
+                return
+            receive = _sending(json.dumps(left).encode())
+            length = str(len(json.dumps(left).encode())).encode()
+            kept = [item for item in scope["headers"] if item[0] != b"content-length"]
+            scope = {**scope, "headers": [*kept, (b"content-length", length)]}
         if fault in ("500", "503"):
             status = int(fault)
             answer = JSONResponse({"code": status, "message": "Unable to execute the query"}, status)
@@ -156,6 +170,22 @@ def plain(value: Any) -> Any:
             found["tags"].sort(key=lambda label: label["tagFQN"])
         return found
     return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+async def _body(receive: Receive) -> bytes:
+    content = b""
+    while True:
+        message = await receive()
+        content += message.get("body", b"")
+        if not message.get("more_body"):
+            return content
+
+
+def _sending(content: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return receive
 
 
 async def _ignore(message: Message) -> None:

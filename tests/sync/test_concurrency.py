@@ -4,101 +4,85 @@ import asyncio
 
 import pytest
 
+from dbtcollate_tui.adaptive import PageSize
 from dbtcollate_tui.events.speed import Speed
 from dbtcollate_tui.events.types import Progress
-from dbtcollate_tui.sync.writing.concurrency import MOST, START, WINDOW, Pace
+from dbtcollate_tui.sync.writing.concurrency import MOST, START, Pace
 
 
 def settled(pace: Pace, alone: float, served_at_once: float) -> int:
     """The limit after a thousand writes to a server that does so many at once, each in ``alone`` seconds."""
+    pace.record(alone)
     for _ in range(1000):
         pace.record(alone * max(1.0, pace.limit / served_at_once))
     return pace.limit
 
 
 @pytest.mark.parametrize(
-    ("served_at_once", "least", "most"),
-    [(100, MOST, MOST), (4, 6, 10), (1, START, 6)],
-    ids=["a wide server", "one that does four at once", "one that does one after another"],
+    ("alone", "served_at_once", "least", "most"),
+    [(0.2, 100, MOST, MOST), (0.5, 4, 6, 12), (0.5, 1, 1, 4), (0.002, 1, MOST, MOST)],
+    ids=["a wide server", "four at once", "one after another", "too quick to matter"],
 )
-def test_the_limit_follows_what_the_server_does_at_once(served_at_once: float, least: int, most: int) -> None:
-    pace = Pace(lambda text: None)
-    for limit in range(1, START):
-        pace.record(0.02 * max(1.0, limit / served_at_once))
-    assert least <= settled(pace, 0.02, served_at_once) <= most
+def test_the_limit_follows_what_the_server_does_at_once(
+    alone: float, served_at_once: float, least: int, most: int
+) -> None:
+    assert least <= settled(Pace(lambda text: None), alone, served_at_once) <= most
 
 
 def test_an_old_server_is_never_sent_more_than_it_gains_from() -> None:
     assert settled(Pace(lambda text: None, most=8), 0.02, 100) == 8
 
 
-def test_a_slow_server_gets_four_at_once_until_it_is_quick_again() -> None:
+def test_each_kind_of_write_has_a_limit_of_its_own() -> None:
+    pace = Pace(lambda text: None)
+    assert settled(pace, 0.02, 100) == MOST
+    pace.begin("lineage", 2)
+    assert pace.limit == 2
+
+
+def test_a_slow_server_is_reported_once_a_kind() -> None:
+    told: list[str] = []
+    pace = Pace(told.append)
+    for kind in ("tables", "lineage", "tables"):
+        pace.begin(kind)
+        for _ in range(50):
+            pace.record(4.1)
+    assert told == [
+        "Collate takes 4.1 s a write (tables), 5 at once",
+        "Collate takes 4.1 s a write (lineage), 5 at once",
+    ]
+
+
+def test_a_refusal_halves_the_limit_once_for_all_under_way() -> None:
     told: list[str] = []
     pace = Pace(told.append)
     settled(pace, 0.02, 100)
-    pace.begin()
-    for _ in range(WINDOW):
-        pace.record(1.9)
-    assert pace.limit == START
-    assert told == ["Collate is slow (1.9 s a write): down to 4 at once"]
-    for _ in range(100):
-        pace.record(1.0)
-    assert pace.limit <= START
-    for _ in range(200):
-        pace.record(0.1)
-    assert pace.limit > START
-    assert told[1:] == ["Collate is quick again (0.4 s a write)"]
-
-
-def test_a_refusal_halves_the_limit_once_for_all_that_were_under_way() -> None:
-    told: list[str] = []
-    pace = Pace(told.append)
-    settled(pace, 0.02, 100)
-    pace.record(0.02)
     for _ in range(MOST):
         pace.refused("answered 503")
     assert pace.limit == MOST // 2
-    assert told == ["Collate pushes back (answered 503): down to 8 at once"]
+    assert told == ["Collate refuses writes for now (answered 503): 8 at once from here on"]
     for _ in range(100):
-        pace.record(0.02)
         pace.refused("answered 503")
-    assert pace.limit <= 2
+        for _ in range(pace.limit):
+            pace.record(0.02)
+    assert pace.limit <= 4
 
 
-def test_a_burst_is_spread_over_the_time_of_one_write() -> None:
-    pace = Pace(lambda text: None)
-    settled(pace, 0.02, 100)
-    gap = 0.9 * 0.02 / MOST
-    waits = [pace.wait(7.0) for _ in range(MOST)]
-    assert waits == pytest.approx([gap * place for place in range(MOST)])
-    assert max(waits) < 0.02
-    assert pace.wait(7.0 + 0.02) == 0.0, "what is spread already waits no more"
-
-
-def test_writes_of_a_new_kind_do_not_wait_before_one_is_answered() -> None:
-    pace = Pace(lambda text: None)
-    settled(pace, 0.02, 100)
-    pace.begin()
-    assert [pace.wait(7.0) for _ in range(START)] == [0.0] * START
-
-
-async def test_a_write_that_was_cancelled_while_it_waited_gives_its_turn_back() -> None:
-    pace = Pace(lambda text: None, most=1)
-    pace.record(60.0)
-
-    async def write() -> None:
-        async with pace.turn():
-            pass
-
-    await write()
-    waiting = asyncio.create_task(write())
-    await asyncio.sleep(0.01)
-    assert not waiting.done()
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
-    pace.begin()
-    async with asyncio.timeout(10):
-        await write()
+def test_a_page_grows_by_its_start_and_is_halved_when_slow() -> None:
+    page = PageSize(100)
+    for _ in range(3):
+        page.took(0.5)
+    assert page.now == 400
+    page.took(5.0)
+    assert page.now == 400
+    page.took(12.0)
+    assert page.now == 200
+    for _ in range(9):
+        page.less()
+    assert page.now == 10
+    for _ in range(200):
+        page.took(0.1)
+    assert page.now == 1000
 
 
 async def test_at_most_the_limit_runs_and_a_failed_write_gives_its_turn_back() -> None:

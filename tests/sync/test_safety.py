@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -176,7 +176,9 @@ async def test_writes_that_came_too_fast_are_sent_again_fewer_at_once(tmp_path: 
         assert end_of(events).outcome == "ok"
         assert differences(server.state(), undisturbed) == []
         assert any(isinstance(e, Retrying) and e.reason == "answered 429" for e in events)
-        assert any(isinstance(e, LogLine) and "pushes back (answered 429)" in e.text for e in events)
+        assert any(
+            isinstance(e, LogLine) and "refuses writes for now (answered 429)" in e.text for e in events
+        )
 
 
 async def test_a_refused_table_fails_alone_and_is_written_on_demand(tmp_path: Path) -> None:
@@ -360,6 +362,38 @@ async def test_a_data_model_that_another_sync_wrote_meanwhile_is_left(tmp_path: 
         assert now is not None
         assert now.dataModel is not None
         assert now.dataModel.sql == ours
+
+
+async def test_a_table_and_its_data_model_are_one_write(tmp_path: Path) -> None:
+    async with ends(tmp_path) as both:
+        plan = await both.plan()
+        both.collate.keeps_patched_models = False
+        await both.write(plan)
+        by_put, two_a_table = both.server.state(), both.server.writes
+        both.server.fresh()
+        both.collate.keeps_patched_models = None
+        assert end_of(await both.write(await both.plan())).outcome == "ok"
+        assert both.collate.keeps_patched_models is True
+        assert differences(both.server.state(), by_put) == []
+        of_table = {change.table.fqn for change in plan.changes if isinstance(change, DataModelChange)}
+        assert both.server.writes <= two_a_table - len(of_table) // 2
+        assert (await both.plan()).changes == ()
+
+
+@pytest.mark.parametrize("models", ["ignored", "refused"])
+async def test_no_data_model_is_lost_where_patches_drop_it(
+    tmp_path: Path, models: Literal["ignored", "refused"]
+) -> None:
+    async with ends(tmp_path) as both:
+        await both.write(await both.plan())
+        undisturbed = both.server.state()
+        both.server.fresh()
+        both.server.models_in_patches = models
+        both.collate.keeps_patched_models = None
+        end = end_of(await both.write(await both.plan()))
+        assert (end.outcome, end.counts.failed) == ("ok", 0)
+        assert both.collate.keeps_patched_models is False
+        assert differences(both.server.state(), undisturbed) == []
 
 
 async def test_what_a_person_adds_to_an_edge_after_the_plan_stays(tmp_path: Path) -> None:

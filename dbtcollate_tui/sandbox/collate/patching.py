@@ -10,7 +10,7 @@ import msgspec
 from jsonpointer import JsonPointerException
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
-from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
+from dbtcollate_tui.sandbox.collate.bodies import COLUMN, DATA_MODEL, TAG_LABEL, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, now_ms, reference, split_fqn, touch
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
 from dbtcollate_tui.sandbox.collate.releases import release_of
@@ -44,8 +44,13 @@ def patched(call: Call, kind: Kind, stored: Entity) -> tuple[Entity, bool]:
             entity.pop(key, None)
     entity["name"] = stored["name"]
     settle(call, kind, entity)
+    if kind.name == "table" and entity.get("dataModel") != stored.get("dataModel"):
+        settle_data_model(call, entity)
     if entity == stored:
         return stored, False
+    if {**entity, "dataModel": None} == {**stored, "dataModel": None}:
+        entity["updatedAt"] = now_ms()
+        return entity, True
     note_change(entity, stored, call.user, call.query("changeSource") or "Manual")
     touch(entity, call.user)
     return entity, True
@@ -106,6 +111,20 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         entity["columns"] = [
             checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]
         ]
+
+
+def settle_data_model(call: Call, table: Entity) -> None:
+    """Check a data model that a patch set. Unlike the PUT, its tags and owners stay in the model alone."""
+    if table.get("dataModel") is None:
+        return
+    model = check_body(table["dataModel"], DATA_MODEL)
+    model["tags"] = checked_tags(call, model.get("tags") or [])
+    model["columns"] = [
+        column | {"tags": checked_tags(call, column.get("tags") or [])} for column in model.get("columns", ())
+    ]
+    if "owners" in model:
+        model["owners"] = checked_owners(call, model["owners"])
+    table["dataModel"] = model
 
 
 def checked_reference(call: Call, item: Any, expected: str = "") -> Entity:

@@ -46,7 +46,7 @@ from dbtcollate_tui.sync.reading.server import TABLE_FIELDS
 from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case, result_body, with_tags
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.concurrency import Pace
-from dbtcollate_tui.sync.writing.drift import model_moved, moved, standing
+from dbtcollate_tui.sync.writing.drift import holds_model, model_moved, moved, standing
 from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence
 from dbtcollate_tui.transport.pacing import Retrying
 
@@ -64,9 +64,9 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
             RemoveTags,
             DomainChange,
             CustomPropertyChange,
+            DataModelChange,
         ),
     ),
-    ("data models", (DataModelChange,)),
     ("test definitions", (NewTestDefinition,)),
     ("test suites", (NewTestSuite,)),
     ("test cases", (TestCaseChange,)),
@@ -75,6 +75,12 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
 )
 """What is written after what; within a stage the order is free."""
 
+
+def _is_model(change: Change) -> bool:
+    return isinstance(change, DataModelChange)
+
+
+REFUSED = (ForbiddenError, InvalidRequestError, NotFoundError, ServerFailedError)
 WORKERS = 16
 """Changes taken in hand at once; the pace lets fewer of them write."""
 LAST_WRITES_SECONDS = 0.5
@@ -157,13 +163,9 @@ class Writer:
             if not todo:
                 continue
             self._account.begin(name, len(todo))
-            self._pace.begin()
+            self._pace.begin(name)
             if name == "tables":
-                by_table: dict[str, list[Change]] = {}
-                for change in todo:
-                    if isinstance(change, TableChange):
-                        by_table.setdefault(change.table.fqn, []).append(change)
-                await bounded(by_table.items(), self._table_turn, at_once=WORKERS)
+                await self._tables_stage(todo)
             elif name == "test cases" and self._many_cases:
                 cases = [change for change in todo if isinstance(change, TestCaseChange)]
                 new = in_batches(change for change in cases if not change.id)
@@ -172,15 +174,37 @@ class Writer:
             else:
                 await bounded(todo, self._turn, at_once=WORKERS)
 
+    async def _tables_stage(self, changes: Sequence[Change]) -> None:
+        """One patch a table; the first that takes a data model along alone, since it shows what is kept."""
+        by_table: dict[str, list[Change]] = {}
+        for change in changes:
+            if isinstance(change, TableChange):
+                by_table.setdefault(change.table.fqn, []).append(change)
+        items = list(by_table.items())
+        if self._collate.keeps_patched_models is None:
+            first = next((item for item in items if any(map(_is_model, item[1])) and len(item[1]) > 1), None)
+            if first is not None:
+                items.remove(first)
+                await self._table_turn(first)
+        await bounded(items, self._table_turn, at_once=WORKERS)
+
     async def _table_turn(self, item: tuple[str, list[Change]]) -> None:
         fqn, changes = item
         async with self._pace.turn():
             ready = [kept for change in changes if (kept := self._account.ready(change)) is not None]
             if fqn in self._tables:
                 ready = self._still_standing(self._tables[fqn], ready)
-            if ready:
+            models = [change for change in ready if isinstance(change, DataModelChange)]
+            others = [change for change in ready if not isinstance(change, DataModelChange)]
+            along = bool(models and others) and self._collate.keeps_patched_models is not False
+            if along:
                 with self._account.in_hand(ready):
-                    await self._patch_table(fqn, ready)
+                    models = await self._patch_with_model(fqn, others, models)
+            elif others:
+                with self._account.in_hand(others):
+                    await self._patch_table(fqn, others)
+            for model in models:
+                await self._one(model)
 
     async def _turn(self, change: Change) -> None:
         async with self._pace.turn():
@@ -247,6 +271,55 @@ class Writer:
                 self._account.applied(case)
         return tuple(left)
 
+    async def _patch_with_model(
+        self, fqn: str, others: list[Change], models: list[DataModelChange]
+    ) -> list[DataModelChange]:
+        """One patch for a table's changes and its data model; gives the model where it is still to be put.
+
+        Whether a server keeps a data model that comes in a patch is read back once, at its first table. A
+        patch that is refused is sent without the model, which then goes out by a request of its own.
+        """
+        table = self._tables.get(fqn) or self._plan.tables[fqn]
+        (model,) = models
+        body = self._account.model_body(model)
+        if table.dataModel is not None and not table.dataModel.sql:
+            await self._patch_table(fqn, others)
+            return models
+        patch = self._patch(table, others).set_data_model(body)
+        try:
+            await self._collate.patch_table(table.id, patch.ops())
+        except (
+            ForbiddenError,
+            GuardFailedError,
+            InvalidRequestError,
+            NotFoundError,
+            ServerFailedError,
+        ) as error:
+            if is_silence(error):
+                for change in (*others, *models):
+                    self._account.failed(change, error)
+                return []
+            if self._collate.keeps_patched_models is None and not isinstance(error, GuardFailedError):
+                self._collate.keeps_patched_models = False
+            await self._patch_table(fqn, others)
+            return models
+        except ActionableError as error:
+            for change in (*others, *models):
+                self._account.failed(change, error)
+            return []
+        for change in others:
+            self._account.applied(change)
+        if self._collate.keeps_patched_models is None:
+            try:
+                now = await self._collate.table(fqn, ("dataModel",))
+            except ActionableError:
+                return models
+            self._collate.keeps_patched_models = now is not None and holds_model(now, body)
+            if not self._collate.keeps_patched_models:
+                return models
+        self._account.applied(model)
+        return []
+
     async def _patch_table(self, fqn: str, changes: Sequence[Change]) -> None:
         """One patch for all changes of a table; where it is refused, each by itself."""
         table = self._tables.get(fqn) or self._plan.tables[fqn]
@@ -254,7 +327,7 @@ class Writer:
             await self._collate.patch_table(table.id, self._ops(table, changes))
         except GuardFailedError as error:
             await self._patch_again(fqn, changes, error)
-        except (ForbiddenError, InvalidRequestError, NotFoundError, ServerFailedError) as error:
+        except REFUSED as error:
             if len(changes) == 1 or is_silence(error):
                 for change in changes:
                     self._account.failed(change, error)
@@ -301,13 +374,16 @@ class Writer:
             held = standing(table, change)
             if held == "new":
                 self._account.applied(change)
-            elif held == "old":
+            elif held == "old" or isinstance(change, DataModelChange):
                 left.append(change)
             else:
                 self._account.failed(change, moved(change, evidence))
         return left
 
     def _ops(self, table: Table, changes: Sequence[Change]) -> list[dict[str, object]]:
+        return self._patch(table, changes).ops()
+
+    def _patch(self, table: Table, changes: Sequence[Change]) -> TablePatch:
         patch = TablePatch(table, self._collate.dialect)
         columns = {name: column for _, name, column in table.walk_columns()}
         tags: dict[str, list[TagLabel]] = {}
@@ -335,7 +411,7 @@ class Writer:
                 patch.set_column_tags(column, labels)
             else:
                 patch.set_tags(labels)
-        return patch.ops()
+        return patch
 
     async def _write(self, change: Change) -> None:
         collate = self._collate

@@ -67,6 +67,17 @@ def model_moved(planned: Table, now: Table, change: DataModelChange) -> bool:
     return held not in (before, wanted)
 
 
+def holds_model(now: Table, body: Mapping[str, object]) -> bool:
+    """Whether the table has this data model: its texts, and as many columns."""
+    model = now.dataModel
+    if model is None:
+        return False
+    columns = body.get("columns")
+    wanted = tuple(str(body.get(name) or "") for name in _MODEL_TEXTS if name != "resourceType")
+    held = tuple(str(getattr(model, name) or "") for name in _MODEL_TEXTS if name != "resourceType")
+    return held == wanted and len(model.columns) == (len(columns) if isinstance(columns, list | tuple) else 0)
+
+
 def _texts(table: Table) -> tuple[str, ...]:
     values: Mapping[str, object] = table.dataModel.model_dump() if table.dataModel is not None else {}
     return tuple(str(values.get(name) or "") for name in _MODEL_TEXTS)
