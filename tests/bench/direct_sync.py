@@ -1,19 +1,19 @@
-"""What a direct sync costs beside the reference, and beside the least that it can cost.
+"""What a direct sync costs over the wires that users have, beside today's build and beside the least.
 
-    python -m tests.bench.direct_sync [--models 1000 5000] [--latency 0 20] [--repeat 3]
-        [--without-reference] [--reference-up-to 1000] [--reference-first-only]
-        [--cache DIR] [--json FILE]
+    python -m tests.bench.direct_sync [--models 1000] [--latency 0 20 50] [--wires h1 h2 plain] [--repeat 3]
+        [--today DIR] [--slow] [--reference] [--rows first unchanged changed] [--cache DIR] [--json FILE]
 
 A real dbt (installed from PyPI) builds a project of that many models, with 1.9 edges, three tests and 8
 described columns a model. The sandbox serves its artifacts, and an OpenMetadata that has its tables, in a
-process of its own that waits so many ms before each answer. Then in turn, each from the same state: the
-reference (PyPI's ``openmetadata-ingestion``, in the environment of ``tests/contract/reference``), this
-program as ``dbtcollate sync --yes`` in an environment as a user's, and there, too, bare httpx sending just
-the writes that this program sent, as many at once. Three rows: the first sync; again with nothing changed; a
-newer run with one model changed. What takes less than 20 s is measured ``--repeat`` times, and the median by
-wall time is told.
+process of its own that waits so many ms before each answer; nginx of the distribution stands in front of it
+with TLS and HTTP/2 or HTTP/1.1. Then in turn, each from the same state: this program as ``dbtcollate sync
+--yes`` in an environment as a user's, the build in ``DIR`` (over HTTP/2, as it chooses itself), and bare
+httpx sending just the writes that each of them sent, as many at once, over the same wire. Three rows: the
+first sync; again with nothing changed; a newer run with one model changed. What takes less than 20 s is
+measured ``--repeat`` times in turn, and the median by wall time is shown.
 
-Environments and artifacts stay in the cache folder; states and logs are in a temporary one.
+``--slow`` makes the sandbox as slow as a loaded real server: a tenth of a second a table and a test case
+read, half a second a write. ``--reference`` measures Collate's own ingestion too.
 """
 
 import argparse
@@ -23,20 +23,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from tests.bench import recording, report, sides
+from tests.bench import nginx, recording, report, sides
 from tests.bench.report import Measured
 from tests.bench.serving import free_ports, served
 
 SHORT_SECONDS = 20.0
 ROWS = ("first", "unchanged", "changed")
-Work = Callable[[dict[str, str], Path], sides.Ended]
-"""Gets the servers' addresses and a folder for its files."""
 
 _began = time.monotonic()
 
@@ -58,114 +56,143 @@ class Bench:
     work: Path
     ports: dict[str, int]
     repeat: int
-    python: str
-    """The interpreter that has what this program needs and no more, for it and for bare httpx."""
+    slow: bool
 
     def state(self, who: str, row: str) -> Path:
         """The server's state after that measurement; with no ``row`` the one that everyone begins with."""
         return self.work / f"{who}-{row or 'seeded'}.sqlite"
-
-    def home(self, who: str, row: str) -> Path:
-        """The files that the side left in that measurement."""
-        return self.work / f"{who}-{row}"
-
-    def writes(self, row: str) -> Path:
-        """What this program wrote in that row."""
-        return self.work / f"{row}.writes"
 
     def seed(self) -> None:
         """Make the state that everyone begins with."""
         with served(self.made / "first", self.state("all", ""), self.ports, 0.0):
             pass
 
-    def measure(self, who: str, row: str, after: tuple[str, str], work: Work) -> Measured:
-        """The median of some runs, each on a copy of the state, and the files, that ``after`` left."""
-        found: list[Measured] = []
-        home, before = self.home(who, row), self.home(*after)
-        while len(found) < self.repeat and (not found or found[0].seconds < SHORT_SECONDS):
-            shutil.rmtree(home, ignore_errors=True)
-            shutil.copytree(before, home) if before.is_dir() else home.mkdir()
-            shutil.copy(self.state(*after), self.state(who, row))
-            with served(
+    def once(self, who: "Contender", row: str) -> Measured:
+        """One run of a contender, on a copy of the state and of the files that it starts from."""
+        name = f"{who.name}-{who.wire}"
+        before = f"{who.after}-{who.wire}" if row != "first" else ""
+        home = self.work / f"{name}-{row}"
+        shutil.rmtree(home, ignore_errors=True)
+        former = self.work / f"{before}-first"
+        if before and former.is_dir() and who.of is None:
+            shutil.copytree(former, home)
+        else:
+            home.mkdir()
+        shutil.copy(self.state(before or "all", "first" if before else ""), self.state(name, row))
+        writes = self.work / f"{who.of or name}-{row}.writes"
+        with (
+            served(
                 self.made / ("changed" if row == "changed" else "first"),
-                self.state(who, row),
+                self.state(name, row),
                 self.ports,
                 self.latency_ms / 1000,
                 new_run=row == "changed",
-                writes=self.writes(row) if who == "ours" else None,
-            ) as server:
-                ended = work(server.urls, home)
-            assert server.tally is not None
-            found.append(Measured.of(self.models, self.latency_ms, row, who, ended, server.tally))
-            say(found[-1].line())
-        found.sort(key=lambda item: item.seconds)
-        return found[len(found) // 2]
+                writes=writes if who.of is None else None,
+                slow=self.slow,
+            ) as server,
+            nginx.fronted(who.wire, self.ports, self.work / "nginx") as (urls, authority),
+        ):
+            build = dataclasses.replace(who.build, authority=authority, http2=who.wire == "h2")
+            if who.of is None:
+                ended = sides.ours(urls, home, build)
+            else:
+                ended = sides.floor(urls["collate"], writes, who.at_once, home, build)
+        assert server.tally is not None
+        found = Measured.of(self.models, self.latency_ms, row, f"{who.name} {who.wire}", ended, server.tally)
+        say(found.line())
+        return found
 
-    def reference(self, rows: Sequence[str]) -> Iterator[Measured]:
-        """The reference's rows, of which the first sync is one; none after one that failed."""
-        python = sides.reference_python()
-        for row in rows:
-            after = ("all", "") if row == "first" else ("reference", "first")
-            found = self.measure(
-                "reference", row, after, lambda urls, home: sides.reference(python, urls, home)
+    def row(self, row: str, contenders: list["Contender"]) -> Iterator[Measured]:
+        """All contenders in turn, as often as asked for; then the floor of each that wrote, in turn too."""
+        found = self._in_turn(row, contenders)
+        yield from found.values()
+        if row != "first":
+            return
+        floors = [
+            Contender(
+                f"floor of {who.name}", who.wire, who.build, f"{who.name}-{who.wire}", item.tally.at_once
             )
-            yield found
-            if found.failed:
-                return
+            for who, item in found.items()
+            if item.tally.writes and not item.failed
+        ]
+        yield from self._in_turn(row, floors).values()
 
-    def ours(self) -> Iterator[Measured]:
-        """This program's three rows, and the floor under those that write; none after one that failed."""
-        for row in ROWS:
-            after = ("all", "") if row == "first" else ("ours", "first")
-            found = self.measure("ours", row, after, lambda urls, home: sides.ours(urls, home, self.python))
-            yield found
-            if found.failed:
-                return
-            if found.tally.writes:
-                writes, at_once = self.writes(row), found.tally.at_once
-                yield self.measure(
-                    "floor",
-                    row,
-                    after,
-                    lambda urls, home, writes=writes, at_once=at_once: sides.floor(  # type: ignore[misc]
-                        urls["collate"], writes, at_once, home, self.python
-                    ),
-                )
+    def _in_turn(self, row: str, contenders: list["Contender"]) -> dict["Contender", Measured]:
+        runs: dict[Contender, list[Measured]] = {who: [] for who in contenders}
+        for _ in range(self.repeat):
+            for who, done in runs.items():
+                if not done or (done[0].seconds < SHORT_SECONDS and not done[0].failed):
+                    done.append(self.once(who, row))
+        return {
+            who: sorted(done, key=lambda item: item.seconds)[len(done) // 2] for who, done in runs.items()
+        }
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A build over a wire, or (``of``) bare httpx sending what that one wrote, so many at once."""
+
+    name: str
+    wire: nginx.Wire
+    build: sides.Build
+    of: str | None = None
+    at_once: int = 0
+
+    @property
+    def after(self) -> str:
+        """Whose first sync it goes on from."""
+        return self.name
 
 
 def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
     """Measure everything that was asked for; what was found, and what was left out and why."""
     found: list[Measured] = []
     left_out: list[str] = []
-    rows = ROWS[:1] if options.reference_first_only else ROWS
     options.cache.mkdir(parents=True, exist_ok=True)
-    python = sides.our_python(options.cache)
+    ours = sides.Build(python=sides.our_python(options.cache))
+    contenders = [Contender("ours", wire, ours) for wire in options.wires]
+    if options.today:
+        today = sides.Build(options.today, sides.our_python(options.cache, options.today))
+        contenders.append(Contender("today", "h2", today))
+    else:
+        left_out.append("today's build (--today)")
     for models in options.models:
         made = recording.made(options.cache, models, say)
-        with_reference = not options.without_reference and models <= options.reference_up_to
-        if not with_reference:
-            why = "--without-reference" if options.without_reference else "--reference-up-to"
-            left_out.append(f"the reference at {models:,} models ({why})")
-        elif options.reference_first_only:
-            left_out.append("the reference's unchanged and changed sync (--reference-first-only)")
         for latency in options.latency:
             with tempfile.TemporaryDirectory(prefix="dbtcollate-bench-") as folder:
-                bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat, python)
+                bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat, options.slow)
                 bench.seed()
-                reference = bench.reference(rows) if with_reference else ()
-                found += [*reference, *bench.ours()]
+                for row in options.rows:
+                    found += bench.row(row, contenders)
+                if options.reference:
+                    found += _reference(bench)
     return found, left_out
+
+
+def _reference(bench: Bench) -> Iterator[Measured]:
+    """Collate's own ingestion, its first sync, plain: it is so much slower that the wire does not matter."""
+    home = bench.work / "reference"
+    home.mkdir()
+    shutil.copy(bench.state("all", ""), bench.state("reference", "first"))
+    with served(
+        bench.made / "first", bench.state("reference", "first"), bench.ports, bench.latency_ms / 1000
+    ) as server:
+        ended = sides.reference(sides.reference_python(), server.urls, home)
+    assert server.tally is not None
+    yield Measured.of(bench.models, bench.latency_ms, "first", "reference", ended, server.tally)
 
 
 def main(arguments: list[str]) -> int:
     """Measure, print the table; 1 where a side failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--models", type=int, nargs="+", default=[1000, 5000])
-    parser.add_argument("--latency", type=int, nargs="+", default=[0, 20], help="ms before each answer")
+    parser.add_argument("--models", type=int, nargs="+", default=[1000])
+    parser.add_argument("--latency", type=int, nargs="+", default=[0, 20, 50], help="ms before each answer")
+    parser.add_argument("--wires", nargs="+", choices=nginx.WIRES, default=list(nginx.WIRES))
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--repeat", type=int, default=3, help="runs of what takes less than 20 s")
-    parser.add_argument("--without-reference", action="store_true")
-    parser.add_argument("--reference-up-to", type=int, default=1000, help="the largest project for it")
-    parser.add_argument("--reference-first-only", action="store_true")
+    parser.add_argument("--today", type=Path, help="a checkout of the build to compare with")
+    parser.add_argument("--slow", action="store_true", help="a server as slow as a real one under load")
+    parser.add_argument("--reference", action="store_true", help="Collate's own ingestion too")
     parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("dbtcollate-bench"))
     parser.add_argument("--json", type=Path, help="a file for all values")
     options = parser.parse_args(arguments)

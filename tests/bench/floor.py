@@ -1,6 +1,6 @@
 """The least that a sync can cost: bare httpx sending recorded writes, nothing else.
 
-    python -m tests.bench.floor URL WRITES AT_ONCE
+    python -m tests.bench.floor URL WRITES AT_ONCE HTTP2
 
 ``WRITES`` is the file that `serving` wrote. The writes go out in the recorded order, so many at once; one
 kind of write is through before the next begins, since it may stand on it. Ends with 1 where one is refused.
@@ -9,6 +9,8 @@ kind of write is through before the next begins, since it may stand on it. Ends 
 import asyncio
 import itertools
 import json
+import os
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,12 +30,17 @@ def stages(writes: Path) -> list[list[dict[str, str]]]:
     return list(found.values())
 
 
-async def send(url: str, writes: Path, at_once: int) -> int:
+async def send(url: str, writes: Path, at_once: int, http2: bool) -> int:
     """Send all writes; how many were refused."""
     refused = 0
     limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
     headers = {"Authorization": f"Bearer {COLLATE_TOKEN}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=60) as client:
+    context: ssl.SSLContext | bool = True
+    if bundle := os.environ.get("SSL_CERT_FILE"):
+        context = ssl.create_default_context(cafile=bundle)
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, limits=limits, timeout=120, http2=http2, verify=context
+    ) as client:
 
         async def worker(queue: Iterator[dict[str, str]]) -> None:
             nonlocal refused
@@ -54,8 +61,8 @@ async def send(url: str, writes: Path, at_once: int) -> int:
 
 def main(arguments: list[str]) -> int:
     """Send the writes of a file."""
-    url, writes, at_once = arguments
-    return 1 if asyncio.run(send(url, Path(writes), int(at_once))) else 0
+    url, writes, at_once, http2 = arguments
+    return 1 if asyncio.run(send(url, Path(writes), int(at_once), http2 == "1")) else 0
 
 
 if __name__ == "__main__":

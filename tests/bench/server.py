@@ -1,10 +1,11 @@
 """The sandbox as a process that counts what it is asked.
 
-    python -m tests.bench.server RECORDING STATE DBT_PORT COLLATE_PORT DELAY NEW_RUN [WRITES]
+    python -m tests.bench.server RECORDING STATE DBT_PORT COLLATE_PORT DELAY NEW_RUN SLOW [WRITES]
 
-With ``NEW_RUN`` 1 the job has one run more than with 0, so that its newest has an id of its own. It says
-``ready`` on a line of standard output, serves until standard input ends, and then prints its `Tally` as JSON.
-``WRITES`` is a file that takes the writes to Collate, one JSON object a line.
+With ``NEW_RUN`` 1 the job has one run more than with 0, so that its newest has an id of its own. ``SLOW`` 1
+answers as slowly as a loaded OpenMetadata 1.6 did (see `slowness`). It says ``ready`` on a line of standard
+output, serves until standard input ends, and then prints its `Tally` as JSON. ``WRITES`` is a file that takes
+the writes to Collate, one JSON object a line.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qs
 
 import httpx
 import uvicorn
@@ -51,6 +53,20 @@ def pattern_of(path: str) -> str:
     return "/".join(parts)
 
 
+def slowness(method: str, path: str, query: str) -> float:
+    """Seconds that a loaded OpenMetadata 1.6 took for such a request, by what it was measured to take.
+
+    A table 0.08 s, with its tags, owners and data model 0.2 s; a test case 0.1 s; a write 0.5 s.
+    """
+    if method != "GET":
+        return 0.5
+    asked = parse_qs(query)
+    rows = min(int(asked.get("limit", ["1"])[0]), 100)
+    if path.endswith("/tables"):
+        return rows * (0.2 if "dataModel" in asked.get("fields", [""])[0] else 0.08)
+    return rows * 0.1 if path.endswith("/testCases") else 0.1
+
+
 class _Counting:
     """An ASGI app that counts what goes through it."""
 
@@ -59,6 +75,7 @@ class _Counting:
         self._side = side
         self._tally = tally
         self._writes = writes
+        self.slow = False
         self.writers: dict[int, set[object]] = {}
         self.began = self.ended = self.cpu_before = 0.0
 
@@ -86,6 +103,8 @@ class _Counting:
                 tally.sent += len(message.get("body", b""))
             await send(message)
 
+        if self.slow and self._side == "collate":
+            await asyncio.sleep(slowness(method, path, scope["query_string"].decode("latin-1")))
         try:
             await self._app(scope, receiving, sending)
         finally:
@@ -127,6 +146,7 @@ def serve(
     *,
     new_run: bool,
     writes: IO[str] | None,
+    slow: bool = False,
 ) -> Tally:
     """Serve until standard input ends; what was counted."""
     shop_data.serve_from(recording)
@@ -139,6 +159,8 @@ def serve(
         "collate": collate_app(state, scenario, SecretStr(COLLATE_TOKEN)),
     }
     counting = {side: _Counting(app, side, tally, writes) for side, app in apps.items()}
+    for item in counting.values():
+        item.slow = slow
     servers = [
         _Server(
             uvicorn.Config(
@@ -193,12 +215,18 @@ async def _start_run(app: ASGIApp) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve as the command line says."""
-    recording, state, dbt_port, collate_port, delay, new_run, *rest = arguments
+    recording, state, dbt_port, collate_port, delay, new_run, slow, *rest = arguments
     ports = {"dbt_cloud": int(dbt_port), "collate": int(collate_port)}
     with contextlib.ExitStack() as stack:
         writes = stack.enter_context(Path(rest[0]).open("w", encoding="utf-8")) if rest else None
         tally = serve(
-            Path(recording), Path(state), ports, float(delay), new_run=new_run == "1", writes=writes
+            Path(recording),
+            Path(state),
+            ports,
+            float(delay),
+            new_run=new_run == "1",
+            writes=writes,
+            slow=slow == "1",
         )
     sys.stdout.write(json.dumps(dataclasses.asdict(tally)) + "\n")
     return 0

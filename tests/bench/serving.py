@@ -65,10 +65,11 @@ def served(
     *,
     new_run: bool = False,
     writes: Path | None = None,
+    slow: bool = False,
 ) -> Iterator[Served]:
     """Serve that recording and that state for the block; the state is seeded where its file is not there."""
     command = [sys.executable, "-m", "tests.bench.server", str(recording), str(state)]
-    command += [*(str(ports[side]) for side in SIDES), str(delay), str(int(new_run))]
+    command += [*(str(ports[side]) for side in SIDES), str(delay), str(int(new_run)), str(int(slow))]
     command += [str(writes)] if writes else []
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:

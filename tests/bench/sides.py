@@ -39,10 +39,13 @@ def reference_python() -> str:
     return python
 
 
-def our_python(cache: Path) -> str:
-    """An interpreter with what a user of this program has installed and no test tools, made if not there."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    constraints = ROOT / ".ci" / "constraints.txt"
+def our_python(cache: Path, root: Path = ROOT) -> str:
+    """An interpreter with what a user of this program has installed and no test tools, made if not there.
+
+    ``root`` is the checkout whose dependencies are meant.
+    """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    constraints = root / ".ci" / "constraints.txt"
     needed = [*project["dependencies"], constraints.read_text(encoding="utf-8")]
     home = cache / f"own-{hashlib.sha256(repr(needed).encode()).hexdigest()[:10]}"
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -70,24 +73,40 @@ def reference(python: str, urls: dict[str, str], home: Path) -> Ended:
     return Ended(cost, trouble)
 
 
-def ours(urls: dict[str, str], home: Path, python: str = sys.executable) -> Ended:
-    """``dbtcollate sync --yes`` with folders of its own below ``home``, by that interpreter."""
+@dataclass(frozen=True)
+class Build:
+    """A checkout of this program, the interpreter that runs it, and how it speaks to the servers."""
+
+    root: Path = ROOT
+    python: str = sys.executable
+    authority: Path | None = None
+    http2: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a process of this build."""
+        found = _environment(self.root) | {"DBTCOLLATE_HTTP2": "1" if self.http2 else "0"}
+        return found | ({"SSL_CERT_FILE": str(self.authority)} if self.authority else {})
+
+
+def ours(urls: dict[str, str], home: Path, build: Build = Build(), *words: str) -> Ended:
+    """``dbtcollate sync --yes``, or what ``words`` say, with folders of its own below ``home``."""
     profiles = home / "config" / "profiles"
     profiles.mkdir(parents=True, exist_ok=True)
     (profiles / "bench.toml").write_text(_profile(urls), encoding="utf-8")
-    env = _environment() | {"DBT_CLOUD_TOKEN": DBT_TOKEN, "COLLATE_TOKEN": COLLATE_TOKEN}
+    env = build.environment() | {"DBT_CLOUD_TOKEN": DBT_TOKEN, "COLLATE_TOKEN": COLLATE_TOKEN}
     env |= {
         f"DBTCOLLATE_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "STATE", "CACHE", "LOG")
     }
-    command = [python, "-m", "dbtcollate_tui", "sync", "--yes", "--engine", "direct", "-p", "bench"]
-    cost = measured.run(command, env, home / "output.txt")
+    asked = words or ("sync", "--yes", "--engine", "direct", "-p", "bench")
+    cost = measured.run([build.python, "-m", "dbtcollate_tui", *asked], env, home / "output.txt")
     return _judged(cost)
 
 
-def floor(url: str, writes: Path, at_once: int, home: Path, python: str = sys.executable) -> Ended:
-    """Bare httpx sending these writes, by that interpreter."""
-    command = [python, "-m", "tests.bench.floor", url, str(writes), str(max(at_once, 1))]
-    cost = measured.run(command, _environment(), home / "output.txt")
+def floor(url: str, writes: Path, at_once: int, home: Path, build: Build = Build()) -> Ended:
+    """Bare httpx sending these writes, by that build's interpreter and over its protocol."""
+    command = [build.python, "-m", "tests.bench.floor", url, str(writes), str(max(at_once, 1))]
+    env = build.environment() | {"PYTHONPATH": str(ROOT)}
+    cost = measured.run([*command, "1" if build.http2 else "0"], env, home / "output.txt")
     return _judged(cost)
 
 
@@ -96,9 +115,9 @@ def _judged(cost: measured.Cost) -> Ended:
     return Ended(cost, trouble, failed=cost.code != 0)
 
 
-def _environment() -> dict[str, str]:
+def _environment(root: Path = ROOT) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH", ""))))
+    path = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
     return kept | {"NO_COLOR": "1", "PYTHONPATH": path}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import dbtcollate_tui.sandbox
 from tests.bench import dbt_project, report, sides
 from tests.bench.report import Measured
+from tests.bench.server import slowness
 from tests.bench.serving import Tally, free_ports, served
 
 SHOP = Path(dbtcollate_tui.sandbox.__file__).parent / "data"
@@ -28,36 +29,47 @@ def test_a_model_has_1_9_edges_8_columns_and_3_tests(tmp_path: Path) -> None:
     assert changed == [name, name]
 
 
-def measured(row: str, who: str, seconds: float, calls: int, *, failed: bool = False) -> Measured:
-    tally = Tally(calls={"PUT lineage": calls}, writes=0 if row == "unchanged" else calls)
-    return Measured(1000, 0, row, who, seconds, seconds, 100.0, "broke" if failed else "", failed, tally)
+def measured(
+    row: str, who: str, seconds: float, writes: int, *, latency: int = 0, failed: bool = False
+) -> Measured:
+    tally = Tally(calls={"PUT lineage": writes}, writes=writes)
+    trouble = "broke" if failed else ""
+    return Measured(1000, latency, row, who, seconds, seconds / 2, 100.0, trouble, failed, tally)
 
 
-def test_the_aims_are_told_as_met_and_missed_and_a_failed_side_is_held_to_none() -> None:
+def test_aims_are_met_or_missed_and_a_failed_side_has_none() -> None:
     rows = [
-        measured("first", "reference", 100.0, 42_000),
-        measured("first", "ours", 9.0, 7_000),
-        measured("first", "floor", 6.0, 6_900),
-        measured("unchanged", "reference", 80.0, 35_000),
-        measured("unchanged", "ours", 3.0, 40),
+        measured("first", "ours h1", 11.0, 5_900),
+        measured("first", "floor of ours h1", 10.0, 5_900),
+        measured("first", "today h2", 20.0, 6_975),
+        measured("first", "ours h1", 15.0, 5_900, latency=20),
+        measured("first", "today h2", 15.0, 6_975, latency=20),
+        measured("unchanged", "ours h1", 2.0, 0),
+        measured("unchanged", "today h2", 4.0, 0),
+        measured("changed", "ours h1", 2.4, 8),
     ]
-    text = report.table(rows, ["the reference at 5,000 models (--reference-up-to)"])
-    lines = {line.split("  ")[0].strip(): line for line in text.splitlines() if "1,000 models, 0 ms" in line}
-    told = {name.partition(": ")[2]: line.rsplit(None, 1)[1] for name, line in lines.items()}
-    assert told == {
-        "first sync, time against the floor": "missed",
-        "first sync, calls against the floor": "met",
-        "first sync, time against the reference": "met",
-        "first sync, calls against the reference": "met",
-        "first sync, memory against the reference": "missed",
-        "unchanged sync, time against the reference": "met",
-        "unchanged sync, calls against the reference": "met",
-        "writes of an unchanged sync": "met",
-    }
-    assert "Not measured: the reference at 5,000 models" in text
-    failed = report.table([measured("first", "ours", 1.0, 1, failed=True), rows[2]], [])
+    text = report.table(rows, ["today's build (--today)"])
+    lines = [line.split("  ") for line in text.splitlines() if "1,000 models, " in line and "h1: " in line]
+    told = {line[0].partition("models, ")[2]: line[-1].strip() for line in lines}
+    assert told["0 ms, h1: first sync, wall against its floor"] == "met"
+    assert told["0 ms, h1: unchanged sync, wall against today's build"] == "missed"
+    assert told["0 ms, h1: one model changed, wall against unchanged"] == "met"
+    assert told["0 ms, h1: writes of an unchanged sync"] == "met"
+    assert told["0 ms, h1: writes of a first sync"] == "met"
+    assert told["0+20 ms, h1: first sync, wall against today's build"] == "met"
+    assert told["0+20 ms, h1: first sync, processor against today's build"] == "missed"
+    assert "20 ms, h1: first sync, wall against its floor" not in told
+    assert "Not measured: today's build" in text
+    failed = report.table([measured("first", "ours h1", 1.0, 1, failed=True), rows[1]], [])
     assert "against" not in failed
-    assert "Failed: 1,000 models, 0 ms, first, ours" in failed
+    assert "Failed: 1,000 models, 0 ms, first, ours h1" in failed
+
+
+def test_a_slow_server_takes_what_a_real_one_took() -> None:
+    whole = "fields=columns,tags,owners,dataModel"
+    assert slowness("GET", "/api/v1/tables", f"limit=50&{whole}") == 10.0
+    assert slowness("GET", "/api/v1/tables", "limit=50") == 4.0
+    assert slowness("PATCH", "/api/v1/tables/x", "") == 0.5
 
 
 def test_the_floor_sends_what_ours_wrote_and_an_unchanged_sync_writes_nothing(tmp_path: Path) -> None:
