@@ -10,7 +10,7 @@ import msgspec
 from jsonpointer import JsonPointerException
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
-from dbtcollate_tui.sandbox.collate.bodies import COLUMN, DATA_MODEL, TAG_LABEL, check_body
+from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, now_ms, reference, split_fqn, touch
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
 from dbtcollate_tui.sandbox.collate.releases import release_of
@@ -114,10 +114,10 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
 
 
 def settle_data_model(call: Call, table: Entity) -> None:
-    """Check a data model that a patch set. Unlike the PUT, its tags and owners stay in the model alone."""
+    """Settle a data model that a patch set. Unlike the PUT, its tags and owners stay in the model alone."""
     if table.get("dataModel") is None:
         return
-    model = check_body(table["dataModel"], DATA_MODEL)
+    model = dict(table["dataModel"])
     model["tags"] = checked_tags(call, model.get("tags") or [])
     model["columns"] = [
         column | {"tags": checked_tags(call, column.get("tags") or [])} for column in model.get("columns", ())
