@@ -29,6 +29,7 @@ class ProfileField(StrEnum):
     NAME = "name"
     BASE_URL = "dbt_cloud.base_url"
     RUN_RULE = "dbt_cloud.run_rule"
+    JOBS = "dbt_cloud.jobs"
     SERVICE = "collate.service"
     ALLOW_HTTP = "collate.allow_http"
     PIPELINE_NAME = "pipeline.name"

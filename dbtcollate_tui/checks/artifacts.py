@@ -8,13 +8,18 @@ from dbtcollate_tui.checks.check import Look
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
+from dbtcollate_tui.dbt_cloud.other_jobs import Part
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
-from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, RunJob, Step
-from dbtcollate_tui.wording import count
+from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, ProfileField, RunJob, SetField, Step
+from dbtcollate_tui.wording import ago, count
+
+OFFERED_AT_MOST = 2
 
 
 def _file(file: ArtifactFile) -> str:
     step = f"step {file.step} ({file.command})" if file.step is not None else "the last step"
+    if file.run_id is not None:
+        step += f" of run {file.run_id}"
     return f"{file.name} of {step}, {file.size / 1e6:.1f} MB{', from the cache' if file.from_cache else ''}"
 
 
@@ -39,6 +44,20 @@ async def manifest(context: CheckContext) -> Finding:
     )
 
 
+async def other_jobs(context: CheckContext, part: Part) -> tuple[Fix, ...]:
+    """Other jobs of the same environment to read for a part that the run lacks, by name and age."""
+    held = context.profile.dbt_cloud.jobs
+    return tuple(
+        SetField(
+            f"Also read job {offer.job.name}: its run {offer.run.id} has {part}, "
+            f"{ago(offer.run.finished_at, context.now)}",
+            ProfileField.JOBS,
+            ",".join(str(job_id) for job_id in (*held, offer.job.id)),
+        )
+        for offer in (await context.offers(part))[:OFFERED_AT_MOST]
+    )
+
+
 async def catalog(context: CheckContext) -> Finding:
     """Whether the run has a catalog.json, and what is lost without."""
     fetched = await context.fetched()
@@ -56,10 +75,11 @@ async def catalog(context: CheckContext) -> Finding:
         advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles"
     else:
         advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
-    fixes: list[Fix] = [Advice(advice)]
+    fixes: list[Fix] = [*await other_jobs(context, "catalog.json")]
     if context.profile.dbt_cloud.job_id is not None:
         once = RunJob("Run the job now, with docs generated this time", with_docs=True)
-        fixes.insert(0, RunJob("Run the job now") if choice.run.is_fusion else once)
+        fixes.append(RunJob("Run the job now") if choice.run.is_fusion else once)
+    fixes.append(Advice(advice))
     if choice.run.job is not None:
         url = job_settings(client.base_url, choice.run.job, context)
         fixes.append(OpenUrl("Open the job's settings", url))
@@ -111,6 +131,7 @@ async def results(context: CheckContext) -> Finding:
         causes=warned or ("The job runs no tests, or a selection that left them out.",),
         evidence=evidence or ("no step wrote run_results.json",),
         fixes=(
+            *await other_jobs(context, "test results"),
             Advice("Add dbt test after dbt run, or use dbt build"),
             GoToStep("Choose another job", Step.JOB),
         ),

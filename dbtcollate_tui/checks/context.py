@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 from pydantic import SecretStr
 
@@ -15,6 +15,7 @@ from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore, FetchedArtifacts
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import Account, Job
+from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers
 from dbtcollate_tui.dbt_cloud.permissions import read_account
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UnreachableError
@@ -181,9 +182,21 @@ class CheckContext:
                 side.job_id,
                 side.run_rule,
                 self._run_id,
+                jobs=side.jobs,
             )
 
         return await self._once("choice", read)
+
+    async def offers(self, part: Part) -> tuple[JobOffer, ...]:
+        """Other jobs of the same environment whose latest run has what the chosen run lacks."""
+        side = self.profile.dbt_cloud
+
+        async def read() -> tuple[JobOffer, ...]:
+            run = (await self.choice()).run
+            return await offers(await self.dbt_cloud(), side.account_id, run, get_args(Part))
+
+        found = await self._once("offers", read)
+        return tuple(offer for offer in found if part in offer.parts and offer.job.id not in side.jobs)
 
     async def fetched(self) -> FetchedArtifacts:
         """The run's artifacts on disk."""

@@ -20,7 +20,8 @@ from dbtcollate_tui.dbt_cloud.schedules import (
 )
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, DeployPipeline, OpenUrl, ProfileField, SetField, SyncNow
-from dbtcollate_tui.wording import ago, span
+from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.wording import ago, count, span
 
 DEPLOY = DeployPipeline("Deploy the pipeline and run it")
 OVERDUE_TIMES = 2
@@ -89,7 +90,26 @@ async def exists(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(replace(DEPLOY, label="Deploy the pipeline with the profile's address"), open_page),
         )
-    return Finding(CheckState.PASS, f"{pipeline.name}, deployed", evidence=evidence, fixes=(open_page,))
+    return Finding(
+        CheckState.PASS,
+        f"{pipeline.name}, deployed",
+        detail=one_job_only(context.profile),
+        evidence=evidence,
+        fixes=(open_page,),
+    )
+
+
+def one_job_only(profile: Profile) -> str:
+    """What Collate's own pipeline does with a profile of several jobs; empty for one of a single job."""
+    side = profile.dbt_cloud
+    if not side.jobs:
+        return ""
+    others = f"the {count(len(side.jobs), 'further job')} of this profile"
+    return (
+        f"Collate's pipeline reads one run of job {side.job_name or side.job_id}, not {others}. There, each "
+        "job needs a pipeline of its own, or one pipeline without a job takes the project's latest run, "
+        "whichever job it is of. The direct sync reads all of them together."
+    )
 
 
 def old_address(pipeline: IngestionPipeline, base_url: str) -> str:

@@ -26,6 +26,8 @@ class ArtifactFile:
     command: str = ""
     from_cache: bool = False
     invocation_id: str = ""
+    run_id: int | None = None
+    """Another run than the chosen one that it is from."""
 
 
 class PartialFile:

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +34,7 @@ from dbtcollate_tui.dbt_cloud.artifact_files import (
 )
 from dbtcollate_tui.dbt_cloud.artifact_notes import judge_results, notes_of_missing
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient, Download
-from dbtcollate_tui.dbt_cloud.commands import COMPILES, COMPILES_PART
+from dbtcollate_tui.dbt_cloud.commands import COMPILES, COMPILES_PART, RUNS_TESTS
 from dbtcollate_tui.dbt_cloud.models import RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import Note, NoteKind
@@ -157,15 +157,67 @@ class ArtifactStore:
             raise _no_manifest(choice)
         others = await _each_of(fetch, "manifest.json", _other_manifest_steps(steps, found.step))
         kept, notes = judge_results(choice, results.result())
-        notes += notes_of_missing(choice, catalog.result(), sources.result(), kept)
+        added = await self._added(fetch, catalog.result(), sources.result())
+        kept += added.results
+        notes += [*added.notes, *notes_of_missing(choice, added.catalog, added.sources, kept)]
         return FetchedArtifacts(
             found,
-            catalog.result(),
+            added.catalog,
             tuple(kept),
-            sources.result(),
+            added.sources,
             (*fetch.broken, *notes),
             tuple(reversed(others)),
         )
+
+    async def _added(
+        self, fetch: _Fetch, catalog: ArtifactFile | None, sources: ArtifactFile | None
+    ) -> "_Added":
+        """What runs of further jobs add: a missing catalog or freshness, and every test result."""
+        added = _Added(catalog, sources)
+        for run in fetch.choice.companions:
+            choice = replace(
+                fetch.choice,
+                run=run,
+                steps=tuple(sorted(run.run_steps, key=lambda step: step.index)),
+                companions=(),
+            )
+            folder = fetch.folder.parent / str(run.id)
+            of_run = replace(fetch, choice=choice, folder=folder)
+            try:
+                await asyncio.to_thread(prepare, folder)
+            except OSError as error:
+                raise _disk(error, folder) from None
+            steps = [step for step in choice.steps if step.has_run]
+            parts: list[str] = []
+            if added.catalog is None:
+                found = await _first_of(of_run, "catalog.json", _catalog_steps(steps))
+                if found is not None:
+                    added.catalog = replace(found, run_id=run.id)
+                    parts.append("catalog.json")
+            if added.sources is None:
+                found = await _first_of(of_run, "sources.json", _sources_steps(choice, steps))
+                if found is not None:
+                    added.sources = replace(found, run_id=run.id)
+                    parts.append("source freshness")
+            testing: list[RunStep | None] = [step for step in steps if step.dbt.verb in RUNS_TESTS]
+            results, _ = judge_results(choice, await _each_of(of_run, "run_results.json", testing))
+            if results:
+                added.results += [replace(file, run_id=run.id) for file in results]
+                parts.append("test results")
+            name = run.job.name if run.job is not None else f"job {run.job_id}"
+            text = f"From run {run.id} of {name}: {', '.join(parts) or 'nothing that was missing'}."
+            added.notes.append(Note(NoteKind.OTHER_JOB, "info", text))
+        return added
+
+
+@dataclass(slots=True)
+class _Added:
+    """The chosen run's catalog and freshness, or another run's, and further test results."""
+
+    catalog: ArtifactFile | None
+    sources: ArtifactFile | None
+    results: list[ArtifactFile] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Literal
 
 from dbtcollate_tui.dbt_cloud.client import PAGE, DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import COMPLETED, SUCCESS, Run, RunStep
+from dbtcollate_tui.dbt_cloud.other_jobs import companions
 from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE
 from dbtcollate_tui.dbt_cloud.run_notes import (
     Note,
@@ -53,6 +54,7 @@ class RunChoice:
 
     ``reference_run`` is the run that Collate's workers of today take: the newest success or failure.
     ``reason_in_job`` is the reason for a line that already names the job.
+    ``companions`` are runs of further jobs that add what it lacks.
     ``rule`` is ``None`` for a run that was named. ``missed`` counts scheduled times that passed since.
     """
 
@@ -66,6 +68,7 @@ class RunChoice:
     alternatives: tuple[Run, ...]
     age_seconds: float | None
     missed: int = 0
+    companions: tuple[Run, ...] = ()
 
     @property
     def is_stale(self) -> bool:
@@ -95,6 +98,7 @@ async def choose_run(
     rule: RunRule = "newest_successful",
     run_id: int | None = None,
     *,
+    jobs: Sequence[int] = (),
     now: datetime | None = None,
 ) -> RunChoice:
     """Choose the run by the guide's rules: of the account, of a project, or of a job; mostly 2 requests.
@@ -102,7 +106,8 @@ async def choose_run(
     The newest successful run is taken, or with ``newest_completed`` a failed one too, newest by its end.
     While no job is set, runs of pull requests are passed over and named in a note, unless there are no
     others: they describe unmerged code. ``run_id`` names a run that is taken as it is. Raises `NoRun`, or
-    `UsageError` for a named run that has not ended.
+    `UsageError` for a named run that has not ended. ``jobs`` are further jobs whose latest runs of the same
+    environment and branch add what the run lacks.
     """
     now = now or datetime.now(UTC)
     newest = await client.runs(account_id, project_id=project_id, job_id=job_id, limit=PAGE)
@@ -156,6 +161,8 @@ async def choose_run(
                 f"{client.left_out} entries of dbt Cloud's lists could not be read.",
             )
         )
+    added, missing_jobs = await companions(client, account_id, run, jobs)
+    notes += missing_jobs
     others = [other for other in completed if other.id != run.id][:ALTERNATIVES]
     return RunChoice(
         run=run,
@@ -168,6 +175,7 @@ async def choose_run(
         alternatives=tuple(others),
         age_seconds=run.age_seconds(now),
         missed=missed,
+        companions=added,
     )
 
 

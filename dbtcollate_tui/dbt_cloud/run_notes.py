@@ -28,6 +28,7 @@ class NoteKind(Enum):
     OWN_REASON = auto()
     DEACTIVATED = auto()
     LEFT_OUT = auto()
+    OTHER_JOB = auto()
     NEWER_IN_PROGRESS = auto()
     NEWER_FAILED = auto()
     NEWER_CI_RUN = auto()

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -65,12 +65,23 @@ TimeZone = Annotated[str, AfterValidator(_timezone)]
 Id = Annotated[int, Field(gt=0)]
 
 
+def _ids(given: object) -> object:
+    """A list of ids that may come as text with commas, as a fix sets it."""
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+
+Ids = Annotated[tuple[Id, ...], BeforeValidator(_ids)]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class DbtCloudSettings(_Settings):
-    """Where dbt's metadata comes from; ``None`` for project or job means any, as the guide's filters do."""
+    """Where dbt's metadata comes from; ``None`` for project or job means any, as the guide's filters do.
+
+    ``jobs`` are further jobs of the same environment, whose latest runs add what the job's run lacks.
+    """
 
     base_url: BaseUrl
     account_id: Id
@@ -79,6 +90,7 @@ class DbtCloudSettings(_Settings):
     project_name: str = ""
     job_id: Id | None = None
     job_name: str = ""
+    jobs: Ids = ()
     run_rule: RunRule = "newest_successful"
 
 

@@ -40,7 +40,15 @@ async def choose(
     """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
     emitter(PhaseStarted(phase="run", text="choosing the run"))
     side = profile.dbt_cloud
-    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
+    choice = await choose_run(
+        dbt_cloud,
+        side.account_id,
+        side.project_id,
+        side.job_id,
+        side.run_rule,
+        run_id,
+        jobs=side.jobs,
+    )
     for note in choice.notes:
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     others = choice.other_runs(datetime.now(UTC))

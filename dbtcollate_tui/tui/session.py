@@ -152,7 +152,9 @@ class ProfileSession:
         """The run that the profile's rule takes now, and the others; raises what dbt Cloud says."""
         side = self.profile.dbt_cloud
         client = await self.connections.dbt_cloud()
-        return await choose_run(client, side.account_id, side.project_id, side.job_id, side.run_rule)
+        return await choose_run(
+            client, side.account_id, side.project_id, side.job_id, side.run_rule, jobs=side.jobs
+        )
 
     def prepare(self, cancel: asyncio.Event, run_id: int | None = None) -> AsyncGenerator[SyncEvent, None]:
         """The plan's events, for the rule's run or the one that was chosen."""
