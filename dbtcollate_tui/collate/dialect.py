@@ -35,6 +35,8 @@ class Dialect:
     text: str
     version: tuple[int, int, int]
     warning: str | None = None
+    refused: frozenset[str] = frozenset()
+    """Fields of a data model that this server refused, though its version should know them."""
 
     @classmethod
     def of(cls, version: str) -> "Dialect":
@@ -189,4 +191,8 @@ class Dialect:
             if owners:
                 values["owner"] = owners[0]
             values.setdefault("sql", "")
-        return {k: v for k, v in values.items() if self.at_least(*_DATA_MODEL_SINCE.get(k, OLDEST))}
+        return {
+            key: value
+            for key, value in values.items()
+            if key not in self.refused and self.at_least(*_DATA_MODEL_SINCE.get(key, OLDEST))
+        }

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeGuard, TypeVar
 
 from pydantic import SecretStr
@@ -118,7 +118,8 @@ class ServerCalls:
         """How this server is spoken to; raises ``RuntimeError`` before `connect`."""
         if self._dialect is None:
             raise RuntimeError("connect() comes before everything else")
-        return self._dialect
+        refused = self.unknown.model_fields
+        return replace(self._dialect, refused=refused) if refused else self._dialect
 
     @property
     def me(self) -> User:

@@ -6,7 +6,7 @@ between releases, and servers with changes of their own.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 UnknownKind = Literal["field", "value", "requested"]
@@ -107,8 +107,7 @@ class UnknownFields:
     def __init__(self, known: Iterable[Dropped] = ()) -> None:
         self._known: dict[str, list[Dropped]] = {}
         self.on_dropped: Callable[[Dropped], None] | None = None
-        for item in known:
-            self._known.setdefault(item.call, []).append(item)
+        self.remember(known)
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:
@@ -122,6 +121,23 @@ class UnknownFields:
             items.append(item)
             if self.on_dropped is not None:
                 self.on_dropped(item)
+
+    def remember(self, items: Iterable[Dropped]) -> None:
+        """Take over what an earlier connection to this server found out; nothing is reported."""
+        for item in items:
+            known = self._known.setdefault(item.call, [])
+            if item not in known:
+                known.append(item)
+
+    @property
+    def model_fields(self) -> frozenset[str]:
+        """The fields of a dbt data model that the server does not know."""
+        return frozenset(
+            item.unknown.name
+            for item in self.dropped
+            if item.unknown.kind == "field"
+            and (item.call == "PUT tables/dataModel" or "dataModel" in item.unknown.keys[:-1])
+        )
 
     def without(
         self, call: str, body: object | None, params: Mapping[str, Any] | None
@@ -164,12 +180,18 @@ def _patch_without(unknown: Unknown, body: Any) -> object:
     for op in body:
         if unknown.kind == "field" and unknown.name in str(op["path"]).split("/"):
             continue
-        if "value" in op:
-            value, changed = _anywhere(op["value"], unknown)
-            kept.append({**op, "value": value} if changed else op)
-        else:
-            kept.append(op)
+        value, changed = (op.get("value"), False) if op["op"] == "test" else _in_value(op, unknown)
+        kept.append({**op, "value": value} if changed else op)
     return kept if kept != list(body) else body
+
+
+def _in_value(op: Mapping[str, Any], unknown: Unknown) -> tuple[Any, bool]:
+    """An operation's value freed of the unknown thing; its path may hold the first of the keys."""
+    for start in range(max(1, len(unknown.keys))):
+        found, changed = _anywhere(op.get("value"), replace(unknown, keys=unknown.keys[start:]))
+        if changed:
+            return found, True
+    return op.get("value"), False
 
 
 def _without(value: Any, unknown: Unknown, keys: tuple[str, ...]) -> tuple[Any, bool]:

@@ -97,6 +97,8 @@ class Scenario:
     and 400 to everything asked of it."""
     collate_row_seconds: float = 0.0
     """What each row of a list costs in seconds, one request after another; abandoned requests too."""
+    collate_refuses: str = ""
+    """Fields, with spaces between, that this server refuses though its release has them."""
     collate_other_server: bool = False
     """The token was made by another server: 500 to every request but ``system/version``."""
     unreadable_test_case: bool = False
@@ -375,6 +377,12 @@ _ALL = (
         side="collate",
         sentence="Collate's token was made by another server, which newer servers answer with 500.",
         collate_other_server=True,
+    ),
+    Scenario(
+        name="odd-build",
+        side="collate",
+        sentence="Collate is a build that does not know dbtSourceProject, which its version should know.",
+        collate_refuses="dbtSourceProject",
     ),
     Scenario(
         name="slow-rows",

@@ -35,6 +35,7 @@ from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
+from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
 from dbtcollate_tui.sync.verify.facts import prove, read_back
 from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.tally import Tally
@@ -66,6 +67,7 @@ def prepare_direct(
         with (
             retries_told(emitter, dbt_cloud.transport, collate.transport),
             slow_pages_reported(emitter, collate),
+            unknown_fields_reported(emitter, collate, state, profile.name),
         ):
             emitter(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
             plan = await _prepare(emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
@@ -110,6 +112,7 @@ def run_direct(
         with (
             retries_told(emitter, dbt_cloud.transport, collate.transport),
             slow_pages_reported(emitter, collate),
+            unknown_fields_reported(emitter, collate, state, profile.name),
         ):
             emitter(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
             async with _Writing(emitter, profile, collate, stop, present, report_runs=report_runs) as writing:

@@ -37,6 +37,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun, Tempo
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts, run_facts
 from dbtcollate_tui.sync.runner_log import RunMemory
+from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
 from dbtcollate_tui.sync.verify.now import prove_now
 
 STOP_SECONDS = 10.0
@@ -60,7 +61,10 @@ def prepare_collate(
     stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+        with (
+            retries_told(emitter, dbt_cloud.transport, collate.transport),
+            unknown_fields_reported(emitter, collate, None, profile.name),
+        ):
             emitter(RunStarted(engine="collate", profile=profile.name, title=f"Pipeline of {profile.name}"))
             found = await _prepare(emitter, profile, dbt_cloud, collate, token, needs_run=needs_run)
         return RunFinished(
@@ -103,7 +107,10 @@ def run_collate(
     )  # fmt: skip
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with retries_told(emitter, dbt_cloud.transport, collate.transport):
+        with (
+            retries_told(emitter, dbt_cloud.transport, collate.transport),
+            unknown_fields_reported(emitter, collate, state, profile.name),
+        ):
             word = "Sync" if trigger else "Deploy"
             emitter(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
             return await engine.work(emitter, trigger=trigger)

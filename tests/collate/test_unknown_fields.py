@@ -73,6 +73,11 @@ def test_unknown_things_are_read_from_the_message(message: str, unknown: Unknown
             [{"op": "test", "path": "/name", "value": "n"}],
         ),
         (
+            Unknown("field", "x", ("dataModel", "x")),
+            [{"op": "add", "path": "/dataModel", "value": {"x": 1, "sql": "y"}}],
+            [{"op": "add", "path": "/dataModel", "value": {"sql": "y"}}],
+        ),
+        (
             Unknown("field", "style", ("tags", "style")),
             [{"op": "add", "path": "/tags", "value": [{"tagFQN": "a.b", "tags": {"style": 1}}]}],
             [{"op": "add", "path": "/tags", "value": [{"tagFQN": "a.b", "tags": {}}]}],

@@ -75,6 +75,8 @@ def collate_app(
     back. ``server_version`` is a published release, or ``newest``; raises UsageError for any other.
     """
     release = release_of(server_version)
+    if scenario.collate_refuses:
+        release = release.without(*scenario.collate_refuses.split())
     store = Store(state_path)
     if store.is_empty():
         seed(store, scenario)

@@ -110,11 +110,14 @@ class ServerRelease:
     """One release of the server.
 
     ``text`` is three numbers; the schemas are those of the first client of that version, which was built
-    with the server, or of the release ``client`` of it.
+    with the server, or of the release ``client`` of it. ``refuses`` are fields that this one build lacks.
     """
 
-    def __init__(self, text: str, table: SchemaTable, client: str = "") -> None:
+    def __init__(
+        self, text: str, table: SchemaTable, client: str = "", refuses: frozenset[str] = frozenset()
+    ) -> None:
         self.text = text
+        self._refuses = refuses
         self.numbers = numbers_of(text)
         self._table = table
         first = next((r for r in table.releases if numbers_of(r)[:3] == self.numbers), "")
@@ -138,7 +141,11 @@ class ServerRelease:
     @cached_property
     def is_newest(self) -> bool:
         """Whether the stored form needs no translation."""
-        return self.text == NEWEST
+        return self.text == NEWEST and not self._refuses
+
+    def without(self, *fields: str) -> ServerRelease:
+        """A build of this release that lacks these fields."""
+        return ServerRelease(self.text, self._table, self._client, frozenset(fields))
 
     def fields(self, name: str) -> Mapping[str, Shape]:
         """The fields of an object in this release; none where the release does not have it."""
@@ -146,7 +153,7 @@ class ServerRelease:
         if found is None:
             found = {}
             for field, entry in self._table.objects.get(name, {}).items():
-                if field != _CLOSED and self._has(entry["in"]):
+                if field != _CLOSED and field not in self._refuses and self._has(entry["in"]):
                     kind = next(kind for kind, ranges in entry["types"].items() if self._has(ranges))
                     found[field] = Shape(
                         tuple(kind.removeprefix("*").split("|")),
