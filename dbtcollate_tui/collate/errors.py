@@ -69,6 +69,10 @@ class ServerFailedError(CollateError):
     """500 and above: the server failed."""
 
 
+class SearchDownError(ServerFailedError):
+    """500, since the search index does not answer: it is needed for some reads and writes."""
+
+
 class ForbiddenError(AuthError):
     """403: the token is good, but a policy forbids the operation."""
 
@@ -263,6 +267,15 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"Could not {doing}: {words}" if words else f"Could not {doing}: Collate refused",
             status=status,
             message=words,
+            evidence=evidence,
+            fixes=(RETRY,),
+        )
+    if status == 500 and CollateSays.SEARCH_DOWN in says:
+        return SearchDownError(
+            f"Could not {doing}: Collate's search does not answer",
+            status=status,
+            message=words,
+            causes=("The search index (Elasticsearch or OpenSearch) behind the server is down.",),
             evidence=evidence,
             fixes=(RETRY,),
         )

@@ -84,6 +84,15 @@ class QualityCalls(ServerCalls):
         except NotFoundError:
             return []
 
+    async def test_case(self, fqn: str, fields: Sequence[str] = CASE_FIELDS) -> TestCase | None:
+        """One test case by its FQN."""
+        return await self.find(
+            TestCase,
+            f"/dataQuality/testCases/name/{path_segment(fqn)}",
+            params={"fields": self.dialect.fields(fields)},
+            doing="show the test case",
+        )
+
     async def test_case_count(self) -> int:
         """How many test cases the server holds, by one request."""
         answer = await self.call(

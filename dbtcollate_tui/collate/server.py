@@ -15,6 +15,7 @@ from dbtcollate_tui.collate.errors import (
     BOTS_PAGE,
     InvalidRequestError,
     NotFoundError,
+    SearchDownError,
     ServerFailedError,
     TokenError,
     is_speed_limit,
@@ -370,5 +371,5 @@ def size_may_matter(error: ActionableError) -> bool:
     if isinstance(error, InvalidRequestError):
         return error.status == 413 or CollateSays.PAGE_TOO_LARGE in collate_says(error.message)
     if isinstance(error, ServerFailedError):
-        return True
+        return not isinstance(error, SearchDownError)
     return isinstance(error, UnreachableError) and error.kind in ("timeout", "closed", "too large")

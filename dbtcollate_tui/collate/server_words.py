@@ -17,6 +17,7 @@ class CollateSays(Enum):
     CALL_NOT_FOUND = auto()
     CALL_UNKNOWN = auto()
     GUARD_FAILED = auto()
+    SEARCH_DOWN = auto()
     PLAN_LIMIT = auto()
     PAGE_TOO_LARGE = auto()
     FIELD_UNKNOWN = auto()
@@ -61,6 +62,12 @@ PHRASES = (
         CollateSays.ENTITY_NOT_FOUND,
         r"\binstance for .+ not found",
         f"{_SERVER}: 404 'table instance for x not found', also inside a 500",
+    ),
+    phrase(
+        CollateSays.SEARCH_DOWN,
+        r"connection refused|Failed to search|(elastic|open)search.*(exception|unavailable|refused|time)",
+        f"{_SERVER} without OpenSearch: 500 'Connection refused' to searches, to test cases with results, "
+        "to PUT lineage and to PUT testCases",
     ),
     phrase(
         CollateSays.PLAN_LIMIT,

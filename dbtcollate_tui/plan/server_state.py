@@ -45,7 +45,8 @@ class ServerState:
     """What Collate holds of what the plan touches.
 
     ``edges`` by the ids of their two ends; ``cases`` by `case_key`; ``older_results`` are (case FQN,
-    ms) of results that are there though a newer one is; ``tags`` and ``terms`` are the FQNs that exist;
+    ms) of results that are there though a newer one is; ``unread_results`` are FQNs of cases whose newest
+    result the server cannot read; ``tags`` and ``terms`` are the FQNs that exist;
     ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
     stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
     ``exclusive`` are classifications and tags of whose children an entity has one at most.
@@ -57,6 +58,7 @@ class ServerState:
     edges: Mapping[tuple[str, str], LineageEdge] = field(default_factory=dict)
     cases: Mapping[tuple[str, str], TestCase] = field(default_factory=dict)
     older_results: frozenset[tuple[str, int]] = frozenset()
+    unread_results: frozenset[str] = frozenset()
     definitions: frozenset[str] = frozenset()
     has_classification: bool = False
     tags: frozenset[str] = frozenset()

@@ -174,6 +174,9 @@ def plan_tests(
         if result is None or result.status not in STATUSES:
             facts.not_run.append(item.test.name)
             continue
+        if case is not None and case.fullyQualifiedName in state.unread_results:
+            facts.missing_results.append(f"{item.test.name}: Collate cannot read its newest result")
+            continue
         facts.results[fqn] = ExpectedResult(
             item.table,
             item.link,

@@ -87,6 +87,7 @@ def table_suite(call: Call, table: Entity) -> Entity:
 
 def build_case(call: Call, body: Entity) -> Placed:
     """A test case of a table or of one of its columns."""
+    needs_search(call)
     table_fqn, column = read_link(body["entityLink"])
     table = checked_entity(call, "table", fqn=table_fqn)
     parent = table_fqn

@@ -21,7 +21,7 @@ from dbtcollate_tui.plan.server_state import ServerState, Tables, case_key
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.reading.assets import read_assets, read_meta_state
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
-from dbtcollate_tui.sync.reading.test_cases import read_cases, read_definitions, read_older_results
+from dbtcollate_tui.sync.reading.test_cases import Unread, read_cases, read_definitions, read_older_results
 
 TABLE_FIELDS = ("columns", "tags", "owners", "domains", "extension", "dataModel", "testSuite")
 PEOPLE_LISTED = 5_000
@@ -133,6 +133,7 @@ async def read_details(
         tables=kept,
         edges=edges.result(),
         cases=found.cases,
+        unread_results=found.unread,
         older_results=found.older,
         definitions=found.definitions,
         has_classification=has_classification,
@@ -178,6 +179,7 @@ class _Quality:
     cases: Mapping[tuple[str, str], TestCase] = field(default_factory=dict)
     definitions: frozenset[str] = frozenset()
     older: frozenset[tuple[str, int]] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 async def _edges(
@@ -221,8 +223,9 @@ async def _quality(
         return _Quality()
     placed, _ = await asyncio.to_thread(place_tests, project, report, kept, only)
     tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
+    unread = Unread()
     cases = await read_cases(
-        collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases")
+        collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases"), unread
     )
     definitions = await read_definitions(
         collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}
@@ -238,7 +241,7 @@ async def _quality(
             and newest.timestamp > result.completed_at_ms
         ],
     )
-    return _Quality(cases, definitions, older)
+    return _Quality(cases, definitions, older, frozenset(unread.cases))
 
 
 async def _words(

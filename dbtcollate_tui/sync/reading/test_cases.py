@@ -1,9 +1,15 @@
 """Reads test cases with their newest results, and test definitions: in pages where that costs less."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.errors import ForbiddenError
+from dbtcollate_tui.collate.errors import (
+    GATEWAY_STATUSES,
+    ForbiddenError,
+    SearchDownError,
+    ServerFailedError,
+)
 from dbtcollate_tui.collate.models import TestCase
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.plan.server_state import case_key
@@ -15,6 +21,25 @@ FEW = 3
 CASES_A_TABLE = 20
 """Reading so many cases in a page costs the server about as much as one more request."""
 
+_ENTITY_BY_ENTITY = 25
+"""So many test cases whose results cannot be read are tried one by one; then no more is asked for."""
+
+
+@dataclass(slots=True)
+class Unread:
+    """Test cases that were read without their newest result, by FQN, and why the first of them was."""
+
+    cases: set[str] = field(default_factory=set)
+    search_down: bool = False
+    reason: str = ""
+
+    def add(self, fqn: str, error: ServerFailedError) -> None:
+        """Note one more."""
+        self.cases.add(fqn)
+        self.reason = self.reason or error.message
+        self.search_down = self.search_down or isinstance(error, SearchDownError)
+
+
 OnDone = Callable[[int, int], object]
 """Gets what is done and the whole: pages' rows, or tables."""
 
@@ -24,12 +49,16 @@ def _silent(done: int, total: int) -> None:
 
 
 async def read_cases(
-    collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent
+    collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent, unread: Unread | None = None
 ) -> dict[tuple[str, str], TestCase]:
     """The test cases of these tables with their newest results, by `case_key`; read as by `each_case`."""
     found: dict[tuple[str, str], TestCase] = {}
     await each_case(
-        collate, fqns, lambda case: found.update({case_key(case.entityLink, case.name): case}), on_done
+        collate,
+        fqns,
+        lambda case: found.update({case_key(case.entityLink, case.name): case}),
+        on_done,
+        unread,
     )
     return found
 
@@ -39,8 +68,12 @@ async def each_case(
     fqns: Collection[str],
     take: Callable[[TestCase], object],
     on_done: OnDone = _silent,
+    unread: Unread | None = None,
 ) -> None:
     """Give each test case of these tables to ``take``, with its newest result.
+
+    Newer servers read results from their search index. Where one cannot be read, its case is given without,
+    and noted in ``unread``; test cases of other tables then do not matter.
 
     The server's whole list is read, a thousand a page, unless it holds far more than these tables can have:
     then each table's own list.
@@ -54,12 +87,44 @@ async def each_case(
                 return
         except ForbiddenError:
             on_done(0, len(wanted))
+        except ServerFailedError as error:
+            if error.status in GATEWAY_STATUSES:
+                raise
+            on_done(0, len(wanted))
+    lost = unread if unread is not None else Unread()
 
     async def of(fqn: str) -> None:
-        for case in await collate.test_cases(fqn, CASE_FIELDS):
+        try:
+            found = [] if lost.search_down else await collate.test_cases(fqn, CASE_FIELDS)
+        except ServerFailedError as error:
+            if error.status in GATEWAY_STATUSES:
+                raise
+            lost.search_down = lost.search_down or isinstance(error, SearchDownError)
+            lost.reason = lost.reason or error.message
+            found = await _one_by_one(collate, fqn, lost)
+        else:
+            if lost.search_down and not found:
+                found = await _one_by_one(collate, fqn, lost)
+        for case in found:
             take(case)
 
     await bounded(sorted(wanted), of, at_once=READERS, on_done=lambda done: on_done(done, len(wanted)))
+
+
+async def _one_by_one(collate: CollateClient, fqn: str, lost: Unread) -> list[TestCase]:
+    """A table's test cases, each with its newest result if that can be read."""
+    found = []
+    for case in await collate.test_cases(fqn, ()):
+        whole: TestCase | None = None
+        if lost.search_down or len(lost.cases) >= _ENTITY_BY_ENTITY:
+            lost.cases.add(case.fullyQualifiedName)
+        else:
+            try:
+                whole = await collate.test_case(case.fullyQualifiedName, CASE_FIELDS)
+            except ServerFailedError as error:
+                lost.add(case.fullyQualifiedName, error)
+        found.append(whole if whole is not None else case)
+    return found
 
 
 async def _from_pages(

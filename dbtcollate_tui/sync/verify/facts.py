@@ -25,7 +25,7 @@ from dbtcollate_tui.plan.model import (
 from dbtcollate_tui.plan.server_state import case_key
 from dbtcollate_tui.sync.reading.assets import read_asset_edges
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
-from dbtcollate_tui.sync.reading.test_cases import each_case
+from dbtcollate_tui.sync.reading.test_cases import Unread, each_case
 
 SINGLE_TABLES = 10
 """Up to so many tables are read one by one, more by listing their databases."""
@@ -45,6 +45,8 @@ class Held:
     descriptions: Mapping[tuple[str, str], str]
     edges: frozenset[tuple[str, str]]
     results: Mapping[tuple[str, str], TestCaseResult | None]
+    unchecked: frozenset[str] = frozenset()
+    """FQNs of test cases whose newest result the server cannot read."""
 
 
 async def read_back(
@@ -76,7 +78,8 @@ async def read_back(
     for key, text in expected.descriptions.items():
         if key not in pending:
             texts.setdefault(key, text)
-    return Held(texts, reading_edges.result(), reading_results.result())
+    results, unchecked = reading_results.result()
+    return Held(texts, reading_edges.result(), results, unchecked)
 
 
 async def _descriptions(
@@ -144,7 +147,7 @@ async def _edges(
 
 async def _results(
     collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change], tell: OnProgress
-) -> dict[tuple[str, str], TestCaseResult | None]:
+) -> tuple[dict[tuple[str, str], TestCaseResult | None], frozenset[str]]:
     tested = {c.table.fqn for c in written if isinstance(c, TestCaseChange | TestResultChange)}
     pending = {c.fqn for c in plan.changes if isinstance(c, TestResultChange)}
     found: dict[tuple[str, str], TestCaseResult | None] = {
@@ -156,8 +159,9 @@ async def _results(
     def take(case: TestCase) -> None:
         found[case_key(case.entityLink, case.name)] = case.testCaseResult
 
-    await each_case(collate, tested, take, lambda done, total: tell(done, total, "test results"))
-    return found
+    unread = Unread()
+    await each_case(collate, tested, take, lambda done, total: tell(done, total, "test results"), unread)
+    return found, frozenset(unread.cases)
 
 
 def prove(
@@ -255,8 +259,14 @@ def _descriptions_row(expected: Expected, held: Held, base_url: str) -> Verifica
 
 def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow:
     lost = []
+    unchecked = []
     newest: int | None = None
     for fqn, item in expected.results.items():
+        if fqn in held.unchecked:
+            unchecked.append(
+                VerificationGap(fqn, _words(item), "Collate cannot read it, so it is not checked")
+            )
+            continue
         result = held.results.get(case_key(item.link, item.name))
         if result is None or result.timestamp < item.timestamp:
             found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
@@ -268,15 +278,16 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow
         VerificationGap(line.partition(": ")[0], "a result", line.partition(": ")[2])
         for line in expected.missing_results
     ]
-    total = len(expected.results) + len(unreachable)
-    found_count = len(expected.results) - len(lost)
+    unreachable += unchecked
+    total = len(expected.results) + len(unreachable) - len(unchecked)
+    found_count = len(expected.results) - len(lost) - len(unchecked)
     summary = f"{found_count} of {total} test results" if total else "no test results expected"
     if newest is not None:
         summary += f", newest {_moment(newest)}"
     if expected.not_run:
         count = len(expected.not_run)
         summary += f"; {count} test{'' if count == 1 else 's'} did not run"
-    state = _state(len(expected.results), found_count, len(unreachable))
+    state = _state(len(expected.results) - len(unchecked), found_count, len(unreachable))
     return VerificationRow(
         "tests", "Test results visible", state, summary, total, found_count, (*lost, *unreachable), newest
     )

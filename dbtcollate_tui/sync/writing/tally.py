@@ -11,6 +11,7 @@ from dbtcollate_tui.collate.errors import (
     ForbiddenError,
     NotSpokenError,
     PlanLimitError,
+    SearchDownError,
     ServerFailedError,
     TooManyRequestsError,
 )
@@ -185,7 +186,7 @@ class Account:
             self.tally.worst = error
         repeats = self._causes[error.title]
         self._causes[error.title] += 1
-        if isinstance(error, ForbiddenError | NotSpokenError | PlanLimitError):
+        if isinstance(error, ForbiddenError | NotSpokenError | PlanLimitError | SearchDownError):
             self._blocked[change.kind] = error.title
         elif isinstance(error, AuthError):
             self._stop = error.title
