@@ -19,18 +19,12 @@ async def world() -> AsyncIterator[Cases]:
         yield found
 
 
-NESTED_TESTS = {"nested-bigquery"}
-"""Cases whose tests of nested columns the server refuses."""
-
-
 @pytest.mark.parametrize("name", sorted(path.stem for path in DATA.glob("*.json")))
 async def test_case_is_written_once(world: Cases, tmp_path: Path, name: str) -> None:
     place = world.place(tmp_path)
     case = load_case(name)
     await place.prepare(case)
     first = await place.sync(case)
-    if name in NESTED_TESTS:
-        return
     assert first.failures == []
     assert first.finished.outcome == "ok"
     second = await place.sync(case)

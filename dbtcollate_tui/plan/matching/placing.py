@@ -29,12 +29,25 @@ class ColumnNames:
             self._plain.setdefault(plain, name)
             folded.setdefault(plain.casefold(), []).append(name)
         self._folded = {key: names[0] for key, names in folded.items() if len(names) == 1}
+        self._top = {column.name for column in table.columns}
 
     def find(self, name: str) -> str | None:
         """The server's spelling of a column that dbt names, or ``None``."""
         if name in self.exact:
             return name
         return self._plain.get(name) or self._folded.get(name.casefold())
+
+    def find_top(self, name: str) -> str | None:
+        """The column of the table itself that holds what dbt names: a field's struct, however deep it is.
+
+        Servers refuse tests of fields. A column whose own name has a dot is found as it is.
+        """
+        parts = name.split(".")
+        for count in range(len(parts), 0, -1):
+            found = self.find(".".join(parts[:count]))
+            if found is not None and found in self._top:
+                return found
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +98,9 @@ def place_tests(
 
     A test belongs to the node it is attached to (so a ``relationships`` test to the child), a singular one
     to the first node it reads that has a table. A test of an expression, and of a column whose name an
-    entity link cannot hold, is a test of the table. Definitions are named as the reference ingestion names
-    them. ``only`` are the unique ids of the nodes asked for.
+    entity link cannot hold, is a test of the table; one of a struct's field is a test of the struct's
+    column. Definitions are named as the reference ingestion names them. ``only`` are the unique ids of the
+    nodes asked for.
     """
     placed: list[PlacedTest] = []
     unplaced: list[UnplacedTest] = []
@@ -114,7 +128,7 @@ def place_tests(
             placed.append(PlacedTest(test, ref, "", f"{short}_table", "TABLE"))
             continue
         names = columns.setdefault(ref.fqn, ColumnNames(tables[ref.fqn]))
-        column = names.find(test.column_name)
+        column = names.find_top(test.column_name)
         if column is None and is_expression(test.column_name, project.nodes.get(owner or "")):
             column = ""
         if column is not None and not (column and is_linkable(column)):
