@@ -233,6 +233,101 @@ def verify(
 
 
 @dbtcollate.command()
+@click.argument("name")
+@click.option("--column", default="", metavar="COLUMN", help="Show only the facts of this column.")
+@click.option("--mermaid", "graph", flag_value="mermaid", help="Print the lineage as a Mermaid graph.")
+@click.option("--dot", "graph", flag_value="dot", help="Print the lineage as a Graphviz graph.")
+@click.option(
+    "--levels",
+    type=click.IntRange(0, 3),
+    default=2,
+    show_default=True,
+    help="Levels of lineage to show.",
+)
+@click.option("--run", "run_id", type=int, metavar="ID", help="dbt Cloud run. Default: the profile's rule.")
+@_common
+@click.pass_context
+def explain(
+    context: click.Context,
+    name: str,
+    column: str,
+    graph: Literal["mermaid", "dot"] | None,
+    levels: int,
+    run_id: int | None,
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Explain one table: what dbt says, what Collate has, what the next sync does.
+
+    NAME is a table, model, alias, unique_id, FQN, or a page address of Collate or dbt Cloud. Writes nothing.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.headless import explain as headless_explain
+
+    options = headless_explain.ExplainOptions(column, graph or "", levels, run_id)
+    context.exit(int(_run(common, lambda: headless_explain.explain(common, name, options))))
+
+
+@dbtcollate.command()
+@click.option(
+    "--by",
+    type=click.Choice(["schema", "folder", "group", "owner", "tag"]),
+    default="schema",
+    show_default=True,
+    help="What the rows stand for.",
+)
+@click.option(
+    "--artifacts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Read a dbt target folder instead of a profile; shows dbt's side alone.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a self-contained HTML page to this file.",
+)
+@click.option(
+    "--fail-under",
+    "floors",
+    multiple=True,
+    metavar="FACT=PERCENT",
+    help="Exit with 7 if Collate has less of what dbt has. Repeatable.",
+)
+@_common
+@click.pass_context
+def coverage(
+    context: click.Context,
+    by: Literal["schema", "folder", "group", "owner", "tag"],
+    artifacts: Path | None,
+    as_csv: bool,
+    html: Path | None,
+    floors: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Count how much of what dbt declares is in Collate.
+
+    Shows tables matched, described, owned, tagged, tested and with lineage, side by side. Writes nothing to
+    a server.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.headless import explain as headless_explain
+
+    async def work() -> ExitCode:
+        options = headless_explain.CoverageOptions(
+            by, artifacts, as_csv, html, headless_explain.read_floors(floors)
+        )
+        return await headless_explain.coverage(common, options)
+
+    context.exit(int(_run(common, work)))
+
+
+@dbtcollate.command()
 @click.argument("symptom", default="", shell_complete=complete_from("symptoms"))
 @click.option("--list", "listed", is_flag=True, help="List the symptoms and exit.")
 @click.option(

@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     PARTIAL = 5
     JOB_FAILED = 6
+    BELOW_FLOOR = 7
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -30,6 +31,7 @@ _MEANINGS = {
     ExitCode.UNREACHABLE: "a server could not be reached or did not answer in time",
     ExitCode.PARTIAL: "some changes were written and some failed",
     ExitCode.JOB_FAILED: "the dbt Cloud job that was run has failed or was cancelled",
+    ExitCode.BELOW_FLOOR: "coverage is below a percentage given with --fail-under",
     ExitCode.INTERNAL: "an error of the program itself; the log file has it",
     ExitCode.INTERRUPTED: "interrupted by the person or a signal",
 }

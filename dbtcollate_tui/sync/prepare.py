@@ -147,7 +147,7 @@ async def compare(
                 options,
                 lambda ref: collate.table(ref.fqn, ("columns",)),
                 only=wanted,
-                cache=_sql_cache(profile, artifacts) if artifacts is not None else None,
+                cache=sql_cache(profile, artifacts) if artifacts is not None else None,
                 on_done=lambda done: told(done, None, "queries", "compiled SQL"),
             )
             await stack.enter_async_context(sql)
@@ -186,7 +186,8 @@ async def compare(
     return scope.of_plan(plan)
 
 
-def _sql_cache(profile: Profile, artifacts: ArtifactStore) -> SqlCache:
+def sql_cache(profile: Profile, artifacts: ArtifactStore) -> SqlCache:
+    """Where the answers to a profile's compiled SQL are remembered, beside its artifacts."""
     side, collate = profile.dbt_cloud, profile.collate
     names = (side.base_url, side.account_id, side.project_id, side.job_id, collate.base_url, collate.service)
     return SqlCache(artifacts.folder.parent / "sql", *names)

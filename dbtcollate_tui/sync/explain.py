@@ -1,0 +1,241 @@
+"""Read what one table's explanation needs: a few requests, whatever the size of the project."""
+
+import asyncio
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from dbtcollate_tui.adapters import adapter_of
+from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError
+from dbtcollate_tui.collate.fqn import join_fqn, stored_name
+from dbtcollate_tui.collate.links import table_page
+from dbtcollate_tui.collate.models import LineageEdge, Table
+from dbtcollate_tui.concurrency import bounded, together
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
+from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.dbt_cloud.run_choice import choose_run
+from dbtcollate_tui.plan.build import build_plan
+from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_of
+from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
+from dbtcollate_tui.plan.matching.nodes import Inventory, match
+from dbtcollate_tui.plan.server_state import Tables
+from dbtcollate_tui.settings.model import Profile, SyncOptions
+from dbtcollate_tui.sql_lineage.reading import SqlReading
+from dbtcollate_tui.sync.decoding import read_project
+from dbtcollate_tui.sync.prepare import sql_cache
+from dbtcollate_tui.sync.reading.edges import READERS
+from dbtcollate_tui.sync.reading.server import (
+    TABLE_FIELDS,
+    read_details,
+    read_tables,
+    table_ref,
+    with_sql_edges,
+)
+
+DEEPEST = 3
+"""Levels of a lineage tree that one request may ask for."""
+_READS = re.compile(r"\b(?:from|join)\s+([\w.\"`\[\]$-]+)", re.IGNORECASE)
+_CTE = re.compile(r"[\"`\[]?(\w+)[\"`\]]?\s+as\s+(?:not\s+)?(?:materialized\s+)?\(", re.IGNORECASE)
+_QUOTES = str.maketrans("", "", '"`[]')
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation, or what a name that fits no table is near to."""
+
+    lookup: Lookup
+    explanation: Explanation | None = None
+
+
+async def explain_table(
+    profile: Profile,
+    dbt_cloud: DbtCloudClient,
+    collate: CollateClient,
+    store: ArtifactStore,
+    name: str,
+    *,
+    run_id: int | None = None,
+    levels: int = 0,
+) -> Explained:
+    """Explain the table that ``name`` means; ``levels`` of lineage beyond its direct parents, 0 for none.
+
+    Writes nothing. Raises ``ActionableError`` where a server does not answer.
+    """
+    side = profile.dbt_cloud
+    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
+    project = await read_project(await store.fetch(dbt_cloud, side.account_id, choice))
+    lookup = find_nodes(project, name, profile.options)
+    if not lookup.unique_ids:
+        return Explained(lookup)
+    return Explained(
+        lookup, await explain_nodes(profile, collate, store, project, lookup.unique_ids, levels=levels)
+    )
+
+
+async def explain_nodes(
+    profile: Profile,
+    collate: CollateClient,
+    store: ArtifactStore | None,
+    project: Project,
+    unique_ids: Collection[str],
+    *,
+    levels: int = 0,
+) -> Explanation:
+    """Explain the table of these nodes of a decoded project."""
+    options = profile.options
+    same, wanted = _related(project, unique_ids)
+    found = await _read_few(collate, profile.collate.service, project, options, wanted, unique_ids)
+    part = replace(
+        project,
+        nodes={one: node for one, node in project.nodes.items() if one in wanted},
+        exposures={
+            one: exposure for one, exposure in project.exposures.items() if set(project.upstreams(one)) & same
+        },
+    )
+    report = await asyncio.to_thread(match, part, found.inventories, options)
+    shared = {one for ids in report.shared.values() for one in ids if set(ids) & set(unique_ids)}
+    ids = tuple(dict.fromkeys([*sorted(shared), *unique_ids]))
+    ref = next((report.matched[one] for one in ids if one in report.matched), None)
+    only = {one for one in ids if one in project.nodes}
+    sql = SqlReading(
+        part,
+        report,
+        found.inventories,
+        found.tables,
+        options,
+        lambda other: collate.table(other.fqn, ("columns",)),
+        only=only,
+        cache=sql_cache(profile, store) if store is not None else None,
+    )
+    async with sql, together() as group:
+        details = group.create_task(read_details(collate, part, report, found.tables, options, only))
+        history = group.create_task(_versions(collate, ref.id if ref is not None else ""))
+        around = group.create_task(
+            _around(collate, found.tables[ref.fqn], levels) if ref is not None and levels else _no_edges()
+        )
+        if options.include_lineage:
+            report = await sql.report()
+    state = await with_sql_edges(collate, part, report, details.result(), only)
+    plan = await asyncio.to_thread(
+        lambda: build_plan(part, state, report, options, collate.dialect, only=only)
+    )
+    links = {"Collate": table_page(profile.collate.base_url, ref.fqn)} if ref is not None else {}
+    told = explain(
+        part,
+        report,
+        state,
+        plan,
+        ids,
+        options,
+        versions=history.result(),
+        around=around.result(),
+        links=links,
+    )
+    if levels and ref is not None:
+        told = replace(told, edges=(*told.edges, *tree_of(project, ref, ids, around.result(), levels)))
+    return told
+
+
+def _related(project: Project, unique_ids: Collection[str]) -> tuple[set[str], set[str]]:
+    """The nodes asked for with those that share their table, and these with the parents of all of them."""
+    places = {_place(project.nodes[one]) for one in unique_ids if one in project.nodes}
+    same = {node.unique_id for node in project.nodes.values() if _place(node) in places} | set(unique_ids)
+    parents = {parent for one in same for parent in project.upstreams(one)}
+    tested = {
+        parent
+        for test in project.tests.values()
+        if test.kind != "generic" and set(test.depends_on) & same
+        for parent in test.depends_on
+        if parent in project.nodes
+    }
+    return same, {one for one in (*same, *parents, *tested) if one in project.nodes}
+
+
+def _place(node: Node) -> tuple[str, str, str]:
+    return (
+        (node.database or "").casefold(),
+        (node.schema or "").casefold(),
+        node.identifier.casefold(),
+    )
+
+
+async def _read_few(
+    collate: CollateClient,
+    service: str,
+    project: Project,
+    options: SyncOptions,
+    wanted: Collection[str],
+    unique_ids: Collection[str],
+) -> Tables:
+    """The tables of a few nodes by their names, or all of the databases where names alone do not tell.
+
+    A name that is found exactly is certain. One that is not may differ in case, stand elsewhere or be
+    missing, and only the list of tables tells which.
+    """
+    nodes = [project.nodes[one] for one in wanted]
+    adapter = adapter_of(project.adapter_type)
+    certain = adapter.has_database and not options.search_across_services
+    if (
+        not certain
+        or any(not node.database or not node.schema for node in nodes)
+        or _reads_others(project, wanted)
+    ):
+        return await _read_all(collate, service, project, options, nodes)
+
+    async def by_name(node: Node) -> Table | None:
+        database = options.database_map.get(node.database or "", node.database or "")
+        parts = (stored_name(part) for part in (database, node.schema or "", node.identifier))
+        fields = TABLE_FIELDS if node.unique_id in unique_ids else ("columns",)
+        return await collate.table(join_fqn(service, *parts), fields)
+
+    found = await bounded(nodes, by_name, at_once=READERS)
+    tables = [table for table in found if table is not None]
+    if len(tables) < len(nodes):
+        return await _read_all(collate, service, project, options, nodes)
+    refs = tuple({table.id: table_ref(table) for table in tables}.values())
+    databases = tuple({ref.database for ref in refs})
+    inventory = Inventory(service, "", databases, refs)
+    return Tables((inventory,), {table.fullyQualifiedName: table for table in tables})
+
+
+async def _read_all(
+    collate: CollateClient, service: str, project: Project, options: SyncOptions, nodes: Collection[Node]
+) -> Tables:
+    part = replace(project, nodes={node.unique_id: node for node in nodes})
+    return await read_tables(collate, service, part, options)
+
+
+def _reads_others(project: Project, unique_ids: Collection[str]) -> bool:
+    """Whether compiled SQL reads a table by its own name, without dbt's ``ref`` or ``source``."""
+    known = {part for node in project.nodes.values() for part in (node.identifier.casefold(),)}
+    for one in unique_ids:
+        sql = project.nodes[one].compiled_code or ""
+        own = {match.casefold() for match in _CTE.findall(sql)} | known
+        for name in _READS.findall(sql):
+            if name.translate(_QUOTES).rpartition(".")[2].casefold() not in own:
+                return True
+    return False
+
+
+async def _versions(collate: CollateClient, table_id: str) -> list[Table]:
+    """The table's history; none where the server does not give it."""
+    if not table_id:
+        return []
+    try:
+        return await collate.table_versions(table_id)
+    except CollateError:
+        return []
+
+
+async def _around(collate: CollateClient, table: Table, levels: int) -> tuple[LineageEdge, ...]:
+    deep = min(levels, DEEPEST)
+    try:
+        return await collate.lineage(table, up=deep, down=deep)
+    except CollateError:
+        return ()
+
+
+async def _no_edges() -> tuple[LineageEdge, ...]:
+    return ()

@@ -1,0 +1,138 @@
+"""An explanation says what the plan says, of every table, at few requests."""
+
+import pytest
+
+from dbtcollate_tui.events.types import PlanReady
+from dbtcollate_tui.plan.explanation.explain import Explanation, changes_of
+from dbtcollate_tui.plan.explanation.lookup import find_nodes
+from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.explain import explain_nodes, explain_table
+from tests.support.world import World, world
+
+BASE_REQUESTS = 11
+"""The table, its history, edges, test cases, definitions, tags, and what its singular tests read."""
+
+
+async def plan_of(here: World) -> Plan:
+    """The whole project's plan, as ``dbtcollate plan`` makes it."""
+    events = prepare_direct(
+        here.profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        artifacts=here.services.artifacts,
+        state=here.services.state,
+    )
+    plans = [event.plan async for event in events if isinstance(event, PlanReady)]
+    return plans[-1]
+
+
+async def explained(here: World, name: str, levels: int = 0) -> Explanation:
+    found = await explain_table(
+        here.profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        here.services.artifacts,
+        name,
+        levels=levels,
+    )
+    assert found.explanation is not None, found.lookup
+    return found.explanation
+
+
+async def sync(here: World) -> None:
+    dbt_cloud, collate = await here.connections.dbt_cloud(), await here.connections.collate()
+    events = run_direct(
+        here.profile, dbt_cloud, collate, artifacts=here.services.artifacts, state=here.services.state
+    )
+    async for _ in events:
+        pass
+
+
+@pytest.mark.parametrize("scenario", ["", "upper-case", "not-ingested", "edited"])
+async def test_next_sync_is_that_of_the_whole_plan(scenario: str) -> None:
+    async with world(scenario) as here:
+        plan = await plan_of(here)
+        project = await here.context().project()
+        collate = await here.connections.collate()
+        tables = {ref.fqn: one for one, ref in plan.match.matched.items()}
+        for fqn, unique_id in tables.items():
+            ids = find_nodes(project, unique_id).unique_ids
+            found = await explain_nodes(here.profile, collate, here.services.artifacts, project, ids)
+            assert found.fqn == fqn
+            assert {change.key: change.new for change in found.changes} == {
+                change.key: change.new for change in changes_of(plan, fqn)
+            }, fqn
+        missing = {item.unique_id: item.cause for item in plan.match.unmatched}
+        for unique_id, cause in missing.items():
+            found = await explain_nodes(here.profile, collate, here.services.artifacts, project, (unique_id,))
+            assert found.unmatched is not None
+            assert found.unmatched.cause == cause
+
+
+async def test_explanation_needs_few_requests() -> None:
+    """A request for each parent and two for each owner and exposure, beside a fixed number."""
+    async with world() as here:
+        await explained(here, "fct_orders")
+        project, collate = await here.context().project(), await here.connections.collate()
+        for unique_id, node in project.nodes.items():
+            if unique_id not in (await here.context().report()).matched:
+                continue
+            before = len(here.services.request_log.newest(5000))
+            found = await explained(here, unique_id)
+            records = here.services.request_log.newest(5000)
+            asked = [
+                one.path for one in records[: len(records) - before] if one.host == collate.transport.host
+            ]
+            same = {one for one in found.unique_ids if one in project.nodes}
+            parents = {parent for one in same for parent in project.upstreams(one)}
+            owners = {owner for one in same for owner in project.nodes[one].owners}
+            exposures = [one for one in project.exposures if set(project.upstreams(one)) & same]
+            allowed = BASE_REQUESTS + len(parents) + 2 * len(owners) + 2 * len(exposures)
+            assert 0 < len(asked) <= allowed, (node.name, allowed, asked)
+
+
+async def test_synced_table_is_complete_in_collate() -> None:
+    async with world() as here:
+        await sync(here)
+        found = await explained(here, "stg_orders", levels=2)
+        assert found.is_good, found.verdict
+        assert found.verdict == "Everything dbt says about this table is in Collate."
+        assert {edge.origin for edge in found.edges if edge.level == 1} == {"both"}
+        assert all(fact.state in ("same", "collate_only") for fact in found.facts)
+
+
+async def test_text_of_a_person_is_named_in_the_verdict() -> None:
+    async with world("edited") as here:
+        plan = await plan_of(here)
+        conflict = next(item for item in plan.conflicts if item.group == "descriptions")
+        table = conflict.target.removesuffix(f".{getattr(conflict.change, 'column', '')}")
+        found = await explained(here, table)
+        assert not found.is_good
+        assert "not shown" in found.verdict
+        fact = next(fact for fact in found.facts if fact.state == "conflict")
+        assert fact.option == "--overwrite"
+        assert fact.author is not None
+        assert fact.author.name
+
+
+async def test_table_that_collate_lacks_says_why() -> None:
+    async with world("not-ingested") as here:
+        project = await here.context().project()
+        report = await here.context().report()
+        missing = {item.unique_id: item for item in report.missing}
+        assert missing
+        first = next(iter(missing))
+        found = await explained(here, first)
+        assert not found.is_good
+        assert found.unmatched == missing[first]
+        assert "has no table in Collate" in found.verdict
+        child = next(
+            one
+            for one in report.matched
+            if set(project.upstreams(one)) & missing.keys() and one not in missing
+        )
+        below = await explained(here, child)
+        assert below.verdict.startswith("Lineage is incomplete")
+        lost = {edge.upstream for edge in below.edges if edge.gap == "no_table"}
+        assert lost == set(project.upstreams(child)) & missing.keys()
