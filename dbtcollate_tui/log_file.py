@@ -21,6 +21,9 @@ class PrivateFileHandler(RotatingFileHandler):
         super().__init__(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
         self.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk costs the line, and prints no trace."""
+
     def _open(self) -> TextIOWrapper:
         os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         return super()._open()

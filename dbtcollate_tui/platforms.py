@@ -4,12 +4,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-STOP_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
-"""Signals that ask a command to stop."""
+_HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+STOP_SIGNALS: tuple[signal.Signals, ...] = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    *((_HANG_UP,) if _HANG_UP is not None else ()),
+)
+"""Signals that ask a command to stop: also a closed terminal, where there is such a signal."""
 
 
 def leave_signals() -> tuple[signal.Signals, ...]:
@@ -41,7 +47,27 @@ def has_desktop() -> bool:
 def close_to_others(folder: Path) -> None:
     """Take other users' rights to the folder away, where the file system knows such rights.
 
+    A folder with the sticky bit or of another owner is shared on purpose and stays as it is.
     Raises ``OSError`` where that is refused.
     """
-    if os.name == "posix" and folder.stat().st_mode & 0o077:
+    if os.name != "posix":
+        return
+    facts = folder.stat()
+    if facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX and facts.st_uid == os.getuid():
         folder.chmod(0o700)
+
+
+def lock_now(descriptor: int) -> bool:
+    """Lock an open file until it is closed; false where another process holds the lock.
+
+    True without a lock where the system has none of this kind: an open file cannot be removed there.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -10,13 +10,17 @@ from pydantic import Field, SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.entity import Entity
-from dbtcollate_tui.collate.errors import NotSpokenError
+from dbtcollate_tui.collate.errors import ForbiddenError, NotFoundError, NotSpokenError
 from dbtcollate_tui.collate.fqn import path_segment
-from dbtcollate_tui.collate.reader import read_one
+from dbtcollate_tui.collate.reader import read_data, read_one
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.redact import redact
 
 ROOT = "/automations/workflows"
+NAME_PREFIX = "dbtcollate-"
+STILL_RUNNING_SECONDS = 300
+"""How long a test of another process may run before it counts as left behind."""
 
 
 class ConnectionStep(Entity):
@@ -45,6 +49,7 @@ class ConnectionTest(Entity):
     """A test as the server tells it; ``status`` is Pending, Running, Successful or Failed."""
 
     id: str
+    name: str = ""
     status: str = "Pending"
     response: ConnectionResult = Field(default_factory=ConnectionResult)
 
@@ -89,8 +94,10 @@ async def try_dbt_cloud(
             message="",
             causes=("Its connection to dbt Cloud came with 1.5.",),
         )
+    await remove_left_tests(client)
+    name = f"{NAME_PREFIX}{int(time.time())}-{uuid.uuid4().hex[:12]}"
     body = {
-        "name": f"dbtcollate-{uuid.uuid4().hex[:12]}",
+        "name": name,
         "workflowType": "TEST_CONNECTION",
         "request": {
             "connection": {"config": config},
@@ -98,10 +105,12 @@ async def try_dbt_cloud(
             "connectionType": "DBTCloud",
         },
     }
-    answer = await client.call("POST", ROOT, body=body, doing=doing)
-    test = read_one(ConnectionTest, answer, doing)
-    path = f"{ROOT}/{path_segment(test.id)}"
+    refused = False
+    by_name = path = f"{ROOT}/name/{path_segment(name)}"
     try:
+        answer = await client.call("POST", ROOT, body=body, doing=doing)
+        test = read_one(ConnectionTest, answer, doing)
+        path = f"{ROOT}/{path_segment(test.id)}"
         await client.call("POST", f"{ROOT}/trigger/{path_segment(test.id)}", doing=doing)
         until = time.monotonic() + within_seconds
         while True:
@@ -109,15 +118,44 @@ async def try_dbt_cloud(
             if test.ended or time.monotonic() >= until:
                 return test
             await asyncio.sleep(poll_seconds)
+    except (NotSpokenError, ForbiddenError):
+        refused = path == by_name
+        raise
     finally:
-        await _remove(client, path)
+        if not refused:
+            await asyncio.shield(_remove(client, path, by_name))
 
 
-async def _remove(client: CollateClient, path: str) -> None:
-    """A test that stays behind holds a masked token only, and harms nothing: a refusal is no failure."""
+async def remove_left_tests(client: CollateClient) -> None:
+    """Remove the tests that killed processes left, which hold dbt's token; none that may still run."""
+    doing = "list the connection tests"
+    params: dict[str, str | int | bool] = {"workflowType": "TEST_CONNECTION", "limit": 100}
     try:
-        await client.call("DELETE", path, params={"hardDelete": True}, doing="remove the connection test")
+        answer = await client.call("GET", ROOT, params=params, doing=doing)
+        found = read_data(ConnectionTest, answer, doing)
     except ActionableError:
+        return
+    for test in found:
+        began = test.name.removeprefix(NAME_PREFIX).split("-", 1)[0]
+        ours = test.name.startswith(NAME_PREFIX)
+        if ours and not (began.isdecimal() and 0 <= time.time() - int(began) < STILL_RUNNING_SECONDS):
+            await _remove(client, f"{ROOT}/{path_segment(test.id)}", "")
+
+
+async def _remove(client: CollateClient, path: str, by_name: str) -> None:
+    """Remove the test; by its name where the answer that held its id never came."""
+    doing = "remove the connection test"
+    for _ in range(3):
+        try:
+            if path == by_name:
+                test = await client.get(ConnectionTest, by_name, doing=doing)
+                path = f"{ROOT}/{path_segment(test.id)}"
+            await client.call("DELETE", path, params={"hardDelete": True}, doing=doing)
+        except NotFoundError:
+            return
+        except ActionableError as error:
+            LOGGER.warning("the connection test could not be removed: %s", error.title)
+            continue
         return
 
 

@@ -1,16 +1,16 @@
 """Artifact files on disk: written beside their place, named when whole, compared before reuse."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import RETRY, ChooseRun
+from dbtcollate_tui.private_files import open_beside, private_folder, write_private
 
 KEPT_RUNS = 20
 
@@ -35,9 +35,7 @@ class PartialFile:
 
     def __init__(self, final: Path) -> None:
         self._final = final
-        descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
-        self.path = Path(name)
-        self._file: IO[bytes] = os.fdopen(descriptor, "wb")
+        self.path, self._file = open_beside(final, ".part")
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -67,9 +65,7 @@ class PartialFile:
         """Give it its final name, with a note beside it; the size in bytes."""
         self._file.close()
         note = {"size": self._size, "sha256": self._hash.hexdigest()}
-        beside = self.path.with_suffix(".note")
-        beside.write_text(json.dumps(note))
-        beside.replace(_note_of(self._final))
+        write_private(_note_of(self._final), json.dumps(note))
         self.path.replace(self._final)
         return self._size
 
@@ -99,8 +95,10 @@ def kept_size(path: Path) -> int | None:
 
 def prepare(folder: Path) -> None:
     """Make the folder of a run, and mark it as used now; raises ``OSError``."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.utime(folder)
+    if not folder.is_dir():
+        private_folder(folder)
+    with contextlib.suppress(OSError):  # a read-only disk still has what was fetched before
+        os.utime(folder)
 
 
 def prune(account_folder: Path) -> None:

@@ -13,11 +13,16 @@ a file is used again. The twenty runs used last are kept.
 """
 
 import asyncio
+import atexit
+import errno
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +94,14 @@ class FetchedArtifacts:
 OnProgress = Callable[[ArtifactProgress], None]
 
 
+@cache
+def _folder_of_this_process() -> Path:
+    """A private folder for the artifacts of one process, where the cache cannot be written."""
+    folder = Path(tempfile.mkdtemp(prefix="dbtcollate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 class _Head(msgspec.Struct):
     invocation_id: str | None = None
 
@@ -142,7 +155,9 @@ class ArtifactStore:
         try:
             await asyncio.to_thread(prepare, folder)
         except OSError as error:
-            raise _disk(error, folder) from None
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise _disk(error, folder) from None
+            fetch.folder = await asyncio.to_thread(_folder_of_this_process)
         steps = [step for step in choice.steps if step.has_run]
         async with _together() as group:
             manifest = group.create_task(_first_of(fetch, "manifest.json", _manifest_steps(steps)))

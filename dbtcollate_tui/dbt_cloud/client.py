@@ -304,7 +304,7 @@ class DbtCloudClient:
         except TransportError as error:
             raise self._card(error, asked) from None
         try:
-            return Run.model_validate(self._envelope(answer, asked)["data"])
+            return self._own(Run.model_validate(self._envelope(answer, asked)["data"]))
         except ValidationError as error:
             raise unreadable(asked, answer.record, error) from None
 
@@ -335,10 +335,18 @@ class DbtCloudClient:
             raise self._card(NotJson(answer.record, kind, answer.content[:200]), asked)
         return body
 
+    def _own(self, item: M) -> M:
+        """The object with addresses of this host: one that an answer holds is never opened."""
+        if not isinstance(item, Run):
+            return item
+        known = item.href and item.account_id and item.project_id
+        place = f"{self.base_url}/deploy/{item.account_id}/projects/{item.project_id}/runs/{item.id}/"
+        return item.model_copy(update={"href": place if known else ""})
+
     async def _one(self, path: str, model: type[M], asked: Asked, params: Params | None = None) -> M:
         answer = await self._get(path, asked, params)
         try:
-            return model.model_validate(self._envelope(answer, asked)["data"])
+            return self._own(model.model_validate(self._envelope(answer, asked)["data"]))
         except ValidationError as error:
             raise unreadable(asked, answer.record, error) from None
 
@@ -353,7 +361,7 @@ class DbtCloudClient:
         first: ValidationError | None = None
         for item in listed:
             try:
-                items.append(model.model_validate(item))
+                items.append(self._own(model.model_validate(item)))
             except ValidationError as error:
                 first = first or error
                 self.left_out += 1

@@ -25,6 +25,7 @@ import filelock
 import platformdirs
 from pydantic import SecretStr
 
+from dbtcollate_tui.private_files import private_folder, write_private
 from dbtcollate_tui.transport.bounds import MOST_PAUSE_SECONDS
 
 REQUESTS_PER_MINUTE = 100
@@ -99,13 +100,12 @@ class SharedPacer:
             if self._path is None:
                 return change(self._own)
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(self._path.parent)
                 with filelock.FileLock(f"{self._path}.lock", timeout=LOCK_SECONDS, poll_interval=0.005):
                     self._own = self._load()
                     result = change(self._own)
-                    self._path.write_text(
-                        json.dumps({"taken": self._own.taken, "held_until": self._own.held_until})
-                    )
+                    held = {"taken": self._own.taken, "held_until": self._own.held_until}
+                    write_private(self._path, json.dumps(held), sync=False)
                     return result
             except (OSError, filelock.Timeout):
                 return change(self._own)
@@ -120,7 +120,7 @@ class SharedPacer:
             return _State([float(at) for at in content["taken"]], held)
         except FileNotFoundError:
             return _State()
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return self._own
 
 

@@ -44,7 +44,7 @@ async def verify(
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)
     out.say(f"Verification of {profile.name}")
-    async with connect(common, services, profile) as connections:
+    async with connect(common, services, profile, report_waits=True) as connections:
         try:
             return await report_checks(
                 out,

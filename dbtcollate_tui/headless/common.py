@@ -12,12 +12,14 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.events.types import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.printable import one_line, safe
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
 from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.transport.pacing import Retrying
 
 Renderer = PlainRenderer | NdjsonRenderer
 Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)
@@ -52,14 +54,27 @@ async def load_profile(services: Services, name: str | None) -> Profile:
     return await asyncio.to_thread(services.profiles.load, chosen)
 
 
-def connect(common: Common, services: Services, profile: Profile) -> Connections:
-    """Both clients for the profile; asks for a token only where a person is there."""
+def connect(
+    common: Common, services: Services, profile: Profile, *, report_waits: bool = False
+) -> Connections:
+    """Both clients for the profile; asks for a token only where a person is there.
+
+    ``report_waits`` says each wait for a server on standard error; a sync emits events for them.
+    """
 
     async def ask(side: Side) -> SecretStr | None:
         prompt = f"{LABELS[side]} for {profile.name} (not shown; {ENV[side]} is not set): "
         return SecretStr(await asyncio.to_thread(getpass.getpass, prompt))
 
-    return Connections(profile, services, ask=ask if common.may_ask else None)
+    return Connections(
+        profile, services, ask=ask if common.may_ask else None, on_retry=_say_wait if report_waits else None
+    )
+
+
+def _say_wait(wait: Retrying) -> None:
+    request = f"{wait.record.method} {wait.record.host}{wait.record.path}"
+    sys.stderr.write(safe(one_line(f"Waiting {wait.wait_seconds:.0f} s for {request}: {wait.reason}")) + "\n")
+    sys.stderr.flush()
 
 
 async def follow(

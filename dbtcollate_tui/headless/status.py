@@ -33,7 +33,7 @@ async def status(common: Common) -> ExitCode:
             "failed": last.failed if last is not None else 0,
         },
     )
-    async with connect(common, services, profile) as connections:
+    async with connect(common, services, profile, report_waits=True) as connections:
         context = CheckContext(profile, connections, services)
         ids = [check.id for check in ALL_CHECKS if check.id.startswith(("dbt.", "run.", "pipeline."))]
         return await report_checks(out, context, ids)

@@ -43,7 +43,7 @@ async def troubleshoot(
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)
     out.say(f"Troubleshooting of {profile.name}: {walk.symptom.seen}")
-    async with connect(common, services, profile) as connections:
+    async with connect(common, services, profile, report_waits=True) as connections:
         context = CheckContext(profile, connections, services)
         async with aclosing(walk.go(context)) as rows:
             async for row in rows:

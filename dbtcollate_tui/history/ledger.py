@@ -110,7 +110,7 @@ def load_written(state: StateStore, profile: Profile, project: str) -> Written:
                     line = json.loads(text)
                     if line["project"] == project:
                         found.take(line)
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, RecursionError):
                     continue
     except FileNotFoundError:
         pass

@@ -22,6 +22,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.settings.state import StateStore
 
 KEPT_DAYS = 90
@@ -231,8 +232,9 @@ def load_log(state: StateStore, record: HistoryRecord) -> tuple[LogEntry, ...]:
     try:
         with log_path(state, record).open("rb") as file:
             for line in file:
-                with contextlib.suppress(ValueError):
-                    found.append(_ENTRIES.validate_json(line))
+                with contextlib.suppress(ValueError, OverflowError, RecursionError):
+                    entry = _ENTRIES.validate_json(line)
+                    found.append(replace(entry, at=_moment(entry.at)))
     except OSError:
         return ()
     return tuple(found)
@@ -298,8 +300,11 @@ def _record_files(state: StateStore, profile_name: str, action: RecordAction | N
 def _read(path: Path) -> HistoryRecord | None:
     try:
         record = _RECORDS.validate_python(json.loads(path.read_bytes()), strict=False)
-        record = replace(record, profile=path.parent.parent.name)
-    except (OSError, ValueError, RecursionError):
+        record = replace(record, profile=path.parent.parent.name, at=_moment(record.at))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
+        LOGGER.warning("%s cannot be read and was left out: %s", path, type(error).__name__)
         return None
     if record.outcome != "running":
         return record
@@ -315,6 +320,16 @@ def _read(path: Path) -> HistoryRecord | None:
     took = max(0.0, last - datetime.fromisoformat(record.at).timestamp())
     text = "The program ended before the sync did; the next sync writes the rest."
     return replace(record, outcome="interrupted", seconds=round(took, 1), text=text)
+
+
+def _moment(text: str) -> str:
+    """The time in ISO 8601; raises ``ValueError`` or ``OverflowError`` where no clock can show it."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+        text = moment.isoformat()
+    moment.astimezone()
+    return text
 
 
 def _remove(path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -70,6 +71,23 @@ def ways_of_keeping(health: KeyringHealth, side: Side) -> tuple[Way, ...]:
     )
 
 
+_taken: dict[str, str] = {}
+"""Tokens that were taken out of the environment."""
+
+
+@contextlib.contextmanager
+def tokens_kept_from_children() -> Iterator[None]:
+    """While it lasts the tokens are not in the environment: a browser or a clipboard program inherits it."""
+    found = {name: os.environ.pop(name) for name in ENV.values() if name in os.environ}
+    _taken.update(found)
+    try:
+        yield
+    finally:
+        for name, value in found.items():
+            _taken.pop(name, None)
+            os.environ.setdefault(name, value)
+
+
 class SecretStore:
     """The tokens of every profile. One read of the keyring per token and process; nothing blocks the loop.
 
@@ -132,7 +150,7 @@ class SecretStore:
             return None
         from dbtcollate_tui.pasted import clean_secret
 
-        cleaned = clean_secret(os.environ.get(ENV[side], ""))
+        cleaned = clean_secret(os.environ.get(ENV[side]) or _taken.get(ENV[side], ""))
         if not cleaned.length:
             return None
         redact.learn(cleaned.secret)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument, Fix
+from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["ProfileStore", "StateStore"]
 
 _SUFFIX = ".toml"
+MOST_BYTES = 1_000_000
+"""Of a profile's file."""
 _SECRET_KEY = re.compile(r"(?i)(^|_|-)(token|jwt|password|secret|api_?key|auth)s?($|_|-)|token$")
 _LEGACY_KEY = re.compile(r"[0-9a-f]{40}")
 _LONG_OPAQUE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])[A-Za-z0-9_\-+/=.]{80,}")
@@ -135,9 +140,10 @@ class ProfileStore:
         values = profile.model_dump(exclude={"name"}, exclude_none=True)
         _refuse_secrets(path, values)
         try:
-            document = tomlkit.parse(path.read_text(encoding="utf-8"))
+            document = tomlkit.parse(_text_of(path))
             fresh = False
-        except (FileNotFoundError, TOMLKitError, UnicodeDecodeError):
+        except (FileNotFoundError, TOMLKitError, ValueError, RecursionError):
+            _set_aside(path)
             document = tomlkit.document()
             document.add(
                 tomlkit.comment("A profile of dbtcollate. It holds no token: those are in the keyring.")
@@ -166,7 +172,7 @@ class ProfileStore:
     def _read(self, name: str) -> str:
         path = self.path(name)
         try:
-            return path.read_text(encoding="utf-8")
+            return _text_of(path)
         except FileNotFoundError:
             raise self._no_profile(name) from None
         except UnicodeDecodeError:
@@ -196,12 +202,30 @@ def _is_name(stem: str) -> bool:
     return True
 
 
+def _text_of(path: Path) -> str:
+    """The file's text; raises ``OSError`` also for what is no file, which would be read without end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "It is not a file", str(path))
+    if path.stat().st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"It has more than {MOST_BYTES} bytes", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a damaged profile beside the new one, under a name that says so."""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            aside = path.with_name(f"{path.name}.damaged")
+            path.replace(aside)
+            LOGGER.warning("%s could not be read; it is kept as %s", path, aside)
+
+
 def _toml(path: Path, text: str) -> dict[str, Any]:
     import tomllib
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not TOML",
             causes=(redact(str(error)),),

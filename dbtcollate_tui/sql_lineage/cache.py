@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from msgspec import DecodeError, ValidationError, msgpack
 
 import dbtcollate_tui
+from dbtcollate_tui.private_files import private_folder, write_private
 from dbtcollate_tui.sql_lineage.column_lineage import Failure, SqlJob, SqlLineage
 
 _DECODER = msgpack.Decoder(dict[bytes, SqlLineage])
@@ -47,11 +47,9 @@ class SqlCache:
         }
         if kept == self._held:
             return
-        beside = self._file.with_suffix(f".{os.getpid()}.tmp")
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(_ENCODER.encode(kept))
-            beside.replace(self._file)
+            private_folder(self._file.parent)
+            write_private(self._file, _ENCODER.encode(kept))
 
     def _key(self, job: SqlJob) -> bytes:
         return hashlib.sha256(self._salt + _ENCODER.encode(job)).digest()

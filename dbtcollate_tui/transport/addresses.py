@@ -1,6 +1,8 @@
 """Which addresses may be spoken to."""
 
 import ipaddress
+import re
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -64,3 +66,19 @@ def _unencrypted(url: httpx.URL) -> UnencryptedAddress:
             SetField("Allow unencrypted http for this profile", ProfileField.ALLOW_HTTP, "true"),
         ],
     )
+
+
+def is_web_page(address: str) -> bool:
+    """Whether it is an http address of a host alone: no user info, no control, spaces or other letters."""
+    if not _PRINTED.fullmatch(address):
+        return False
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = "@" not in parts.netloc and "\\" not in address and (port is None or port > 0)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and plain
+
+
+_PRINTED = re.compile(r"[\x21-\x7e]+")

@@ -84,16 +84,21 @@ class LoopbackServer(Server):
         host = f"{HOST}:{self.port}"
         if request.host != host or request.headers.get("Origin", self.public_url) != self.public_url:
             raise web.HTTPForbidden(text=f"Only pages of {self.public_url} are served.\n")
-        if secrets.compare_digest(request.query.get("key", ""), self._key):
+        if _same(request.query.get("key", ""), self._key):
             answer = web.HTTPSeeOther("/")
             answer.set_cookie(COOKIE, self._key, httponly=True, samesite="Strict")
             raise answer
-        if not secrets.compare_digest(request.cookies.get(COOKIE, ""), self._key):
+        if not _same(request.cookies.get(COOKIE, ""), self._key):
             raise web.HTTPForbidden(text="Open the address that dbtcollate serve printed, with its key.\n")
         response = await handler(request)
         if not response.prepared:
             response.headers["Content-Security-Policy"] = POLICY.format(host=host)
         return response
+
+
+def _same(given: str, key: str) -> bool:
+    """Whether it is the key; compared as bytes, since text with letters outside ASCII cannot be."""
+    return secrets.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode())
 
 
 async def serve(arguments: Sequence[str], port: int) -> None:

@@ -13,6 +13,7 @@ from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.printable import safe
+from dbtcollate_tui.settings.secrets import tokens_kept_from_children
 from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.standard_streams import has_screen, is_terminal
 from dbtcollate_tui.tui.app import DbtCollateApp
@@ -69,7 +70,7 @@ def run_app(
 
         offer = DemoOffer(sample, sample_secrets["dbt_cloud"], sample_secrets["collate"])
     app = DbtCollateApp(services, profile=profile, offer=offer, animation=animation)
-    with seldom_collected(), not_looked_at():
+    with seldom_collected(), not_looked_at(), tokens_kept_from_children():
         app.run()
     if app.crash:
         sys.stderr.write(safe(app.crash) + "\n")

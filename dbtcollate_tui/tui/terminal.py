@@ -20,6 +20,7 @@ from textual.worker import WorkerFailed
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.transport.addresses import is_web_page
 from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
 
@@ -122,7 +123,13 @@ class TerminalApp(App[ExitCode]):
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
-        """Open the page in the browser, or show its address where there is none."""
+        """Open the page in the browser, or show its address where there is none.
+
+        Only a web page is opened: a program that is handed anything else may take it for an option or a file.
+        """
+        if not is_web_page(url):
+            self.notify("This is not the address of a web page, so it is not opened.", severity="warning")
+            return
         if self.is_web:
             super().open_url(url, new_tab=new_tab)
         else:
