@@ -11,9 +11,9 @@ from pathlib import Path
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.collate.seed import SERVICE
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
-from dbtcollate_tui.setup.services import SampleAnswers, Services
 
 FOLDERS = ("CONFIG", "STATE", "CACHE")
 

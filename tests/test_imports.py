@@ -1,5 +1,6 @@
 """What a part of the program drags in when it is imported: seen from outside, in a fresh interpreter."""
 
+import ast
 import json
 import pkgutil
 import subprocess
@@ -46,3 +47,34 @@ def test_the_app_asks_no_keyring_to_start() -> None:
     loaded = loaded_by("import dbtcollate_tui.tui.app")
     assert "textual" in loaded
     assert "keyring" not in loaded
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Within a package, imports point one way: no two modules of it import each other."""
+    imports = {path: _modules_in(path) for path in PACKAGE.rglob("*.py")}
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in imports}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    pairs = {
+        (one, other)
+        for one, path in names.items()
+        for other in imports[path]
+        if other in names and one < other and one in imports[names[other]]
+    }
+    assert not pairs
+
+
+def _modules_in(path: Path) -> set[str]:
+    """The modules that a file imports when it is loaded or a function of it runs, not for types alone."""
+    found: set[str] = set()
+    stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        stack.extend(ast.iter_child_nodes(node))
+    return found

@@ -1,18 +1,16 @@
 """What the checks of one run share: the profile, the clients, and answers that are read once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar, get_args
-
-from pydantic import SecretStr
+from typing import Any, TypeVar, get_args
 
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import ServerFailedError
 from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore, FetchedArtifacts
+from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers
@@ -27,50 +25,16 @@ from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import own_pipeline
 from dbtcollate_tui.plan.server_state import Tables
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.secrets import Origin, Side
-from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.reading.server import read_details, read_tables
 from dbtcollate_tui.sync.verify.now import prove_now
-from dbtcollate_tui.transport.request_log import RequestLog
 
 T = TypeVar("T")
 SYNCS_LOOKED_AT = 50
 """So many of the newest syncs are looked at for one that wrote something."""
-
-
-class Clients(Protocol):
-    """Both clients of a profile, as `setup.connections.Connections` opens them."""
-
-    @property
-    def origins(self) -> Mapping[Side, Origin]:
-        """Where each token came from."""
-
-    async def dbt_cloud(self) -> DbtCloudClient:
-        """dbt Cloud's client."""
-
-    async def collate(self) -> CollateClient:
-        """Collate's client, connected."""
-
-    async def secret(self, side: Side) -> SecretStr:
-        """A token."""
-
-
-class Stores(Protocol):
-    """What of the process's services the checks use; `setup.services.Services` has them."""
-
-    @property
-    def artifacts(self) -> ArtifactStore:
-        """The runs' artifacts on disk."""
-
-    @property
-    def state(self) -> StateStore:
-        """What is remembered of former syncs."""
-
-    @property
-    def request_log(self) -> RequestLog:
-        """The newest requests, for evidence."""
 
 
 class CheckContext:
@@ -79,8 +43,8 @@ class CheckContext:
     def __init__(
         self,
         profile: Profile,
-        clients: Clients,
-        stores: Stores,
+        clients: Connections,
+        stores: Services,
         *,
         run_id: int | None = None,
     ) -> None:

@@ -16,9 +16,9 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.history.checked import keep_verification
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.request_log import RequestLog
 
 REQUESTS_AT_MOST = 500

@@ -15,10 +15,10 @@ from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.printable import one_line, safe
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.render.plain import PlainRenderer
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
-from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.pacing import Retrying
 
 Renderer = PlainRenderer | NdjsonRenderer

@@ -12,7 +12,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.log import log_path
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.standard_streams import is_terminal
 
 KEYS = "keys"

@@ -18,7 +18,7 @@ from dbtcollate_tui.history.records import (
     load_log,
     load_plan,
 )
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 
 
 async def history(common: Common, *, action: RecordAction | None, limit: int) -> ExitCode:

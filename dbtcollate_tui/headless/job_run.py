@@ -14,8 +14,8 @@ from dbtcollate_tui.headless.common import Renderer, connect, load_profile, rend
 from dbtcollate_tui.headless.job_follow import follow_to_end, run_facts
 from dbtcollate_tui.headless.sync import sync_with
 from dbtcollate_tui.plan.selection.scope import WHOLE
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.job_runs import JobRunner
-from dbtcollate_tui.setup.services import Services
 
 
 async def run_job(

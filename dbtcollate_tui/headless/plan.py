@@ -7,9 +7,9 @@ from dbtcollate_tui.events.types import PlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 
 

@@ -11,10 +11,10 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice, Step
 from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.pasted import clean_secret
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import ENV, LABELS, FoundSecret, Side
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.setup.unattended import Answers, answer_all
 
 

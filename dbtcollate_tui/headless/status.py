@@ -10,7 +10,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.checks import report_checks
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.history.records import latest
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 
 
 async def status(common: Common) -> ExitCode:

@@ -21,9 +21,9 @@ from dbtcollate_tui.headless.job_follow import wait_for_run
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_spec
 from dbtcollate_tui.plan.selection.scope import Scope
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 
 Export = Literal["yaml", "pipeline", "curl"]

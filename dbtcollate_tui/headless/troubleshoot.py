@@ -11,8 +11,8 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.printable import safe
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.files import write_private
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.report import as_json, keep, letter_of, report
 from dbtcollate_tui.troubleshooting.session import ENDED, Outcome, TroubleshootingSession
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named

@@ -11,10 +11,10 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Step
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import LABELS, FoundSecret, Origin, Side
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft
 from dbtcollate_tui.setup.flow import FlowFacts, invalidate
-from dbtcollate_tui.setup.services import Services
 
 STATE_NAME, STATE_KEY = "setup", "draft"
 Source = Literal["address", "token", "only one", "environment", "kept"]

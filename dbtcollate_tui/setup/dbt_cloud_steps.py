@@ -20,12 +20,12 @@ from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedul
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
 from dbtcollate_tui.fixes import EnterToken, GoToStep, OpenUrl, Step
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.job_runs import JobRunner
 from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.pacing import Retrying
 
 RUNS_FOR_PACE = 20

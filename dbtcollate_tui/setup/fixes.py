@@ -21,10 +21,10 @@ from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
 from dbtcollate_tui.setup.rows import JobList, job_rows
-from dbtcollate_tui.setup.services import Services
 
 LIST_AGAIN_SECONDS = 0.5
 """Jobs are listed anew at most so often while their pages come."""

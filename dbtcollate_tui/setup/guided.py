@@ -6,16 +6,16 @@ from typing import Literal, Self
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import SetField, Step
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, Side
 from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
 from dbtcollate_tui.setup.collate_steps import CollateSide
-from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft, draft_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
-from dbtcollate_tui.setup.services import Services
 
 Where = Literal["keyring", "session"]
 

@@ -19,8 +19,8 @@ from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import GoToStep, Step
+from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)

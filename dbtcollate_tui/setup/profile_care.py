@@ -5,9 +5,9 @@ import contextlib
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.names import check_name
 from dbtcollate_tui.settings.secrets import ENV
-from dbtcollate_tui.setup.services import Services
 
 
 async def rename_profile(services: Services, old: str, new: str) -> None:

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from dbtcollate_tui.dbt_cloud.schedules import check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.fixes import Advice, GoToStep, Step
+from dbtcollate_tui.session.services import SampleAnswers
 from dbtcollate_tui.settings.model import Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import Origin, Side
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
-from dbtcollate_tui.setup.services import SampleAnswers
 
 Told = Callable[[Step, str], object]
 

@@ -14,7 +14,7 @@ from textual.worker import Worker, WorkerFailed, WorkType
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Fix
 from dbtcollate_tui.platforms import leave_signals, on_signals
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.navigation import Places
 from dbtcollate_tui.tui.protocols import OwningApp

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from dbtcollate_tui.session.services import SampleAnswers
     from dbtcollate_tui.settings.secrets import Side
-    from dbtcollate_tui.setup.services import SampleAnswers
 
 
 @dataclass(frozen=True, slots=True)

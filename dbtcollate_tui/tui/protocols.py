@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.dbt_cloud.models import Run
     from dbtcollate_tui.fixes import Fix, Step
+    from dbtcollate_tui.session.services import Services
     from dbtcollate_tui.settings.model import Profile
-    from dbtcollate_tui.setup.services import Services
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun

@@ -26,9 +26,9 @@ from dbtcollate_tui.history.checked import keep_verification
 from dbtcollate_tui.history.records import HistoryRecord, list_records
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
+from dbtcollate_tui.session.connections import Ask, Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.connections import Ask, Connections
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.retry import Leftover, retry_direct

@@ -13,8 +13,8 @@ from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.printable import safe
+from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.secrets import tokens_kept_from_children
-from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.standard_streams import has_screen, is_terminal
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.keys import keys_file, remap_keys

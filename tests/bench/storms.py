@@ -42,8 +42,8 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.gc_tuning import not_looked_at, seldom_collected
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import DescriptionChange, Plan
+from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from dbtcollate_tui.tui.screens.plan import PlanScreen

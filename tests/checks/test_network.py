@@ -8,8 +8,8 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.network import network
 from dbtcollate_tui.collate.automations import discovery_api
 from dbtcollate_tui.events.types import RunFinished
+from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.sync.in_collate import run_collate
 from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import World, world

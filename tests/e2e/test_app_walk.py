@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from tests.conftest import Places
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of
 from tests.tui.whole import Whole, whole

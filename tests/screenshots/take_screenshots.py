@@ -19,9 +19,9 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.connections import Connections
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.tui.screens.fixing import NewToken
 from dbtcollate_tui.tui.screens.setup import SetupScreen

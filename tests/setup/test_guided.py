@@ -17,11 +17,11 @@ from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError, UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField, Step
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import collate_token_help, dbt_token_help
-from dbtcollate_tui.setup.services import SampleAnswers, Services
 from dbtcollate_tui.setup.unattended import Answers, answer_all, answers_of
 from tests.conftest import Places
 from tests.dbt_cloud.fake import TOKEN, envelope, serving

@@ -12,8 +12,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.ask_name import AskName
 from dbtcollate_tui.tui.screens.ask_token import AskToken
 from dbtcollate_tui.tui.screens.confirm import Confirm

@@ -7,7 +7,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from dbtcollate_tui.checks.last_seen import KEY as SEEN
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.transport.request_log import RequestLog, RequestRecord
 from dbtcollate_tui.troubleshooting.report import letter_of
 from dbtcollate_tui.tui.screens.fixing import NewToken, SupportMessageScreen

@@ -12,7 +12,7 @@ from dbtcollate_tui.events.types import (
     RunFinished,
 )
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from tests.snapshots.test_screens import Album, size, still
 from tests.tui.told import PLAN, Told, begun
 from tests.tui.whole import whole

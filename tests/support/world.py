@@ -11,10 +11,10 @@ from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.runner import run_checks
 from dbtcollate_tui.sandbox.scenarios import Scenario
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, PipelineSettings, Profile
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.services import Services
 
 SERVICE = "shop_warehouse"
 

@@ -25,9 +25,9 @@ from dbtcollate_tui.fixes import (
 )
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario
+from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.connections import Connections
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.fixes import (
     accounts_of,

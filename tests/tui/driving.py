@@ -15,9 +15,9 @@ import dbtcollate_tui.tui
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import SampleAnswers
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import SampleAnswers
 from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane

@@ -18,8 +18,8 @@ from dbtcollate_tui.history.records import (
     plan_path,
     record_path,
 )
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.services import Services
 
 
 def leave(

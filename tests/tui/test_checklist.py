@@ -7,7 +7,7 @@ from dataclasses import replace
 from textual.widgets import OptionList
 
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.widgets.chain import LINKS
 from tests.support.world import profile_for

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.history import HistoryScreen, RecordList
 from dbtcollate_tui.tui.screens.record import LineList, RecordLine, RecordScreen
 from dbtcollate_tui.tui.theme import LIGHT

@@ -9,8 +9,8 @@ from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.last_seen import KEY as SEEN
 from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.draft import SetupDraft
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard

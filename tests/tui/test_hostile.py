@@ -17,7 +17,7 @@ from textual.widgets import OptionList
 
 from dbtcollate_tui.printable import CONTROL
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, offer_of, page_of
 from tests.tui.whole import Whole, keep, whole

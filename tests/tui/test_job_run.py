@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.checklist import ChecklistScreen
 from dbtcollate_tui.tui.screens.job_run import JobRunScreen
 from dbtcollate_tui.tui.widgets.check_card import CheckCard

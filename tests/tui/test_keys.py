@@ -32,7 +32,7 @@ except UsageError as error:
     print(json.dumps({"error": error.as_text()}))
     sys.exit()
 
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.app import DbtCollateApp
 
 async def main():

@@ -8,7 +8,7 @@ import pytest
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.support.world import SERVICE, profile_for
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.ask_token import AskToken
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from tests.support.world import profile_for

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import DataTable
 
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.palette import PLACES
 from tests.support.world import profile_for

@@ -4,7 +4,7 @@ import pytest
 
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from tests.support.world import profile_for

@@ -11,7 +11,7 @@ from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import Conflict, DescriptionChange, Plan
 from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.widgets.change_list import ChangeList
 from dbtcollate_tui.tui.widgets.change_rows import (

@@ -6,7 +6,7 @@ from dbtcollate_tui.checks.chain import Link
 from dbtcollate_tui.checks.last_seen import load_last_seen
 from dbtcollate_tui.history.records import list_records, load_plan
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.widgets.chain import small_chain
 from tests.support.world import profile_for
 from tests.tui.records import leave

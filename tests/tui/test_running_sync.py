@@ -16,7 +16,7 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.sync_run import KEPT_AT_MOST, SyncRun
 from tests.support.world import profile_for

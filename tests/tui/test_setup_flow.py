@@ -12,9 +12,9 @@ from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, next_times_words
 from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
 from dbtcollate_tui.tui.widgets.picker import Picker

@@ -9,8 +9,8 @@ from textual.widgets import Input, OptionList
 
 from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 from tests.conftest import Places

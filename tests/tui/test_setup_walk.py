@@ -5,8 +5,8 @@ from textual.widgets import Button
 
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
 from tests.tui.driving import LARGE, SERVICE, SMALL, driving, offer_of, walk_to
 

@@ -14,7 +14,7 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.plan.model import Change
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.sync_run import SyncRun
 from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row

@@ -9,7 +9,7 @@ from textual.widgets import DataTable, Input, OptionList
 
 from dbtcollate_tui.printable import printable
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui import browser, clipboard, terminal
 from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text

@@ -17,7 +17,7 @@ TOKEN = "dbtc_PlantedTokenThatNobodyMaySee0123456789"
 PROGRAM = """
 import sys
 from pydantic import SecretStr
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
 from dbtcollate_tui.tui.start import run_app
 

@@ -15,9 +15,9 @@ from dbtcollate_tui.history.records import list_records, load_log
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.setup.fix_fields import changed_profile
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.check_card import CheckCard

@@ -14,9 +14,9 @@ from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.demo_credentials import DemoOffer
 from tests.tui.driving import LARGE, SMALL

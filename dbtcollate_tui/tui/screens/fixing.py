@@ -14,11 +14,11 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import LABELS, Side
 from dbtcollate_tui.setup.fixes import keep_token, try_token
 from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help, dbt_token_help
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.troubleshooting.report import SupportMessage
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.leaving import LeavableModal

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.chain import CheckState, Link
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.setup.services import Services
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.resizing import FittedScreen

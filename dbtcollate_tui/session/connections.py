@@ -12,9 +12,9 @@ from dbtcollate_tui.errors import AuthError
 from dbtcollate_tui.fixes import Advice, EnterToken, Fix
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, Origin, Side
-from dbtcollate_tui.setup.services import Services
 from dbtcollate_tui.transport.pacing import Retrying
 
 Ask = Callable[[Side], Awaitable[SecretStr | None]]

@@ -6,9 +6,9 @@ from pydantic import SecretStr
 from dbtcollate_tui.errors import AuthError
 from dbtcollate_tui.fixes import EnterToken
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.setup.connections import Connections
-from dbtcollate_tui.setup.services import Services
 from tests.support.world import profile_for
 
 
