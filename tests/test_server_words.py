@@ -41,6 +41,16 @@ COLLATE_BODIES: dict[CollateSays, dict[str, object]] = {
         "errorType": "UNHANDLED_SERVER_EXCEPTION",
     },
     CollateSays.ENTITY_NOT_FOUND: {"code": 404, "message": "table instance for shop.a.b not found"},
+    CollateSays.TOO_LONG: {
+        "code": 500,
+        "message": "An exception with message [value too long for type character varying(256)] was thrown "
+        "while processing request.",
+    },
+    CollateSays.TAGS_EXCLUSIVE: {
+        "code": 400,
+        "message": "Tag labels PII.None and PII.Sensitive are mutually exclusive and can't be assigned "
+        "together",
+    },
     CollateSays.PLAN_LIMIT: {"code": 429, "message": "Feature limit exceeded"},
     CollateSays.PAGE_TOO_LARGE: {
         "code": 400,

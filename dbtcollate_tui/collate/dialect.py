@@ -169,6 +169,9 @@ class Dialect:
         for name in names:
             if name == "owners":
                 kept.append("owners" if self.many_owners else "owner")
+            elif name == "certification":
+                if self.at_least(1, 6):
+                    kept.append(name)
             elif name == "domains":
                 if self.has_domains:
                     kept.append("domains" if self.many_domains else "domain")

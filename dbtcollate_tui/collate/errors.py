@@ -53,6 +53,14 @@ class InvalidRequestError(CollateError):
     """400, 413, 422: the server does not take the request."""
 
 
+class TooLongError(InvalidRequestError):
+    """A name or a text is longer than the server stores."""
+
+
+class ExclusiveTagsError(InvalidRequestError):
+    """Two tags exclude each other on one entity."""
+
+
 class NotSpokenError(CollateError):
     """This version of the server does not have the call."""
 
@@ -228,11 +236,31 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             causes=("The call came with a later version.",),
             evidence=evidence,
         )
+    if status in (400, 500) and CollateSays.TOO_LONG in says:
+        return TooLongError(
+            f"Could not {doing}: a name or a text is too long for this server",
+            status=status,
+            message=words,
+            causes=(f"Collate says: {words}",),
+            evidence=evidence,
+            fixes=(Advice("Shorten it in dbt. A dbt test takes a name of its own (name:)."),),
+        )
+    if status in (400, 500) and CollateSays.TAGS_EXCLUSIVE in says:
+        return ExclusiveTagsError(
+            f"Could not {doing}: {words}",
+            status=status,
+            message=words,
+            causes=("The tags belong to a classification of which an asset has one tag.",),
+            evidence=evidence,
+            fixes=(RETRY,),
+        )
+    said = (f"Collate says: {words}",) if words else ()
     if status == 404 or (status == 500 and CollateSays.ENTITY_NOT_FOUND in says):
         return NotFoundError(
             f"Could not {doing}: not found in Collate",
             status=status,
             message=words,
+            causes=said,
             evidence=evidence,
             fixes=(RETRY,),
         )
@@ -241,6 +269,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"Could not {doing}: it already exists or changed in Collate",
             status=status,
             message=words,
+            causes=said,
             evidence=evidence,
             fixes=(RETRY,),
         )
@@ -283,7 +312,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         f"Could not {doing}: Collate failed",
         status=status,
         message=words,
-        causes=("A part of the server is down or overloaded (database, search, pipeline service).",),
+        causes=(*said, "A part of the server is down or overloaded (database, search, pipeline service)."),
         evidence=evidence,
         fixes=(RETRY,),
     )

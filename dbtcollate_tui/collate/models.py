@@ -190,6 +190,7 @@ class Table(Entity):
     extension: Mapping[str, Any] = Field(default_factory=dict)
     dataModel: DataModel | None = None
     testSuite: EntityReference | None = None
+    certification: Mapping[str, Any] = Field(default_factory=dict)
     version: float = 0.1
     updatedBy: str = ""
     updatedAt: int | None = None

@@ -25,6 +25,8 @@ class CollateSays(Enum):
     PIPELINE_SERVICE_DOWN = auto()
     PIPELINE_SERVICE_OFF = auto()
     DBT_TOKEN_REFUSED = auto()
+    TOO_LONG = auto()
+    TAGS_EXCLUSIVE = auto()
 
 
 _SERVER = "OpenMetadata 1.6, recorded"
@@ -73,6 +75,16 @@ PHRASES = (
         CollateSays.PLAN_LIMIT,
         r"\b(feature|plan|licen[cs]e|subscription|quota)\b.*\blimit|\blimit.*\b(feature|plan|licen[cs]e|quota)",
         "openmetadata-ingestion's client: 429 'Feature limit exceeded' is a limit of the plan",
+    ),
+    phrase(
+        CollateSays.TOO_LONG,
+        r"value too long for type|Data too long for column|size must be between|String value is too long",
+        "PostgreSQL's and MySQL's words inside OpenMetadata's 500 (issues 18031, 14554), and its validator's",
+    ),
+    phrase(
+        CollateSays.TAGS_EXCLUSIVE,
+        r"mutually exclusive",
+        "OpenMetadata's TagLabelUtil: 400 'Tag labels a and b are mutually exclusive and can't be …'",
     ),
     phrase(
         CollateSays.PAGE_TOO_LARGE,

@@ -23,7 +23,16 @@ from dbtcollate_tui.sync.reading.assets import read_assets, read_meta_state
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
 from dbtcollate_tui.sync.reading.test_cases import Unread, read_cases, read_definitions, read_older_results
 
-TABLE_FIELDS = ("columns", "tags", "owners", "domains", "extension", "dataModel", "testSuite")
+TABLE_FIELDS = (
+    "columns",
+    "tags",
+    "owners",
+    "domains",
+    "extension",
+    "dataModel",
+    "testSuite",
+    "certification",
+)
 PEOPLE_LISTED = 5_000
 """At most so many users and teams are listed to suggest an owner."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import (
     ConflictError,
+    ExclusiveTagsError,
     ForbiddenError,
     GuardFailedError,
     InvalidRequestError,
@@ -117,6 +118,7 @@ class Writer:
             collate.dialect.writes_at_once,
         )
         self._many_cases = collate.dialect.creates_many_cases
+        self._undelivered: dict[str, list[tuple[TagsChange | OwnersChange, ActionableError]]] = {}
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
 
@@ -162,6 +164,8 @@ class Writer:
             todo = [change for change in self._changes if isinstance(change, kinds)]
             if not todo:
                 continue
+            if name not in ("classification", "tags", "tables", "data models"):
+                self._settle_rest()
             self._account.begin(name, len(todo))
             self._pace.begin(name)
             if name == "tables":
@@ -173,6 +177,12 @@ class Writer:
                 await bounded([change for change in cases if change.id], self._turn, at_once=WORKERS)
             else:
                 await bounded(todo, self._turn, at_once=WORKERS)
+        self._settle_rest()
+
+    def _settle_rest(self) -> None:
+        """What no data model came to deliver has failed."""
+        for fqn in list(self._undelivered):
+            self._settle(fqn, None)
 
     async def _tables_stage(self, changes: Sequence[Change]) -> None:
         """One patch a table; the first that takes a data model along alone, since it shows what is kept."""
@@ -216,10 +226,24 @@ class Writer:
         with self._account.in_hand([ready]):
             try:
                 await self._write(ready)
+            except NotFoundError as error:
+                await self._write_again(ready, error)
             except ActionableError as error:
                 self._account.failed(ready, error)
             else:
                 self._account.applied(ready)
+
+    async def _write_again(self, ready: Change, error: ActionableError) -> None:
+        """A second try of a test case: the server may not find the suite that it has just made."""
+        if isinstance(ready, TestCaseChange):
+            try:
+                await self._write(ready)
+            except ActionableError as again:
+                error = again
+            else:
+                self._account.applied(ready)
+                return
+        self._account.failed(ready, error)
 
     async def _batches_turn(self, batches: tuple[Batch, ...]) -> None:
         for batch in batches:
@@ -330,7 +354,7 @@ class Writer:
         except REFUSED as error:
             if len(changes) == 1 or is_silence(error):
                 for change in changes:
-                    self._account.failed(change, error)
+                    self._refused(change, error)
                 return
             for change in changes:
                 if self._account.ready(change) is None:
@@ -338,7 +362,7 @@ class Writer:
                 try:
                     await self._collate.patch_table(table.id, self._ops(table, [change]))
                 except ActionableError as alone:
-                    self._account.failed(change, alone)
+                    self._refused(change, alone)
                 else:
                     self._account.applied(change)
         except ActionableError as error:
@@ -347,6 +371,40 @@ class Writer:
         else:
             for change in changes:
                 self._account.applied(change)
+
+    def _refused(self, change: Change, error: ActionableError) -> None:
+        """A change that the server refused: failed, unless the table's data model may still deliver it."""
+        delivered_later = (
+            isinstance(change, TagsChange | OwnersChange)
+            and isinstance(error, InvalidRequestError)
+            and not isinstance(error, ExclusiveTagsError)
+            and any(
+                isinstance(other, DataModelChange) and other.table.fqn == change.table.fqn
+                for other in self._changes
+            )
+        )
+        if isinstance(change, TagsChange | OwnersChange) and delivered_later:
+            self._undelivered.setdefault(change.table.fqn, []).append((change, error))
+        else:
+            self._account.failed(change, error)
+
+    def _settle(self, fqn: str, table: Table | None) -> None:
+        """Say of what was refused before whether the data model delivered it, by the table as it is now."""
+        for change, error in self._undelivered.pop(fqn, []):
+            if table is not None and standing(table, change) == "new":
+                self._account.applied(change)
+            else:
+                self._account.failed(change, error)
+
+    async def _keep_certification(self, change: DataModelChange) -> None:
+        """Set a certification again that writing the data model took away, as servers since 1.13 did."""
+        planned = self._plan.tables[change.table.fqn].certification
+        if not planned:
+            return
+        now = await self._collate.table(change.table.fqn, ("certification",))
+        if now is not None and not now.certification:
+            op = {"op": "add", "path": "/certification", "value": dict(planned)}
+            await self._collate.patch_table(change.table.id, [op])
 
     async def _patch_again(self, fqn: str, changes: Sequence[Change], error: GuardFailedError) -> None:
         """The table is not as it was read: what still stands as planned is written, the rest has failed."""
@@ -477,6 +535,19 @@ class Writer:
 
     async def _write_model(self, change: DataModelChange) -> None:
         """Write a data model; one that is there is read again first: another sync may have written it."""
+        fqn = change.table.fqn
+        try:
+            await self._put_model(change)
+        except ActionableError:
+            self._settle(fqn, None)
+            raise
+        table = None
+        if fqn in self._undelivered:
+            table = await self._collate.table(fqn, TABLE_FIELDS)
+        self._settle(fqn, table)
+        await self._keep_certification(change)
+
+    async def _put_model(self, change: DataModelChange) -> None:
         planned = self._plan.tables[change.table.fqn]
         if planned.dataModel is not None:
             now = await self._collate.table(change.table.fqn, ("dataModel",))

@@ -38,12 +38,13 @@ async def read_stale(
 ) -> Stale:
     """Read what the plan did not: a request for each written table and edge that dbt does not have any more.
 
-    A table counts as lost where dbt no longer has the node that it was written for: a node that a run builds
-    elsewhere, as a pull request's does, loses nothing. Where a part was chosen (``only``), lost tables are
+    A table counts as lost where dbt no longer builds the node that it was written for, because it is deleted,
+    disabled or ephemeral: a node that a run builds elsewhere, as a pull request's does, loses nothing, nor
+    does one that could not be read. Where a part was chosen (``only``), lost tables are
     left alone, and so are the edges of a node whose SQL this run does not tell or nobody could read: it may
     read more than ``depends_on`` says.
     """
-    known = {"", *project.nodes, *project.ephemeral, *project.disabled}
+    known = {"", *project.nodes, *project.unreadable}
     away = sorted(written.tables.difference(plan.tables)) if only is None else []
     lost = [fqn for fqn in away if written.nodes.get(fqn, "") not in known]
     found = await bounded(lost, lambda fqn: collate.table(fqn, TABLE_FIELDS), at_once=READERS)
@@ -54,7 +55,7 @@ async def read_stale(
     here = {
         fqn
         for fqn, nodes in claims(project, plan.match, only).items()
-        if not any(_may_read_more(node, plan) for node in nodes)
+        if not any(_may_read_more(node, plan) or node.unique_id in project.unreadable for node in nodes)
     }
     planned = {(above.fqn, below.fqn) for above, below in plan.expected.edges}
     pairs = [
@@ -91,7 +92,11 @@ def removable(
     A tag must carry the label type of a sync, an edge dbt's source. Owners go only where dbt names none at
     all any more: where it names others, they are replaced by the plan's own change.
     """
-    nodes = claims(project, plan.match, only)
+    nodes = {
+        fqn: claimants
+        for fqn, claimants in claims(project, plan.match, only).items()
+        if project.unreadable.isdisjoint(node.unique_id for node in claimants)
+    }
     tables = {**{fqn: plan.tables[fqn] for fqn in nodes}, **stale.tables}
     found: list[Change] = []
     if options.include_tags:
@@ -145,7 +150,7 @@ def _said(table: Table, column: str, nodes: Sequence[Node], options: SyncOptions
     names = ColumnNames(table)
     for node in nodes:
         if not column:
-            found |= _fqns(node, options) | ({node.tier} if node.tier else set())
+            found |= _fqns(node, options)
             continue
         for item in node.columns:
             if names.find(item.name) == column:
@@ -155,7 +160,8 @@ def _said(table: Table, column: str, nodes: Sequence[Node], options: SyncOptions
 
 def _fqns(named: Node | Column, options: SyncOptions) -> set[str]:
     own = {join_fqn(options.classification, tag) for tag in named.tags if tag.strip()}
-    return own | {*named.meta_tags, *named.glossary}
+    tier = {named.tier} if named.tier else set()
+    return own | tier | {*named.meta_tags, *named.glossary}
 
 
 def _owners(table: Table, ids: frozenset[str]) -> list[Change]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbtcollate_tui.collate.errors import (
+    ExclusiveTagsError,
     ForbiddenError,
     NotSpokenError,
     PlanLimitError,
@@ -74,6 +75,7 @@ class Account:
         self._absent: dict[str, str] = {}
         self._absent_tags: set[str] = set()
         self._left_out: dict[str, list[OwnersChange | TagsChange]] = {}
+        self._refused: dict[str, list[TagsChange]] = {}
         self._blocked: dict[str, str] = {}
         self._causes: Counter[str] = Counter()
         self._sent: dict[str, Change] = {}
@@ -135,13 +137,14 @@ class Account:
     def model_body(self, change: DataModelChange) -> dict[str, object]:
         """The data model without the tags and owners that were left out, and tags that could not be made.
 
-        The server puts a data model's tags and owners on the table by itself.
+        The server puts a data model's tags and owners on the table itself, those too that exclude others
+        there, and refuses every later patch of such a table: tags that it refused for that are not sent.
         """
         body = dict(change.body)
         fqn = change.table.fqn
         gone = self._absent_tags
         by_place: dict[str, set[str]] = {}
-        for other in self._left_out.get(fqn, ()):
+        for other in (*self._left_out.get(fqn, ()), *self._refused.get(fqn, ())):
             if isinstance(other, TagsChange):
                 by_place.setdefault(other.column, set()).update(other.added)
             else:
@@ -184,6 +187,8 @@ class Account:
         self._lack(change, error.title)
         if self.tally.worst is None or isinstance(error, AuthError | UnreachableError):
             self.tally.worst = error
+        if isinstance(change, TagsChange) and isinstance(error, ExclusiveTagsError):
+            self._refused.setdefault(change.table.fqn, []).append(change)
         repeats = self._causes[error.title]
         self._causes[error.title] += 1
         if isinstance(error, ForbiddenError | NotSpokenError | PlanLimitError | SearchDownError):
