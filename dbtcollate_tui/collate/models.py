@@ -19,6 +19,7 @@ from dbtcollate_tui.collate.pipeline_models import AirflowConfig as AirflowConfi
 from dbtcollate_tui.collate.pipeline_models import DbtCloudSource as DbtCloudSource
 from dbtcollate_tui.collate.pipeline_models import DbtPipelineConfig as DbtPipelineConfig
 from dbtcollate_tui.collate.pipeline_models import FilterPattern as FilterPattern
+from dbtcollate_tui.collate.pipeline_models import IdText as NumberText
 from dbtcollate_tui.collate.pipeline_models import IngestionPipeline as IngestionPipeline
 from dbtcollate_tui.collate.pipeline_models import PipelineState as PipelineState
 from dbtcollate_tui.collate.pipeline_models import PipelineStatus as PipelineStatus
@@ -333,7 +334,7 @@ class TestParameter(Part):
 
     __test__ = False
     name: str = ""
-    value: str = ""
+    value: NumberText = ""
 
 
 class TestDefinition(Entity):

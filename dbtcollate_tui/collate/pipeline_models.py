@@ -1,15 +1,17 @@
 """Ingestion pipelines and their runs, under OpenMetadata's own field names."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from dbtcollate_tui.collate.entity import Entity, EntityReference
 from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 
 PipelineState = Literal["queued", "running", "success", "failed", "partialSuccess", "stopped"]
+"""The states that a run may be given from here; a server may tell others."""
+UNFINISHED_STATES: frozenset[str] = frozenset({"queued", "running"})
 FINAL_STATES: frozenset[str] = frozenset({"success", "failed", "partialSuccess", "stopped"})
 
 
@@ -34,10 +36,13 @@ class StepSummary(Entity):
 
 
 class PipelineStatus(Entity):
-    """One run of an ingestion pipeline; times in ms since 1970."""
+    """One run of an ingestion pipeline; times in ms since 1970.
+
+    The schemas know six states; a server's other one is kept as its word, and has ended once it has an end.
+    """
 
     runId: str = ""
-    pipelineState: PipelineState = "queued"
+    pipelineState: str = "queued"
     startDate: int | None = None
     timestamp: int | None = None
     endDate: int | None = None
@@ -46,7 +51,9 @@ class PipelineStatus(Entity):
     @property
     def is_final(self) -> bool:
         """Whether the run has ended."""
-        return self.pipelineState in FINAL_STATES
+        if self.pipelineState in UNFINISHED_STATES:
+            return False
+        return self.pipelineState in FINAL_STATES or self.endDate is not None
 
 
 class ProgressUpdate(Entity):
@@ -93,14 +100,22 @@ class AirflowConfig(Entity):
     retries: int = 0
 
 
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+IdText = Annotated[str, BeforeValidator(_as_text)]
+"""An id as text; some servers store it as a number."""
+
+
 class DbtCloudSource(Entity):
     """The dbt Cloud source of a dbt pipeline; the token only as a `SecretStr`, masked or not."""
 
     dbtConfigType: str = ""
     dbtCloudAuthToken: SecretStr | None = None
-    dbtCloudAccountId: str = ""
-    dbtCloudProjectId: str = ""
-    dbtCloudJobId: str = ""
+    dbtCloudAccountId: IdText = ""
+    dbtCloudProjectId: IdText = ""
+    dbtCloudJobId: IdText = ""
     dbtCloudUrl: str = ""
 
 
@@ -109,6 +124,17 @@ class FilterPattern(Entity):
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+
+
+def _as_mapping(value: Any) -> Any:
+    """A mapping that is stored as a list of pairs by name."""
+    if not isinstance(value, list):
+        return value
+    return {
+        pair["manifestDb"]: pair["ingestedDb"]
+        for pair in value
+        if isinstance(pair, Mapping) and "manifestDb" in pair and "ingestedDb" in pair
+    }
 
 
 class DbtPipelineConfig(Entity):
@@ -123,7 +149,7 @@ class DbtPipelineConfig(Entity):
     searchAcrossDatabases: bool = False
     overrideLineage: bool = False
     parsingTimeoutLimit: int = 300
-    catalogMapping: dict[str, str] = Field(default_factory=dict)
+    catalogMapping: Annotated[dict[str, str], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     databaseFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
     schemaFilterPattern: FilterPattern = Field(default_factory=FilterPattern)
     tableFilterPattern: FilterPattern = Field(default_factory=FilterPattern)

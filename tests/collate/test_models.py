@@ -1,6 +1,14 @@
 """OpenMetadata's answers as values."""
 
-from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus, Table
+from dbtcollate_tui.collate.entity import read_entity
+from dbtcollate_tui.collate.models import (
+    DatabaseService,
+    IngestionPipeline,
+    PipelineStatus,
+    ServiceStatus,
+    Table,
+    TestCase,
+)
 
 
 def test_a_table_of_either_dialect() -> None:
@@ -91,3 +99,32 @@ def test_whether_a_pipeline_service_can_run_anything() -> None:
     assert not ServiceStatus(code=200, reason="Pipeline Client Disabled").available
     assert not ServiceStatus(status="unhealthy", platform="Airflow").available
     assert ServiceStatus(status="healthy", platform="Argo").available
+
+
+def test_an_odd_field_of_a_pipeline_costs_nothing_else() -> None:
+    source = {"dbtCloudAccountId": 70403103922125, "dbtCloudUrl": "https://ab123.us1.dbt.com"}
+    mapping = [{"manifestDb": "a", "ingestedDb": "b"}]
+    pipeline = read_entity(
+        IngestionPipeline,
+        {
+            "id": "1",
+            "name": "dbt",
+            "pipelineType": "dbt",
+            "sourceConfig": {"config": {"dbtConfigSource": source, "catalogMapping": mapping}},
+            "pipelineStatuses": {"runId": "r", "pipelineState": "killed", "endDate": 2},
+        },
+    )
+    assert pipeline.config is not None
+    assert pipeline.config.dbtConfigSource.dbtCloudAccountId == "70403103922125"
+    assert pipeline.config.catalogMapping == {"a": "b"}
+    assert pipeline.pipelineStatuses is not None
+    assert (pipeline.pipelineStatuses.pipelineState, pipeline.pipelineStatuses.is_final) == ("killed", True)
+    paused = read_entity(PipelineStatus, {"runId": "r", "pipelineState": "paused"})
+    assert not paused.is_final
+    case = {
+        "id": "c",
+        "name": "x",
+        "fullyQualifiedName": "f",
+        "parameterValues": [{"name": "min", "value": 5}],
+    }
+    assert read_entity(TestCase, case).parameterValues[0].value == "5"

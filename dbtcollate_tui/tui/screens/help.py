@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.dbt_cloud.pages import PRODUCT_NOTE
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of
 from dbtcollate_tui.tui.leaving import LeavableModal
@@ -30,7 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Guided setup",
         "One question a screen. What an address or a token already answers is shown, not asked. esc goes "
         "back and loses nothing; a setup left half-way is kept, without its tokens. Nothing is written to "
-        "dbt Cloud or Collate.",
+        f"dbt Cloud or Collate. {PRODUCT_NOTE}",
     ),
     "HomeScreen": (
         "Home",
