@@ -11,6 +11,7 @@ import msgspec
 
 from dbtcollate_tui.artifacts.catalog import CatalogEntry, CatalogReader
 from dbtcollate_tui.artifacts.config import ConfigReader
+from dbtcollate_tui.artifacts.constraints import KeyReader
 from dbtcollate_tui.artifacts.data_tests import RESOURCE_TYPES as TEST_TYPES
 from dbtcollate_tui.artifacts.data_tests import TestReader
 from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
@@ -67,6 +68,7 @@ class ManifestReader:
         self._catalog = catalog
         self._entries = EntryReader(ManifestNode, FILE, notes, _VITAL)
         self._configs = ConfigReader(FILE, notes)
+        self._keys = KeyReader()
         self.metadata = read_metadata(self._manifest.metadata, FILE, notes)
         self.schema_version = check_version(FILE, "manifest", self.metadata, notes)
         self.nodes: dict[str, Node] = {}
@@ -106,6 +108,7 @@ class ManifestReader:
                 tests[unique_id] = (entry, config)
                 self._add_resource(unique_id, "unit_test", entry, config)
         self._read_disabled()
+        self._keys.resolve(self.nodes, self.ephemeral, self.project_name())
         for unique_id, place, entry in self._decoded("exposures", manifest.exposures):
             config = self._config(unique_id, entry, place)
             if config is not None and config.enabled is not False:
@@ -289,6 +292,8 @@ class ManifestReader:
             is_stub=kind != "source" and entry.original_file_path == "",
             owned_in_catalog=not facts.owners,
             checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
+            version="" if version is None else str(version),
+            constraints=self._keys.read(unique_id, entry),
         )
 
     def _columns(

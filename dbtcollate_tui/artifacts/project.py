@@ -33,6 +33,23 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint of a model; ``columns`` holds the one column where it is a column's own.
+
+    ``type`` is dbt's: ``primary_key``, ``unique``, ``foreign_key``, ``not_null``, ``check``, ``custom``.
+    ``to_node`` is the unique_id that a foreign key refers to, ``None`` where it names no parent of the model.
+    """
+
+    type: str
+    columns: tuple[str, ...] = ()
+    name: str = ""
+    expression: str = ""
+    to: str = ""
+    to_node: str | None = None
+    to_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A dbt node that stands, or would stand, for a table: model, seed, snapshot or source.
 
@@ -43,7 +60,8 @@ class Node:
     ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
     ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
-    owners, the project does not. ``comment`` is the warehouse's on the table.
+    owners, the project does not. ``comment`` is the warehouse's on the table. ``key_parents`` are the members
+    of ``depends_on`` that a foreign key names and the SQL does not read.
     """
 
     unique_id: str
@@ -79,6 +97,16 @@ class Node:
     is_stub: bool = False
     checks_freshness: bool = False
     owned_in_catalog: bool = False
+    version: str = ""
+    constraints: tuple[Constraint, ...] = ()
+    key_parents: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The members of ``depends_on`` that the node's SQL reads."""
+        if not self.key_parents:
+            return self.depends_on
+        return tuple(parent for parent in self.depends_on if parent not in self.key_parents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +248,12 @@ class Project:
         """The nodes with a relation that this one (a node or an exposure) reads, in the manifest's order.
 
         Parents without a relation (ephemeral models, metrics, semantic models, functions) are replaced by
-        their own parents; a cycle ends, and nothing is its own upstream. Disabled parents are left out.
+        their own parents; a cycle ends, and nothing is its own upstream. Disabled parents are left out, and
+        parents that only a foreign key names.
         """
         found: dict[str, None] = {}
         seen = {unique_id}
-        stack = list(reversed(self._depends_on(unique_id)))
+        stack = list(reversed(self._reads(unique_id)))
         while stack:
             parent = stack.pop()
             if parent in seen:
@@ -233,7 +262,7 @@ class Project:
             if parent in self.nodes:
                 found[parent] = None
             elif parent in self.ephemeral:
-                stack.extend(reversed(self.ephemeral[parent].depends_on))
+                stack.extend(reversed(self.ephemeral[parent].reads))
             elif parent in self.resources and self.resources[parent].resource_type in _PASSED_THROUGH:
                 stack.extend(reversed(self.resources[parent].depends_on))
         return tuple(found)
@@ -242,8 +271,8 @@ class Project:
         """The tests that no step of the run executed."""
         return (test for test in self.tests.values() if test.unique_id not in self.results)
 
-    def _depends_on(self, unique_id: str) -> tuple[str, ...]:
-        for group in (self.nodes, self.ephemeral, self.disabled, self.exposures):
+    def _reads(self, unique_id: str) -> tuple[str, ...]:
+        for group in (self.nodes, self.ephemeral, self.disabled):
             if unique_id in group:
-                return group[unique_id].depends_on
-        return ()
+                return group[unique_id].reads
+        return self.exposures[unique_id].depends_on if unique_id in self.exposures else ()

@@ -40,6 +40,17 @@ class ColumnConfig(Struct):
     tags: Tags = None
 
 
+class ManifestConstraint(Struct):
+    """A constraint of a model or a column; ``to`` is a relation once compiled, before that ``ref('x')``."""
+
+    type: str | None = None
+    name: str | None = None
+    expression: str | None = None
+    columns: list[str] | None = None
+    to: str | None = None
+    to_columns: list[str] | None = None
+
+
 class ManifestColumn(Struct):
     """A column as documented in the project."""
 
@@ -49,6 +60,7 @@ class ManifestColumn(Struct):
     meta: Meta | None = None
     tags: Tags = None
     config: ColumnConfig | None = None
+    constraints: list[ManifestConstraint] | None = None
 
 
 class NodeConfig(Struct):
@@ -115,6 +127,9 @@ class ManifestNode(Struct):
     config: Raw = Raw()
     columns: dict[str, ManifestColumn] | None = None
     depends_on: DependsOn | None = None
+    refs: Raw = Raw()
+    sources: Raw = Raw()
+    constraints: list[ManifestConstraint] | None = None
     fqn: list[str] | None = None
     version: Scalar = None
     latest_version: Scalar = None
