@@ -757,10 +757,10 @@ def logs(path: bool) -> None:
 
 def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
     """Run a headless command to its end; every error becomes a card and an exit code."""
+    from dbtcollate_tui.folders import own as own_folders
     from dbtcollate_tui.log import LOGGER, log_path, start_logging
     from dbtcollate_tui.private_files import remove_abandoned
     from dbtcollate_tui.render.ndjson import NdjsonRenderer
-    from dbtcollate_tui.settings.folders import own_folders
     from dbtcollate_tui.settings.secrets import tokens_kept_from_children
 
     try:

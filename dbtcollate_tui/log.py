@@ -1,19 +1,16 @@
 """The program's log and where its file is; the file's handler is imported when it is opened."""
 
 import logging
-import os
 from pathlib import Path
+
+from dbtcollate_tui.folders import folder
 
 LOGGER = logging.getLogger("dbtcollate_tui")
 
 
 def log_path() -> Path:
     """Where the log file is, whether or not it exists: ``DBTCOLLATE_LOG_DIR``, else the user's log folder."""
-    if given := os.environ.get("DBTCOLLATE_LOG_DIR"):
-        return Path(given) / "dbtcollate.log"
-    import platformdirs
-
-    return Path(platformdirs.user_log_dir("dbtcollate", appauthor=False)) / "dbtcollate.log"
+    return folder("log") / "dbtcollate.log"
 
 
 def start_logging(level: int = logging.INFO) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
 from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.reading import decode_file
@@ -54,7 +55,7 @@ class CatalogReader:
         if catalog.errors:
             count = len(catalog.errors) if isinstance(catalog.errors, list) else 1
             notes.add(
-                f"catalog.json holds {count:,} error{'' if count == 1 else 's'} of dbt docs generate:"
+                f"catalog.json holds {wording.count(count, 'error')} of dbt docs generate:"
                 " some tables lack their columns' types."
             )
 

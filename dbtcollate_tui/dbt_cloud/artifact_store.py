@@ -15,7 +15,6 @@ a file is used again. The twenty runs used last are kept.
 import asyncio
 import atexit
 import errno
-import os
 import re
 import shutil
 import tempfile
@@ -27,7 +26,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import platformdirs
 
 from dbtcollate_tui.dbt_cloud.artifact_files import (
     ArtifactFile,
@@ -45,6 +43,7 @@ from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import Note, NoteKind
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import RETRY, Advice, ChooseRun
+from dbtcollate_tui.folders import folder
 
 FETCHES_AT_ONCE = 4
 _NO_RESULTS = frozenset(
@@ -133,9 +132,7 @@ class ArtifactStore:
         """Where the files lie."""
         if self._folder is not None:
             return self._folder
-        given = os.environ.get("DBTCOLLATE_CACHE_DIR")
-        root = Path(given) if given else platformdirs.user_cache_path("dbtcollate", appauthor=False)
-        return root / "artifacts"
+        return folder("cache") / "artifacts"
 
     async def fetch(
         self,

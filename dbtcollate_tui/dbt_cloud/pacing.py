@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import filelock
-import platformdirs
 from pydantic import SecretStr
 
+from dbtcollate_tui.folders import folder
 from dbtcollate_tui.private_files import private_folder, write_private
 from dbtcollate_tui.transport.bounds import MOST_PAUSE_SECONDS
 
@@ -132,7 +132,7 @@ def shared_pacer(base_url: str, token: SecretStr) -> SharedPacer:
     """This process's pacer for a host and token, shared through the state folder with other processes."""
     host = base_url.split("://", 1)[-1].split("/", 1)[0].lower()
     key = hashlib.sha256(f"{host}\n{token.get_secret_value()}".encode()).hexdigest()[:32]
-    path = _state_folder() / "pace" / f"{key}.json"
+    path = folder("state") / "pace" / f"{key}.json"
     rate = requests_per_minute()
     with _pacers_lock:
         pacer = _pacers.get((path, rate))
@@ -145,8 +145,3 @@ def requests_per_minute() -> int:
     """The ceiling: ``DBTCOLLATE_REQUESTS_PER_MINUTE`` where it is a number above 0, else 100."""
     given = os.environ.get("DBTCOLLATE_REQUESTS_PER_MINUTE", "")
     return int(given) if given.isdecimal() and int(given) > 0 else REQUESTS_PER_MINUTE
-
-
-def _state_folder() -> Path:
-    given = os.environ.get("DBTCOLLATE_STATE_DIR")
-    return Path(given) if given else platformdirs.user_state_path("dbtcollate", appauthor=False)

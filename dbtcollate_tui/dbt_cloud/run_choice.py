@@ -20,7 +20,6 @@ from dbtcollate_tui.dbt_cloud.run_notes import (
     notes_of_reference,
     notes_of_run,
 )
-from dbtcollate_tui.dbt_cloud.schedules import duration_words
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.fixes import (
     RETRY,
@@ -34,6 +33,7 @@ from dbtcollate_tui.fixes import (
     SetField,
     Step,
 )
+from dbtcollate_tui.wording import span
 
 RunRule = Literal["newest_successful", "newest_completed"]
 _RULE_WORDS: dict[RunRule, str] = {
@@ -85,7 +85,7 @@ class RunChoice:
         words: list[str] = []
         for run in self.alternatives:
             age = run.age_seconds(now)
-            when = f" {duration_words(age)} ago" if age is not None else ""
+            when = f" {span(age)} ago" if age is not None else ""
             words.append(f"#{run.id} {'CI, ' if is_ci_run(run) else ''}{run.outcome}{when}{_why(run)}")
         return tuple(words)
 

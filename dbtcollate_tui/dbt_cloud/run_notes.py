@@ -7,8 +7,9 @@ from enum import Enum, auto
 from typing import Literal
 
 from dbtcollate_tui.dbt_cloud.models import ERROR, Run, RunStep
-from dbtcollate_tui.dbt_cloud.schedules import duration_words, missed_times
+from dbtcollate_tui.dbt_cloud.schedules import missed_times
 from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.wording import span
 
 UNSCHEDULED_OLD = timedelta(days=7)
 GRACE = timedelta(minutes=15)
@@ -239,7 +240,7 @@ def notes_of_age(run: Run, missed: int, now: datetime) -> list[Note]:
             Note(
                 NoteKind.STALE,
                 "warn",
-                f"It is stale: it ended {duration_words(age)} ago, and {times} passed since ({schedule}).",
+                f"It is stale: it ended {span(age)} ago, and {times} passed since ({schedule}).",
             )
         ]
     if (run.job is None or run.job.cron is None) and age > UNSCHEDULED_OLD.total_seconds():
@@ -247,7 +248,7 @@ def notes_of_age(run: Run, missed: int, now: datetime) -> list[Note]:
             Note(
                 NoteKind.UNSCHEDULED,
                 "warn",
-                f"It ended {duration_words(age)} ago, and its job has no schedule that is on.",
+                f"It ended {span(age)} ago, and its job has no schedule that is on.",
             )
         ]
     return []

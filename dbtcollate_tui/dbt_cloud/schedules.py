@@ -17,6 +17,7 @@ from dbtcollate_tui.dbt_cloud.crons import A_WEDNESDAY, explain_cron, read_cron,
 from dbtcollate_tui.dbt_cloud.models import Job, Run
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField
+from dbtcollate_tui.wording import span
 
 SHORTEST_MINUTES = 15
 """The guide: no more often than every 15 minutes."""
@@ -79,7 +80,7 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
         return _proposal(
             "0 */6 * * *", f"The job runs {explain_cron(cron)}: every 6 hours leaves no run waiting long."
         )
-    length = "" if usual is None else f", which usually lasts {duration_words(usual.total_seconds())}"
+    length = "" if usual is None else f", which usually lasts {span(usual.total_seconds())}"
     return _proposal(shifted, f"{'1 hour' if hours == 1 else f'{hours} hours'} after the job starts{length}.")
 
 
@@ -161,14 +162,6 @@ def missed_times(cron: str, since: datetime, until: datetime, most: int = 100) -
     return count
 
 
-def duration_words(seconds: float) -> str:
-    """Such as "48 s", "3 min", "2 h", "5 d"."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def _proposal(cron: str, reason: str) -> ScheduleProposal:
     return ScheduleProposal(cron, explain_cron(cron), reason)
 
@@ -193,7 +186,7 @@ def _from_pace(job: Job, runs: Sequence[Run]) -> ScheduleProposal:
 
 
 def _hours_words(hours: float) -> str:
-    return duration_words(hours * 3600)
+    return span(hours * 3600)
 
 
 def _follow(cron: str, gap: timedelta, usual: timedelta | None) -> ScheduleProposal:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.events.types import PlanReady
 from dbtcollate_tui.exit_codes import ExitCode
@@ -80,5 +81,5 @@ async def plan_and_write(
 
 
 async def _says_yes(count: int) -> bool:
-    answer = await asyncio.to_thread(input, f"Write {count} change{'' if count == 1 else 's'}? [y/N] ")
+    answer = await asyncio.to_thread(input, f"Write {wording.count(count, 'change')}? [y/N] ")
     return answer.strip().lower() in {"y", "yes"}

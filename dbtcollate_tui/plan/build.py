@@ -170,7 +170,7 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
     notes = []
     if report.by_case:
         count = len(report.by_case)
-        notes.append(f"{count} node{_s(count)} found by ignoring case.")
+        notes.append(f"{wording.count(count, 'node')} found by ignoring case.")
     for fqn, places in sorted(findings.unknown_tags.items()):
         notes.append(_absent("tag or glossary term", fqn, places))
     for name, places in sorted(findings.unknown_domains.items()):
@@ -186,13 +186,14 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
     if findings.unknown_columns:
         count = len(findings.unknown_columns)
         shown = ", ".join(findings.unknown_columns[:3])
-        notes.append(f"{count} column{_s(count)} of dbt's that Collate does not have: {shown}")
+        notes.append(f"{wording.count(count, 'column')} of dbt's that Collate does not have: {shown}")
     if report.unread:
         first, reason = next(iter(report.unread.items()))
         count = len(report.unread)
         lost = "no column lineage from it" if count == 1 else "no column lineage from them"
         notes.append(
-            f"The SQL of {count} node{_s(count)} could not be read, so {lost} (first: {first}: {reason})."
+            f"The SQL of {wording.count(count, 'node')} could not be read, so {lost} "
+            f"(first: {first}: {reason})."
         )
     if report.unresolved:
         names = [f"{name} of {node}" for node, found in report.unresolved.items() for name in found]
@@ -202,16 +203,16 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         )
     if facts.missing_edges:
         count = len(facts.missing_edges)
-        notes.append(f"{count} edge{_s(count)} left out, since one end has no table in Collate.")
+        notes.append(f"{wording.count(count, 'edge')} left out, since one end has no table in Collate.")
     if facts.exposures:
         count = len(facts.exposures)
-        notes.append(f"{count} exposure{_s(count)} without an edge (first: {facts.exposures[0]}).")
+        notes.append(f"{wording.count(count, 'exposure')} without an edge (first: {facts.exposures[0]}).")
     if facts.not_run:
         count = len(facts.not_run)
-        notes.append(f"{count} test{_s(count)} did not run in this run and get no result.")
+        notes.append(f"{wording.count(count, 'test')} did not run in this run and get no result.")
     if facts.missing_results:
         count = len(facts.missing_results)
-        notes.append(f"{count} test result{_s(count)} left out (first: {facts.missing_results[0]}).")
+        notes.append(f"{wording.count(count, 'test result')} left out (first: {facts.missing_results[0]}).")
     return notes
 
 
@@ -220,7 +221,3 @@ def _absent(what: str, name: str, places: Collection[str]) -> str:
         f"Collate has no {what} {name}: left out on {len(places)} (first: {min(places)}). "
         "It is made in Collate, not by a sync."
     )
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

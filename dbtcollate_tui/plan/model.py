@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.collate.models import Table
 from dbtcollate_tui.plan.changes.base import GROUPS as GROUPS
 from dbtcollate_tui.plan.changes.base import Action as Action
@@ -202,7 +203,7 @@ class Plan:
     def summary(self) -> str:
         """``37 changes, 393 tables as they are``."""
         count = len(self.changes)
-        changes = "no change" if not count else f"{count} change{'' if count == 1 else 's'}"
+        changes = "no change" if not count else f"{wording.count(count, 'change')}"
         return f"{changes}, {self.tables_as_they_are} tables as they are"
 
     def as_dict(self) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.collate.models import (
     DatabaseService,
     EntityReference,
@@ -76,7 +77,7 @@ class PipelinePlan:
         """One line: what would be done with which pipeline."""
         where = f"{self.name} in {self.spec.service.name}"
         count = len(self.diff.changes)
-        settings = f"{count} setting{'' if count == 1 else 's'}"
+        settings = f"{wording.count(count, 'setting')}"
         match self.action:
             case "create":
                 return f"{where} will be made: {settings}"

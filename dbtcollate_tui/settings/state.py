@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbtcollate_tui.folders import folder
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.files import private_folder, write_private
@@ -32,11 +32,7 @@ class StateStore:
         """Where the files are: the argument, else ``DBTCOLLATE_STATE_DIR``, else the user's state folder."""
         if self._folder is not None:
             return self._folder
-        if given := os.environ.get("DBTCOLLATE_STATE_DIR"):
-            return Path(given)
-        import platformdirs
-
-        return Path(platformdirs.user_state_dir("dbtcollate", appauthor=False))
+        return folder("state")
 
     @property
     def notes(self) -> tuple[str, ...]:

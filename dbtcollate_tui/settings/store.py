@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument, Fix
+from dbtcollate_tui.folders import folder
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
@@ -50,11 +50,7 @@ class ProfileStore:
         """``profiles`` below the argument, ``DBTCOLLATE_CONFIG_DIR`` or the user's config folder."""
         if self._folder is not None:
             return self._folder / "profiles"
-        if given := os.environ.get("DBTCOLLATE_CONFIG_DIR"):
-            return Path(given) / "profiles"
-        import platformdirs
-
-        return Path(platformdirs.user_config_dir("dbtcollate", appauthor=False)) / "profiles"
+        return folder("config") / "profiles"
 
     def path(self, name: str) -> Path:
         """The profile's file, whether or not it exists."""

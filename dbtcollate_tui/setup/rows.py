@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.job_advice import rank
 from dbtcollate_tui.dbt_cloud.models import Account, DbtProject, Environment, Job
@@ -68,7 +69,7 @@ class JobRow:
         """The lines below the list: id, environment, commands, the reason."""
         version = f", dbt {self.job.dbt_version}" if self.job.dbt_version else ""
         commands = self.job.commands
-        counted = f"{len(commands)} command{'' if len(commands) == 1 else 's'}"
+        counted = f"{wording.count(len(commands), 'command')}"
         lines = [
             f"{self.job.name}  #{self.job.id}   {self.environment or 'no environment'}{version}, {counted}"
         ]

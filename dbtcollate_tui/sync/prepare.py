@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
@@ -89,7 +90,7 @@ async def read_artifacts(
     emitter.doing = "reading the artifacts"
     project = await read_project(fetched)
     count = len(fetched.files)
-    text = f"{count} file{'' if count == 1 else 's'}, {fetched.size / 1e6:.1f} MB"
+    text = f"{wording.count(count, 'file')}, {fetched.size / 1e6:.1f} MB"
     if not project.has_catalog:
         text += ", no catalog.json"
     emitter(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))

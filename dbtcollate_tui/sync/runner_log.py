@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.collate.models import PipelineStatus, StepSummary
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.errors import ActionableError
@@ -55,7 +56,7 @@ class RunMemory:
         """``Source 22 records, Sink 20 records, 2 errors``; empty where no step told its counts."""
         parts = []
         for step in self.steps:
-            text = f"{step.name} {step.records} record{'' if step.records == 1 else 's'}"
+            text = f"{step.name} {wording.count(step.records, 'record')}"
             for count, word in ((step.errors, "error"), (step.warnings, "warning")):
                 if count:
                     text += f", {count} {word}{'' if count == 1 else 's'}"

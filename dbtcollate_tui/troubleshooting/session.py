@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.base import Check, CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.checks.context import CheckContext
@@ -131,7 +132,7 @@ class TroubleshootingSession:
     def summary(self) -> str:
         """One line: how it ended, and after how much was done."""
         count = len(self.done)
-        after = f", after {count} fix{'' if count == 1 else 's'}" if count else ""
+        after = f", after {wording.count(count, 'fix')}" if count else ""
         row = self.finding
         match self.outcome:
             case Outcome.WALKING:
@@ -212,7 +213,7 @@ class TroubleshootingSession:
         parts = [f"failed: {', '.join(failed)}"] if failed else []
         if warned:
             parts.append(f"to look at: {', '.join(warned)}")
-        checks = f"{len(rows)} check{'' if len(rows) == 1 else 's'}"
+        checks = f"{wording.count(len(rows), 'check')}"
         self._note("walked", f"{link.value}: {'; '.join(parts) or 'good'} ({checks})", rows[0].state)
 
     def _note(self, kind: EntryKind, text: str, state: CheckState | None = None) -> None:

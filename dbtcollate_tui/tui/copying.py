@@ -2,6 +2,7 @@
 
 from textual.dom import DOMNode
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.tui import clipboard
 
@@ -15,4 +16,4 @@ def copy_text(node: DOMNode, text: str, what: str) -> None:
     node.app.copy_to_clipboard(clean)
     clipboard.put(clean)
     lines = text.count("\n") + 1
-    node.app.notify(f"Copied {what}, {lines} line{'' if lines == 1 else 's'}.", timeout=3)
+    node.app.notify(f"Copied {what}, {wording.count(lines, 'line')}.", timeout=3)

@@ -43,7 +43,7 @@ async def test_the_newest_successful_run_by_its_end() -> None:
     assert [step.index for step in choice.steps] == [1, 2, 3, 4]
     assert choice.age_seconds == 3600
     assert [other.id for other in choice.alternatives] == [6, 4]
-    assert choice.other_runs(NOW) == ("#6 success 2 h ago", "#4 success 1 d ago")
+    assert choice.other_runs(NOW) == ("#6 success 2 h ago", "#4 success 26 h ago")
     assert choice.reference_run is not None
     assert choice.reference_run.id == 5
     assert not choice.differs_from_reference

@@ -11,7 +11,6 @@ from dbtcollate_tui.dbt_cloud.crons import explain_cron
 from dbtcollate_tui.dbt_cloud.models import Job, Run
 from dbtcollate_tui.dbt_cloud.schedules import (
     check_cron,
-    duration_words,
     missed_times,
     next_times,
     next_times_words,
@@ -163,13 +162,6 @@ def test_too_often_is_refused_with_what_is_allowed() -> None:
 def test_missed_times_are_counted_and_bounded() -> None:
     assert missed_times("0 * * * *", NOW - timedelta(hours=3), NOW + timedelta(seconds=1)) == 3
     assert missed_times("* * * * *", NOW - timedelta(days=300), NOW) == 100
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (48, "48 s"), (180, "3 min"), (7200, "2 h"), (432_000, "5 d")]
-)
-def test_durations_in_words(seconds: float, words: str) -> None:
-    assert duration_words(seconds) == words
 
 
 @pytest.mark.parametrize(

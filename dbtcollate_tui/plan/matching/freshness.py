@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from dbtcollate_tui.artifacts.project import DbtTest, FreshnessResult, Project, TestResult, TestStatus
-from dbtcollate_tui.dbt_cloud.schedules import duration_words
+from dbtcollate_tui.wording import span
 
 _STATUSES: dict[str, TestStatus] = {
     "pass": "pass",
@@ -68,7 +68,7 @@ def freshness_text(found: FreshnessResult) -> str:
         loaded = ""
         if found.max_loaded_at_ms is not None:
             loaded = f", of {datetime.fromtimestamp(found.max_loaded_at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        parts.append(f"the newest row was {duration_words(found.age_seconds)} old{loaded}")
+        parts.append(f"the newest row was {span(found.age_seconds)} old{loaded}")
     parts.extend(f"{name.replace('_', ' ')} {limit}" for name, limit in reversed(freshness_limits(found)))
     return "; ".join(parts)
 

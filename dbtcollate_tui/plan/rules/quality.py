@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project, TestResult, TestStatus
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.models import ColumnLineage, TestCase
@@ -348,7 +349,7 @@ def result_text(test: DbtTest, result: TestResult) -> str:
         return ""
     message = " ".join((result.message or "").split())
     if not message and result.failures:
-        message = f"{result.failures} failing row{'' if result.failures == 1 else 's'}"
+        message = f"{wording.count(result.failures, 'failing row')}"
     lead = {
         "warn": "dbt warned, the test did not fail",
         "error": "dbt could not run the test",

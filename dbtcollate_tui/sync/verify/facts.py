@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
@@ -286,7 +287,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow
         summary += f", newest {_moment(newest)}"
     if expected.not_run:
         count = len(expected.not_run)
-        summary += f"; {count} test{'' if count == 1 else 's'} did not run"
+        summary += f"; {wording.count(count, 'test')} did not run"
     state = _state(len(expected.results) - len(unchecked), found_count, len(unreachable))
     return VerificationRow(
         "tests", "Test results visible", state, summary, total, found_count, (*lost, *unreachable), newest

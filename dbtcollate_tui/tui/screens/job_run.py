@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import RichLog, Static
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions, JobRunPlan, JobRunUpdate
 from dbtcollate_tui.dbt_cloud.models import CANCELLED, ERROR, SUCCESS, Run, RunStep
@@ -182,7 +183,7 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
             return f"{name} {_ENDS.get(run.status, run.outcome)}{took}{reason}."
         ahead = self.latest.ahead if self.latest is not None else None
         if ahead is not None:
-            return f"{name} is queued, {ahead} run{'' if ahead == 1 else 's'} ahead."
+            return f"{name} is queued, {wording.count(ahead, 'run')} ahead."
         return f"{name} is {run.outcome}."
 
     def _facts(self, plan: JobRunPlan) -> Table:

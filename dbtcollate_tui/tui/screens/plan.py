@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.events.types import PlanReady, SyncEvent
 from dbtcollate_tui.fixes import ChooseRun
 from dbtcollate_tui.plan.model import Plan
@@ -143,7 +144,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         if plan.run is not None and plan.run.reason:
             said.append(f"The {plan.run.reason}; a takes another.")
         if conflicts := sum(item.change is not None for item in plan.conflicts):
-            said.append(f"{conflicts} conflict{'' if conflicts == 1 else 's'} kept.")
+            said.append(f"{wording.count(conflicts, 'conflict')} kept.")
         self.query_one("#rule", Static).update(" ".join(said))
         self._name_keys()
 
@@ -151,7 +152,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         count = self._count_chosen()
         shown = self._keys_shown()
         out = bool(shown) and shown <= self.changes.left_out
-        relabel(self, "write", f"Write {count} change{'' if count == 1 else 's'}")
+        relabel(self, "write", f"Write {wording.count(count, 'change')}")
         row = self.changes.current
         conflicts = row.conflicts if row is not None else frozenset()
         decided = bool(conflicts) and conflicts <= self._overwritten

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
@@ -90,7 +91,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         others = len(choice.alternatives)
         self.query_one("#head", Static).update(
             f"#{choice.run.id} is the {choice.reason}. "
-            f"{others} other{'' if others == 1 else 's'} of the newest runs ended; any can be taken once."
+            f"{wording.count(others, 'other')} of the newest runs ended; any can be taken once."
         )
         listing = self.query_one(OptionList)
         listing.clear_options()

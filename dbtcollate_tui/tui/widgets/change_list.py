@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.plan.matching.matches import Unmatched
 from dbtcollate_tui.plan.model import Change, Conflict, Plan
@@ -261,9 +262,7 @@ def _branch_words(row: BranchRow) -> str:
     parts = []
     if keys:
         count = len(keys)
-        parts.append(
-            f"{count} change{'' if count == 1 else 's'}. space leaves all of it out, or takes it in again."
-        )
+        parts.append(f"{wording.count(count, 'change')}. space leaves all of it out, or takes it in again.")
     if kept:
         parts.append(f"{kept} kept as in Collate{'; u writes dbt over them' if row.conflicts else ''}.")
     if not parts:

@@ -7,6 +7,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.fixes import Fix, OpenUrl, Retry, has_key
@@ -160,7 +161,7 @@ class CheckCard(VerticalScroll):
         if not self.evidence:
             parts = []
             if row.evidence:
-                parts.append(f"{len(row.evidence)} line{'' if len(row.evidence) == 1 else 's'}")
+                parts.append(f"{wording.count(len(row.evidence), 'line')}")
             if row.exceptions:
                 parts.append(f"{len(row.exceptions)} named")
             if parts:

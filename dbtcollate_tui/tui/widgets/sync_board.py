@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.types import PHASES, Phase, SyncEvent
@@ -73,7 +74,7 @@ class SyncBoard(Widget):
         if plan.match.missing:
             self.states["tables"] = CheckState.WARN
         self.texts["tables"] = f"{len(plan.match.matched)} of {plan.match.expected} tables"
-        self.texts["plan"] = f"{len(plan.changes)} change{'' if len(plan.changes) == 1 else 's'}"
+        self.texts["plan"] = f"{wording.count(len(plan.changes), 'change')}"
 
     def on_mount(self) -> None:
         """Draw again while time passes."""

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Verification
@@ -100,7 +101,7 @@ def _left(plan: Plan) -> Iterable[EndLine]:
     for group in plan.match.groups():
         state = CheckState.SKIPPED if group.harmless else CheckState.WARN
         count = len(group.nodes)
-        yield EndLine(f"{count} node{'' if count == 1 else 's'} without table", group.words, state)
+        yield EndLine(f"{wording.count(count, 'node')} without table", group.words, state)
         for node in group.nodes[:NAMED_AT_MOST]:
             yield EndLine(node.unique_id, f"{node.detail}. {node.fix}".strip(". "), indent=1)
         yield from _more(count)
@@ -110,7 +111,7 @@ def _left(plan: Plan) -> Iterable[EndLine]:
     for owner in plan.unmapped_owners:
         near = f"; nearest: {', '.join(owner.suggestions)}" if owner.suggestions else ""
         count = len(owner.unique_ids)
-        text = f"no such user or team; owner of {count} node{'' if count == 1 else 's'}{near}"
+        text = f"no such user or team; owner of {wording.count(count, 'node')}{near}"
         yield EndLine(f"owner {owner.owner}", text, CheckState.WARN)
 
 
