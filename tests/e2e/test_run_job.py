@@ -11,6 +11,8 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.job_run import run_job
+from dbtcollate_tui.headless.sync import sync
+from dbtcollate_tui.plan.selection.scope import WHOLE
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.e2e.test_headless import events, run, tokens
@@ -107,3 +109,20 @@ def test_the_job_run_is_the_fix(scenario: str) -> None:
         done = run("run-job", "--sync", "--yes", "--json", *docs, **tokens(sandbox))
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     assert events(done)[-1]["outcome"] == "ok"
+
+
+async def test_a_sync_waits_for_the_run_in_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with shop("running", seconds=60) as sandbox:
+        for name, value in tokens(sandbox).items():
+            monkeypatch.setenv(name, value)
+        work = asyncio.create_task(
+            sync(Common(), yes=True, run_id=None, scope=WHOLE, engine="direct", wait=True)
+        )
+        await follows(capsys)
+        assert not work.done()
+        async with DbtCloudClient(sandbox.dbt_cloud_url, sandbox.dbt_cloud_token) as client:
+            [active] = await client.runs(sandbox.account_id, status_in=(3,))
+            await client.cancel_run(sandbox.account_id, active.id)
+        assert await work in (ExitCode.OK, ExitCode.PARTIAL)
