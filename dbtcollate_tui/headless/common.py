@@ -77,6 +77,18 @@ def _say_wait(wait: Retrying) -> None:
     sys.stderr.flush()
 
 
+async def follow_or_cancel(
+    out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready], cancel: asyncio.Event
+) -> tuple[Ready | None, RunFinished]:
+    """The same as `follow`; an interrupt sets ``cancel``, and the engine then tells what it has written."""
+    following = asyncio.ensure_future(follow(out, events, wanted))
+    try:
+        return await asyncio.shield(following)
+    except asyncio.CancelledError:
+        cancel.set()
+        return await following
+
+
 async def follow(
     out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready]
 ) -> tuple[Ready | None, RunFinished]:

@@ -6,7 +6,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.events.types import PlanReady
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.headless.common import Renderer, connect, follow, follow_or_cancel, load_profile, renderer
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
@@ -45,6 +45,7 @@ async def plan_and_write(
 ) -> ExitCode:
     """A sync in one where ``yes``, else in two halves, between which the person says yes."""
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    cancel = asyncio.Event()
     if yes:
         events = run_direct(
             profile,
@@ -54,8 +55,9 @@ async def plan_and_write(
             scope=scope,
             artifacts=services.artifacts,
             state=services.state,
+            cancel=cancel,
         )
-        _, finished = await follow(out, events, PlanReady)
+        _, finished = await follow_or_cancel(out, events, PlanReady, cancel)
         return finished.exit_code
     prepared = prepare_direct(
         profile,
@@ -74,9 +76,15 @@ async def plan_and_write(
         out.say("Nothing was written.")
         return ExitCode.OK
     events = run_direct(
-        profile, dbt_cloud, collate, plan=ready, artifacts=services.artifacts, state=services.state
+        profile,
+        dbt_cloud,
+        collate,
+        plan=ready,
+        artifacts=services.artifacts,
+        state=services.state,
+        cancel=cancel,
     )
-    _, finished = await follow(out, events, PlanReady)
+    _, finished = await follow_or_cancel(out, events, PlanReady, cancel)
     return finished.exit_code
 
 

@@ -16,7 +16,7 @@ from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.types import Engine, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import Renderer, connect, follow, load_profile, renderer
+from dbtcollate_tui.headless.common import Renderer, connect, follow, follow_or_cancel, load_profile, renderer
 from dbtcollate_tui.headless.job_follow import wait_for_run
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_spec
@@ -236,12 +236,7 @@ async def _prepare_and_run(
         cancel=cancel,
         kill_on_cancel=kill,
     )
-    following = asyncio.ensure_future(follow(out, events, PipelinePlanReady))
-    try:
-        _, finished = await asyncio.shield(following)
-    except asyncio.CancelledError:
-        cancel.set()
-        _, finished = await following
+    _, finished = await follow_or_cancel(out, events, PipelinePlanReady, cancel)
     return finished.exit_code
 
 

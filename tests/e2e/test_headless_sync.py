@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import yaml
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.collate.runner import PipelineRunContext
+from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.e2e.test_headless import WITHIN_SECONDS, events, get, profile, run, sandbox, tokens
@@ -121,6 +124,27 @@ def test_an_interrupt_stops_the_run_in_collate_if_wanted() -> None:
             assert process.wait(WITHIN_SECONDS) == ExitCode.INTERRUPTED
         assert "is stopped in Collate" in rest
         assert len(ended) == 1
+
+
+def test_an_interrupted_direct_sync_tells_what_it_wrote() -> None:
+    slow = replace(HEALTHY, collate_delay=0.05)
+    with running(Sandbox(slow)) as (sandbox, profile):
+        with subprocess.Popen(
+            [sys.executable, "-m", "dbtcollate_tui", "sync", "--yes", "--engine", "direct", "-p", profile],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **tokens(sandbox)},
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if re.search(r"writing \d+ changes", line):
+                    process.send_signal(signal.SIGINT)
+                    break
+            rest = process.stdout.read()
+            assert process.wait(WITHIN_SECONDS) == ExitCode.INTERRUPTED
+        assert re.search(r"\d+ of \d+ written", rest)
 
 
 def test_each_export_is_whole_and_holds_no_secret(sandbox: Sandbox, profile: str) -> None:

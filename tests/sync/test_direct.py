@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,7 @@ from dbtcollate_tui.plan.model import (
     TestResultChange,
 )
 from dbtcollate_tui.plan.selection.scope import Scope
+from dbtcollate_tui.sandbox.scenarios import scenario_named
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.state import StateStore
@@ -544,3 +545,22 @@ async def test_progress_never_runs_over_its_whole(tmp_path: Path) -> None:
         written = [e for e in events if isinstance(e, Progress) and e.phase == "write"]
         assert written[-1].done == written[-1].total
         assert [e.done for e in written] == sorted(e.done for e in written)
+
+
+async def test_a_failed_overwrite_is_verified_with_what_collate_holds(tmp_path: Path) -> None:
+    """The token may not write, so verification shows the person's text, not an empty one."""
+    async with ends(tmp_path, "edited") as both:
+        plan = await both.plan()
+        overwrites = [
+            item.change.key
+            for item in plan.conflicts
+            if item.change is not None and item.change.kind == "description"
+        ]
+        assert overwrites
+        both.sandbox._play(replace(scenario_named("edited"), collate_read_only=True))
+        end = finished(await both.sync(plan=plan, selection=overwrites))
+        assert end.verification is not None
+        row = end.verification.row("descriptions")
+        assert row is not None
+        assert row.state == "failed"
+        assert all(gap.found for gap in row.exceptions)

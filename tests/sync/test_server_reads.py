@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from starlette.responses import JSONResponse, Response
 
 from dbtcollate_tui.plan.matching.matches import TableRef
-from dbtcollate_tui.sync.reading.edges import read_edges
+from dbtcollate_tui.sync.reading.edges import SAMPLE, read_edges
 from dbtcollate_tui.sync.reading.test_cases import read_cases, read_definitions, read_older_results
 from tests.collate.server import Asked, FakeCollate, connected, refuse, say
 
@@ -76,6 +77,22 @@ async def test_what_a_sync_has_reached_before_is_asked_for_again_where_it_is_not
     async with connected(fake) as client:
         edges = await read_edges(client, [(ref(a), ref(b)) for a, b in PAIRS], sure={"mart"})
     assert set(edges) == {("stg", "mart")}
+
+
+@pytest.mark.parametrize(("stale", "asked"), [(False, SAMPLE), (True, 40)])
+async def test_many_missing_edges_are_sampled(stale: bool, asked: int) -> None:
+    """After an interrupted sync hundreds are missing: a few are asked; all only if one was not shown."""
+    pairs = [("raw", f"t{number}") for number in range(40)]
+    answers = {f"{LINEAGE}t{number}": say(around(f"t{number}", [])) for number in range(40)}
+    if stale:
+        answers[f"{LINEAGE}t3"] = say(around("t3", [("raw", "t3")]))
+    fake = FakeCollate(answers={f"{LINEAGE}raw": say(around("raw", [])), **answers})
+    async with connected(fake) as client:
+        edges = await read_edges(
+            client, [(ref(a), ref(b)) for a, b in pairs], sure={below for _, below in pairs}
+        )
+    assert set(edges) == ({("raw", "t3")} if stale else set())
+    assert len({item.path for item in fake.asked if "/name/s.d.m.t" in item.path}) == asked
 
 
 def case(table: str, number: int, timestamp: int = 5) -> dict[str, Any]:

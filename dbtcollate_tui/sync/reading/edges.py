@@ -14,6 +14,10 @@ from dbtcollate_tui.sync.reading.lineage_batches import Pair, Reading, plan_read
 READERS = 8
 """Reads at once; OpenMetadata's gain above that is small."""
 
+SAMPLE = 16
+"""Of more tables than this whose edges were not shown, so many are asked: an interrupted sync leaves
+hundreds without edges, and an answer from a cache misses some of any."""
+
 OnDone = Callable[[int, int], object]
 """Gets requests done and requests in all."""
 
@@ -34,8 +38,9 @@ async def read_edges(
     A request answers a table's neighbourhood, three levels each way (see `lineage_cover`): in a layered
     project 20 requests tell 1,900 edges. A server may refuse such a request, or answer it from a cache that a
     newer write has not reached. So what is not shown is asked for again, table by table, where a request
-    failed and where the downstream end is in ``sure`` (ids of tables that a sync has reached before). An edge
-    that is missed all the same is written again, which changes nothing.
+    failed and where the downstream end is in ``sure`` (ids of tables that a sync has reached before); where
+    these are many, a sample decides (see `SAMPLE`). An edge that is missed all the same is written again,
+    which changes nothing.
     """
     refs: dict[str, TableRef] = {}
     wanted: dict[Pair, None] = {}
@@ -57,14 +62,32 @@ async def read_edges(
             found.update({(edge.fromEntity.id, edge.toEntity.id): edge for edge in edges})
 
     await bounded(readings, read, at_once=READERS, on_done=lambda done: on_done(done, len(readings)))
-    again = {pair[1]: None for pair in wanted if pair not in found and (pair in failed or pair[1] in sure)}
-    for edges in await bounded(
-        [_entity(refs[identifier]) for identifier in again],
-        collate.lineage_upstream,
-        at_once=READERS,
-        on_done=lambda done: on_done(len(readings) + done, len(readings) + len(again)),
-    ):
-        found.update({(edge.fromEntity.id, edge.toEntity.id): edge for edge in edges})
+    unanswered = list({pair[1]: None for pair in wanted if pair not in found and pair in failed})
+    unshown = [
+        below
+        for below in {pair[1]: None for pair in wanted if pair not in found and pair[1] in sure}
+        if below not in set(unanswered)
+    ]
+    asked = 0
+
+    async def ask(identifiers: list[str]) -> int:
+        """Read these tables' own edges; gives how many wanted ones were found so."""
+        nonlocal asked
+        before = len(wanted.keys() & found.keys())
+        so_far, total = len(readings) + asked, len(readings) + len(unanswered) + len(unshown)
+        for edges in await bounded(
+            [_entity(refs[identifier]) for identifier in identifiers],
+            collate.lineage_upstream,
+            at_once=READERS,
+            on_done=lambda done: on_done(so_far + done, total),
+        ):
+            found.update({(edge.fromEntity.id, edge.toEntity.id): edge for edge in edges})
+        asked += len(identifiers)
+        return len(wanted.keys() & found.keys()) - before
+
+    await ask([*unanswered, *unshown[:SAMPLE]] if len(unshown) <= SAMPLE else unanswered)
+    if len(unshown) > SAMPLE and await ask(unshown[:SAMPLE]):
+        await ask(unshown[SAMPLE:])
     return found
 
 

@@ -71,7 +71,7 @@ async def read_back(
             )
 
     async with together() as group:
-        reading_texts = group.create_task(_descriptions(collate, plan, written, tell))
+        reading_texts = group.create_task(_descriptions(collate, plan, expected, tell))
         reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
         reading_results = group.create_task(_results(collate, plan, expected, written, tell))
     texts = reading_texts.result()
@@ -84,9 +84,14 @@ async def read_back(
 
 
 async def _descriptions(
-    collate: CollateClient, plan: Plan, written: Collection[Change], tell: OnProgress
+    collate: CollateClient, plan: Plan, expected: Expected, tell: OnProgress
 ) -> dict[tuple[str, str], str]:
-    refs = {c.table.fqn: c.table for c in written if isinstance(c, DescriptionChange)}
+    """The texts that were to be written, as they are now; those that could not be written, too."""
+    refs = {
+        c.table.fqn: c.table
+        for c in plan.changes
+        if isinstance(c, DescriptionChange) and (c.table.fqn, c.column) in expected.descriptions
+    }
     asked: dict[str, list[str]] = {}
     for change in plan.changes:
         if isinstance(change, DescriptionChange):
