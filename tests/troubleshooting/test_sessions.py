@@ -396,6 +396,10 @@ COPED_WITH = (
     SCENARIOS["cut-download"],
     SCENARIOS["search-down"],
     SCENARIOS["edited"],
+    SCENARIOS["team-plan"],
+    SCENARIOS["fusion"],
+    SCENARIOS["split-jobs"],
+    SCENARIOS["deactivated"],
 )
 """What the program copes with: nothing is broken, and a sync is all that is missing."""
 
@@ -409,6 +413,22 @@ async def test_what_the_program_copes_with_stops_no_walk(scenario: Scenario) -> 
         assert all(state.state is not CheckState.FAIL for state in walk.states().values())
         fixes = walk.rows["verification.ingestion"].fixes
         assert any(isinstance(fix, SyncNow) for fix in fixes)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "check", "cause"),
+    [
+        ("ip-restricted", "dbt.account", "IP restrictions"),
+        ("starter-plan", "dbt.permissions", "no permission"),
+        ("no-job-runner", "run.exists", "never run"),
+    ],
+)
+async def test_what_dbt_cloud_refuses_is_named(scenario: str, check: str, cause: str) -> None:
+    async with world(scenario) as here:
+        walk, _ = await walk_for(here, "not-sure")
+        row = found_at(walk, BROKEN, check)
+    assert any(cause in text for text in row.causes), row.causes
+    assert row.fixes
 
 
 async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
