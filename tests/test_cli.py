@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from dbtcollate_tui.checks.base import CheckResult, finding_of_error
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.cli import dbtcollate
 from dbtcollate_tui.collate.addresses import read_collate_address
 from dbtcollate_tui.completion import COMPLETE_VARIABLE, SHELLS, script_for
@@ -125,7 +125,7 @@ def test_a_failed_check_ends_with_its_causes_code(errors: list[ActionableError],
     for number, error in enumerate(errors):
         found = finding_of_error(error)
         rows.append(
-            CheckResult(f"c{number}", "t", next(iter(Link)), CheckState.FAIL, exit_code=found.exit_code)
+            CheckResult(f"c{number}", "t", next(iter(Stage)), CheckState.FAIL, exit_code=found.exit_code)
         )
     assert exit_code_of(rows) is code
 

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.other_jobs import Part
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
@@ -140,29 +141,37 @@ async def results(context: CheckContext) -> Finding:
 
 
 CHECKS = (
-    Look(
-        "artifacts.manifest",
+    ChainCheck(
+        CheckId.ARTIFACTS_MANIFEST,
         "manifest.json",
-        Link.ARTIFACTS,
+        Stage.ARTIFACTS,
         manifest,
-        ("run.exists", "dbt.permissions"),
-        "Best Practices: dbt run generates manifest.json",
+        requires=(
+            CheckId.RUN_EXISTS,
+            CheckId.DBT_PERMISSIONS,
+        ),
+        guide_ref="Best Practices: dbt run generates manifest.json",
+        step=Step.JOB,
     ),
-    Look(
-        "artifacts.catalog",
+    ChainCheck(
+        CheckId.ARTIFACTS_CATALOG,
         "catalog.json",
-        Link.ARTIFACTS,
+        Stage.ARTIFACTS,
         catalog,
-        ("artifacts.manifest",),
-        "Troubleshooting: Missing catalog.json",
+        requires=(CheckId.ARTIFACTS_MANIFEST,),
+        guide_ref="Troubleshooting: Missing catalog.json",
+        step=Step.JOB,
+        symptom=SymptomId.MISSING_CATALOG,
     ),
-    Look(
-        "artifacts.results",
+    ChainCheck(
+        CheckId.ARTIFACTS_RESULTS,
         "Test results of the run",
-        Link.ARTIFACTS,
+        Stage.ARTIFACTS,
         results,
-        ("artifacts.manifest",),
-        "Best Practices: dbt test generates run_results.json with test results",
+        requires=(CheckId.ARTIFACTS_MANIFEST,),
+        guide_ref="Best Practices: dbt test generates run_results.json with test results",
+        step=Step.JOB,
+        symptom=SymptomId.NO_TESTS,
     ),
 )
-"""The checks of the link "artifacts"."""
+"""The checks of the stage "artifacts"."""

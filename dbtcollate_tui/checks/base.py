@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Fix, fix_as_dict
@@ -15,13 +15,13 @@ ContextT = TypeVar("ContextT", contravariant=True)
 class CheckResult:
     """One row of the checklist: state, one-line summary, what it means, evidence, causes and fixes.
 
-    ``caption`` is the few words that stand under the chain's link ("412 of 430"). ``blocked_by`` is the id of
+    ``caption`` is the few words that stand below the stage ("412 of 430"). ``blocked_by`` is the id of
     the failed check that a skipped one could not get past.
     """
 
     check_id: str
     title: str
-    link: Link
+    stage: Stage
     state: CheckState
     summary: str = ""
     detail: str = ""
@@ -40,7 +40,7 @@ class CheckResult:
         return {
             "id": self.check_id,
             "title": self.title,
-            "link": self.link.value,
+            "stage": self.stage.value,
             "state": self.state.value,
             "summary": self.summary,
             "detail": self.detail,
@@ -55,7 +55,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; the runner adds the check's id, title, link and the seconds it took."""
+    """What a check found; the runner adds the check's id, title, stage and the seconds it took."""
 
     state: CheckState
     summary: str
@@ -80,8 +80,8 @@ class Check(Protocol[ContextT]):
         """The row's title."""
 
     @property
-    def link(self) -> Link:
-        """The link of the chain that it belongs to."""
+    def stage(self) -> Stage:
+        """The stage of the chain that it belongs to."""
 
     @property
     def requires(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The chain from dbt Cloud to the verification: its links, and how a check of one stands."""
+"""The chain from dbt Cloud to the verification: its stages, and how a check of one stands."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -30,8 +30,8 @@ _SEVERITY = {
 }
 
 
-class Link(StrEnum):
-    """The links of the chain from dbt Cloud to the verification, in their order."""
+class Stage(StrEnum):
+    """The stages of the chain from dbt Cloud to the verification, in their order."""
 
     DBT_CLOUD = "dbt Cloud"
     RUN = "run"
@@ -41,8 +41,8 @@ class Link(StrEnum):
     VERIFICATION = "verification"
 
 
-class LinkState(NamedTuple):
-    """How one link of the chain stands: its state and at most two short captions."""
+class StageState(NamedTuple):
+    """How one stage of the chain stands: its state and at most two short captions."""
 
     state: CheckState = CheckState.WAITING
     captions: tuple[str, ...] = ()

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from dbtcollate_tui.checks.base import Finding, finding_of_error
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission
 from dbtcollate_tui.dbt_cloud.job_advice import advise, three_commands
 from dbtcollate_tui.dbt_cloud.models import Account, Job
@@ -232,39 +233,66 @@ def job_settings(base_url: str, found: Job, context: CheckContext) -> str:
 
 
 CHECKS = (
-    Look(
-        "dbt.reachable",
+    ChainCheck(
+        CheckId.DBT_REACHABLE,
         "dbt Cloud reachable",
-        Link.DBT_CLOUD,
+        Stage.DBT_CLOUD,
         reachable,
-        (),
-        "Test Connection: API connectivity",
+        guide_ref="Test Connection: API connectivity",
+        step=Step.DBT_TOKEN,
+        symptom=SymptomId.OTHER_HOST,
+        affected_by=("dbt_cloud", "base_url"),
     ),
-    Look(
-        "dbt.token",
+    ChainCheck(
+        CheckId.DBT_TOKEN,
         "dbt Cloud token",
-        Link.DBT_CLOUD,
+        Stage.DBT_CLOUD,
         token,
-        ("dbt.reachable",),
-        "Troubleshooting: Invalid Token",
+        requires=(CheckId.DBT_REACHABLE,),
+        guide_ref="Troubleshooting: Invalid Token",
+        step=Step.DBT_TOKEN,
+        symptom=SymptomId.INVALID_TOKEN,
     ),
-    Look("dbt.account", "Account", Link.DBT_CLOUD, account, ("dbt.token",), "Troubleshooting: Wrong Account"),
-    Look(
-        "dbt.permissions",
+    ChainCheck(
+        CheckId.DBT_ACCOUNT,
+        "Account",
+        Stage.DBT_CLOUD,
+        account,
+        requires=(CheckId.DBT_TOKEN,),
+        guide_ref="Troubleshooting: Wrong Account",
+        step=Step.ACCOUNT,
+        symptom=SymptomId.WRONG_ACCOUNT,
+        affected_by=("dbt_cloud", "account_id"),
+    ),
+    ChainCheck(
+        CheckId.DBT_PERMISSIONS,
         "Token's permissions",
-        Link.DBT_CLOUD,
+        Stage.DBT_CLOUD,
         permissions,
-        ("dbt.account",),
-        "Prerequisites: API Access, Account Viewer permission minimum",
+        requires=(CheckId.DBT_ACCOUNT,),
+        guide_ref="Prerequisites: API Access, Account Viewer permission minimum",
+        step=Step.ACCOUNT,
+        symptom=SymptomId.WRONG_ACCOUNT,
     ),
-    Look("dbt.job", "Job", Link.DBT_CLOUD, job, ("dbt.account",), "Step 1.4: Get Project/Job IDs"),
-    Look(
-        "dbt.commands",
+    ChainCheck(
+        CheckId.DBT_JOB,
+        "Job",
+        Stage.DBT_CLOUD,
+        job,
+        requires=(CheckId.DBT_ACCOUNT,),
+        guide_ref="Step 1.4: Get Project/Job IDs",
+        step=Step.JOB,
+        affected_by=("dbt_cloud",),
+    ),
+    ChainCheck(
+        CheckId.DBT_COMMANDS,
         "Job's commands",
-        Link.DBT_CLOUD,
+        Stage.DBT_CLOUD,
         commands,
-        ("dbt.job",),
-        "Best Practices: Ensure Jobs Generate All Artifacts",
+        requires=(CheckId.DBT_JOB,),
+        guide_ref="Best Practices: Ensure Jobs Generate All Artifacts",
+        step=Step.JOB,
+        symptom=SymptomId.MISSING_CATALOG,
     ),
 )
-"""The checks of the link "dbt Cloud"."""
+"""The checks of the stage "dbt Cloud"."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import Link, LinkState
+from dbtcollate_tui.checks.chain import Stage, StageState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.checks.runner import link_states
+from dbtcollate_tui.checks.runner import stage_states
 from dbtcollate_tui.checks.summary import Summary
 from dbtcollate_tui.settings.state import StateStore
 
@@ -27,9 +27,9 @@ class LastSeen:
     standing: Summary = field(default_factory=Summary)
 
     @property
-    def links(self) -> dict[Link, LinkState]:
-        """Each link's state as it was."""
-        return link_states(self.rows.values())
+    def stages(self) -> dict[Stage, StageState]:
+        """Each stage's state as it was."""
+        return stage_states(self.rows.values())
 
 
 def load_last_seen(state: StateStore, profile_name: str) -> LastSeen | None:

@@ -1,9 +1,10 @@
 """dbt Cloud as Collate's own network sees it: the guide's Test Connection, done by the server."""
 
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.collate.automations import try_dbt_cloud
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.fixes import RETRY, Advice
@@ -67,13 +68,18 @@ async def network(context: CheckContext) -> Finding:
 
 
 CHECKS = (
-    Look(
-        "collate.network",
+    ChainCheck(
+        CheckId.COLLATE_NETWORK,
         "dbt Cloud from Collate",
-        Link.PIPELINE,
+        Stage.PIPELINE,
         network,
-        ("pipeline.service", "dbt.token", "collate.service"),
-        "Step 2: Test Connection",
+        requires=(
+            CheckId.PIPELINE_SERVICE,
+            CheckId.DBT_TOKEN,
+            CheckId.COLLATE_SERVICE,
+        ),
+        guide_ref="Step 2: Test Connection",
+        symptom=SymptomId.PIPELINE,
     ),
 )
 """The check of this module."""

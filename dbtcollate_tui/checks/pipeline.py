@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron
@@ -263,37 +264,45 @@ def page(context: CheckContext) -> str:
 
 
 CHECKS = (
-    Look(
-        "pipeline.service",
+    ChainCheck(
+        CheckId.PIPELINE_SERVICE,
         "Pipeline service",
-        Link.PIPELINE,
+        Stage.PIPELINE,
         service,
-        ("collate.token",),
-        "Step 2: Test & Deploy",
+        requires=(CheckId.COLLATE_TOKEN,),
+        guide_ref="Step 2: Test & Deploy",
+        symptom=SymptomId.PIPELINE,
     ),
-    Look(
-        "pipeline.exists",
+    ChainCheck(
+        CheckId.PIPELINE_EXISTS,
         "Ingestion pipeline",
-        Link.PIPELINE,
+        Stage.PIPELINE,
         exists,
-        ("pipeline.service", "collate.service"),
-        "Step 2: Add Ingestion, dbt",
+        requires=(
+            CheckId.PIPELINE_SERVICE,
+            CheckId.COLLATE_SERVICE,
+        ),
+        guide_ref="Step 2: Add Ingestion, dbt",
+        symptom=SymptomId.PIPELINE,
+        affected_by=("pipeline",),
     ),
-    Look(
-        "pipeline.status",
+    ChainCheck(
+        CheckId.PIPELINE_STATUS,
         "Pipeline's last run",
-        Link.PIPELINE,
+        Stage.PIPELINE,
         status,
-        ("pipeline.exists",),
-        "Verification: Ingestion completed",
+        requires=(CheckId.PIPELINE_EXISTS,),
+        guide_ref="Verification: Ingestion completed",
+        symptom=SymptomId.PIPELINE,
     ),
-    Look(
-        "pipeline.schedule",
+    ChainCheck(
+        CheckId.PIPELINE_SCHEDULE,
         "Pipeline's schedule",
-        Link.PIPELINE,
+        Stage.PIPELINE,
         schedule,
-        ("pipeline.exists",),
-        "Best Practices: Schedule Alignment; Troubleshooting: Stale data, ingestion not running",
+        requires=(CheckId.PIPELINE_EXISTS,),
+        guide_ref="Best Practices: Schedule Alignment; Troubleshooting: Stale data, ingestion not running",
+        symptom=SymptomId.STALE,
     ),
 )
-"""The checks of the link "pipeline"."""
+"""The checks of the stage "pipeline"."""

@@ -2,10 +2,9 @@
 
 from dbtcollate_tui.checks import artifacts, dbt_cloud, network, pipeline, run, tables
 from dbtcollate_tui.checks import verification as verification
-from dbtcollate_tui.checks.base import Check
-from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.check import ChainCheck
 
-ALL_CHECKS: tuple[Check[CheckContext], ...] = (
+ALL_CHECKS: tuple[ChainCheck, ...] = (
     *dbt_cloud.CHECKS,
     *run.CHECKS,
     *artifacts.CHECKS,
@@ -16,21 +15,15 @@ ALL_CHECKS: tuple[Check[CheckContext], ...] = (
 )
 """In the order of the chain; each comes after what it requires."""
 
-_BY_STEP: dict[str, tuple[str, ...]] = {
-    "dbt_token": ("dbt.reachable", "dbt.token"),
-    "account": ("dbt.account", "dbt.permissions"),
-    "job": (
-        *("dbt.job", "dbt.commands", "run.exists", "run.fresh", "run.kind"),
-        *("artifacts.manifest", "artifacts.catalog", "artifacts.results"),
-    ),
-    "collate": ("collate.reachable", "collate.token"),
-    "service": ("collate.service", "tables.matched"),
-}
-
 
 def checks_for_step(step: str) -> tuple[str, ...]:
     """The ids of the checks that an answer of the setup makes possible; empty for the other steps."""
-    return _BY_STEP.get(step, ())
+    return tuple(check.id for check in ALL_CHECKS if check.step == step)
+
+
+def check_of(check_id: str) -> ChainCheck | None:
+    """The check of this id."""
+    return next((check for check in ALL_CHECKS if check.id == check_id), None)
 
 
 def dependents_of(check_id: str) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from dbtcollate_tui.checks.base import Finding, finding_of_error
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_page
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE, RUNS_PLACE
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, RunChoice
@@ -143,15 +144,38 @@ async def kind(context: CheckContext) -> Finding:
 
 
 CHECKS = (
-    Look(
-        "run.exists",
+    ChainCheck(
+        CheckId.RUN_EXISTS,
         "dbt Cloud run exists",
-        Link.RUN,
+        Stage.RUN,
         exists,
-        ("dbt.account", "dbt.job"),
-        "Verification: dbt Cloud run exists; Troubleshooting: No Runs Found",
+        requires=(
+            CheckId.DBT_ACCOUNT,
+            CheckId.DBT_JOB,
+        ),
+        guide_ref="Verification: dbt Cloud run exists; Troubleshooting: No Runs Found",
+        step=Step.JOB,
+        symptom=SymptomId.NO_RUNS,
     ),
-    Look("run.fresh", "Run is fresh", Link.RUN, fresh, ("run.exists",), "Troubleshooting: Stale data"),
-    Look("run.kind", "Run is production's", Link.RUN, kind, ("run.exists",), "Step 2: How filtering works"),
+    ChainCheck(
+        CheckId.RUN_FRESH,
+        "Run is fresh",
+        Stage.RUN,
+        fresh,
+        requires=(CheckId.RUN_EXISTS,),
+        guide_ref="Troubleshooting: Stale data",
+        step=Step.JOB,
+        symptom=SymptomId.NO_RUNS,
+    ),
+    ChainCheck(
+        CheckId.RUN_KIND,
+        "Run is production's",
+        Stage.RUN,
+        kind,
+        requires=(CheckId.RUN_EXISTS,),
+        guide_ref="Step 2: How filtering works",
+        step=Step.JOB,
+        symptom=SymptomId.OTHER_RUN,
+    ),
 )
-"""The checks of the link "run"."""
+"""The checks of the stage "run"."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 
 from dbtcollate_tui.checks.base import Check, CheckResult, Finding, finding_of_error, worst
-from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.errors import ActionableError
@@ -92,7 +92,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
     return CheckResult(
         check.id,
         check.title,
-        check.link,
+        check.stage,
         finding.state,
         summary=finding.summary,
         detail=finding.detail,
@@ -107,7 +107,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
 
 
 def _row(check: Check[CheckContext], state: CheckState) -> CheckResult:
-    return CheckResult(check.id, check.title, check.link, state)
+    return CheckResult(check.id, check.title, check.stage, state)
 
 
 def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
@@ -115,7 +115,7 @@ def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
         return CheckResult(
             check.id,
             check.title,
-            check.link,
+            check.stage,
             CheckState.SKIPPED,
             summary=blocker.summary,
             caption=blocker.caption,
@@ -125,7 +125,7 @@ def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
     return CheckResult(
         check.id,
         check.title,
-        check.link,
+        check.stage,
         CheckState.SKIPPED,
         summary=summary,
         fixes=(RerunCheck("Check again from there", root),),
@@ -133,19 +133,19 @@ def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
     )
 
 
-def link_states(results: Iterable[CheckResult]) -> dict[Link, LinkState]:
-    """Each link's state, its worst check's, with the captions; a link behind a broken one is ``waiting``.
+def stage_states(results: Iterable[CheckResult]) -> dict[Stage, StageState]:
+    """Each stage's state, its worst check's, with the captions; a stage behind a broken one is ``waiting``.
 
     Takes the newest row of each check, so a stream of rows can be given as it came.
     """
     newest = {result.check_id: result for result in results}
-    states: dict[Link, LinkState] = {}
-    for link in Link:
-        rows = [row for row in newest.values() if row.link is link]
+    states: dict[Stage, StageState] = {}
+    for stage in Stage:
+        rows = [row for row in newest.values() if row.stage is stage]
         state = worst(rows)
         if state not in (CheckState.FAIL, CheckState.RUNNING) and any(row.blocked_by for row in rows):
             state = CheckState.WAITING
         ordered = sorted(rows, key=lambda row: -row.state.severity)
         captions = dict.fromkeys(row.caption for row in ordered if row.caption and not row.blocked_by)
-        states[link] = LinkState(state, tuple(captions)[:2])
+        states[stage] = StageState(state, tuple(captions)[:2])
     return states

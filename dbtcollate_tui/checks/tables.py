@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from dbtcollate_tui.adapters import adapter_of, is_type_for
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
@@ -182,30 +183,50 @@ async def _better(context: CheckContext, report: MatchReport) -> ServiceScore | 
 
 
 CHECKS = (
-    Look("collate.reachable", "Collate reachable", Link.TABLES, reachable, (), "Step 2: Configure Collate"),
-    Look(
-        "collate.token",
+    ChainCheck(
+        CheckId.COLLATE_REACHABLE,
+        "Collate reachable",
+        Stage.TABLES,
+        reachable,
+        guide_ref="Step 2: Configure Collate",
+        step=Step.COLLATE,
+        symptom=SymptomId.COLLATE_REFUSES,
+        affected_by=("collate", "base_url"),
+    ),
+    ChainCheck(
+        CheckId.COLLATE_TOKEN,
         "Collate token",
-        Link.TABLES,
+        Stage.TABLES,
         token,
-        ("collate.reachable",),
-        "Step 2: Configure Collate",
+        requires=(CheckId.COLLATE_REACHABLE,),
+        guide_ref="Step 2: Configure Collate",
+        step=Step.COLLATE,
+        symptom=SymptomId.COLLATE_REFUSES,
     ),
-    Look(
-        "collate.service",
+    ChainCheck(
+        CheckId.COLLATE_SERVICE,
         "Database service",
-        Link.TABLES,
+        Stage.TABLES,
         service,
-        ("collate.token", "artifacts.manifest"),
-        "Prerequisites: Database Service; Troubleshooting: Wrong Database Service",
+        requires=(
+            CheckId.COLLATE_TOKEN,
+            CheckId.ARTIFACTS_MANIFEST,
+        ),
+        guide_ref="Prerequisites: Database Service; Troubleshooting: Wrong Database Service",
+        step=Step.SERVICE,
+        symptom=SymptomId.NO_LINEAGE,
+        affected_by=("collate",),
     ),
-    Look(
-        "tables.matched",
+    ChainCheck(
+        CheckId.TABLES_MATCHED,
         "Tables of dbt's nodes",
-        Link.TABLES,
+        Stage.TABLES,
         matched,
-        ("collate.service",),
-        "Troubleshooting: Wrong Database Service, no lineage appears",
+        requires=(CheckId.COLLATE_SERVICE,),
+        guide_ref="Troubleshooting: Wrong Database Service, no lineage appears",
+        step=Step.SERVICE,
+        symptom=SymptomId.SOME_TABLES,
+        affected_by=("options",),
     ),
 )
-"""The checks of the link "tables"."""
+"""The checks of the stage "tables"."""

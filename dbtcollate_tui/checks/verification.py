@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.pipeline import ended
 from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
 from dbtcollate_tui.events.outcome import VerificationGap, VerificationId, VerificationRow
@@ -157,37 +158,44 @@ def _line(item: VerificationGap) -> str:
 
 
 CHECKS = (
-    Look(
-        "verification.ingestion",
+    ChainCheck(
+        CheckId.VERIFICATION_INGESTION,
         "Ingestion completed",
-        Link.VERIFICATION,
+        Stage.VERIFICATION,
         ingestion,
-        ("collate.service", "run.exists"),
-        "Verification: Ingestion completed",
+        requires=(
+            CheckId.COLLATE_SERVICE,
+            CheckId.RUN_EXISTS,
+        ),
+        guide_ref="Verification: Ingestion completed",
+        symptom=SymptomId.STALE,
     ),
-    Look(
-        "verification.lineage",
+    ChainCheck(
+        CheckId.VERIFICATION_LINEAGE,
         "Lineage appears",
-        Link.VERIFICATION,
+        Stage.VERIFICATION,
         _reader("lineage"),
-        ("tables.matched",),
-        "Verification: Lineage appears",
+        requires=(CheckId.TABLES_MATCHED,),
+        guide_ref="Verification: Lineage appears",
+        symptom=SymptomId.NO_LINEAGE,
     ),
-    Look(
-        "verification.descriptions",
+    ChainCheck(
+        CheckId.VERIFICATION_DESCRIPTIONS,
         "Descriptions synced",
-        Link.VERIFICATION,
+        Stage.VERIFICATION,
         _reader("descriptions"),
-        ("tables.matched",),
-        "Verification: Descriptions synced",
+        requires=(CheckId.TABLES_MATCHED,),
+        guide_ref="Verification: Descriptions synced",
+        symptom=SymptomId.NO_DESCRIPTIONS,
     ),
-    Look(
-        "verification.tests",
+    ChainCheck(
+        CheckId.VERIFICATION_TESTS,
         "Test results visible",
-        Link.VERIFICATION,
+        Stage.VERIFICATION,
         _reader("tests"),
-        ("tables.matched",),
-        "Verification: Test results visible",
+        requires=(CheckId.TABLES_MATCHED,),
+        guide_ref="Verification: Test results visible",
+        symptom=SymptomId.NO_TESTS,
     ),
 )
-"""The checks of the link "verification"; the guide's first row is ``run.exists``."""
+"""The checks of the stage "verification"; the guide's first row is ``run.exists``."""

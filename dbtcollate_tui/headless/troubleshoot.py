@@ -33,7 +33,7 @@ def symptoms(common: Common) -> ExitCode:
 async def troubleshoot(
     common: Common, symptom: str, *, report_to: Path | None = None, support_message: bool = False
 ) -> ExitCode:
-    """Walk the chain for a symptom (empty: all of it) up to the first broken link: 1 where there is one.
+    """Walk the chain for a symptom (empty: all of it) up to the first broken stage: 1 where there is one.
 
     ``report_to`` gets the report as Markdown, ``support_message`` prints the text to send.
     Both hold no secret.

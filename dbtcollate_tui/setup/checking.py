@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import checks_for_step
-from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.setup.guided import GuidedSetup
 
@@ -21,32 +21,32 @@ class SetupChecks:
         self._setup = setup
         self._found: dict[str, tuple[object, CheckResult]] = {}
 
-    def rows(self, link: Link | None = None) -> list[CheckResult]:
-        """What was found for the answers as they are, of one link or of all."""
+    def rows(self, stage: Stage | None = None) -> list[CheckResult]:
+        """What was found for the answers as they are, of one stage or of all."""
         inputs = self._inputs()
         held = [row for check_id, (of, row) in self._found.items() if inputs.get(check_id) == of]
-        return [row for row in held if link in (None, row.link)]
+        return [row for row in held if stage in (None, row.stage)]
 
-    def states(self) -> dict[Link, LinkState]:
-        """The state of each link that was looked at: its worst check's, as everywhere else.
+    def states(self) -> dict[Stage, StageState]:
+        """The state of each stage that was looked at: its worst check's, as everywhere else.
 
         A Collate that answers does not yet light the tables: that takes the service.
         """
         rows = self.rows()
-        looked_at = {row.link for row in rows}
+        looked_at = {row.stage for row in rows}
         if not self._setup.draft.service and all(
-            row.state is CheckState.PASS for row in self.rows(Link.TABLES)
+            row.state is CheckState.PASS for row in self.rows(Stage.TABLES)
         ):
-            looked_at.discard(Link.TABLES)
-        return {link: state for link, state in link_states(rows).items() if link in looked_at}
+            looked_at.discard(Stage.TABLES)
+        return {stage: state for stage, state in stage_states(rows).items() if stage in looked_at}
 
     def due(self) -> frozenset[str]:
         """The checks that these answers allow and that were not looked at for them."""
         return frozenset(self._inputs()) - {row.check_id for row in self.rows()}
 
-    def forget(self, link: Link) -> None:
-        """Let the link's checks be due again."""
-        self._found = {name: held for name, held in self._found.items() if held[1].link is not link}
+    def forget(self, stage: Stage) -> None:
+        """Let the stage's checks be due again."""
+        self._found = {name: held for name, held in self._found.items() if held[1].stage is not stage}
 
     async def look(self) -> AsyncGenerator[CheckResult]:
         """Each result as it comes of the checks that were not looked at for these answers.

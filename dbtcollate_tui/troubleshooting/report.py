@@ -1,12 +1,13 @@
 """A walk as text: the report of what was found and done, and what to send to whoever may mend the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dbtcollate_tui import __version__
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.checks.ids import CheckId
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.links import bots_page, service_ingestion_page
 from dbtcollate_tui.dbt_cloud.pages import ACCESS_URL_PLACE, SERVICE_TOKENS_PLACE, account_settings
@@ -89,9 +90,9 @@ def report(walk: TroubleshootingSession, profile: Profile) -> str:
         lines += ["", "## Done", "", *(f"- {text}" for text in walk.done)]
     lines += ["", "## In its order", ""]
     lines += [f"- {entry.at:%H:%M:%S} {entry.kind}: {entry.text}" for entry in walk.record]
-    lines += ["", "## Every check", "", "| Link | Check | State | Found |", "|---|---|---|---|"]
+    lines += ["", "## Every check", "", "| Stage | Check | State | Found |", "|---|---|---|---|"]
     for found in walk.rows.values():
-        cells = (found.link.value, found.title, WORDS.get(found.state, "waiting"), found.summary)
+        cells = (found.stage.value, found.title, WORDS.get(found.state, "waiting"), found.summary)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     others = [found for found in walk.warnings if row is None or found.check_id != row.check_id]
     for found in others:
@@ -162,7 +163,7 @@ def _said(page: str, needed: tuple[str, ...]) -> bool:
 
 def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
     """Who may mend the row, and what is needed in words: names, ids, places, addresses."""
-    found = next((make for begins, make in _WHO if row.check_id.startswith(begins)), _whoever)
+    found = WHO[CheckId(row.check_id)] if row.check_id in set(CheckId) else _whoever
     to, lines = found(row, profile)
     advice = tuple(fix.label for fix in row.fixes if isinstance(fix, Advice))
     return to, tuple(dict.fromkeys((*lines, *advice)))
@@ -345,26 +346,34 @@ def _whoever(row: CheckResult, profile: Profile) -> Needed:
     )
 
 
-_WHO: tuple[tuple[str, Callable[[CheckResult, Profile], Needed]], ...] = (
-    ("dbt.reachable", _dbt_address),
-    ("dbt.token", _dbt_token),
-    ("dbt.account", _dbt_account),
-    ("dbt.permissions", _dbt_permissions),
-    ("dbt.commands", _commands),
-    ("dbt.", _dbt_job),
-    ("run.", _run),
-    ("artifacts.catalog", _catalog),
-    ("artifacts.results", _results),
-    ("artifacts.", _manifest),
-    ("collate.reachable", _collate_address),
-    ("collate.token", _collate_token),
-    ("collate.service", _service),
-    ("collate.network", _network),
-    ("tables.", _tables),
-    ("pipeline.service", _runner),
-    ("pipeline.", _pipeline),
-    ("verification.ingestion", _sync),
-)
+WHO: Mapping[CheckId, Callable[[CheckResult, Profile], Needed]] = {
+    CheckId.DBT_REACHABLE: _dbt_address,
+    CheckId.DBT_TOKEN: _dbt_token,
+    CheckId.DBT_ACCOUNT: _dbt_account,
+    CheckId.DBT_PERMISSIONS: _dbt_permissions,
+    CheckId.DBT_JOB: _dbt_job,
+    CheckId.DBT_COMMANDS: _commands,
+    CheckId.RUN_EXISTS: _run,
+    CheckId.RUN_FRESH: _run,
+    CheckId.RUN_KIND: _run,
+    CheckId.ARTIFACTS_MANIFEST: _manifest,
+    CheckId.ARTIFACTS_CATALOG: _catalog,
+    CheckId.ARTIFACTS_RESULTS: _results,
+    CheckId.COLLATE_REACHABLE: _collate_address,
+    CheckId.COLLATE_TOKEN: _collate_token,
+    CheckId.COLLATE_SERVICE: _service,
+    CheckId.TABLES_MATCHED: _tables,
+    CheckId.PIPELINE_SERVICE: _runner,
+    CheckId.PIPELINE_EXISTS: _pipeline,
+    CheckId.PIPELINE_STATUS: _pipeline,
+    CheckId.PIPELINE_SCHEDULE: _pipeline,
+    CheckId.COLLATE_NETWORK: _network,
+    CheckId.VERIFICATION_INGESTION: _sync,
+    CheckId.VERIFICATION_LINEAGE: _whoever,
+    CheckId.VERIFICATION_DESCRIPTIONS: _whoever,
+    CheckId.VERIFICATION_TESTS: _whoever,
+}
+"""Who can fix what each check finds, and what to ask that person for; a test holds it complete."""
 
 
 def job_page(profile: Profile) -> str:

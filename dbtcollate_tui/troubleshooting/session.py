@@ -1,4 +1,4 @@
-"""Walking the chain for a symptom: link by link, stopping at the first broken one, and on after its fix."""
+"""Walking the chain for a symptom: stage by stage, stopping at the first broken one, and on after its fix."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -9,10 +9,10 @@ from typing import Literal
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.checks.base import Check, CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import has_key
 from dbtcollate_tui.settings.model import Profile
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a walk's record: a link that was walked, what was found there, what was done about it."""
+    """One line of a walk's record: a stage that was walked, what was found there, what was done about it."""
 
     at: datetime
     kind: EntryKind
@@ -48,7 +48,7 @@ class TroubleshootingSession:
     """One walk for one symptom. ``rows`` is the newest row of each concerned check, in chain order.
 
     `go` walks; ``stopped`` is the failed row it stopped at. After a fix, `did` notes it and `go` is called
-    again with the check to go on from. Rows of links before that stay, with their warnings.
+    again with the check to go on from. Rows of stages before that stay, with their warnings.
     """
 
     def __init__(self, symptom: Symptom, checks: Sequence[Check[CheckContext]] = ALL_CHECKS) -> None:
@@ -64,9 +64,9 @@ class TroubleshootingSession:
         self._order = {check.id: number for number, check in enumerate(self.checks)}
 
     @property
-    def links(self) -> tuple[Link, ...]:
-        """The links that the symptom concerns, in chain order."""
-        return tuple(dict.fromkeys(check.link for check in self.checks))
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that the symptom concerns, in chain order."""
+        return tuple(dict.fromkeys(check.stage for check in self.checks))
 
     @property
     def stopped(self) -> CheckResult | None:
@@ -113,20 +113,20 @@ class TroubleshootingSession:
             if entry.kind != "found" or (at < last and told[at + 1].kind != "found")
         )
 
-    def states(self) -> dict[Link, LinkState]:
-        """Every link's state; one that the symptom does not concern is skipped if walked past, else waits."""
-        found = link_states(self.rows.values())
-        reached = [link for link in self.links if self.of(link)]
-        last = list(Link).index(reached[-1]) if reached else -1
-        for number, link in enumerate(Link):
-            if not self.of(link):
-                passed = link not in self.links and number < last
-                found[link] = LinkState(CheckState.SKIPPED if passed else CheckState.WAITING)
+    def states(self) -> dict[Stage, StageState]:
+        """Every stage's state; one the symptom does not concern is skipped if passed, else waits."""
+        found = stage_states(self.rows.values())
+        reached = [stage for stage in self.stages if self.of(stage)]
+        last = list(Stage).index(reached[-1]) if reached else -1
+        for number, stage in enumerate(Stage):
+            if not self.of(stage):
+                passed = stage not in self.stages and number < last
+                found[stage] = StageState(CheckState.SKIPPED if passed else CheckState.WAITING)
         return found
 
-    def of(self, link: Link) -> tuple[CheckResult, ...]:
-        """The link's rows so far, the one that needs a person most first."""
-        rows = [row for row in self.rows.values() if row.link is link]
+    def of(self, stage: Stage) -> tuple[CheckResult, ...]:
+        """The stage's rows so far, the one that needs a person most first."""
+        rows = [row for row in self.rows.values() if row.stage is stage]
         return tuple(sorted(rows, key=lambda row: -row.state.severity))
 
     def summary(self) -> str:
@@ -138,34 +138,34 @@ class TroubleshootingSession:
             case Outcome.WALKING:
                 return "Walking the chain"
             case Outcome.BROKEN if row is not None:
-                return f"Broken at {row.link.value}: {row.summary}"
+                return f"Broken at {row.stage.value}: {row.summary}"
             case Outcome.EXPLAINED if row is not None:
-                return f"Nothing is broken{after}. Likely the reason, at {row.link.value}: {row.summary}"
+                return f"Nothing is broken{after}. Likely the reason, at {row.stage.value}: {row.summary}"
             case Outcome.WARNED:
                 many = len(self.warnings)
                 things = "1 thing" if many == 1 else f"{many} things"
                 return f"Nothing is broken{after}; {things} to look at"
             case _:
-                return f"Every link that this concerns is good{after}"
+                return f"Every stage that this concerns is good{after}"
 
     async def go(self, context: CheckContext, origin: str = "") -> AsyncGenerator[CheckResult]:
-        """Walk from the link of the check ``origin`` (empty: from the first), reading everything anew.
+        """Walk from the stage of the check ``origin`` (empty: from the first), reading everything anew.
 
-        Gives each row as it changes. Ends at the first link with a failed row, or behind the last one.
+        Gives each row as it changes. Ends at the first stage with a failed row, or behind the last one.
         """
         start = self._link_of(origin)
-        ahead = self.links[self.links.index(start) :] if start is not None else self.links
-        self.rows = {name: row for name, row in self.rows.items() if row.link not in ahead}
+        ahead = self.stages[self.stages.index(start) :] if start is not None else self.stages
+        self.rows = {name: row for name, row in self.rows.items() if row.stage not in ahead}
         self.walking = True
         try:
             await context.refresh()
-            for link in ahead:
-                ids = [check.id for check in self.checks if check.link is link]
+            for stage in ahead:
+                ids = [check.id for check in self.checks if check.stage is stage]
                 async with aclosing(run_checks(context, ids)) as rows:
                     async for row in rows:
                         self._take(row)
                         yield row
-                self._note_link(link)
+                self._note_stage(stage)
                 if self.stopped is not None:
                     break
         finally:
@@ -196,39 +196,28 @@ class TroubleshootingSession:
             fixes=(*error.fixes, *others),
         )
 
-    def _link_of(self, check_id: str) -> Link | None:
-        """The link of the check, or of the first concerned one behind it; ``None`` for no check."""
+    def _link_of(self, check_id: str) -> Stage | None:
+        """The stage of the check, or of the first concerned one behind it; ``None`` for no check."""
         ids = [check.id for check in ALL_CHECKS]
         behind = ids[ids.index(check_id) :] if check_id in ids else []
-        return next((check.link for check in self.checks if check.id in behind), None)
+        return next((check.stage for check in self.checks if check.id in behind), None)
 
     def _take(self, row: CheckResult) -> None:
         rows = {**self.rows, row.check_id: row}
         self.rows = {name: rows[name] for name in sorted(rows, key=lambda name: self._order[name])}
 
-    def _note_link(self, link: Link) -> None:
-        rows = self.of(link)
+    def _note_stage(self, stage: Stage) -> None:
+        rows = self.of(stage)
         failed = [row.title for row in rows if row.state is CheckState.FAIL]
         warned = [row.title for row in rows if row.state is CheckState.WARN]
         parts = [f"failed: {', '.join(failed)}"] if failed else []
         if warned:
             parts.append(f"to look at: {', '.join(warned)}")
         checks = f"{wording.count(len(rows), 'check')}"
-        self._note("walked", f"{link.value}: {'; '.join(parts) or 'good'} ({checks})", rows[0].state)
+        self._note("walked", f"{stage.value}: {'; '.join(parts) or 'good'} ({checks})", rows[0].state)
 
     def _note(self, kind: EntryKind, text: str, state: CheckState | None = None) -> None:
         self.record.append(Entry(datetime.now(UTC), kind, text, state))
-
-
-_AFFECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("dbt.reachable", ("dbt_cloud", "base_url")),
-    ("dbt.account", ("dbt_cloud", "account_id")),
-    ("dbt.job", ("dbt_cloud",)),
-    ("collate.reachable", ("collate", "base_url")),
-    ("collate.service", ("collate",)),
-    ("tables.matched", ("options",)),
-    ("pipeline.exists", ("pipeline",)),
-)
 
 
 def first_affected(before: Profile, after: Profile) -> str:
@@ -241,7 +230,14 @@ def first_affected(before: Profile, after: Profile) -> str:
             found = found[name] if isinstance(found, dict) else None
         return found
 
-    return next((check for check, place in _AFFECTED if at(old, place) != at(new, place)), "")
+    return next(
+        (
+            check.id
+            for check in ALL_CHECKS
+            if check.affected_by and at(old, check.affected_by) != at(new, check.affected_by)
+        ),
+        "",
+    )
 
 
 def earlier(*check_ids: str) -> str:

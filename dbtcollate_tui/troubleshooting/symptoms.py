@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.registry import ALL_CHECKS
+from dbtcollate_tui.checks.ids import SymptomId
+from dbtcollate_tui.checks.registry import ALL_CHECKS, check_of
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 
@@ -21,7 +22,7 @@ class Symptom:
     the whole reason, likeliest first.
     """
 
-    id: str
+    id: SymptomId
     seen: str
     issue: str
     checks: tuple[str, ...]
@@ -62,7 +63,7 @@ _PIPELINE = (
 
 SYMPTOMS: tuple[Symptom, ...] = (
     Symptom(
-        "invalid-token",
+        SymptomId.INVALID_TOKEN,
         "401 Unauthorized",
         "Invalid Token",
         _MAY_READ,
@@ -71,7 +72,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Regenerate API token in dbt Cloud",
     ),
     Symptom(
-        "no-runs",
+        SymptomId.NO_RUNS,
         "No recent successful runs",
         "No Runs Found",
         (*_RUN, "run.fresh", "run.kind"),
@@ -80,7 +81,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Run a dbt Cloud job and wait for completion",
     ),
     Symptom(
-        "wrong-account",
+        SymptomId.WRONG_ACCOUNT,
         "403 Forbidden",
         "Wrong Account",
         _MAY_READ,
@@ -89,7 +90,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Verify Account ID from URL or API",
     ),
     Symptom(
-        "missing-catalog",
+        SymptomId.MISSING_CATALOG,
         "No column descriptions",
         "Missing catalog.json",
         (*_RUN, "dbt.commands", "artifacts.manifest", "artifacts.catalog"),
@@ -98,7 +99,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Add docs generation to job commands",
     ),
     Symptom(
-        "no-lineage",
+        SymptomId.NO_LINEAGE,
         "No lineage appears",
         "Wrong Database Service",
         (*_TABLES, "verification.ingestion", "verification.lineage"),
@@ -107,7 +108,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Ensure Collate service name matches dbt target",
     ),
     Symptom(
-        "stale",
+        SymptomId.STALE,
         "Old metadata showing",
         "Stale data",
         (*_TABLES, "run.fresh", *_PIPELINE, "verification.ingestion"),
@@ -116,90 +117,64 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "Check ingestion schedule and logs",
     ),
     Symptom(
-        "other-host",
+        SymptomId.OTHER_HOST,
         "A valid dbt Cloud token is refused",
         "Another region or host",
         _MAY_READ,
         ("dbt.token",),
     ),
     Symptom(
-        "other-run",
+        SymptomId.OTHER_RUN,
         "Another run was taken than expected",
         "CI runs, failed runs, old runs",
         (*_RUN, "run.fresh", "run.kind"),
         ("run.kind", "run.fresh", "run.exists"),
     ),
     Symptom(
-        "some-tables",
+        SymptomId.SOME_TABLES,
         "Some tables get no metadata",
         "Case, schema or database differs",
         _TABLES,
         ("tables.matched", "run.kind"),
     ),
     Symptom(
-        "no-descriptions",
+        SymptomId.NO_DESCRIPTIONS,
         "Descriptions did not arrive, or came back",
         "Not synced, or edited in Collate",
         (*_TABLES, "verification.ingestion", "verification.descriptions"),
         ("collate.token", "verification.ingestion", "tables.matched", "verification.descriptions"),
     ),
     Symptom(
-        "no-tests",
+        SymptomId.NO_TESTS,
         "Test results are missing",
         "Not run, or not sent",
         (*_TABLES, "dbt.commands", "artifacts.results", "verification.ingestion", "verification.tests"),
         ("artifacts.results", "verification.ingestion", "tables.matched", "verification.tests"),
     ),
     Symptom(
-        "pipeline",
+        SymptomId.PIPELINE,
         "The pipeline in Collate fails or never runs",
         "Pipeline service, deploy, network",
         (*_RUN, "artifacts.manifest", *_COLLATE, "collate.service", *_PIPELINE),
         ("pipeline.service", "pipeline.status", "pipeline.exists", "pipeline.schedule", "collate.network"),
     ),
     Symptom(
-        "collate-refuses",
+        SymptomId.COLLATE_REFUSES,
         "Collate answers 401 or 403",
         "Collate's token and its roles",
         _COLLATE,
         ("collate.token",),
     ),
     Symptom(
-        "not-sure",
+        SymptomId.NOT_SURE,
         "Not sure: check the whole chain",
-        "Every link, in order",
+        "Every stage, in order",
         tuple(check.id for check in ALL_CHECKS),
     ),
 )
 """The guide's six rows in its words, what users report beside them, and the whole chain."""
 
 WHOLE_CHAIN = SYMPTOMS[-1]
-_OF = {
-    "dbt.reachable": "other-host",
-    "dbt.token": "invalid-token",
-    "dbt.account": "wrong-account",
-    "dbt.permissions": "wrong-account",
-    "dbt.commands": "missing-catalog",
-    "run.exists": "no-runs",
-    "run.fresh": "no-runs",
-    "run.kind": "other-run",
-    "artifacts.catalog": "missing-catalog",
-    "artifacts.results": "no-tests",
-    "collate.reachable": "collate-refuses",
-    "collate.token": "collate-refuses",
-    "collate.service": "no-lineage",
-    "tables.matched": "some-tables",
-    "pipeline.service": "pipeline",
-    "pipeline.exists": "pipeline",
-    "pipeline.status": "pipeline",
-    "pipeline.schedule": "stale",
-    "collate.network": "pipeline",
-    "verification.ingestion": "stale",
-    "verification.lineage": "no-lineage",
-    "verification.descriptions": "no-descriptions",
-    "verification.tests": "no-tests",
-}
-"""The symptom that a check which did not pass is mostly seen by."""
 
 
 def symptom_named(name: str) -> Symptom:
@@ -225,5 +200,6 @@ def symptom_named(name: str) -> Symptom:
 
 def symptom_of(check_id: str) -> Symptom:
     """The symptom to begin with for a check that did not pass; the whole chain where none is its own."""
-    wanted = _OF.get(check_id, "")
+    check = check_of(check_id)
+    wanted = check.symptom if check is not None else None
     return next((symptom for symptom in SYMPTOMS if symptom.id == wanted), WHOLE_CHAIN)

@@ -243,8 +243,8 @@ class DbtCollateApp(OwningApp):
         self.carry_out(message.fix)
 
     def on_chain_bar_link_chosen(self, message: ChainBar.LinkChosen) -> None:
-        """Open a link's checks, on a screen that has no other use for it."""
-        self.places.link(message.link)
+        """Open a stage's checks, on a screen that has no other use for it."""
+        self.places.stage(message.stage)
 
     def carry_out(self, fix: Fix) -> None:
         """Carry out a fix of the open profile."""

@@ -12,7 +12,7 @@ from dbtcollate_tui.errors import ActionableError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from dbtcollate_tui.checks.chain import Link
+    from dbtcollate_tui.checks.chain import Stage
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.dbt_cloud.regions import Region
     from dbtcollate_tui.events.types import SyncEvent
@@ -172,13 +172,13 @@ class Places:
         if not isinstance(app.screen, ChecklistScreen):
             app.push_screen(ChecklistScreen(app.session, at))
 
-    def link(self, link: "Link") -> None:
-        """The checklist at the link's worst check; in a setup the chain is of answers, not of checks."""
+    def stage(self, stage: "Stage") -> None:
+        """The checklist at the stage's worst check; in a setup the chain is of answers, not of checks."""
         from dbtcollate_tui.tui.screens.setup import SetupScreen
 
         session = self._app.session
         if session is not None and not isinstance(self._app.screen, SetupScreen):
-            self.checklist(session.worst_of(link))
+            self.checklist(session.worst_of(stage))
 
     def new_setup(self) -> None:
         """The guided setup of a new profile."""

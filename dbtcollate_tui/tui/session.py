@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.registry import ALL_CHECKS
-from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.checks.summary import PARTS, Summary, read_standing
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
@@ -82,16 +82,18 @@ class ProfileSession:
 
     @property
     def chain(self) -> ChainView:
-        """The chain as it is known; links not looked at in this session are stale."""
+        """The chain as it is known; stages not looked at in this session are stale."""
         rows = [self.shown(check.id) for check in ALL_CHECKS]
-        links = link_states(row for row in rows if row is not None)
-        stale = {row.link for row in self.rows.values() if row.check_id not in self.looked}
-        running = {link for link, found in links.items() if found.state is CheckState.RUNNING}
-        return ChainView(links, frozenset(stale - running))
+        stages = stage_states(row for row in rows if row is not None)
+        stale = {row.stage for row in self.rows.values() if row.check_id not in self.looked}
+        running = {stage for stage, found in stages.items() if found.state is CheckState.RUNNING}
+        return ChainView(stages, frozenset(stale - running))
 
-    def worst_of(self, link: Link) -> str | None:
-        """The id of the link's check that most needs a person; ``None`` where nothing is known of it."""
-        rows = [row for check in ALL_CHECKS if (row := self.shown(check.id)) is not None and row.link is link]
+    def worst_of(self, stage: Stage) -> str | None:
+        """The id of the stage's check that most needs a person; ``None`` where nothing is known of it."""
+        rows = [
+            row for check in ALL_CHECKS if (row := self.shown(check.id)) is not None and row.stage is stage
+        ]
         return max(rows, key=lambda row: row.state.severity).check_id if rows else None
 
     def age_note(self, check_id: str) -> str:
@@ -110,7 +112,7 @@ class ProfileSession:
             return known
         if known is None:
             check = next(check for check in ALL_CHECKS if check.id == check_id)
-            return CheckResult(check_id, check.title, check.link, state)
+            return CheckResult(check_id, check.title, check.stage, state)
         return replace(known, state=state) if state is CheckState.RUNNING else known
 
     async def check(

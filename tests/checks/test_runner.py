@@ -4,11 +4,11 @@ import asyncio
 from contextlib import aclosing
 
 from dbtcollate_tui.checks.base import Finding
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.check import Look
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS, checks_for_step, dependents_of
-from dbtcollate_tui.checks.runner import link_states, run_checks
+from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.log import log_path
@@ -54,10 +54,10 @@ async def test_waiting_rows_come_first_and_each_ends_once() -> None:
 
 async def test_an_actionable_error_is_its_card_and_a_defect_is_a_row_with_the_logs_place() -> None:
     checks = (
-        Look("a", "A", Link.RUN, _card),
-        Look("b", "B", Link.RUN, _good, ("a",)),
-        Look("c", "C", Link.TABLES, _defect),
-        Look("d", "D", Link.VERIFICATION, _good, ("b",)),
+        ChainCheck("a", "A", Stage.RUN, _card),
+        ChainCheck("b", "B", Stage.RUN, _good, ("a",)),
+        ChainCheck("c", "C", Stage.TABLES, _defect),
+        ChainCheck("d", "D", Stage.VERIFICATION, _good, ("b",)),
     )
     async with world() as here:
         rows = {row.check_id: row async for row in run_checks(here.context(), checks=checks)}
@@ -72,9 +72,9 @@ async def test_an_actionable_error_is_its_card_and_a_defect_is_a_row_with_the_lo
     assert rows["d"].summary == "Not reached: A failed"
     assert rows["c"].state is CheckState.FAIL
     assert str(log_path()) in rows["c"].detail
-    states = link_states(rows.values())
-    assert states[Link.RUN].state is CheckState.FAIL
-    assert states[Link.VERIFICATION].state is CheckState.WAITING
+    states = stage_states(rows.values())
+    assert states[Stage.RUN].state is CheckState.FAIL
+    assert states[Stage.VERIFICATION].state is CheckState.WAITING
 
 
 async def test_closing_the_iterator_cancels_what_runs() -> None:
@@ -88,7 +88,7 @@ async def test_closing_the_iterator_cancels_what_runs() -> None:
         return Finding(CheckState.PASS, "never")
 
     async with world() as here:
-        rows = run_checks(here.context(), checks=(Look("a", "A", Link.RUN, endless),))
+        rows = run_checks(here.context(), checks=(ChainCheck("a", "A", Stage.RUN, endless),))
         async with aclosing(rows):
             async for row in rows:
                 if row.state is CheckState.RUNNING:
@@ -107,7 +107,7 @@ async def test_at_most_so_many_run_at_once() -> None:
         now -= 1
         return Finding(CheckState.PASS, "good")
 
-    checks = tuple(Look(f"c{number}", "C", Link.RUN, counted) for number in range(12))
+    checks = tuple(ChainCheck(f"c{number}", "C", Stage.RUN, counted) for number in range(12))
     async with world() as here:
         rows = [row async for row in run_checks(here.context(), checks=checks, at_once=3)]
     assert most == 3

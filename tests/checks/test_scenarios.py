@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dbtcollate_tui.checks.chain import CheckState, Link
-from dbtcollate_tui.checks.runner import link_states
+from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.checks.runner import stage_states
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS
 from tests.support.world import world
@@ -84,37 +84,39 @@ def test_every_row_of_the_guide_has_its_scenario_here_and_its_symptom() -> None:
 async def test_a_healthy_chain_that_was_never_synced() -> None:
     async with world() as here:
         rows = await here.check()
-        links = link_states(here.rows)
+        stages = stage_states(here.rows)
     assert not [row for row in rows.values() if row.state is CheckState.FAIL]
     assert rows["dbt.commands"].summary == "dbt run → dbt test → dbt docs generate"
     assert rows["tables.matched"].summary.startswith("25 of 26 tables")
     assert rows["artifacts.results"].summary.startswith("38 of 38 tests")
     assert rows["verification.descriptions"].state is CheckState.WARN
     assert "nothing was synced yet" in rows["verification.descriptions"].summary
-    assert links[Link.DBT_CLOUD].captions == ("Shop", "this machine")
-    assert links[Link.TABLES].captions == ("25 of 26",)
-    assert links[Link.PIPELINE].state is CheckState.SKIPPED or links[Link.PIPELINE].state is CheckState.PASS
+    assert stages[Stage.DBT_CLOUD].captions == ("Shop", "this machine")
+    assert stages[Stage.TABLES].captions == ("25 of 26",)
+    assert (
+        stages[Stage.PIPELINE].state is CheckState.SKIPPED or stages[Stage.PIPELINE].state is CheckState.PASS
+    )
 
 
 async def test_behind_a_broken_link_the_chain_stays_dark() -> None:
     async with world("no-runs") as here:
         rows = await here.check()
-        links = link_states(here.rows)
+        stages = stage_states(here.rows)
     assert rows["artifacts.manifest"].blocked_by == "run.exists"
     assert rows["tables.matched"].summary == "Not reached: dbt Cloud run exists failed"
-    assert links[Link.DBT_CLOUD].state is CheckState.PASS
-    assert links[Link.RUN].state is CheckState.FAIL
-    assert links[Link.RUN].captions == ("dbt Cloud run exists",)
-    assert links[Link.ARTIFACTS].state is CheckState.WAITING
-    assert links[Link.VERIFICATION].state is CheckState.WAITING
+    assert stages[Stage.DBT_CLOUD].state is CheckState.PASS
+    assert stages[Stage.RUN].state is CheckState.FAIL
+    assert stages[Stage.RUN].captions == ("dbt Cloud run exists",)
+    assert stages[Stage.ARTIFACTS].state is CheckState.WAITING
+    assert stages[Stage.VERIFICATION].state is CheckState.WAITING
 
 
 async def test_a_server_without_a_pipeline_service_skips_its_rows_with_the_reason() -> None:
     async with world("no-pipeline-service") as here:
         rows = await here.check()
-        links = link_states(here.rows)
+        stages = stage_states(here.rows)
     for name in ("pipeline.service", "pipeline.exists", "pipeline.status", "pipeline.schedule"):
         assert rows[name].state is CheckState.SKIPPED
         assert rows[name].summary.startswith("No pipeline service")
-    assert links[Link.PIPELINE].state is CheckState.SKIPPED
-    assert links[Link.PIPELINE].captions == ("from here",)
+    assert stages[Stage.PIPELINE].state is CheckState.SKIPPED
+    assert stages[Stage.PIPELINE].captions == ("from here",)

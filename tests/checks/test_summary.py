@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
 from dbtcollate_tui.checks.summary import (
     Arrival,
@@ -136,7 +136,7 @@ def test_a_day_is_named_where_it_is_not_near() -> None:
 
 def test_what_was_seen_is_remembered() -> None:
     state = StateStore()
-    row = CheckResult("run.exists", "dbt Cloud run exists", Link.RUN, CheckState.PASS, "#98431")
+    row = CheckResult("run.exists", "dbt Cloud run exists", Stage.RUN, CheckState.PASS, "#98431")
     seen = LastSeen(NOW, {"run.exists": row}, Summary(RunFacts(98431, finished_at=ENDED), HOURLY, arrived()))
     save_last_seen(state, "shop", seen)
     assert load_last_seen(state, "shop") == seen

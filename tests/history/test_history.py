@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import Applied, Failed, LogLine, PlanReady, RunFinished, Sequencer
@@ -205,9 +205,9 @@ async def test_a_field_of_a_newer_version_does_not_hide_a_record(places: Places)
 async def test_a_verification_leaves_its_rows(places: Places) -> None:
     state = StateStore()
     rows = [
-        CheckResult("dbt.token", "Token", Link.DBT_CLOUD, CheckState.PASS, "accepted"),
-        CheckResult("run.exists", "Run", Link.RUN, CheckState.FAIL, "no run", causes=("It never ran.",)),
-        CheckResult("verification.tests", "Tests", Link.VERIFICATION, CheckState.SKIPPED),
+        CheckResult("dbt.token", "Token", Stage.DBT_CLOUD, CheckState.PASS, "accepted"),
+        CheckResult("run.exists", "Run", Stage.RUN, CheckState.FAIL, "no run", causes=("It never ran.",)),
+        CheckResult("verification.tests", "Tests", Stage.VERIFICATION, CheckState.SKIPPED),
     ]
     record = keep_verification(state, PROFILE, rows, datetime.now(UTC), 1.26)
     assert list_records(state, "shop", action="verify") == (record,)

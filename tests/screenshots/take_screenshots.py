@@ -115,8 +115,8 @@ async def welcome_and_setup(pictures: Callable[[Sandbox], Pictures]) -> None:
             app.top.query_one(ChainBar).focus()
             await app.pilot.pause()
             await app.press("enter")
-            await app.on("LinkChecks")
-            await shots.take(app, "link-checks")
+            await app.on("StageChecks")
+            await shots.take(app, "stage-checks")
             await app.press("escape")
             await app.on("SetupScreen")
             await app.press("tab", "enter")
@@ -238,7 +238,7 @@ def walked(app: Whole) -> bool:
 async def troubleshooting(
     pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], ending: str
 ) -> None:
-    """The symptoms, a walk that stops at the broken link, what mending asks for, and the text to send."""
+    """The symptoms, a walk that stops at the broken stage, what mending asks for, and the text to send."""
     async with place("missing-catalog") as (sandbox, services):
         shots = pictures(sandbox)
         await keep(services, sandbox, profile_for(sandbox))

@@ -102,7 +102,7 @@ async def test_the_setup(size: tuple[int, int], snapshot: SnapshotAssertion) -> 
             chain.focus()
             await app.pilot.pause()
             await app.press("enter")
-            await app.on("LinkChecks")
+            await app.on("StageChecks")
             await album.take(app, "setup-checks")
             await app.press("escape")
             await app.on("SetupScreen")

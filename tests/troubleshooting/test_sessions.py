@@ -1,4 +1,4 @@
-"""From symptom to fix: each scenario of the sandbox walked, stopped at its link, mended, and walked on."""
+"""From symptom to fix: each scenario of the sandbox walked, stopped at its stage, mended, and walked on."""
 
 import re
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.errors import AuthError, UsageError
@@ -134,18 +134,18 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         letter = letter_of(walk, here.profile)
         assert letter is not None
         assert case.letter in letter.text, letter.text
-        kept = {name: found for name, found in walk.rows.items() if found.link is not row.link}
+        kept = {name: found for name, found in walk.rows.items() if found.stage is not row.stage}
         lift(here)
         walk.did("mended by others")
         await walked(walk, context, row.check_id)
         assert walk.stopped is None, walk.summary()
         assert walk.rows[case.check].causes != row.causes
-        before = list(Link)[: list(Link).index(row.link)]
+        before = list(Stage)[: list(Stage).index(row.stage)]
         for name, found in kept.items():
-            assert (walk.rows[name] is found) is (found.link in before)
+            assert (walk.rows[name] is found) is (found.stage in before)
         text = report(walk, here.profile)
     assert "- mended by others" in text
-    assert f"| {row.link.value} | {row.title} |" in text
+    assert f"| {row.stage.value} | {row.title} |" in text
     for token in (here.sandbox.dbt_cloud_token, here.sandbox.collate_token):
         assert token.get_secret_value() not in text + letter.as_text()
 
@@ -319,8 +319,8 @@ async def test_a_paused_pipeline_is_deployed_and_run_and_the_old_run_stays_to_lo
         row = found_at(walk, BROKEN, "pipeline.schedule")
         assert "is paused" in row.summary
         assert walk.rows["run.fresh"].state is CheckState.WARN
-        assert Link.VERIFICATION not in {found.link for found in walk.rows.values()}
-        assert walk.states()[Link.VERIFICATION].state is CheckState.WAITING
+        assert Stage.VERIFICATION not in {found.stage for found in walk.rows.values()}
+        assert walk.states()[Stage.VERIFICATION].state is CheckState.WAITING
         assert any(isinstance(fix, DeployPipeline) for fix in row.fixes)
         await pipeline_run(here, profile)
         walk.did("deployed and run")
@@ -485,7 +485,7 @@ async def test_a_walk_that_is_left_half_way_keeps_what_it_saw() -> None:
         walk = TroubleshootingSession(symptom_named("not-sure"))
         rows = walk.go(here.context())
         async for row in rows:
-            if row.link is Link.TABLES and row.state is CheckState.RUNNING:
+            if row.stage is Stage.TABLES and row.state is CheckState.RUNNING:
                 break
         await rows.aclose()
     assert walk.outcome is Outcome.WALKING

@@ -12,7 +12,7 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 import dbtcollate_tui.tui
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import SampleAnswers
@@ -83,9 +83,9 @@ class Driver:
     def step(self) -> str:
         return self.pane.step.value if self.screen.pane is not None else ""
 
-    def state_of(self, link: Link) -> CheckState:
-        """How the setup's chain shows the link."""
-        return self.screen.query_one(ChainBar).view.of(link).state
+    def state_of(self, stage: Stage) -> CheckState:
+        """How the setup's chain shows the stage."""
+        return self.screen.query_one(ChainBar).view.of(stage).state
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

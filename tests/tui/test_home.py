@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from textual.widgets import Button, OptionList
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.last_seen import KEY as SEEN
 from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -132,7 +132,7 @@ async def test_a_link_of_the_chain_opens_its_checks() -> None:
             assert len(app.footer()) == 7
             assert chain.view.of(LINKS[chain.cursor]).state is CheckState.FAIL
             await app.press(*["left"] * len(LINKS), "right")
-            assert LINKS[chain.cursor] is Link.RUN
+            assert LINKS[chain.cursor] is Stage.RUN
             await app.press("enter")
             await app.on("ChecklistScreen")
             rows = app.top.query_one("#rows", OptionList)

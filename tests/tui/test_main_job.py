@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
@@ -44,9 +44,9 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         await app.press("s")
         await app.planned()
         chain = app.top.query_one(ChainBar).view
-        assert chain.of(Link.TABLES).state is CheckState.WARN
-        assert chain.of(Link.PIPELINE).state is CheckState.PASS
-        assert chain.of(Link.VERIFICATION).state is CheckState.WAITING
+        assert chain.of(Stage.TABLES).state is CheckState.WARN
+        assert chain.of(Stage.PIPELINE).state is CheckState.PASS
+        assert chain.of(Stage.VERIFICATION).state is CheckState.WAITING
         count = app.changes
         await app.shows("w", f"Write {count} changes")
         await app.press("w")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
@@ -33,8 +33,8 @@ async def test_deploy_and_run_is_seen_first_then_followed_to_its_verification(si
             assert "Done" in app.drawn() or "Not whole" in app.drawn()
             assert "descriptions equal" in app.drawn()
             chain = app.top.query_one(ChainBar).view
-            assert CheckState.WAITING not in {chain.of(link).state for link in Link}
-            assert CheckState.FAIL not in {chain.of(link).state for link in Link}
+            assert CheckState.WAITING not in {chain.of(stage).state for stage in Stage}
+            assert CheckState.FAIL not in {chain.of(stage).state for stage in Stage}
             await app.press("enter")
             await app.on("HomeScreen")
             await app.checked()

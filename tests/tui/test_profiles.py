@@ -2,7 +2,7 @@
 
 from textual.widgets import Input, OptionList
 
-from dbtcollate_tui.checks.chain import Link
+from dbtcollate_tui.checks.chain import Stage
 from dbtcollate_tui.checks.last_seen import load_last_seen
 from dbtcollate_tui.history.records import list_records, load_plan
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -36,7 +36,7 @@ async def test_each_profile_shows_its_chain_and_its_age_and_a_digit_opens_it() -
             assert "shop   open" in app.drawn()
             seen = load_last_seen(services.state, "shop")
             assert seen is not None
-            signs = small_chain(app.app, (seen.links[link].state for link in Link)).plain
+            signs = small_chain(app.app, (seen.stages[stage].state for stage in Stage)).plain
             assert "✗" in signs
             assert signs in app.drawn()
             assert "s ago, paused" in app.drawn()

@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Button
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
@@ -57,12 +57,12 @@ async def test_a_link_of_the_chain_opens_its_checks_and_leads_to_the_answer_that
     ):
         await walk_to(driver, "service")
         await driver.until(lambda: not driver.screen.context.checks.due(), "the checks")
-        assert driver.state_of(Link.ARTIFACTS) is CheckState.PASS
-        assert driver.state_of(Link.TABLES) is CheckState.WAITING
+        assert driver.state_of(Stage.ARTIFACTS) is CheckState.PASS
+        assert driver.state_of(Stage.TABLES) is CheckState.WAITING
         chain = driver.app.screen.query_one(ChainBar)
         chain.focus()
         await driver.pilot.pause()
-        chain.cursor = LINKS.index(Link.RUN)
+        chain.cursor = LINKS.index(Stage.RUN)
         await driver.press("enter")
         await driver.until(lambda: "Checks of “run”" in driver.drawn(), "the run's checks")
         assert "Run is fresh" in driver.drawn()
@@ -74,7 +74,7 @@ async def test_a_link_of_the_chain_opens_its_checks_and_leads_to_the_answer_that
         await driver.at("job")
         chain.focus()
         await driver.pilot.pause()
-        chain.cursor = LINKS.index(Link.PIPELINE)
+        chain.cursor = LINKS.index(Stage.PIPELINE)
         await driver.press("enter")
         await driver.pilot.pause()
         await driver.at("job")
@@ -86,26 +86,26 @@ async def test_a_setup_s_chain_says_what_the_checks_find() -> None:
         driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
     ):
         await walk_to(driver, "job")
-        await driver.until(lambda: driver.state_of(Link.DBT_CLOUD) is CheckState.PASS, "dbt Cloud's checks")
-        assert driver.state_of(Link.ARTIFACTS) is CheckState.WAITING
+        await driver.until(lambda: driver.state_of(Stage.DBT_CLOUD) is CheckState.PASS, "dbt Cloud's checks")
+        assert driver.state_of(Stage.ARTIFACTS) is CheckState.WAITING
         await driver.press("enter")
         await driver.at("collate")
-        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.WARN, "the missing catalog")
+        await driver.until(lambda: driver.state_of(Stage.ARTIFACTS) is CheckState.WARN, "the missing catalog")
         assert "no catalog" in driver.drawn()
         chain = driver.app.screen.query_one(ChainBar)
         chain.focus()
         await driver.pilot.pause()
-        chain.cursor = LINKS.index(Link.ARTIFACTS)
+        chain.cursor = LINKS.index(Stage.ARTIFACTS)
         await driver.press("enter")
         await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
         checks = driver.screen.context.checks
-        before = checks.rows(Link.ARTIFACTS)
+        before = checks.rows(Stage.ARTIFACTS)
         await driver.press("r")
-        await driver.until(lambda: not checks.due(), "the link looked at anew")
-        after = checks.rows(Link.ARTIFACTS)
+        await driver.until(lambda: not checks.due(), "the stage looked at anew")
+        after = checks.rows(Stage.ARTIFACTS)
         assert len(after) == len(before)
         assert not any(row is one for row in after for one in before)
-        assert driver.state_of(Link.TABLES) is CheckState.WAITING
+        assert driver.state_of(Stage.TABLES) is CheckState.WAITING
 
 
 async def test_a_check_s_fix_leads_to_the_question_that_it_names() -> None:
@@ -114,11 +114,11 @@ async def test_a_check_s_fix_leads_to_the_question_that_it_names() -> None:
         driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=SMALL) as driver,
     ):
         await walk_to(driver, "collate")
-        await driver.until(lambda: driver.state_of(Link.ARTIFACTS) is CheckState.WARN, "the missing catalog")
+        await driver.until(lambda: driver.state_of(Stage.ARTIFACTS) is CheckState.WARN, "the missing catalog")
         chain = driver.app.screen.query_one(ChainBar)
         chain.focus()
         await driver.pilot.pause()
-        chain.cursor = LINKS.index(Link.ARTIFACTS)
+        chain.cursor = LINKS.index(Stage.ARTIFACTS)
         await driver.press("enter")
         await driver.until(lambda: "This run has no catalog.json" in driver.drawn(), "the check's card")
         fix = next(each for each in driver.top.query(Button) if "Choose another job" in str(each.label))

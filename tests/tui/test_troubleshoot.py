@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from textual.widgets import OptionList
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.fixes import ProfileField, SetField
 from dbtcollate_tui.history.records import list_records, load_log
 from dbtcollate_tui.sandbox.sample_tokens import bot_jwt
@@ -328,7 +328,7 @@ async def test_the_checklist_s_row_leads_to_its_symptom() -> None:
         await case.ended(Outcome.BROKEN)
         assert case.walk.symptom.id == "some-tables"
         assert case.walk.stopped is not None
-        assert case.walk.stopped.link is Link.TABLES
+        assert case.walk.stopped.stage is Stage.TABLES
         await case.fix("Use the service")
         await case.app.until(lambda: case.walk.done, "what was done")
         await case.ended()
@@ -350,26 +350,26 @@ async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "symptom", "said", "link"),
+    ("scenario", "symptom", "said", "stage"),
     [
-        ("no-runs", "no-runs", "has never run", Link.RUN),
-        ("down", "not-sure", "503", Link.DBT_CLOUD),
-        ("html", "other-host", "web page", Link.DBT_CLOUD),
-        ("moved", "other-host", "ab123.us1.dbt.com", Link.DBT_CLOUD),
-        ("missing-permission", "wrong-account", "Enter another token", Link.DBT_CLOUD),
-        ("broken-manifest", "some-tables", "manifest.json", Link.ARTIFACTS),
-        ("collate-html", "not-sure", "web site", Link.TABLES),
-        ("collate-down", "not-sure", "Could not read the version of Collate", Link.TABLES),
+        ("no-runs", "no-runs", "has never run", Stage.RUN),
+        ("down", "not-sure", "503", Stage.DBT_CLOUD),
+        ("html", "other-host", "web page", Stage.DBT_CLOUD),
+        ("moved", "other-host", "ab123.us1.dbt.com", Stage.DBT_CLOUD),
+        ("missing-permission", "wrong-account", "Enter another token", Stage.DBT_CLOUD),
+        ("broken-manifest", "some-tables", "manifest.json", Stage.ARTIFACTS),
+        ("collate-html", "not-sure", "web site", Stage.TABLES),
+        ("collate-down", "not-sure", "Could not read the version of Collate", Stage.TABLES),
     ],
 )
 async def test_what_others_mended_is_looked_at_again_from_there(
-    scenario: str, symptom: str, said: str, link: Link
+    scenario: str, symptom: str, said: str, stage: Stage
 ) -> None:
     async with troubleshooting(scenario, size=LARGE) as case:
         await case.choose(symptom)
         assert case.walk.outcome is Outcome.BROKEN
         assert case.walk.stopped is not None
-        assert case.walk.stopped.link is link
+        assert case.walk.stopped.stage is stage
         await case.app.until(lambda: said in case.app.drawn(), said)
         await play(case.sandbox, "healthy")
         await case.app.press("r")

@@ -228,9 +228,9 @@ class ChecklistScreen(FittedScreen[None]):
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         event.stop()
-        worst = self.session.worst_of(event.link)
-        of_link = (at for at, check_id in enumerate(self._order) if _link(check_id) == event.link)
-        self._list.highlighted = self._order.index(worst) if worst is not None else next(of_link, 0)
+        worst = self.session.worst_of(event.stage)
+        of_stage = (at for at, check_id in enumerate(self._order) if _stage(check_id) == event.stage)
+        self._list.highlighted = self._order.index(worst) if worst is not None else next(of_stage, 0)
         self._list.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -246,7 +246,7 @@ class ChecklistScreen(FittedScreen[None]):
         return True
 
     def action_chain(self) -> None:
-        """Go to the chain's links."""
+        """Go to the chain's stages."""
         self.query_one(ChainBar).focus()
 
     def action_again(self) -> None:
@@ -290,8 +290,8 @@ class ChecklistScreen(FittedScreen[None]):
             event.stop()
 
 
-def _link(check_id: str) -> object:
-    return next(check.link for check in ALL_CHECKS if check.id == check_id)
+def _stage(check_id: str) -> object:
+    return next(check.stage for check in ALL_CHECKS if check.id == check_id)
 
 
 def report(profile: str, rows: list[CheckResult]) -> str:

@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "HomeScreen": (
         "Home",
         "The chain at rest; grey is what the last visit knew. enter opens a line of “Needs you” where it "
-        "stands, or a link's checks (left, right). {pipeline} is the pipeline in Collate, {retry} looks "
+        "stands, or a stage's checks (left, right). {pipeline} is the pipeline in Collate, {retry} looks "
         "anew. Nothing is written before a plan was shown.",
     ),
     "ChecklistScreen": (
@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "TroubleshootScreen": (
         "Troubleshooting",
-        "Choose what you see; the chain is walked for it up to the first broken link. Fixes have keys; "
+        "Choose what you see; the chain is walked for it up to the first broken stage. Fixes have keys; "
         "after one the walk goes on from there by itself. {letter} is a text to send to whoever may mend "
         "what you may not, {copy} copies the report, {save} writes it into the current folder; neither "
         "holds a token. pgup and pgdn scroll the card.",

@@ -47,7 +47,7 @@ WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
 
 
 class HomeScreen(CardKeys, FittedScreen[None]):
-    """Shows at once what the last visit knew, grey with its age, then looks anew, link by link."""
+    """Shows at once what the last visit knew, grey with its age, then looks anew, stage by stage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sync", "Sync"),
@@ -347,7 +347,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             app_of(self).start_checks()
 
     def action_chain(self) -> None:
-        """Go to the chain's links."""
+        """Go to the chain's stages."""
         self.query_one(ChainBar).focus()
 
     def action_needs(self) -> None:
@@ -388,7 +388,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         if self._session is not None:
             event.stop()
-            app_of(self).show_checklist(self._session.worst_of(event.link))
+            app_of(self).show_checklist(self._session.worst_of(event.stage))
 
     @on(TitleBar.SwitchChosen)
     async def _switch(self) -> None:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
@@ -149,10 +149,10 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
 
         seen = known.seen
         if seen is None:
-            waiting = small_chain(self.app, [CheckState.WAITING] * len(Link))
+            waiting = small_chain(self.app, [CheckState.WAITING] * len(Stage))
             return waiting.append("  not looked at yet", "dim")
         now = datetime.now(UTC)
-        text = small_chain(self.app, (seen.links[link].state for link in Link))
+        text = small_chain(self.app, (seen.stages[stage].state for stage in Stage))
         text.append(f"  {ago(seen.at, now)}", "dim")
         coming = next_sync(seen.standing, now)
         if coming is not None:

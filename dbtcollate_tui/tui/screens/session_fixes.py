@@ -74,7 +74,7 @@ class SessionScreen(FittedScreen[None]):
 
     @abstractmethod
     def go_on(self, origin: str) -> None:
-        """Walk on from the link of a check; from the first for an empty id."""
+        """Walk on from the stage of a check; from the first for an empty id."""
 
     @abstractmethod
     def mended(self, row: CheckResult, words: str, origin: str = "") -> None:

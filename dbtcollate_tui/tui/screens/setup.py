@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import ContentSwitcher
 
-from dbtcollate_tui.checks.chain import Link
+from dbtcollate_tui.checks.chain import Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Fix, RerunCheck, Retry, SetField, Step
 from dbtcollate_tui.settings.model import Profile
@@ -34,7 +34,7 @@ from dbtcollate_tui.tui.screens.setup_steps.service import ServicePane
 from dbtcollate_tui.tui.screens.setup_steps.status import STEP_OF, lights
 from dbtcollate_tui.tui.screens.setup_steps.token import DbtTokenPane
 from dbtcollate_tui.tui.screens.setup_steps.token_side import TokenPane
-from dbtcollate_tui.tui.screens.stage_checks import LinkChecks
+from dbtcollate_tui.tui.screens.stage_checks import StageChecks
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.step_rail import StepRail
@@ -255,8 +255,8 @@ class SetupScreen(FittedScreen[Profile | None]):
     @on(ChainBar.LinkChosen)
     async def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         event.stop()
-        step = STEP_OF[event.link]
-        rows = self.context.checks.rows(event.link)
+        step = STEP_OF[event.stage]
+        rows = self.context.checks.rows(event.stage)
         if not rows:
             await self._revisit(step)
             return
@@ -265,13 +265,13 @@ class SetupScreen(FittedScreen[Profile | None]):
             if answer == "question":
                 await self._revisit(step)
             elif answer is not None:
-                await self._carry_out(answer, event.link)
+                await self._carry_out(answer, event.stage)
 
-        self.app.push_screen(LinkChecks(event.link, rows), answered)
+        self.app.push_screen(StageChecks(event.stage, rows), answered)
 
-    async def _carry_out(self, fix: Fix, link: Link) -> None:
+    async def _carry_out(self, fix: Fix, stage: Stage) -> None:
         if isinstance(fix, Retry | RerunCheck):
-            self.context.checks.forget(link)
+            self.context.checks.forget(stage)
             self._light()
             self._check()
         elif isinstance(fix, SetField):

@@ -1,4 +1,4 @@
-"""The checks of one link of the chain, while a profile is being set up."""
+"""The checks of one stage of the chain, while a profile is being set up."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import Link
+from dbtcollate_tui.checks.chain import Stage
 from dbtcollate_tui.fixes import RETRY, Fix
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.leaving import LeavableModal
@@ -24,8 +24,8 @@ from dbtcollate_tui.tui.widgets.prompts import put_prompts
 TITLE_WIDTH = 24
 
 
-class LinkChecks(LeavableModal[Fix | Literal["question"] | None]):
-    """Gives a fix to carry out, ``question`` to go to the link's question, or ``None`` for back."""
+class StageChecks(LeavableModal[Fix | Literal["question"] | None]):
+    """Gives a fix to carry out, ``question`` to go to the stage's question, or ``None`` for back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "question", "Go to its question"),
@@ -34,28 +34,28 @@ class LinkChecks(LeavableModal[Fix | Literal["question"] | None]):
         Binding("escape", "dismiss", "Back"),
     ]
     DEFAULT_CSS = """
-    LinkChecks { align: center middle; }
-    LinkChecks > Vertical {
+    StageChecks { align: center middle; }
+    StageChecks > Vertical {
         width: 90; max-width: 96%; height: auto; max-height: 90%; padding: 1 1; background: $panel;
         border: round $border;
     }
-    LinkChecks .title { padding: 0 1; }
-    LinkChecks OptionList, LinkChecks OptionList:focus {
+    StageChecks .title { padding: 0 1; }
+    StageChecks OptionList, StageChecks OptionList:focus {
         height: auto; max-height: 9; border: none; background: transparent; padding: 0 1;
         text-wrap: nowrap; text-overflow: ellipsis; overflow-x: hidden;
     }
-    LinkChecks CheckCard { height: auto; max-height: 13; }
+    StageChecks CheckCard { height: auto; max-height: 13; }
     """
 
-    def __init__(self, link: Link, rows: Sequence[CheckResult]) -> None:
+    def __init__(self, stage: Stage, rows: Sequence[CheckResult]) -> None:
         super().__init__()
-        self._link = link
+        self._stage = stage
         self._rows = sorted(rows, key=lambda row: -row.state.severity)
 
     def compose(self) -> ComposeResult:
-        """The link's name, its checks, worst first, and the one under the cursor in full."""
+        """The stage's name, its checks, worst first, and the one under the cursor in full."""
         with Vertical():
-            yield Static(f"Checks of “{self._link.value}”", classes="title", markup=False)
+            yield Static(f"Checks of “{self._stage.value}”", classes="title", markup=False)
             yield OptionList(*(Option(self._line(row)) for row in self._rows))
             yield CheckCard(taken="gery")
         yield KeyFooter()
@@ -95,11 +95,11 @@ class LinkChecks(LeavableModal[Fix | Literal["question"] | None]):
         return True
 
     def action_question(self) -> None:
-        """Go to the question that the link stands for."""
+        """Go to the question that the stage stands for."""
         self.dismiss("question")
 
     def action_again(self) -> None:
-        """Look anew at the link."""
+        """Look anew at the stage."""
         self.dismiss(RETRY)
 
     def action_evidence(self) -> None:

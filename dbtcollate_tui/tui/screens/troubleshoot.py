@@ -1,4 +1,4 @@
-"""Troubleshooting: from what one sees, along the chain to the broken link, to its fix, and on from there."""
+"""Troubleshooting: from what one sees, along the chain to the broken stage, to its fix, and on from there."""
 
 import asyncio
 from contextlib import aclosing
@@ -153,7 +153,7 @@ class TroubleshootScreen(SessionScreen):
     # ------------------------------------------------------------------ the walk
 
     def begin(self, symptom: Symptom) -> None:
-        """Walk the chain for a symptom, from its first link."""
+        """Walk the chain for a symptom, from its first stage."""
         self.walk = TroubleshootingSession(symptom)
         self.take_run(None)
         self.add_class("-walked")
@@ -167,7 +167,7 @@ class TroubleshootScreen(SessionScreen):
         self._checks = None
 
     def go_on(self, origin: str) -> None:
-        """Walk on from the link of a check; from the first for an empty id."""
+        """Walk on from the stage of a check; from the first for an empty id."""
         self.run_worker(self._go(origin), group="walk", exclusive=True)
 
     async def _go(self, origin: str) -> None:
@@ -269,9 +269,9 @@ class TroubleshootScreen(SessionScreen):
     @on(ChainBar.LinkChosen)
     def _link_chosen(self, event: ChainBar.LinkChosen) -> None:
         event.stop()
-        if self.walk is not None and event.link in self.walk.links:
-            row = next(iter(self.walk.of(event.link)), None)
-            at = row.check_id if row is not None and self._is_narrow else event.link.value
+        if self.walk is not None and event.stage in self.walk.stages:
+            row = next(iter(self.walk.of(event.stage)), None)
+            at = row.check_id if row is not None and self._is_narrow else event.stage.value
             self.query_one(SessionLines).show(self.walk, at=at, compact=self._is_narrow)
 
     def action_card(self, by: int) -> None:
@@ -305,7 +305,7 @@ class TroubleshootScreen(SessionScreen):
         return True
 
     def action_again(self) -> None:
-        """Look again, from the first row that did not pass; where all did, from the first link."""
+        """Look again, from the first row that did not pass; where all did, from the first stage."""
         if self.walk is not None:
             self.go_on(earlier(*(row.check_id for row in self.walk.rows.values() if row.state in BAD)))
 
@@ -402,6 +402,6 @@ def _hint(symptom: Symptom) -> Table:
     table.add_row("", Text(symptom.issue))
     if symptom.from_guide:
         table.add_row("Guide", Text(f"Cause: {symptom.cause}. Fix: {symptom.solution}."))
-    links = ", ".join(link.value for link in TroubleshootingSession(symptom).links)
-    table.add_row("Walked", Text(f"{links}: {len(symptom.checks)} checks, up to the first that is broken"))
+    stages = ", ".join(stage.value for stage in TroubleshootingSession(symptom).stages)
+    table.add_row("Walked", Text(f"{stages}: {len(symptom.checks)} checks, up to the first that is broken"))
     return table

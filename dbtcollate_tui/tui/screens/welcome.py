@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WHAT = (
     "dbt Cloud knows what the tables mean, how they are tested and where they come from. Collate shows it to "
-    "everybody. Setting up lights the links from left to right; a sync is light moving along them."
+    "everybody. Setting up lights the stages from left to right; a sync is light moving along them."
 )
 AFTER_PAINT_SECONDS = 0.1
 NEEDED = "Needed: a dbt Cloud token that may read the account, a Collate address and its bot's token."

@@ -1,4 +1,4 @@
-"""The chain from dbt Cloud to the verification: the same on every screen, its links lit by their states."""
+"""The chain from dbt Cloud to the verification: the same on every screen, its stages lit by their states."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -12,31 +12,31 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, colour_of
 
-LINKS = tuple(Link)
+LINKS = tuple(Stage)
 LAST_WIDTH = 10
-"""Cells for the last link, whose captions are short."""
+"""Cells for the last stage, whose captions are short."""
 LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
 
 class ChainView(NamedTuple):
-    """How the whole chain stands; a link that is not named is waiting, a stale one is drawn grey."""
+    """How the whole chain stands; a stage that is not named is waiting, a stale one is drawn grey."""
 
-    links: Mapping[Link, LinkState] = MappingProxyType({})
-    stale: frozenset[Link] = frozenset()
+    stages: Mapping[Stage, StageState] = MappingProxyType({})
+    stale: frozenset[Stage] = frozenset()
 
-    def of(self, link: Link) -> LinkState:
-        """The link's state."""
-        return self.links.get(link, LinkState())
+    def of(self, stage: Stage) -> StageState:
+        """The stage's state."""
+        return self.stages.get(stage, StageState())
 
 
 class ChainBar(Widget, can_focus=False):
-    """Draws a `ChainView`; a click on a link, or enter on the one under the cursor, posts `LinkChosen`.
+    """Draws a `ChainView`; a click on a stage, or enter on the one under the cursor, posts `LinkChosen`.
 
-    It takes the focus where ``links_open`` something; left and right then move between the links.
+    It takes the focus where ``links_open`` something; left and right then move between the stages.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,23 +58,23 @@ class ChainBar(Widget, can_focus=False):
         self.can_focus = links_open
 
     class LinkChosen(Message):
-        """A link was clicked, or entered."""
+        """A stage was clicked, or entered."""
 
-        def __init__(self, link: Link) -> None:
+        def __init__(self, stage: Stage) -> None:
             super().__init__()
-            self.link = link
+            self.stage = stage
 
     def on_mount(self) -> None:
-        """Turn the spinner while a link is being worked on, where motion is wanted."""
+        """Turn the spinner while a stage is being worked on, where motion is wanted."""
         if self.app.animation_level != "none":
             self.set_interval(1 / 10, self._turn)
 
     def _turn(self) -> None:
-        if any(self.view.of(link).state is CheckState.RUNNING for link in LINKS):
+        if any(self.view.of(stage).state is CheckState.RUNNING for stage in LINKS):
             self.frame += 1
 
     def on_focus(self) -> None:
-        """Begin at the link that most needs a person, the first among equals."""
+        """Begin at the stage that most needs a person, the first among equals."""
         self.cursor = max(range(len(LINKS)), key=lambda at: (self._severity(at), -at))
         self.refresh()
 
@@ -86,24 +86,24 @@ class ChainBar(Widget, can_focus=False):
         return self.view.of(LINKS[at]).state.severity
 
     def action_move(self, by: int) -> None:
-        """To the next link or the one before."""
+        """To the next stage or the one before."""
         self.cursor = max(0, min(self.cursor + by, len(LINKS) - 1))
 
     def action_choose(self) -> None:
-        """Open the checks of the link under the cursor."""
+        """Open the checks of the stage under the cursor."""
         self.post_message(self.LinkChosen(LINKS[self.cursor]))
 
     def watch_view(self, view: ChainView) -> None:
-        """One caption line is enough where no link has a second."""
-        self.set_class(all(len(view.of(link).captions) < 2 for link in LINKS), "-plain")
+        """One caption line is enough where no stage has a second."""
+        self.set_class(all(len(view.of(stage).captions) < 2 for stage in LINKS), "-plain")
 
     def _starts(self, width: int) -> list[int]:
-        named = sum(len(link.value) for link in LINKS[:-1])
+        named = sum(len(stage.value) for stage in LINKS[:-1])
         gap = (width - max(LAST_WIDTH, width // 8) - named) / (len(LINKS) - 1)
         starts, at = [], 0.0
-        for link in LINKS:
+        for stage in LINKS:
             starts.append(round(at))
-            at += len(link.value) + gap
+            at += len(stage.value) + gap
         return starts
 
     def render(self) -> Text:
@@ -119,21 +119,21 @@ class ChainBar(Widget, can_focus=False):
     def _names(self, starts: list[int], ends: list[int], width: int) -> Text:
         line = Text(no_wrap=True)
         muted = self._colour("$text-muted")
-        for number, link in enumerate(LINKS):
-            view = self.view.of(link)
+        for number, stage in enumerate(LINKS):
+            view = self.view.of(stage)
             reached = view.state in LIT
             warm = CHAIN_GRADIENT.get_color(starts[number] / width).hex
             style = f"bold {warm}" if view.state is not CheckState.WAITING else muted
             under_cursor = self.has_focus and number == self.cursor
-            line.append(link.value, f"{style} reverse" if under_cursor else style)
+            line.append(stage.value, f"{style} reverse" if under_cursor else style)
             if number == len(LINKS) - 1:
                 break
-            space = ends[number] - starts[number] - len(link.value)
+            space = ends[number] - starts[number] - len(stage.value)
             line.append(" ")
             following = self.view.of(LINKS[number + 1]).state
             lit = reached and following is not CheckState.WAITING
             for offset in range(space - 2):
-                at = (starts[number] + len(link.value) + 1 + offset) / width
+                at = (starts[number] + len(stage.value) + 1 + offset) / width
                 line.append(
                     GLYPHS.lit if lit else GLYPHS.unlit, CHAIN_GRADIENT.get_color(at).hex if lit else muted
                 )
@@ -143,8 +143,8 @@ class ChainBar(Widget, can_focus=False):
     def _captions(self, starts: list[int], ends: list[int], row: int) -> Text:
         line = Text(no_wrap=True)
         muted = self._colour("$text-muted")
-        for number, link in enumerate(LINKS):
-            view, stale = self.view.of(link), link in self.view.stale
+        for number, stage in enumerate(LINKS):
+            view, stale = self.view.of(stage), stage in self.view.stale
             room = ends[number] - starts[number] - 2
             text = view.captions[row] if len(view.captions) > row else ""
             if row == 0:
@@ -154,7 +154,7 @@ class ChainBar(Widget, can_focus=False):
                 line.append(f"{glyph} ", muted if stale else self._colour(STATE_COLOURS[view.state]))
             else:
                 line.append("  ")
-            shown = _cut_words(text, room if link is LINKS[-1] else room - 1)
+            shown = _cut_words(text, room if stage is LINKS[-1] else room - 1)
             line.append(shown.ljust(room), muted if stale or row else "")
         return line
 
@@ -165,9 +165,9 @@ class ChainBar(Widget, can_focus=False):
         width = max(self.content_size.width, 60)
         at = event.x - self.gutter.left
         chosen = LINKS[0]
-        for start, link in zip(self._starts(width), LINKS, strict=True):
+        for start, stage in zip(self._starts(width), LINKS, strict=True):
             if at >= start:
-                chosen = link
+                chosen = stage
         self.cursor = LINKS.index(chosen)
         self.post_message(self.LinkChosen(chosen))
 
@@ -183,7 +183,7 @@ def _cut_words(text: str, width: int) -> str:
 
 
 def small_chain(app: App[Any], states: Iterable[CheckState], *, stale: bool = False) -> Text:
-    """The links' states as glyphs alone, for a list of chains."""
+    """The stages' states as glyphs alone, for a list of chains."""
     text, muted = Text(no_wrap=True), colour_of(app, "$text-muted")
     for number, state in enumerate(states):
         if number:

@@ -1,4 +1,4 @@
-"""A walk as lines: each link that it concerns with its state, below it the rows that did not pass."""
+"""A walk as lines: each stage that it concerns with its state, below it the rows that did not pass."""
 
 import time
 from typing import ClassVar
@@ -9,13 +9,13 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.troubleshooting.session import TroubleshootingSession
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_end, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
 from dbtcollate_tui.wording import count
 
-LINK_WIDTH = 11
+STAGE_WIDTH = 11
 TITLE_WIDTH = 24
 SILENT_SECONDS = 2.0
 UNDER_WAY = (CheckState.RUNNING, CheckState.WAITING)
@@ -44,11 +44,11 @@ class SessionLines(OptionList):
         self._ids: list[str] = []
         self._frame = 0
         self._compact = False
-        self._since: tuple[Link | None, float] = (None, 0.0)
+        self._since: tuple[Stage | None, float] = (None, 0.0)
 
     @property
     def current(self) -> CheckResult | None:
-        """The row under the cursor; for a link that is good, its first one."""
+        """The row under the cursor; for a stage that is good, its first one."""
         walk = self._walk
         at = self.highlighted
         if walk is None or at is None or at >= len(self._ids):
@@ -56,13 +56,13 @@ class SessionLines(OptionList):
         wanted = self._ids[at]
         if wanted in walk.rows:
             return walk.rows[wanted]
-        rows = walk.of(Link(wanted))
+        rows = walk.of(Stage(wanted))
         return rows[0] if rows and rows[0].state not in UNDER_WAY else None
 
     def show(self, walk: TroubleshootingSession, *, at: str | None = None, compact: bool = False) -> None:
         """Draw the walk as it stands; put the cursor on the row ``at``.
 
-        With ``compact`` a walk that has ended is drawn without its links, by the rows that need a person.
+        With ``compact`` a walk that has ended is drawn without its stages, by the rows that need a person.
         """
         self._walk, self._compact = walk, compact
         finding = walk.finding
@@ -72,9 +72,9 @@ class SessionLines(OptionList):
         if compact and told and not walk.walking:
             lines = [(row.check_id, self._row(row, width, named=True)) for row in told]
         else:
-            for link in walk.links:
-                lines.append((link.value, self._link(walk, link)))
-                lines += [(row.check_id, self._row(row, width)) for row in told if row.link is link]
+            for stage in walk.stages:
+                lines.append((stage.value, self._stage(walk, stage)))
+                lines += [(row.check_id, self._row(row, width)) for row in told if row.stage is stage]
         ids = [name for name, _ in lines]
         wanted = at or (self._ids[self.highlighted] if self.highlighted is not None and self._ids else None)
         if ids != self._ids:
@@ -94,20 +94,20 @@ class SessionLines(OptionList):
         if self._walk is not None and self._walk.walking:
             self.show(self._walk, compact=self._compact)
 
-    def _link(self, walk: TroubleshootingSession, link: Link) -> Text:
-        state = walk.states()[link].state
-        rows = walk.of(link)
+    def _stage(self, walk: TroubleshootingSession, stage: Stage) -> Text:
+        state = walk.states()[stage].state
+        rows = walk.of(stage)
         glyph = GLYPHS.states[state]
         if state is CheckState.RUNNING and self.app.animation_level != "none":
             glyph = GLYPHS.spinner[self._frame % len(GLYPHS.spinner)]
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{glyph} ", self._colour(state))
-        line.append(link.value.ljust(LINK_WIDTH), "bold" if rows else "dim")
+        line.append(stage.value.ljust(STAGE_WIDTH), "bold" if rows else "dim")
         running = [row.title for row in rows if row.state is CheckState.RUNNING]
         if running:
             words = f"checking {', '.join(running)}"
-            if self._since[0] is not link:
-                self._since = (link, time.monotonic())
+            if self._since[0] is not stage:
+                self._since = (stage, time.monotonic())
             waited = time.monotonic() - self._since[1]
             return line.append(f"{words}, {waited:.0f} s" if waited >= SILENT_SECONDS else words, "dim")
         if not rows or any(row.state is CheckState.WAITING for row in rows):
@@ -118,7 +118,7 @@ class SessionLines(OptionList):
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{'' if named else '  '}{GLYPHS.states[row.state]} ", self._colour(row.state))
         if named:
-            line.append(row.link.value.ljust(LINK_WIDTH), "bold")
+            line.append(row.stage.value.ljust(STAGE_WIDTH), "bold")
         line.append(cut_middle(row.title, TITLE_WIDTH).ljust(TITLE_WIDTH if named else 0))
         line.append("  ")
         return line.append(cut_end(row.summary, width - line.cell_len - 3), "dim")
@@ -128,7 +128,7 @@ class SessionLines(OptionList):
 
 
 def _counted(rows: tuple[CheckResult, ...]) -> str:
-    """How the checks of a link stand: "5 checks ok", "4 of 6 checks ok, 1 not reached"."""
+    """How the checks of a stage stand: "5 checks ok", "4 of 6 checks ok, 1 not reached"."""
     good = sum(row.state is CheckState.PASS for row in rows)
     behind = sum(bool(row.blocked_by) for row in rows)
     skipped = sum(row.state is CheckState.SKIPPED for row in rows) - behind

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from dbtcollate_tui import wording
-from dbtcollate_tui.checks.chain import CheckState, Link, LinkState
+from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.types import PHASES, Phase, SyncEvent
 from dbtcollate_tui.plan.model import Plan
@@ -19,13 +19,13 @@ from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainView
 from dbtcollate_tui.wording import span
 
-LINK_OF_PHASE: dict[Phase, Link] = {
-    "run": Link.RUN,
-    "artifacts": Link.ARTIFACTS,
-    "tables": Link.TABLES,
-    "plan": Link.PIPELINE,
-    "write": Link.PIPELINE,
-    "verification": Link.VERIFICATION,
+LINK_OF_PHASE: dict[Phase, Stage] = {
+    "run": Stage.RUN,
+    "artifacts": Stage.ARTIFACTS,
+    "tables": Stage.TABLES,
+    "plan": Stage.PIPELINE,
+    "write": Stage.PIPELINE,
+    "verification": Stage.VERIFICATION,
 }
 LEVEL_STATES = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
 SILENCE_SECONDS = 2.0
@@ -147,13 +147,13 @@ class SyncBoard(Widget):
     @property
     def chain(self) -> ChainView:
         """The same as a chain: light moving from dbt Cloud to the verification."""
-        links = {Link.DBT_CLOUD: LinkState(self._dbt_cloud)}
+        stages = {Stage.DBT_CLOUD: StageState(self._dbt_cloud)}
         for phase in PHASES:
-            link = LINK_OF_PHASE[phase]
+            stage = LINK_OF_PHASE[phase]
             if phase == "write" and self.states[phase] is CheckState.WAITING:
                 continue
-            links[link] = LinkState(self.states[phase], self._captions(phase))
-        return ChainView(links)
+            stages[stage] = StageState(self.states[phase], self._captions(phase))
+        return ChainView(stages)
 
     def _captions(self, phase: Phase) -> tuple[str, ...]:
         """Few words for the chain: a count, a name, what stands before the first comma."""
