@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.collate.seed import SERVICE
+from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.state import StateStore
@@ -25,7 +26,14 @@ def sample_answers(sandbox: Sandbox) -> SampleAnswers:
         collate_address=sandbox.collate_url,
         job_id=sandbox.job_id,
         service=SERVICE,
+        scenario=scenario_words(sandbox),
     )
+
+
+def scenario_words(sandbox: Sandbox) -> str:
+    """Which scenario the sandbox plays and what it breaks; empty for the healthy one."""
+    scenario = sandbox.scenario
+    return "" if scenario is HEALTHY else f"Scenario {scenario.name}: {scenario.sentence}"
 
 
 @contextmanager

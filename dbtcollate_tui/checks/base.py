@@ -32,6 +32,8 @@ class CheckResult:
     exceptions: tuple[str, ...] = ()
     seconds: float = 0.0
     blocked_by: str = ""
+    blocks: bool = True
+    """Whether a failure keeps the checks that require this one from running."""
     exit_code: ExitCode = ExitCode.FAILED
     """What a command ends with where this row failed."""
 
@@ -65,6 +67,7 @@ class Finding:
     causes: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = field(default=())
     exceptions: tuple[str, ...] = ()
+    blocks: bool = True
     exit_code: ExitCode = ExitCode.FAILED
 
 

@@ -39,7 +39,10 @@ async def run_checks(
         for required in check.requires:
             if required in results:
                 before = await asyncio.shield(results[required])
-                if blocker is None and before.state in (CheckState.FAIL, CheckState.SKIPPED):
+                stopped = before.state is CheckState.SKIPPED or (
+                    before.state is CheckState.FAIL and before.blocks
+                )
+                if blocker is None and stopped:
                     blocker = before
         if blocker is not None:
             result = _blocked(check, blocker)
@@ -102,6 +105,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
         fixes=finding.fixes,
         exceptions=finding.exceptions,
         seconds=seconds,
+        blocks=finding.blocks,
         exit_code=finding.exit_code,
     )
 

@@ -14,6 +14,7 @@ from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
+from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, ProfileField, SetField, Step
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.plan.matching.services import ServiceScore
@@ -55,7 +56,7 @@ async def token(context: CheckContext) -> Finding:
         warnings.append(f"The token ends on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
     fixes: tuple[Fix, ...] = ()
     if capabilities.read_only:
-        warnings.insert(0, "The token may read and write nothing: no sync can write with it.")
+        warnings.insert(0, "The token is read-only: no sync can write anything with it.")
     elif capabilities.missing:
         warnings.insert(0, f"The token may not: {', '.join(capabilities.missing)}.")
     if warnings:
@@ -64,14 +65,17 @@ async def token(context: CheckContext) -> Finding:
             EnterToken("Enter another token", "collate"),
         )
     summary = f"token of {who}, {origin}, {end}"
+    state = CheckState.WARN if warnings else CheckState.PASS
     if capabilities.read_only:
-        summary = f"{summary}, may read only"
+        state, summary = CheckState.FAIL, f"The token is read-only: {summary}"
     return Finding(
-        CheckState.WARN if warnings else CheckState.PASS,
+        state,
         summary,
         causes=tuple(warnings),
         evidence=evidence,
         fixes=fixes,
+        blocks=False,
+        exit_code=ExitCode.AUTH,
     )
 
 

@@ -57,3 +57,5 @@ class SampleAnswers(NamedTuple):
     job_id: int
     service: str
     profile_name: str = "demo"
+    scenario: str = ""
+    """What the sandbox breaks, as one sentence; empty where it breaks nothing."""

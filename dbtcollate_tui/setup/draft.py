@@ -50,9 +50,9 @@ class SetupDraft(BaseModel):
     options: SyncOptions = SyncOptions()
     pipeline: PipelineSettings = PipelineSettings()
 
-    def profile(self) -> Profile:
-        """The profile that these answers make; raises `UsageError` naming the first missing answer."""
-        missing = [
+    def missing(self) -> list[Step]:
+        """The questions without an answer, in their order."""
+        return [
             step
             for step, answered in (
                 (Step.DBT_TOKEN, bool(self.dbt_base_url)),
@@ -64,6 +64,10 @@ class SetupDraft(BaseModel):
             )
             if not answered
         ]
+
+    def profile(self) -> Profile:
+        """The profile that these answers make; raises `UsageError` naming the first missing answer."""
+        missing = self.missing()
         if missing or self.account_id is None:
             step = missing[0]
             raise UsageError(

@@ -40,6 +40,7 @@ class GuidedSetup(CollateSide, DbtSide):
         super().__init__(services, draft, regions=regions)
         self.editing = editing
         self.step = Step.ADDRESS
+        self._revising = False
 
     @classmethod
     def edit(cls, services: Services, name: str, *, regions: Sequence[Region] = SHARED_REGIONS) -> Self:
@@ -104,11 +105,19 @@ class GuidedSetup(CollateSide, DbtSide):
         if self.step in (Step.DBT_TOKEN, Step.ACCOUNT) and self.draft.account_id is not None:
             await self.settle_project()
         following = next_step(self.step, self.draft, self.facts)
+        if self._revising and self._is_complete():
+            following = Step.REVIEW
         if following is Step.REVIEW and not self.draft.profile_name:
             self.set_name(self.propose_name())
+        if following is Step.REVIEW:
+            self._revising = False
         self.step = following
         self._reach(following)
         return following
+
+    def _is_complete(self) -> bool:
+        """Whether every question has its answer, so that a changed one leads back to the review."""
+        return self.has_token("dbt_cloud") and self.has_token("collate") and not self.draft.missing()
 
     def back(self) -> Step:
         """Go back one question; the answers stay. The first question stays itself."""
@@ -117,6 +126,7 @@ class GuidedSetup(CollateSide, DbtSide):
 
     def go_to(self, step: Step) -> Step:
         """Go to a question that was reached before; another one leads to the first open one."""
+        self._revising = self.step is Step.REVIEW and step is not Step.REVIEW
         reached = ORDER.index(step) <= ORDER.index(self.draft.reached)
         self.step = step if reached else self.first_open()
         return self.step

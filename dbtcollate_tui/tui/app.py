@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed, WorkType
 
 from dbtcollate_tui.exit_codes import ExitCode
@@ -46,6 +47,8 @@ class DbtCollateApp(OwningApp):
     CSS_PATH = "styles/app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit_asking", "Quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
         Binding("q", "quit_asking", "Quit", show=False),
         Binding("f1", "help", "Help", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
@@ -280,6 +283,16 @@ class DbtCollateApp(OwningApp):
             self._handle_exception(WorkerFailed(event.worker.error))
 
     # ------------------------------------------------------------------ the end
+
+    def action_interrupt(self) -> None:
+        """Copy what is selected; with no selection leave, as `action_quit_asking`."""
+        focused = self.focused
+        if isinstance(focused, Input) and not focused.selection.is_empty:
+            focused.action_copy()
+        elif self.screen.get_selected_text():
+            self.screen.action_copy_text()
+        else:
+            self.action_quit_asking()
 
     def action_quit_asking(self) -> None:
         """Leave; asks first while a sync is running."""

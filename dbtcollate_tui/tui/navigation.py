@@ -63,8 +63,10 @@ class Places:
             self._app.pop_screen()
         self._app.switch_screen(screen)
 
-    def sync(self, *, run_id: int | None = None, then: "Then | None" = None) -> None:
-        """The running sync, or the plan of a new one.
+    def sync(self, *, run_id: int | None = None, direct: bool = False, then: "Then | None" = None) -> None:
+        """The running sync, or the plan of a new one, by the engine that the command would take too.
+
+        That is Collate's pipeline where the profile has one deployed, unless a run or ``direct`` is named.
 
         ``run_id`` is the run to begin with in place of the rule's; ``then`` gets the sync, or ``None`` where
         none was begun.
@@ -78,6 +80,8 @@ class Places:
                 app.push_screen(SyncScreen(running.run))
             if then is not None:
                 then(running.run)
+        elif session is not None and run_id is None and not direct and self._syncs_in_collate:
+            self.pipeline(then=then, by_default=True)
         elif session is not None:
 
             def prepare(cancel: asyncio.Event, chosen: int | None) -> "AsyncIterator[SyncEvent]":
@@ -102,7 +106,14 @@ class Places:
 
             app.push_screen(screen, answered)
 
-    def pipeline(self, *, then: "Then | None" = None) -> None:
+    @property
+    def _syncs_in_collate(self) -> bool:
+        """Whether the profile's pipeline was seen deployed, on a server that runs pipelines."""
+        session = self._app.session
+        pipeline = session.standing.pipeline if session is not None else None
+        return pipeline is not None and pipeline.service and pipeline.deployed
+
+    def pipeline(self, *, by_default: bool = False, then: "Then | None" = None) -> None:
         """The pipeline inside Collate, compared; then the run that deploys it, or the one running now.
 
         ``then`` gets that run, or ``None`` where none was begun.
@@ -116,9 +127,12 @@ class Places:
         if self._running.is_running:
             self.sync(then=then)
             return
-        screen = PipelineScreen(session.profile.name, session.prepare_pipeline)
+        screen = PipelineScreen(session.profile.name, session.prepare_pipeline, chosen_by_default=by_default)
 
         def answered(answer: "Answer | None") -> None:
+            if answer == "direct":
+                self.sync(direct=True, then=then)
+                return
             run = None
             if answer is not None and screen.plan is not None:
                 run = self._running.start_pipeline(session, screen.plan, trigger=answer == "run")

@@ -3,10 +3,11 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.color import ColorSystem
-from textual import on
+from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -26,6 +27,9 @@ from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
 
 QUIET_GROUNDS = ("background", "surface", "panel")
 """The theme's backgrounds that mark nothing."""
+EARLY_SECONDS, EARLY_LOOKS = 0.02, 500
+"""How often, and how many times at most, a screen that opens is looked at while keys wait for it."""
+NEVER_WAIT = frozenset({"ctrl+c", "ctrl+q", "ctrl+z"})
 ROW_SHARES = (0.25, 0.4)
 """The shares of the primary colour in the background of a selected row, as app.tcss has them."""
 FEW = {"standard": ColorSystem.STANDARD, "windows": ColorSystem.WINDOWS, "256": ColorSystem.EIGHT_BIT}
@@ -67,6 +71,8 @@ class TerminalApp(App[ExitCode]):
         self.crash = ""
         if not animation:
             self.animation_level = "none"
+        self._early: list[events.Key | events.Paste] = []
+        self._replaying = False
         self._backgrounds: tuple[str, Backgrounds] | None = None
         self._drawing = self._filters_of_lines()
 
@@ -104,6 +110,49 @@ class TerminalApp(App[ExitCode]):
             )
             self._backgrounds = self.theme, grounds
         return self._backgrounds[1]
+
+    async def on_event(self, event: events.Event) -> None:
+        """Handle an event; keys and pastes wait, in their order, until the screen on top can take them."""
+        if (
+            isinstance(event, events.Key | events.Paste)
+            and not event.is_forwarded
+            and not self._replaying
+            and self._must_wait(event)
+        ):
+            self._early.append(event)
+            if len(self._early) == 1:
+                self._wait_for_screen(EARLY_LOOKS)
+            return
+        await super().on_event(event)
+
+    def _must_wait(self, event: events.Key | events.Paste) -> bool:
+        if isinstance(event, events.Key) and event.key in NEVER_WAIT:
+            return False
+        return bool(self._early) or not self._takes_input()
+
+    def _takes_input(self) -> bool:
+        if not self._screen_stack:
+            return True
+        return self.screen.is_mounted and not getattr(self.screen, "is_opening", False)
+
+    def _wait_for_screen(self, looks: int) -> None:
+        if looks > 0 and not self._takes_input():
+            self.set_timer(EARLY_SECONDS, partial(self._wait_for_screen, looks - 1))
+        else:
+            self.call_later(self._replay)
+
+    async def _replay(self) -> None:
+        """Hand over the first event that waited, then look again: it may have opened the next screen."""
+        if not self._early:
+            return
+        self._replaying = True
+        try:
+            await self.on_event(self._early[0])
+        finally:
+            self._replaying = False
+            del self._early[0]
+        if self._early:
+            self._wait_for_screen(EARLY_LOOKS)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is drawn."""

@@ -46,9 +46,9 @@ def test_the_demo_in_a_browser_by_click_and_key() -> None:
     with served() as address, chromium() as browser:
         page = Page(browser)
         browser.get(address)
-        page.until(lambda drawn: "Look round with sample data" in drawn, "the welcome")
-        page.click_on("Look round with sample data")
-        page.until(lambda drawn: "Lineage" in drawn and "Look round" not in drawn, "the checklist")
+        page.until(lambda drawn: "Try it with sample data" in drawn, "the welcome")
+        page.click_on("Try it with sample data")
+        page.until(lambda drawn: "Lineage" in drawn and "Try it" not in drawn, "the checklist")
         ActionChains(browser).send_keys(Keys.ESCAPE).perform()
         drawn = page.until(lambda drawn: "In Collate now" in drawn, "home")
         assert "dbt Cloud" in drawn

@@ -54,7 +54,7 @@ ROWS = (
     Row("step-ignored", "artifacts.results", CheckState.WARN, "no test results", "ignores which step", "job"),
     Row("broken-manifest", "artifacts.manifest", CheckState.FAIL, "manifest.json", "broken", "run"),
     Row("collate-expired-token", "collate.token", CheckState.FAIL, "has expired", "valid until", "collate"),
-    Row("collate-read-only", "collate.token", CheckState.WARN, "may read only", "write nothing", "collate"),
+    Row("collate-read-only", "collate.token", CheckState.FAIL, "read-only", "no sync can write", "collate"),
     Row("collate-html", "collate.reachable", CheckState.FAIL, "not the API", "another web site", "collate"),
     Row("not-ingested", "tables.matched", CheckState.WARN, "12 of 26", "schema raw", "Add schema raw"),
 )

@@ -12,7 +12,7 @@ KEYS_AT_MOST = 25
 def test_an_empty_home_to_a_finished_sync(size: tuple[int, int], places: Places) -> None:
     written = bytearray()
     with terminal(["--no-animation", "demo"], size=size, heard=written.extend) as tty:
-        tty.until("Set up", "Look round with sample data")
+        tty.until("Set up", "Try it with sample data")
         tty.press("s")
         tty.until("address")
         tty.press("enter")

@@ -52,7 +52,7 @@ class Cast:
 def go_through(tty: Terminal) -> None:
     """Setup, checklist, plan, sync, home, history, troubleshooting."""
     for words, keys in (
-        (("Look round with sample data",), ("s",)),
+        (("Try it with sample data",), ("s",)),
         (("The address of any dbt Cloud page",), ("enter",)),
         (("dbt Cloud token",), ("s",)),
         (("Which job describes production?", "newest successful run"), ("enter",)),

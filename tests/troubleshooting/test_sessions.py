@@ -110,9 +110,9 @@ LIFTED = (
     Case(
         "collate-read-only",
         "collate-refuses",
-        EXPLAINED,
+        BROKEN,
         "collate.token",
-        "write nothing",
+        "read-only",
         "Enter another token",
         "Ingestion bot role",
     ),

@@ -42,7 +42,7 @@ async def test_an_unfinished_setup_is_offered() -> None:
     draft = SetupDraft(address_text="https://ab123.us1.dbt.com", reached=Step.DBT_TOKEN)
     services.state.save("setup", "draft", draft.model_dump(mode="json"))
     async with whole(services) as app:
-        await app.until(lambda: "Go on with the setup" in app.drawn(), "the offer")
+        await app.until(lambda: "Resume the setup" in app.drawn(), "the offer")
         await app.press("s")
         await app.on("ResumeScreen")
 

@@ -35,7 +35,7 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         whole(services, offer=offer_of(sandbox, page_of(sandbox)), size=size) as app,
     ):
         assert app.name == "WelcomeScreen"
-        await app.shows("l", "Look round")
+        await app.shows("l", "Try it")
         await app.press("l")
         await app.on("ChecklistScreen")
         await app.checked()

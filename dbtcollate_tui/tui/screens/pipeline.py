@@ -22,7 +22,7 @@ from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.sync_board import SyncBoard
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 
-Answer = Literal["run", "deploy"]
+Answer = Literal["run", "deploy", "direct"]
 CREDENTIAL_WORDS = {
     "new": "dbt Cloud's token is stored with it",
     "same": "the stored token is the same",
@@ -42,6 +42,7 @@ class PipelineScreen(PreparingScreen[Answer | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "run_there", "Deploy and run"),
         Binding("D", "deploy", "Deploy only", key_display="D"),
+        Binding("i", "sync_directly", "Sync from here instead"),
         Binding("o", "open", "Open in Collate"),
         Binding("r", "again", "Try again"),
         Binding("escape", "back", "Back"),
@@ -54,8 +55,15 @@ class PipelineScreen(PreparingScreen[Answer | None]):
     PipelineScreen #settings Static { height: auto; }
     """
 
-    def __init__(self, title: str, prepare: Callable[[asyncio.Event], AsyncIterator[SyncEvent]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        prepare: Callable[[asyncio.Event], AsyncIterator[SyncEvent]],
+        *,
+        chosen_by_default: bool = False,
+    ) -> None:
         super().__init__(title)
+        self._chosen_by_default = chosen_by_default
         self.plan: PipelinePlan | None = None
         self._prepare = prepare
 
@@ -82,12 +90,15 @@ class PipelineScreen(PreparingScreen[Answer | None]):
     def _show(self, plan: PipelinePlan) -> None:
         self.plan = plan
         self.add_class("-planned")
-        self.query_one("#head", Static).update(f"{plan.summary()}.")
+        why = "Sync in Collate, because this profile has a deployed pipeline.\n"
+        self.query_one("#head", Static).update(f"{why if self._chosen_by_default else ''}{plan.summary()}.")
         self.query_one("#settings Static", Static).update(_settings(self.app, plan))
         self.query_one("#settings").focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
+        if action == "sync_directly":
+            return self._chosen_by_default
         if action == "run_there":
             return self.plan is not None
         if action == "deploy":
@@ -109,6 +120,10 @@ class PipelineScreen(PreparingScreen[Answer | None]):
     def action_run_there(self) -> None:
         """Deploy what differs, run it, follow it."""
         self.dismiss("run")
+
+    def action_sync_directly(self) -> None:
+        """Plan a direct sync instead."""
+        self.dismiss("direct")
 
     def action_deploy(self) -> None:
         """Write and deploy; Collate's schedule runs it."""

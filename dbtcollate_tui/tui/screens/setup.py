@@ -89,12 +89,18 @@ class SetupScreen(FittedScreen[Profile | None]):
         self._offer_resume = offer_resume and not setup.editing and setup.step is Step.ADDRESS
         self._entry = (self._at or Step.REVIEW) if setup.editing else Step.ADDRESS
         self._shown: Step | None = None
+        self._stands = False
         self._before = setup.profile() if setup.editing else None
 
     @property
     def setup(self) -> GuidedSetup:
         """The setup without a screen."""
         return self.context.setup
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the first question does not stand yet, so that keys would be lost."""
+        return not self._stands
 
     @property
     def pane(self) -> StepPane | None:
@@ -208,6 +214,7 @@ class SetupScreen(FittedScreen[Profile | None]):
         rail.reached = self.setup.draft.reached
         rail.step = step
         await pane.enter()
+        self._stands = True
         if self.is_attached:
             self._light()
             self._check()

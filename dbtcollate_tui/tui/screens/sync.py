@@ -214,6 +214,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         self.query_one(EventLog).filter(event.value)
 
     @on(OptionList.OptionSelected)
+    @on(SyncEnd.Left)
     def _selected(self) -> None:
         self.dismiss(None)
 

@@ -1,4 +1,4 @@
-"""The first screen without a profile: the chain all dark, and the ways on."""
+"""The first screen without a profile: what the program does, the empty chain, and the choices."""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import Copy, OpenUrl, RerunCheck, Retry
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 WHAT = (
-    "dbt Cloud knows what the tables mean, how they are tested and where they come from. Collate shows it to "
-    "everybody. Setting up lights the stages from left to right; a sync is light moving along them."
+    "dbtcollate copies descriptions, owners, tags, lineage and test results from dbt Cloud to the tables in "
+    "Collate or OpenMetadata. It verifies that they arrived, and finds the cause where they did not."
 )
 AFTER_PAINT_SECONDS = 0.1
-NEEDED = "Needed: a dbt Cloud token that may read the account, a Collate address and its bot's token."
-SAMPLE = "A dbt Cloud and a Collate run on this machine, with a small shop. The sample tokens are offered."
-ELSEWHERE = "To look round first: dbtcollate demo opens the same on sample data, on this machine alone."
+NEEDED = "Needed: a dbt Cloud token that can read the account, the URL of Collate, and its bot's token."
+SAMPLE = "Demo: a dbt Cloud and a Collate run on this machine with the data of a small shop."
+ELSEWHERE = "To try it with sample data first: leave with q, then run dbtcollate demo."
 
 
 class WelcomeScreen(CardKeys, FittedScreen[None]):
-    """Set up, go on with a setup left half-way, or (in the demo) look round with sample data."""
+    """Set up, resume a setup, or (in the demo) try it with sample data."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "set_up", "Set up"),
-        Binding("l", "look_round", "Look round"),
+        Binding("l", "look_round", "Try it"),
         Binding("p", "app.profiles", "Profiles"),
         Binding("up,left", "app.focus_previous", show=False),
         Binding("down,right", "app.focus_next", show=False),
@@ -47,6 +48,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
     DEFAULT_CSS = """
     WelcomeScreen #middle { padding: 1 2; height: 1fr; }
     WelcomeScreen #middle Static { max-width: 76; height: auto; }
+    WelcomeScreen #scenario { color: $warning; }
     WelcomeScreen .choice { color: $text-muted; padding: 0 0 0 2; }
     """
 
@@ -65,11 +67,13 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
         with VerticalScroll(id="middle", can_focus=False):
             yield Static(WHAT, markup=False)
             yield Static(NEEDED if self._offer is None else SAMPLE, markup=False, classes="muted")
+            if self._offer is not None and self._offer.answers.scenario:
+                yield Static(self._offer.answers.scenario, markup=False, id="scenario")
             yield WayOn("s  Set up", id="set_up", markup=False)
-            yield Static("One question a screen, seven in all; nothing is written.", classes="choice")
+            yield Static("Seven questions, one per screen. Nothing is written to a server.", classes="choice")
             if self._offer is not None:
-                yield WayOn("l  Look round with sample data", id="look_round", markup=False)
-                yield Static("The same with every answer given, straight to the checklist.", classes="choice")
+                yield WayOn("l  Try it with sample data", id="look_round", markup=False)
+                yield Static("Answers every question with the sample data, then verifies.", classes="choice")
             else:
                 yield Static(f"\n{ELSEWHERE}", markup=False, classes="muted")
         yield KeyFooter()
@@ -94,7 +98,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
 
     async def _offer_draft(self) -> None:
         if await asyncio.to_thread(self._is_left_halfway):
-            self.query_one("#set_up", WayOn).update("s  Go on with the setup")
+            self.query_one("#set_up", WayOn).update("s  Resume the setup")
 
     def _is_left_halfway(self) -> bool:
         from dbtcollate_tui.fixes import Step
@@ -129,6 +133,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
             return
         card = await self._card()
         status = self.query_one(StatusLines)
+        card.clear()
         status.waiting("Setting up with the sample answers")
         try:
             async with GuidedSetup(self._services) as setup:
@@ -145,6 +150,16 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
             return
         app = app_of(self)
         app.run_worker(app.open_and_verify(profile.name), group="open", exclusive=True)
+
+    def on_error_card_fix_chosen(self, message: "ErrorCard.FixChosen") -> None:
+        """Try again here; a fix that changes an answer opens the setup, which has kept the other answers."""
+        if isinstance(message.fix, OpenUrl | Copy):
+            return
+        message.stop()
+        if isinstance(message.fix, Retry | RerunCheck) and self._offer is not None:
+            self.action_look_round()
+        else:
+            self.action_set_up()
 
     @on(WayOn.Chosen)
     async def _chosen(self, event: WayOn.Chosen) -> None:

@@ -130,8 +130,12 @@ class ErrorCard(Vertical):
         fix = self._keys.get(key)
         if fix is None:
             return False
-        self.post_message(self.FixChosen(fix))
+        # Textual ends a message's way at the widget that made it. Made by the card it also reaches the app.
+        self.call_later(self._choose, fix)
         return True
+
+    def _choose(self, fix: Fix) -> None:
+        self.post_message(self.FixChosen(fix))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A click on a fix."""

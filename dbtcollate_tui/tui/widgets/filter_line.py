@@ -38,9 +38,9 @@ class FilterLine(Input):
         return self.has_class("-shown")
 
     def open(self) -> None:
-        """Show it and type into it."""
+        """Show it and type into it. The focus moves at once, so that keys sent together arrive in order."""
         self.add_class("-shown")
-        self.focus()
+        self.screen.set_focus(self)
 
     def close(self) -> None:
         """Filter no more; the focus goes to the list."""

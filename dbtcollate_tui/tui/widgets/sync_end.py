@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -133,6 +134,16 @@ class SyncEnd(OptionList):
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
     ]
+
+    class Left(Message):
+        """Going on was chosen where no line is."""
+
+    def action_select(self) -> None:
+        """Choose the line under the cursor, or go on where there is none."""
+        if self.highlighted is None:
+            self.post_message(self.Left())
+        else:
+            super().action_select()
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -129,6 +129,7 @@ class CollatePane(TokenPane):
     def _forget_facts(self) -> None:
         if self._facts is not None and not self.busy:
             self._facts = None
+            self.field.placeholder = "paste the token"
             self.status.clear()
             self.remove_class("-accepted")
             self.say_found()
@@ -136,6 +137,7 @@ class CollatePane(TokenPane):
 
     def _accept(self, facts: CollateFacts) -> None:
         self._facts = facts
+        self.field.placeholder = "token accepted, enter goes on"
         self.status.show(fact_lines(facts))
         self.add_class("-accepted")
 
@@ -154,7 +156,7 @@ class CollatePane(TokenPane):
             self.begin(self.go_on)
         elif self.address_field.has_focus and self.address_field.value and not self._has_token:
             self.field.focus()
-        else:
+        elif not self.needs_token():
             self.begin(self._try, "Asking Collate")
 
     @property

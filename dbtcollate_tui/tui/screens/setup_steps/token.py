@@ -75,6 +75,8 @@ class DbtTokenPane(TokenPane):
 
     def action_go_on(self) -> None:
         """Try the token; one that was accepted before needs no second trial."""
+        if self.needs_token():
+            return
         if self.setup.has_token(self.side) and not self.field.value:
             self.begin(self._follow, "Reading projects")
         else:

@@ -151,6 +151,16 @@ class TokenPane(StepPane):
         event.stop()
         self.say_shape()
 
+    def needs_token(self) -> bool:
+        """Say that the field is empty, where no token is there at all; the help on getting one stays."""
+        if self.field.value or self.found is not None or self.setup.has_token(self.side):
+            return False
+        line = self.query_one("#shape", Static)
+        line.update("! The field is empty: paste the token first.")
+        line.add_class("-look")
+        self.field.focus()
+        return True
+
     def chosen_token(self) -> tuple[SecretStr, Origin]:
         """What was entered, else what was found; an entered one sets the variable aside."""
         if self.field.value or self.found is None:
