@@ -338,7 +338,7 @@ _SILENCE = {
     "proxy": ("The proxy before {host} failed", "The proxy's address or its password is wrong."),
     "closed": ("{host} closed the connection", "The server restarted, or something on the way cut it off."),
     "too large": ("{host} sent more than an answer holds", "The server or a proxy sends something else."),
-    "unreadable": ("{host} sent an answer that cannot be unpacked", "A proxy broke its compression."),
+    "unreadable": ("{host} sent an answer that cannot be read", "A proxy changed or broke it."),
 }
 
 

@@ -474,7 +474,7 @@ _NO_ANSWER: dict[str, tuple[str, Sequence[str]]] = {
     ),
     "closed": ("cut the connection off", ("The network or a proxy broke it.",)),
     "too large": ("sent more than any answer of dbt Cloud holds", ("A proxy changed the answer.",)),
-    "unreadable": ("sent an answer that cannot be unpacked", ("A proxy broke its compression.",)),
+    "unreadable": ("sent an answer that cannot be read", ("A proxy changed or broke it.",)),
 }
 
 

@@ -413,6 +413,10 @@ class Transport:
                         yield response, record
                 except httpx.RequestError as error:
                     raise _no_answer(error, record, self._proxy) from None
+                except (httpx.InvalidURL, UnicodeError) as error:
+                    record.failure = "unreadable"
+                    detail = f"it redirects to an address that cannot be read: {safe(str(error))[:200]}"
+                    raise NoAnswer("unreadable", self.host, detail, record) from None
                 except TimeoutError:
                     if whole is None and response is not None:
                         raise
