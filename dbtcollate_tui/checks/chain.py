@@ -38,7 +38,7 @@ class Stage(StrEnum):
     ARTIFACTS = "artifacts"
     TABLES = "tables"
     PIPELINE = "pipeline"
-    VERIFICATION = "verification"
+    VERIFICATION = "verified"
 
 
 class StageState(NamedTuple):
