@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import dbtcollate_tui
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.settings.store import ProfileStore
+from tests.support.world import profile_for
 
 PACKAGE = Path(dbtcollate_tui.__file__).parent
 MODULES = sorted(
@@ -19,9 +23,15 @@ MODULES = sorted(
 )
 
 
-def loaded_by(statement: str) -> set[str]:
+def loaded_by(statement: str, **environment: str) -> set[str]:
     code = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -35,6 +45,36 @@ def test_the_command_line_starts_light() -> None:
     loaded = loaded_by("import dbtcollate_tui.cli")
     heavy = {"textual", "httpx", "keyring", "starlette", "uvicorn", "msgspec"}
     assert not heavy & loaded
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_checks_load_neither_screens_nor_sandbox_nor_parser(command: str, tmp_path: Path) -> None:
+    """The whole command, run against servers: what it asks for on the way counts too."""
+    sandbox = Sandbox()
+    sandbox.start()
+    try:
+        ProfileStore().save(profile_for(sandbox))
+        tokens = {
+            "DBT_CLOUD_TOKEN": sandbox.dbt_cloud_token.get_secret_value(),
+            "COLLATE_TOKEN": sandbox.collate_token.get_secret_value(),
+        }
+        statement = f"from dbtcollate_tui.cli import run\nassert run([{command!r}, '-p', 'shop']) in (0, 1)"
+        loaded = loaded_by(statement, **tokens)
+    finally:
+        sandbox.stop()
+    assert "dbtcollate_tui.collate.client" in loaded
+    unused = {
+        "textual",
+        "sqlglot",
+        "starlette",
+        "uvicorn",
+        "jsonpatch",
+        "dbtcollate_tui.sandbox",
+    }
+    assert not unused & loaded
+    if command == "status":
+        room = "dbtcollate_tui"
+        assert not {f"{room}.sync.direct", f"{room}.plan.build", f"{room}.artifacts.load"} & loaded
 
 
 @pytest.mark.parametrize("room", ["artifacts", "plan", "plan.build"])

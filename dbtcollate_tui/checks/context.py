@@ -1,11 +1,16 @@
-"""What the checks of one run share: the profile, the clients, and answers that are read once."""
+"""What the checks of one run share: the profile, the clients, and answers that are read once.
+
+What only a few checks need is imported by the read that needs it: ``status`` decodes no artifacts, and makes
+no plan.
+"""
+
+from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import ServerFailedError
 from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
@@ -17,20 +22,17 @@ from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers
 from dbtcollate_tui.dbt_cloud.permissions import read_account
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UnreachableError
-from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.history.records import HistoryRecord, list_records
-from dbtcollate_tui.plan.build import build_plan
-from dbtcollate_tui.plan.matching.matches import MatchReport
-from dbtcollate_tui.plan.matching.nodes import match
-from dbtcollate_tui.plan.model import Plan, RunFacts
-from dbtcollate_tui.plan.pipeline import own_pipeline
-from dbtcollate_tui.plan.server_state import Tables
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.sync.decoding import read_project
-from dbtcollate_tui.sync.reading.server import read_details, read_tables
-from dbtcollate_tui.sync.verify.now import prove_now
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.artifacts.project import Project
+    from dbtcollate_tui.events.outcome import Verification
+    from dbtcollate_tui.plan.matching.matches import MatchReport
+    from dbtcollate_tui.plan.model import Plan
+    from dbtcollate_tui.plan.server_state import Tables
 
 T = TypeVar("T")
 SYNCS_LOOKED_AT = 50
@@ -177,6 +179,8 @@ class CheckContext:
         """The artifacts, decoded."""
 
         async def read() -> Project:
+            from dbtcollate_tui.sync.decoding import read_project
+
             return await read_project(await self.fetched())
 
         return await self._once("project", read)
@@ -193,6 +197,8 @@ class CheckContext:
         """The tables of the service that dbt's nodes may mean."""
 
         async def read() -> Tables:
+            from dbtcollate_tui.sync.reading.server import read_tables
+
             return await read_tables(
                 await self.collate(), self.profile.collate.service, await self.project(), self.profile.options
             )
@@ -203,6 +209,8 @@ class CheckContext:
         """dbt's nodes with their tables, or with the reasons for having none."""
 
         async def read() -> MatchReport:
+            from dbtcollate_tui.plan.matching.nodes import match
+
             project, tables = await self.project(), await self.tables()
             return await asyncio.to_thread(match, project, tables.inventories, self.profile.options)
 
@@ -212,6 +220,10 @@ class CheckContext:
         """What a sync would write now: its `Expected` is what the verification is read against."""
 
         async def read() -> Plan:
+            from dbtcollate_tui.plan.build import build_plan
+            from dbtcollate_tui.plan.model import RunFacts
+            from dbtcollate_tui.sync.reading.server import read_details
+
             project, report, tables = await self.project(), await self.report(), await self.tables()
             collate, options = await self.collate(), self.profile.options
             state = await read_details(collate, project, report, tables.tables, options)
@@ -227,6 +239,8 @@ class CheckContext:
         """The verification against what Collate holds now; what the plan would change counts as not there."""
 
         async def read() -> Verification:
+            from dbtcollate_tui.sync.verify.now import prove_now
+
             side = self.profile.collate
             return await prove_now(
                 await self.collate(), await self.plan(), base_url=side.base_url, service=side.service
@@ -246,6 +260,8 @@ class CheckContext:
         """The dbt pipeline of this profile: of the same account and job, else of the profile's name."""
 
         async def read() -> IngestionPipeline | None:
+            from dbtcollate_tui.plan.pipeline import own_pipeline
+
             found = await IngestionPipelines(await self.collate()).of_service(self.profile.collate.service)
             return own_pipeline(found, self.profile)
 

@@ -1,17 +1,21 @@
 """The database services of a server, scored against dbt's tables as these are read."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import DatabaseService
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.plan.matching.nodes import Inventory
-from dbtcollate_tui.plan.matching.services import ServiceScore, Target, score_services
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.reading.server import read_inventory
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.artifacts.project import Project
+    from dbtcollate_tui.plan.matching.nodes import Inventory
+    from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 
 SERVICES_READ = 12
 """The tables of at most so many services are listed, those of a fitting type."""
@@ -29,6 +33,9 @@ async def iter_scores(
 
     A service whose tables cannot be listed keeps its score by type; ``notes`` then gets a sentence.
     """
+    from dbtcollate_tui.plan.matching.services import score_services
+    from dbtcollate_tui.sync.reading.server import read_inventory
+
     inventories: dict[str, Inventory] = {}
     counts: dict[str, int] = {}
     scores = score_services(wanted, services, inventories, options)

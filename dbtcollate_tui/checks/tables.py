@@ -1,7 +1,10 @@
 """Checks of Collate: address, token, database service, and how many of dbt's nodes find their table."""
 
+from __future__ import annotations
+
 from contextlib import aclosing
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from dbtcollate_tui.adapters import adapter_of, is_type_for
 from dbtcollate_tui.checks.base import Finding
@@ -16,9 +19,11 @@ from dbtcollate_tui.collate.errors import BOTS_PAGE
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, ProfileField, SetField, Step
-from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
-from dbtcollate_tui.plan.matching.services import ServiceScore
 from dbtcollate_tui.wording import some
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
+    from dbtcollate_tui.plan.matching.services import ServiceScore
 
 EXPIRES_SOON = timedelta(days=14)
 

@@ -29,7 +29,7 @@ def without_nulls(data: Any) -> Any:
 class Entity(BaseModel):
     """Base of every model: immutable, unknown fields ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

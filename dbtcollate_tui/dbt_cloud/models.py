@@ -104,7 +104,7 @@ Details = Annotated[dict[str, Any], _else({})]
 
 
 class _Answered(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Account(_Answered):

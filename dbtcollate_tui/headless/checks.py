@@ -15,7 +15,6 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
-from dbtcollate_tui.history.checked import keep_verification
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import token_variable
 from dbtcollate_tui.settings.state import StateStore
@@ -99,6 +98,8 @@ async def report_checks(
     if history is not None:
         seconds = (datetime.now(UTC) - started).total_seconds()
         rows = list(results.values())
+        from dbtcollate_tui.history.checked import keep_verification
+
         await asyncio.to_thread(keep_verification, history, context.profile, rows, started, seconds)
     counts = Counter(result.state.value for result in results.values())
     bad = counts["fail"] or (strict and counts["warn"])

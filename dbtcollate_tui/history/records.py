@@ -10,6 +10,7 @@ One record is up to three files of its own, so that several processes never writ
 """
 
 import contextlib
+import functools
 import json
 import re
 import secrets
@@ -123,7 +124,7 @@ class HistoryRecord:
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON values."""
-        found: dict[str, object] = _RECORDS.dump_python(self, mode="json")
+        found: dict[str, object] = _records().dump_python(self, mode="json")
         return found
 
 
@@ -153,7 +154,7 @@ class StoredPlan:
 
     def as_dict(self) -> dict[str, object]:
         """The plan as JSON values."""
-        found: dict[str, object] = _PLANS.dump_python(self, mode="json")
+        found: dict[str, object] = _plans().dump_python(self, mode="json")
         return found
 
 
@@ -178,9 +179,19 @@ class LogEntry:
         }
 
 
-_RECORDS: TypeAdapter[HistoryRecord] = TypeAdapter(HistoryRecord)
-_PLANS: TypeAdapter[StoredPlan] = TypeAdapter(StoredPlan)
-_ENTRIES: TypeAdapter[LogEntry] = TypeAdapter(LogEntry)
+@functools.cache
+def _records() -> TypeAdapter[HistoryRecord]:
+    return TypeAdapter(HistoryRecord)
+
+
+@functools.cache
+def _plans() -> TypeAdapter[StoredPlan]:
+    return TypeAdapter(StoredPlan)
+
+
+@functools.cache
+def _entries() -> TypeAdapter[LogEntry]:
+    return TypeAdapter(LogEntry)
 
 
 def list_records(
@@ -221,7 +232,7 @@ def find_record(state: StateStore, profile_name: str, record_id: str) -> History
 def load_plan(state: StateStore, record: HistoryRecord) -> StoredPlan | None:
     """The record's plan; ``None`` where there was none or it is no longer kept. Reads the disk."""
     try:
-        return _PLANS.validate_json(plan_path(state, record).read_bytes())
+        return _plans().validate_json(plan_path(state, record).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -233,7 +244,7 @@ def load_log(state: StateStore, record: HistoryRecord) -> tuple[LogEntry, ...]:
         with log_path(state, record).open("rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError, OverflowError, RecursionError):
-                    entry = _ENTRIES.validate_json(line)
+                    entry = _entries().validate_json(line)
                     found.append(replace(entry, at=_moment(entry.at)))
     except OSError:
         return ()
@@ -299,7 +310,7 @@ def _record_files(state: StateStore, profile_name: str, action: RecordAction | N
 
 def _read(path: Path) -> HistoryRecord | None:
     try:
-        record = _RECORDS.validate_python(json.loads(path.read_bytes()), strict=False)
+        record = _records().validate_python(json.loads(path.read_bytes()), strict=False)
         record = replace(record, profile=path.parent.parent.name, at=_moment(record.at))
     except FileNotFoundError:
         return None

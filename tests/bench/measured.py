@@ -31,11 +31,19 @@ class Cost:
 
 
 def run(command: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
-    """Run that command with its output in ``log``; killed where this process is interrupted."""
+    """Run that command with its output in ``log``; killed where this process is interrupted.
+
+    It runs in the folder of ``log``, so that ``python -m`` finds no package of the folder it was started in.
+    """
     with log.open("wb") as output:
         began = time.monotonic()
         process = subprocess.Popen(
-            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            env=dict(env),
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         watch = _Watch(process.pid)
         try:
