@@ -1,9 +1,15 @@
 """The README's commands are the ones that CI runs, to the letter."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import click
+import pytest
+
+from dbtcollate_tui.cli import dbtcollate
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,3 +48,32 @@ def test_the_example_of_keys_toml_is_accepted(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def command_lines() -> list[str]:
+    """Every command of the program that the README's shell and CI examples run."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:sh|yaml)\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("dbtcollate ")]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_of_the_readme_is_accepted(line: str) -> None:
+    """Parse it as the program does: a command, option or value that does not exist is refused."""
+    arguments = shlex.split(line, comments=True)[1:]
+    command: click.Command = dbtcollate
+    context = click.Context(dbtcollate, info_name="dbtcollate")
+    while isinstance(command, click.Group):
+        parsed = command.make_context(command.name, list(arguments), parent=context)
+        rest = [*parsed.protected_args, *parsed.args] if hasattr(parsed, "protected_args") else parsed.args
+        if not rest:
+            return
+        _, found, arguments = command.resolve_command(parsed, rest)
+        assert found is not None
+        command, context = found, parsed
+    command.make_context(command.name, arguments, parent=context)
+
+
+def test_the_readme_runs_commands_in_its_examples() -> None:
+    assert len(command_lines()) > 12
