@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.plan.model import GROUPS, Change, DescriptionChange, Group, Plan, without
+from dbtcollate_tui.plan.model import GROUPS, Change, DataModelChange, DescriptionChange, Group, Plan, without
 from dbtcollate_tui.plan.selection.graph import Graph
 from dbtcollate_tui.plan.selection.selectors import nearest, select_nodes
 from dbtcollate_tui.settings.model import SyncOptions
@@ -86,10 +86,12 @@ class Scope:
     def of_plan(self, plan: Plan) -> Plan:
         """The plan with the chosen kinds alone; what needs a change that is left out is left out too.
 
-        With ``overwrite`` conflicts on descriptions are decided for dbt, with ``remove`` removals made.
+        With ``overwrite`` conflicts on descriptions and data models are decided for dbt, with ``remove``
+        removals are made.
         """
         if self.overwrite:
-            conflicts = [item.change for item in plan.conflicts if isinstance(item.change, DescriptionChange)]
+            decided = DescriptionChange | DataModelChange
+            conflicts = [item.change for item in plan.conflicts if isinstance(item.change, decided)]
             plan = plan.take_in({change.key for change in conflicts})
         if self.remove:
             plan = plan.take_in({change.key for change in plan.removable})

@@ -147,6 +147,76 @@ UNUSED_TAG = reason(
     "dbtTags.finance|tags",
 )
 
+# The shop of the sandbox shows none of the following, so that no pattern is needed: a difference of that
+# kind would be a new one there.
+COMMENT = reason(
+    "A column's text is dbt's, and the warehouse's comment only where dbt has none. The reference "
+    "prefers the comment.",
+    BOTH,
+)
+NESTED = reason(
+    "Documented fields of a struct have their texts and tags. The reference leaves them out.",
+    OURS,
+)
+EPHEMERAL = reason(
+    "A generic test of an ephemeral model is left out, with a note. The reference puts it on a "
+    "parent's table and column.",
+    THEIRS,
+)
+EXPRESSION = reason(
+    "A test of an expression is a test of the table, and names the expression. The reference does "
+    "that only where it holds `|`, `<` or `>`.",
+    f"{OURS}+{THEIRS}",
+)
+ONE_CASE = reason(
+    "Of two tests that share a test case the worse result counts. The reference lets the last one count.",
+    BOTH,
+)
+ARGUMENTS = reason(
+    "The parameter of any generic test holds all its arguments. The reference writes lists of values alone.",
+    BOTH,
+)
+NO_RESULTS = reason(
+    "Without run results the test cases are made, without results. The reference makes none.",
+    OURS,
+)
+SKIPPED = reason(
+    "A test that dbt skipped gets no result. The reference writes `Aborted`.",
+    THEIRS,
+)
+EMPTY_RUN = reason(
+    "Results and SQL of runs with `--empty` or `--sample` are left out. The reference takes them.",
+    f"{THEIRS}+{BOTH}",
+)
+NO_CASE = reason(
+    "Definitions of tests without a test case, and tags of operations, are not made.",
+    THEIRS,
+)
+GUEST = reason(
+    "A table that another dbt project builds keeps its texts and its data model. The reference "
+    "writes those of the project that ran last.",
+    BOTH,
+)
+PASSED_THROUGH = reason(
+    "What an exposure, a metric or a function reads is followed to the tables below. The reference "
+    "stops there.",
+    OURS,
+)
+EXCLUSIVE = reason(
+    "A tag that dbt set gives way to another of the same mutually exclusive classification. The "
+    "reference is refused.",
+    BOTH,
+)
+DOTTED_TAG = reason(
+    "A dbt tag with a dot is one tag. The reference makes another tag, which no table gets.",
+    f"{OURS}+{THEIRS}",
+)
+OWNER = reason(
+    "An owner is a user or team of that name or address, a user first, also where `meta.owner` is a "
+    "mapping. The reference takes a team first and searches display names too.",
+    f"{OURS}+{THEIRS}+{BOTH}",
+)
+
 DIFFERENCES = (
     LOST_SOURCE,
     FRESHNESS,
@@ -167,6 +237,21 @@ DIFFERENCES = (
     TYPES,
     NO_COLUMN,
     UNUSED_TAG,
+    COMMENT,
+    NESTED,
+    EPHEMERAL,
+    EXPRESSION,
+    ONE_CASE,
+    ARGUMENTS,
+    NO_RESULTS,
+    SKIPPED,
+    EMPTY_RUN,
+    NO_CASE,
+    GUEST,
+    PASSED_THROUGH,
+    EXCLUSIVE,
+    DOTTED_TAG,
+    OWNER,
 )
 """Every difference, in the README's order and words."""
 
