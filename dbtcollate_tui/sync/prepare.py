@@ -183,7 +183,8 @@ async def compare(
             emitter.doing = "looking for what dbt no longer has"
             stale = await read_stale(collate, project, plan, written, options, wanted)
             gone = removable(project, plan, written, stale, options, wanted)
-            plan = replace(plan, conflicts=(*plan.conflicts, *gone))
+            tables = {**plan.tables, **stale.tables}
+            plan = replace(plan, conflicts=(*plan.conflicts, *gone), tables=tables)
     return scope.of_plan(plan)
 
 

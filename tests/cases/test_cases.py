@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -198,5 +199,40 @@ async def test_removed_model_loses_its_tag_when_asked(world: Cases, tmp_path: Pa
     gone = await place.sync(load_case("remove-crash-v2"), Scope(remove=True))
     assert gone.failures == []
     assert any(change.startswith("remove_tags") for change in gone.changes)
+    assert f"{place.service}.wh.main.goes" in gone.plan.tables
     assert all(not table["tags"] for name, table in (await place.tables()).items() if "goes" in name)
     assert (await place.sync(load_case("remove-crash-v2"), Scope(remove=True))).changes == []
+
+
+def _manifest_of(case: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(body for body in case["contents"].values() if "results" not in body)
+    return found
+
+
+async def test_disabled_model_leaves_its_tag_as_removable(world: Cases, tmp_path: Path) -> None:
+    place = world.place(tmp_path)
+    await place.twice(load_case("remove-crash-v1"))
+    manifest = load_case("remove-crash-v1")
+    contents = next(
+        body for body in manifest["contents"].values() if "nodes" in body and "results" not in body
+    )
+    node = contents["nodes"].pop("model.shopx.goes")
+    contents["disabled"] = {"model.shopx.goes": [node]}
+    kept = await place.sync(manifest)
+    assert kept.changes == []
+    assert [change.kind for change in kept.plan.removable] == ["remove_tags"]
+
+
+async def test_unreadable_model_loses_nothing(world: Cases, tmp_path: Path) -> None:
+    place = world.place(tmp_path)
+    await place.twice(load_case("remove-crash-v1"))
+    odds: list[dict[str, object]] = [{"tags": {"a": 1}}, {"schema": []}]
+    for odd in odds:
+        case = load_case("remove-crash-v1")
+        contents = next(
+            body for body in case["contents"].values() if "nodes" in body and "results" not in body
+        )
+        contents["nodes"]["model.shopx.goes"] |= odd
+        found = await place.sync(case, Scope(remove=True))
+        assert not any(change.startswith("remove") for change in found.changes)
+        assert "$.nodes" in found.notes

@@ -9,10 +9,16 @@ from dbtcollate_tui.artifacts.project import Column, DbtTest, TestResult
 from dbtcollate_tui.collate.models import Column as ServerColumn
 from dbtcollate_tui.collate.models import DataModel, TagLabel
 from dbtcollate_tui.plan.matching.placing import is_expression, is_linkable
+from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.rules.ownership import Role, claim_of
 from dbtcollate_tui.plan.rules.tags import exclusive_group, tag_problem
 from dbtcollate_tui.plan.selection.scope import Scope
-from tests.support.builders import column, label, node, of_kind, plan_of, project, table
+from tests.support import builders
+from tests.support.builders import column, label, node, plan_of, project, table
+
+
+def of_kind(plan: Plan, kind: str) -> list[Any]:
+    return list(builders.of_kind(plan, kind))
 
 
 def held(resource_type: str, other: str = "", **more: Any) -> DataModel:
