@@ -109,7 +109,7 @@ async def test_text_of_a_person_is_named_in_the_verdict() -> None:
         table = conflict.target.removesuffix(f".{getattr(conflict.change, 'column', '')}")
         found = await explained(here, table)
         assert not found.is_good
-        assert "not shown" in found.verdict
+        assert "is not shown because" in found.verdict
         fact = next(fact for fact in found.facts if fact.state == "conflict")
         assert fact.option == "--overwrite"
         assert fact.author is not None

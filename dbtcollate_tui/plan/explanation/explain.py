@@ -562,10 +562,12 @@ def _verdict(
     if shown:
         item = shown[0]
         what = f"{item.name} of column {item.column}" if item.column else item.name
-        who = f" ({item.author} set it)" if item.author is not None and item.author.name else ""
-        sentences.append(
-            f"dbt's {what} is not shown because of another value in Collate: {item.reason}{who}."
-        )
+        if item.author is not None and item.author.name:
+            when = f" on {item.author.at.day} {item.author.at:%B}" if item.author.at is not None else ""
+            why = f"{item.author.name} edited it in Collate{when}"
+        else:
+            why = f"Collate has another value: {item.reason}"
+        sentences.append(f"dbt's {what} is not shown because {why}.")
     if changes and len(sentences) < 2:
         groups: dict[str, int] = {}
         for change in changes:
@@ -600,6 +602,11 @@ def tree_of(
     for one in project.nodes:
         for parent in project.upstreams(one):
             children.setdefault(parent, []).append(one)
+    for one, exposure in project.exposures.items():
+        if exposure.open_metadata_fqn:
+            names[one] = _place_of(exposure.open_metadata_fqn)
+            for parent in project.upstreams(one):
+                children.setdefault(parent, []).append(one)
     edges: list[Edge] = []
     seen: set[tuple[Place, Place]] = set()
     for upwards in (True, False):
