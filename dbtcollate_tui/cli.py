@@ -539,6 +539,25 @@ def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool
     context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes))))
 
 
+@dbtcollate.command("ingest-tables")
+@click.option("--yes", is_flag=True, help="Run without asking. Required where nobody can be asked.")
+@click.option("--no-sync", is_flag=True, help="Stop after the agent's run instead of syncing.")
+@_common
+@click.pass_context
+def ingest_tables(
+    context: click.Context, yes: bool, no_sync: bool, profile: str | None, as_json: bool, no_input: bool
+) -> None:
+    """Bring missing tables into Collate, then sync.
+
+    Shows the metadata agent of the database service (last run, schedule, filters) and what would change,
+    asks, runs the agent and follows it. A schema may be added to its include pattern; no pattern is replaced.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.headless import ingest_tables as command
+
+    context.exit(int(_run(common, lambda: command.ingest_tables(common, yes=yes, then_sync=not no_sync))))
+
+
 @dbtcollate.command()
 @click.argument("kind", type=click.Choice(["yaml", "pipeline", "curl"]))
 @_profile_option

@@ -180,3 +180,21 @@ def test_the_exported_script_does_what_it_says(sandbox: Sandbox, profile: str, s
     (pipeline,) = [item for item in listed if item["pipelineType"] == "dbt"]
     assert pipeline["deployed"]
     assert [path for path in writes(sandbox) if "/trigger/" in path]
+
+
+def test_missing_tables_are_ingested_and_then_synced() -> None:
+    """The agent gets the one schema that it leaves out, brings every missing table, and the sync follows."""
+    with running(Sandbox("not-ingested")) as (sandbox, profile):
+        done = run("ingest-tables", "--yes", "-p", profile, **tokens(sandbox))
+        assert done.returncode == ExitCode.OK, done.stderr
+        assert "will be added to the schemas that it takes: ^raw$" in done.stdout
+        assert "missing tables are in Collate now" in done.stdout
+        assert "0 failed" in done.stdout + done.stderr
+
+
+def test_a_service_without_an_agent_says_whom_to_ask() -> None:
+    with running(Sandbox("wrong-service")) as (sandbox, profile):
+        done = run("ingest-tables", "--yes", "-p", profile, **tokens(sandbox))
+        assert done.returncode == ExitCode.FAILED
+        assert "has no metadata agent" in done.stderr
+        assert writes(sandbox) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ from dbtcollate_tui.sandbox.collate import (
     types,
 )
 from dbtcollate_tui.sandbox.collate.api import Collate, Router, dispatch
+from dbtcollate_tui.sandbox.collate.ingest import ingest
 from dbtcollate_tui.sandbox.collate.releases import release_of
 from dbtcollate_tui.sandbox.collate.runner import PipelineWorker, Runner
 from dbtcollate_tui.sandbox.collate.seed import seed
@@ -83,6 +85,7 @@ def collate_app(
     runner = Runner(store, token, trigger_refusals=scenario.trigger_refusals, fails=scenario.pipeline_fails)
     if worker is not None:
         runner.worker = worker
+    runner.ingest = partial(ingest, store)
     collate = Collate(store, scenario, token, release, runner)
     if scenario.search == "behind":
         collate.index = search.index_of(store)

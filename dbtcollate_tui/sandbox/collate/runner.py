@@ -77,6 +77,7 @@ class Runner:
 
     def __init__(self, store: Store, token: SecretStr, *, trigger_refusals: int, fails: bool) -> None:
         self.worker: PipelineWorker = no_worker
+        self.ingest: Callable[[PipelineRunContext], None] = lambda _: None
         self.closed = False
         self._store = store
         self._token = token
@@ -144,7 +145,10 @@ class Runner:
             if self._fails:
                 context.log_level("ERROR", "dbt Cloud answered 401 Unauthorized: Invalid token.")
                 raise PipelineRunFailed("dbt Cloud answered 401 Unauthorized: Invalid token.")
-            await self.worker(context)
+            if context.pipeline["pipelineType"] == "metadata":
+                self.ingest(context)
+            else:
+                await self.worker(context)
             errors = any(step["errors"] for step in context.steps.values())
             state = "partialSuccess" if errors else "success"
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dbtcollate_tui.sandbox.collate.seed_extras import (
     add_dashboard,
+    add_metadata_agent,
     add_people,
     add_stale_pipeline,
     add_tags,
@@ -98,6 +99,8 @@ def seed(store: Store, scenario: Scenario) -> None:
         if scenario.edited_in_collate:
             for edit in MORE_EDITS:
                 seeder.edit(holder, edit, upper=upper, owner=people["chen"] if edit.column is None else None)
+        if scenario.tables_missing:
+            add_metadata_agent(seeder, holder, ["^staging$", "^marts$", "^snapshots$"])
         if scenario.pipeline_stale:
             add_stale_pipeline(seeder, holder)
         add_dashboard(seeder)

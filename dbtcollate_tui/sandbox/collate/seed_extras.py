@@ -227,3 +227,44 @@ def add_unreadable_test_case(seeder: Seeder, table_fqn: str) -> None:
         parent=table_fqn,
         root=suite["fullyQualifiedName"],
     )
+
+
+def add_metadata_agent(seeder: Seeder, service: Entity, schemas: list[str]) -> None:
+    """The service's metadata agent, which takes these schemas only and ran two days ago."""
+    fqn = f"{service['fullyQualifiedName']}.shop_warehouse_metadata"
+    seeder.save(
+        "ingestionPipeline",
+        {
+            "name": "shop_warehouse_metadata",
+            "fullyQualifiedName": fqn,
+            "pipelineType": "metadata",
+            "service": reference("databaseService", service),
+            "sourceConfig": {
+                "config": {
+                    "type": "DatabaseMetadata",
+                    "schemaFilterPattern": {"includes": schemas, "excludes": []},
+                }
+            },
+            "airflowConfig": AIRFLOW_DEFAULTS | {"scheduleInterval": "0 3 * * 0"},
+            "loggerLevel": "INFO",
+            "raiseOnError": True,
+            "enableStreamableLogs": False,
+            "provider": "user",
+            "deployed": True,
+            "enabled": True,
+            "owners": [],
+        },
+        parent=service["fullyQualifiedName"],
+        user="admin",
+    )
+    ended = now_ms() - 2 * DAY_MS
+    seeder.store.save_status(
+        fqn,
+        {
+            "runId": new_id(),
+            "pipelineState": "success",
+            "startDate": ended - 31_000,
+            "timestamp": ended - 31_000,
+            "endDate": ended,
+        },
+    )

@@ -69,26 +69,30 @@ class Seeder:
         schemas: dict[tuple[str, str], Entity] = {}
         common = {"serviceType": service["serviceType"], "owners": [], "tags": []}
         for table in tables:
-            database = databases.get(table.database)
+            database_fqn = f"{service['fullyQualifiedName']}.{quote_name(table.database)}"
+            database = databases.get(table.database) or self.store.by_fqn("database", database_fqn)
             if database is None:
                 database = databases[table.database] = self.save(
                     "database",
                     {
                         "name": table.database,
-                        "fullyQualifiedName": f"{service['fullyQualifiedName']}.{quote_name(table.database)}",
+                        "fullyQualifiedName": database_fqn,
                         "service": reference("databaseService", service),
                         **common,
                     },
                     parent=service["fullyQualifiedName"],
                     user=BOT,
                 )
-            schema = schemas.get((table.database, table.schema))
+            databases[table.database] = database
+            schema_fqn = f"{database['fullyQualifiedName']}.{quote_name(table.schema)}"
+            known = schemas.get((table.database, table.schema))
+            schema = known or self.store.by_fqn("databaseSchema", schema_fqn)
             if schema is None:
                 schema = schemas[table.database, table.schema] = self.save(
                     "databaseSchema",
                     {
                         "name": table.schema,
-                        "fullyQualifiedName": f"{database['fullyQualifiedName']}.{quote_name(table.schema)}",
+                        "fullyQualifiedName": schema_fqn,
                         "database": reference("database", database),
                         "service": database["service"],
                         **common,
@@ -97,7 +101,10 @@ class Seeder:
                     root=service["fullyQualifiedName"],
                     user=BOT,
                 )
+            schemas[table.database, table.schema] = schema
             fqn = f"{schema['fullyQualifiedName']}.{quote_name(table.name)}"
+            if self.store.by_fqn("table", fqn) is not None:
+                continue
             self.save(
                 "table",
                 {
