@@ -11,7 +11,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _WRAPPED = re.compile(
     r"^An exception with message \[(.*)\] was thrown while processing request\.?$", re.DOTALL
 )
-_POSITION = re.compile(r"\s+at \[Source: .*$", re.DOTALL)
+_POSITION = re.compile(r"\s{1,99}at \[Source: .*$", re.DOTALL)
 _PROPERTIES = re.compile(r", not marked as ignorable \(.*$", re.DOTALL)
 _NESTED = 3
 

@@ -16,7 +16,9 @@ MOST_DROPS = 8
 
 _FIELD = re.compile(r'Unrecognized field "([^"]+)"')
 _VALUES = (
-    re.compile(r"Cannot construct instance of `[^`]*`, problem: (.*?)(?=\n| at \[Source| \(through|$)"),
+    re.compile(
+        r"Cannot construct instance of `[^`]{0,500}`, problem: (.{0,2000}?)(?=\n| at \[Source| \(through|$)"
+    ),
     re.compile(r'from String "([^"]*)": not one of the values accepted for Enum'),
 )
 _REQUESTED = re.compile(r"Invalid field name ([\w.]+)")

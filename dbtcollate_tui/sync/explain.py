@@ -37,7 +37,9 @@ from dbtcollate_tui.sync.reading.server import (
 DEEPEST = 3
 """Levels of a lineage tree that one request may ask for."""
 _READS = re.compile(r"\b(?:from|join)\s+([\w.\"`\[\]$-]+)", re.IGNORECASE)
-_CTE = re.compile(r"[\"`\[]?(\w+)[\"`\]]?\s+as\s+(?:not\s+)?(?:materialized\s+)?\(", re.IGNORECASE)
+_CTE = re.compile(
+    r"[\"`\[]?(\w{1,300})[\"`\]]?\s{1,99}as\s{1,99}(?:not\s{1,99})?(?:materialized\s{1,99})?\(", re.IGNORECASE
+)
 _QUOTES = str.maketrans("", "", '"`[]')
 
 
