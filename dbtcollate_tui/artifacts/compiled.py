@@ -48,7 +48,11 @@ def add_compiled(
 
 
 def _lacks_code(node: Node) -> bool:
-    return node.resource_type in _COMPILED_TYPES and not node.compiled_code and not node.is_stub
+    return (
+        node.resource_type in _COMPILED_TYPES
+        and not node.compiled_code
+        and not (node.is_stub or node.is_pointer)
+    )
 
 
 def _code(raw: msgspec.Raw | None) -> str:

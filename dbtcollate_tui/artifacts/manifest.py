@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import md5
 from sys import intern
 from typing import TYPE_CHECKING
@@ -89,6 +90,7 @@ class ManifestReader:
         """Decode all entries into ``nodes``, ``ephemeral``, ``disabled``, ``tests``, ``exposures``, …"""
         manifest = self._manifest
         tests: dict[str, tuple[ManifestNode, NodeConfig]] = {}
+        pointers: list[Node] = []
         for part, entries in (("nodes", manifest.nodes), ("sources", manifest.sources)):
             for unique_id, place, entry in self._decoded(part, entries):
                 kind = _kind(unique_id, entry)
@@ -101,12 +103,15 @@ class ManifestReader:
                     node = self._node(unique_id, _TABLE_TYPES[kind], entry, config, place)
                     if node is not None:
                         self._place(node)
+                        if node.is_latest and node.enabled and _is_on(config.latest_version_pointer):
+                            pointers.append(_pointer_to(node))
                 self._add_resource(unique_id, kind, entry, config)
         for unique_id, place, entry in self._decoded("unit_tests", manifest.unit_tests):
             config = self._config(unique_id, entry, place)
             if config is not None:
                 tests[unique_id] = (entry, config)
                 self._add_resource(unique_id, "unit_test", entry, config)
+        self.nodes |= {node.unique_id: node for node in pointers if node.unique_id not in self.nodes}
         self._read_disabled()
         self._keys.resolve(self.nodes, self.ephemeral, self.project_name())
         for unique_id, place, entry in self._decoded("exposures", manifest.exposures):
@@ -288,7 +293,6 @@ class ManifestReader:
             fqn=tuple(intern(part) for part in entry.fqn or ()),
             versioned=version is not None,
             is_latest=is_latest,
-            has_pointer=is_latest and _is_on(config.latest_version_pointer),
             is_stub=kind != "source" and entry.original_file_path == "",
             owned_in_catalog=not facts.owners,
             checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
@@ -377,6 +381,22 @@ def _without_code(entry: ManifestNode) -> ManifestNode:
 def _is_on(pointer: object) -> bool:
     """Whether ``latest_version_pointer`` makes dbt build a view on a model's latest version."""
     return pointer.get("enabled") is True if isinstance(pointer, dict) else pointer is True
+
+
+def _pointer_to(latest: Node) -> Node:
+    """The view of a versioned model's own name that selects from its latest version."""
+    return replace(
+        latest,
+        unique_id=latest.unique_id.rpartition(".")[0],
+        identifier=latest.name,
+        depends_on=(latest.unique_id,),
+        raw_code=None,
+        compiled_code=None,
+        relation_name=None,
+        in_catalog=False,
+        materialized="view",
+        is_pointer=True,
+    )
 
 
 def _has_limit(limits: FreshnessLimits | None) -> bool:

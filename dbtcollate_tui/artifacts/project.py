@@ -57,7 +57,8 @@ class Node:
     ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
     ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
-    ``has_pointer``: dbt also builds a view of the model's own name on its latest version. ``is_stub``:
+    ``is_pointer``: the view of the model's own name that dbt builds on its latest version, which stands in no
+    artifact: it is the latest version again, without code, with that version as its parent. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
     ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
     owners, the project does not. ``comment`` is the warehouse's on the table. ``key_parents`` are the members
@@ -93,7 +94,7 @@ class Node:
     fqn: tuple[str, ...] = ()
     versioned: bool = False
     is_latest: bool = False
-    has_pointer: bool = False
+    is_pointer: bool = False
     is_stub: bool = False
     checks_freshness: bool = False
     owned_in_catalog: bool = False

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dbtcollate_tui.artifacts.load import load_project
 from dbtcollate_tui.artifacts.project import Column, DbtTest, TestResult
 from dbtcollate_tui.collate.models import Column as ServerColumn
 from dbtcollate_tui.collate.models import DataModel, TagLabel
@@ -13,6 +14,7 @@ from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.rules.ownership import Role, claim_of
 from dbtcollate_tui.plan.rules.tags import exclusive_group, tag_problem
 from dbtcollate_tui.plan.selection.scope import Scope
+from tests.artifacts.making import manifest
 from tests.support import builders
 from tests.support.builders import column, label, node, plan_of, project, table
 
@@ -273,3 +275,46 @@ def test_project_owner_wins_over_the_warehouses() -> None:
     source = node("orders", kind="source", owners=["ana"])
     plan = plan_of(project(seed, source), table("orders"), owners={"ana": None, "role": None})
     assert [owner.owner for owner in plan.unmapped_owners] == ["ana"]
+
+
+def test_view_on_the_latest_version_gets_its_texts() -> None:
+    """It stands in no artifact: the model's configuration enables it, and Collate has the table."""
+    entry: dict[str, Any] = {
+        "name": "dim",
+        "database": "wh",
+        "schema": "marts",
+        "description": "Customers.",
+        "latest_version": 2,
+        "columns": {"id": {"name": "id", "description": "Key."}},
+        "compiled_code": "select 1 as id",
+        "config": {"materialized": "table", "latest_version_pointer": {"enabled": True}},
+    }
+    nodes = {f"model.shop.dim.v{n}": {**entry, "version": n, "alias": f"dim_v{n}"} for n in (1, 2)}
+    dbt = load_project(manifest(nodes=nodes))
+    there = [table(name, column("id")) for name in ("dim_v1", "dim_v2", "dim")]
+    plan = plan_of(dbt, *there)
+    assert plan.match.missing == ()
+    texts = {change.label: change.new for change in of_kind(plan, "description")}
+    assert (texts["marts.dim"], texts["marts.dim.id"]) == ("Customers.", "Key.")
+    assert [change.label for change in of_kind(plan, "lineage")] == ["marts.dim from marts.dim_v2"]
+    (note,) = [note for note in plan_of(dbt, *there[:2]).notes if "SQL" in note] or [""]
+    assert note == ""
+    assert plan_of(dbt, *there[:2]).match.missing == ()
+
+
+def test_view_on_the_latest_version_yields_to_a_node() -> None:
+    entry: dict[str, Any] = {
+        "name": "dim",
+        "database": "wh",
+        "schema": "marts",
+        "version": 1,
+        "latest_version": 1,
+        "alias": "dim_v1",
+        "description": "Versioned.",
+        "config": {"latest_version_pointer": True},
+    }
+    other = {"name": "old", "alias": "dim", "database": "wh", "schema": "marts", "description": "Old."}
+    dbt = load_project(manifest(nodes={"model.shop.dim.v1": entry, "model.shop.old": other}))
+    plan = plan_of(dbt, table("dim_v1"), table("dim"))
+    texts = {change.label: change.new for change in of_kind(plan, "description")}
+    assert texts == {"marts.dim_v1": "Versioned.", "marts.dim": "Old."}

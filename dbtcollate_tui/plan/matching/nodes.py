@@ -146,11 +146,20 @@ def match(
             matched[node.unique_id] = found
             if cased:
                 by_case.add(node.unique_id)
-        else:
+        elif not node.is_pointer:
             unmatched.append(_why(node, project, indexes[0], several, options))
+    _drop_claimed_pointers(project, matched)
     unmatched.extend(_harmless(node, given[0].service, "ephemeral") for node in project.ephemeral.values())
     unmatched.extend(_harmless(node, given[0].service, "disabled") for node in project.disabled.values())
     return MatchReport(matched, tuple(unmatched), frozenset(by_case), _shared(project, matched))
+
+
+def _drop_claimed_pointers(project: Project, matched: dict[str, TableRef]) -> None:
+    """A view on a latest version is assumed only where no node that dbt names claims the table."""
+    named = {ref.fqn for unique_id, ref in matched.items() if not project.nodes[unique_id].is_pointer}
+    for unique_id, ref in list(matched.items()):
+        if project.nodes[unique_id].is_pointer and ref.fqn in named:
+            del matched[unique_id]
 
 
 def _find(

@@ -108,7 +108,11 @@ def plan_lineage(
 
 
 def _lacks_sql(node: Node) -> bool:
-    return node.resource_type in ("model", "snapshot") and not node.compiled_code and not node.is_stub
+    return (
+        node.resource_type in ("model", "snapshot")
+        and not node.compiled_code
+        and not (node.is_stub or node.is_pointer)
+    )
 
 
 def _pairs(columns: Iterable[ColumnLineage]) -> set[tuple[str, str]]:
