@@ -51,6 +51,15 @@ COLLATE_BODIES: dict[CollateSays, dict[str, object]] = {
         "message": "Tag labels PII.None and PII.Sensitive are mutually exclusive and can't be assigned "
         "together",
     },
+    CollateSays.SEARCH_DOWN: {
+        "responseMessage": "An exception with message [Connection refused] was thrown while processing "
+        "request.",
+        "errorType": "UNHANDLED_SERVER_EXCEPTION",
+    },
+    CollateSays.RUN_DIED: {
+        "message": "[2026-11-30T05:00:01.000+0000] {taskinstance.py:1149} INFO - Marking task as FAILED. "
+        "dag_id=dbt_cloud_sync, task_id=dbt_task",
+    },
     CollateSays.PLAN_LIMIT: {"code": 429, "message": "Feature limit exceeded"},
     CollateSays.PAGE_TOO_LARGE: {
         "code": 400,

@@ -12,6 +12,7 @@ from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus, ProgressUpdate, StepSummary
 from dbtcollate_tui.collate.pipeline_logs import LogPages, StreamEnd, read_stream
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.sse import server_events
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.fixes import RETRY, Advice
@@ -21,6 +22,9 @@ from dbtcollate_tui.transport.errors import HttpError, TransportError
 LogWay = Literal["stream", "poll"]
 UNREACHABLE_SECONDS = 120.0
 START_SECONDS = 600.0
+LOOKS_AT_LOG = 5
+"""A run that has not reported itself: its log is read at every so many polls of its status."""
+LAST_LINES = 5
 STREAM_TRIES = 4
 
 
@@ -177,7 +181,12 @@ class _Follower:
             self._found.set()
         tasks = [
             asyncio.create_task(self._guarded(work))
-            for work in (self._watch_status(), self._watch_logs(), self._watch_progress())
+            for work in (
+                self._watch_status(),
+                self._watch_logs(),
+                self._watch_progress(),
+                self._watch_start(),
+            )
         ]
         ended: PipelineStatus | None = None
         open_ends = 2
@@ -221,6 +230,37 @@ class _Follower:
             ],
             evidence=[f"no new run of {self._pipeline.fullyQualifiedName} after {waited:.0f} s"],
             fixes=[RETRY, Advice("Deploy the pipeline again, then run it.")],
+        )
+
+    async def _watch_start(self) -> None:
+        """Read the log of a run that reports nothing, and raise where it shows that the run has died.
+
+        A log that was there before belongs to an earlier run, and one that still grows to a run at work.
+        """
+        former = await self._last_log() if self._known else ""
+        before = ""
+        while self._run is None and not self._over.is_set():
+            await asyncio.sleep(LOOKS_AT_LOG * self._poll)
+            text = await self._last_log()
+            if self._run is not None or not text or text == former:
+                continue
+            if text == before and CollateSays.RUN_DIED in collate_says(text):
+                raise self._died(text)
+            before = text
+
+    async def _last_log(self) -> str:
+        try:
+            return "\n".join(await LogPages(self._client, self._pipeline).read(flush=True))
+        except (CollateError, ForbiddenError, UnreachableError):
+            return ""
+
+    def _died(self, log: str) -> ActionableError:
+        lines = [line.strip() for line in redact(log).splitlines() if line.strip()]
+        return ActionableError(
+            "The run ended in Collate before it reported anything",
+            causes=["The ingestion runner failed at its start; its log says why."],
+            evidence=lines[-LAST_LINES:],
+            fixes=[RETRY, Advice("Show these lines to the people who run Collate's ingestion runner.")],
         )
 
     def _waited_for(self) -> str:

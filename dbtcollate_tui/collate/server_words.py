@@ -25,6 +25,7 @@ class CollateSays(Enum):
     PIPELINE_SERVICE_DOWN = auto()
     PIPELINE_SERVICE_OFF = auto()
     DBT_TOKEN_REFUSED = auto()
+    RUN_DIED = auto()
     TOO_LONG = auto()
     TAGS_EXCLUSIVE = auto()
 
@@ -106,6 +107,12 @@ PHRASES = (
         CollateSays.PIPELINE_SERVICE_OFF,
         r"disabled",
         "OpenMetadata's NoopClient: 200 with the reason 'Pipeline Client Disabled'",
+    ),
+    phrase(
+        CollateSays.RUN_DIED,
+        r"Marking task as (FAILED|UP_FOR_RETRY)|Task exited with return code [1-9-]"
+        r"|Task failed with exception|Traceback \(most recent call last\)|OOMKilled|ImagePullBackOff",
+        "Airflow's task log and Kubernetes' reasons, of a run that ends before it reports a status",
     ),
     phrase(
         CollateSays.DBT_TOKEN_REFUSED,

@@ -22,6 +22,7 @@ from dbtcollate_tui.collate.pipeline_follow import (
     trigger_and_follow,
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
+from dbtcollate_tui.errors import ActionableError
 from tests.collate.server import Asked, FakeCollate, Handler, connected, refuse, say
 from tests.collate.test_pipeline_spec import stored
 
@@ -238,4 +239,33 @@ async def test_a_whole_run_from_trigger_to_end() -> None:
     assert isinstance(updates[0], WaitingUpdate)
     assert "take the run" in updates[0].what
     assert states(updates) == ["running", "success"]
+    assert isinstance(updates[-1], EndedUpdate)
+
+
+DEAD = (
+    "[2026-11-30] INFO Starting\nTraceback (most recent call last):\nModuleNotFoundError: no module named dbt"
+)
+
+
+async def test_a_run_that_dies_before_it_reports_is_noticed() -> None:
+    """Airflow took it, no status ever comes: its log says so, and is read instead of waiting."""
+    fake = FakeCollate(answers={STATUS: say({"data": []}), PAGES: say({"dbt_task": DEAD, "total": "3"})})
+    async with connected(fake) as client:
+        with pytest.raises(ActionableError) as caught:
+            async for _ in follow(IngestionPipelines(client), PIPELINE, poll_seconds=0.01):
+                pass
+    assert caught.value.title == "The run ended in Collate before it reported anything"
+    assert caught.value.evidence[-1] == "ModuleNotFoundError: no module named dbt"
+
+
+async def test_the_log_of_an_earlier_run_proves_nothing() -> None:
+    statuses = [say({"data": []})] * 40 + runs("success", run_id="r2")
+    fake = FakeCollate(answers={STATUS: statuses, PAGES: say({"dbt_task": DEAD, "total": "3"})})
+    async with connected(fake) as client:
+        updates = [
+            update
+            async for update in follow(
+                IngestionPipelines(client), PIPELINE, known_runs=["r1"], poll_seconds=0.01
+            )
+        ]
     assert isinstance(updates[-1], EndedUpdate)
