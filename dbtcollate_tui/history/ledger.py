@@ -15,6 +15,7 @@ from typing import Any
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.plan.model import (
     Change,
+    DataModelChange,
     LineageChange,
     OwnersChange,
     RemoveEdge,
@@ -32,22 +33,25 @@ class Written:
     """What stands in Collate because we wrote it.
 
     Tag FQNs by (table FQN, column), owners' ids by table FQN, edges as (upstream FQN, downstream FQN);
-    ``nodes`` are the unique ids that it was written for, by table FQN.
+    ``nodes`` are the unique ids that it was written for, by table FQN; ``models`` are the FQNs of the tables
+    whose data models we wrote.
     """
 
     tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     owners: dict[str, frozenset[str]] = field(default_factory=dict)
     edges: set[tuple[str, str]] = field(default_factory=set)
     nodes: dict[str, str] = field(default_factory=dict)
+    models: set[str] = field(default_factory=set)
 
     @property
     def tables(self) -> set[str]:
-        """The FQNs of the tables whose tags or owners, or the lower end of whose edges, we wrote."""
-        return {table for table, _ in self.tags} | set(self.owners) | {below for _, below in self.edges}
+        """The FQNs of the tables that we wrote something of, or to which we drew an edge."""
+        tagged = {table for table, _ in self.tags}
+        return tagged | set(self.owners) | {below for _, below in self.edges} | self.models
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.tags or self.owners or self.edges)
+        return bool(self.tags or self.owners or self.edges or self.models)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply one line of the record; raises ``KeyError`` or ``TypeError`` for a damaged one."""
@@ -65,6 +69,8 @@ class Written:
                 self.owners.pop(line["table"], None)
                 if line["ids"]:
                     self.owners[line["table"]] = frozenset(line["ids"])
+            case "model":
+                self.models.add(str(line["table"]))
             case "edge":
                 edge = (str(line["up"]), str(line["down"]))
                 if line.get("gone"):
@@ -86,6 +92,8 @@ def lines_of(change: Change, project: str) -> Sequence[Mapping[str, object]]:
         case OwnersChange():
             ids = [owner.id for owner in change.after]
             return ({"what": "owners", "table": change.table.fqn, "ids": ids, **of},)
+        case DataModelChange():
+            return ({"what": "model", "table": change.table.fqn, **of},)
         case RemoveOwners():
             return ({"what": "owners", "table": change.table.fqn, "ids": [], **of},)
         case LineageChange() if change.existing is None:

@@ -30,7 +30,7 @@ from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
 from dbtcollate_tui.sync.reading.text_authors import read_text_authors
-from dbtcollate_tui.sync.writing.removals import read_stale, removable
+from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, removable
 
 NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
 
@@ -184,7 +184,9 @@ async def compare(
             stale = await read_stale(collate, project, plan, written, options, wanted)
             gone = removable(project, plan, written, stale, options, wanted)
             tables = {**plan.tables, **stale.tables}
-            plan = replace(plan, conflicts=(*plan.conflicts, *gone), tables=tables)
+            left = leftover_note(stale)
+            notes = (*plan.notes, left) if left else plan.notes
+            plan = replace(plan, conflicts=(*plan.conflicts, *gone), tables=tables, notes=notes)
     return scope.of_plan(plan)
 
 

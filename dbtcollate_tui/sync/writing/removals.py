@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Column, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
@@ -71,6 +72,17 @@ async def read_stale(
             for pair, edge in zip(pairs, edges, strict=True)
             if edge is not None and edge.source == DBT_EDGE
         ),
+    )
+
+
+def leftover_note(stale: Stale) -> str:
+    """What stays on the tables that dbt no longer builds, in words; empty where nothing does."""
+    names = sorted(table_ref(table).short for table in stale.tables.values() if table.dataModel is not None)
+    if not names:
+        return ""
+    return (
+        f"dbt no longer builds {wording.count(len(names), 'table')} that Collate has with its texts, data"
+        f" model and tests ({wording.some(names)}). These stay until the table is deleted in Collate."
     )
 
 
