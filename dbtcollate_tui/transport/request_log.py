@@ -2,25 +2,43 @@
 
 import shlex
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from dbtcollate_tui.printable import safe
+
+SHOWN_BODY = 20_000
+"""Characters of a request's body that can be shown."""
+HELD_BODY = SHOWN_BODY + 8_000
+"""Bytes of it that are held: a margin is redacted too, so that no secret is cut in two."""
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request of the last minutes: what was asked and how it ended, with no secret in it."""
+    """One request of the last minutes: what was asked and how it ended.
+
+    Nothing in it shows a secret. A body is redacted when it is shown, since thousands never are: redacting
+    every write took a fifth of a sync's processor time.
+    """
 
     method: str
     url: str
     host: str
     path: str
     at: datetime
-    body: str | None = None
+    content: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
     status: int | None = None
     seconds: float = 0.0
     received: int = 0
     failure: str | None = None
+
+    @property
+    def body(self) -> str | None:
+        """The beginning of the request's body, without secrets; ``None`` where it had none."""
+        if self.content is None:
+            return None
+        return safe(self.content.decode("utf-8", "replace"))[:SHOWN_BODY]
 
     def __str__(self) -> str:
         """One line for the log."""

@@ -17,6 +17,7 @@ import trustme
 from pydantic import SecretStr
 
 from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import check_address
 from dbtcollate_tui.transport.client import Transport
 from dbtcollate_tui.transport.errors import ForeignRedirect, HttpError, NoAnswer, NotJson
@@ -526,3 +527,18 @@ async def test_a_request_cancelled_at_any_moment_keeps_no_later_one_waiting() ->
             async with asyncio.timeout(5):
                 assert (await transport.request("GET", "/x")).json() == {"a": 1}
     server.close()
+
+
+async def test_a_recorded_body_never_shows_a_secret() -> None:
+    """Redacted when it is shown, whenever the secret became known; long bodies are cut after that."""
+    secret = "s3cret-" + "k" * 60
+    body = {"password": "hunter2hunter2", "text": "x" * 19_940 + secret + "y" * 50_000}
+    async with serving(http(200)) as server, Transport(server.url, TOKEN, retries=QUICK) as transport:
+        await transport.request("PUT", "/x", json_body=body)
+    (record,) = transport.request_log.newest(1)
+    redact.learn(SecretStr(secret))
+    assert record.body is not None
+    assert len(record.body) <= 20_000
+    for shown in (record.body, repr(record), str(record), record.as_curl("TOKEN")):
+        assert "hunter2" not in shown
+        assert "s3cret" not in shown
