@@ -125,7 +125,13 @@ def cut_middle(text: str, width: int) -> str:
 
 
 def cut_end(text: str, width: int) -> str:
-    """The text in this width, cut at its end."""
+    """Fit a sentence into this width, cut after a whole word where one ends in the second half."""
     if cell_len(text) <= width:
         return text
-    return set_cell_size(text, max(0, width - len(GLYPHS.cut))).rstrip() + GLYPHS.cut
+    room = max(0, width - len(GLYPHS.cut))
+    kept = set_cell_size(text, room)
+    if not text[len(kept) : len(kept) + 1].isspace():
+        words = kept.rpartition(" ")[0]
+        if cell_len(words) >= room // 2:
+            kept = words
+    return kept.rstrip(" ,;:") + GLYPHS.cut

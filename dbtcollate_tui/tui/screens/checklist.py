@@ -16,7 +16,7 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_WORDS, cut_end, cut_middle
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
@@ -200,7 +200,7 @@ class ChecklistScreen(FittedScreen[None]):
         if took:
             width -= len(took) + 1
         quiet = stale or row.state in (CheckState.SKIPPED, CheckState.WAITING)
-        summary = cut_middle(row.summary, room := max(8, width - TITLE_WIDTH - 3))
+        summary = cut_end(row.summary, room := max(8, width - TITLE_WIDTH - 3))
         line.append(summary.ljust(room) if took else summary, "dim" if quiet else "")
         return line.append(f" {took}" if took else "", "dim")
 

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end, cut_middle
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.confirm import Confirm
@@ -133,7 +133,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         if opened:
             text.append("   open", "dim")
         if known.profile is None:
-            trouble = cut_middle(known.trouble, room)
+            trouble = cut_end(known.trouble, room)
             return text.append(f"\n  {GLYPHS.states[CheckState.FAIL]} {trouble}\n", "dim")
         state = self._state(known)
         state.truncate(room, overflow="ellipsis")

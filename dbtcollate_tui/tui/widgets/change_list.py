@@ -15,7 +15,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.plan.matching.matches import Unmatched
 from dbtcollate_tui.plan.model import Change, Conflict, Plan
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.change_rows import (
     Arrangement,
@@ -156,7 +156,7 @@ class ChangeList(RowList[OutlineRow]):
             text.append(f"  {row.label}")
         room = width - text.cell_len - 3
         if note and room >= NOTE_ROOM:
-            text.append(f"  {cut_middle(note, room)}", "dim")
+            text.append(f"  {cut_end(note, room)}", "dim")
         return text
 
 

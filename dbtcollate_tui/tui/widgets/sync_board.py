@@ -14,7 +14,7 @@ from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.types import PHASES, Phase, SyncEvent
 from dbtcollate_tui.plan.model import Plan
-from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainView
 from dbtcollate_tui.wording import span
@@ -219,7 +219,7 @@ class SyncBoard(Widget):
         line = Text(no_wrap=True)
         line.append(GLYPHS.states[state], state_colour(self.app, state))
         line.append(f" {phase:10}", "bold" if state is CheckState.RUNNING else "")
-        line.append(cut_middle(self.texts[phase], max(4, width - 13)), "dim")
+        line.append(cut_end(self.texts[phase], max(4, width - 13)), "dim")
         return line
 
     def _silence(self) -> Text:
