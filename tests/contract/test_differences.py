@@ -1,4 +1,4 @@
-"""The README lists the differences that the contract with the reference allows, in the same words."""
+"""The help topic lists the differences that the contract with the reference allows, in the same words."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from tests.contract.reference import compare
 from tests.contract.reference.compare import DIFFERENCES, Reason
 
-README = Path(__file__).parents[2] / "README.md"
-TITLE = "## Where it differs from Collate's own sync"
+TOPIC = Path(__file__).parents[2] / "dbtcollate_tui" / "help" / "differences.md"
+TITLE = "## The list"
 
 
-def test_the_readmes_list_is_the_contracts() -> None:
-    section = README.read_text(encoding="utf-8").split(f"{TITLE}\n", 1)[1].split("\n## ", 1)[0]
+def test_differences_topic_lists_what_the_contract_allows() -> None:
+    section = TOPIC.read_text(encoding="utf-8").split(f"{TITLE}\n", 1)[1].split("\n## ", 1)[0]
     listed = [" ".join(item.split()) for item in re.findall(r"^- (.*(?:\n  .*)*)", section, re.MULTILINE)]
     assert listed == [difference.text for difference in DIFFERENCES]
 

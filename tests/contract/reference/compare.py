@@ -253,7 +253,7 @@ DIFFERENCES = (
     DOTTED_TAG,
     OWNER,
 )
-"""Every difference, in the README's order and words."""
+"""Every difference, in the order and words of `dbtcollate_tui/help/differences.md`."""
 
 
 def differences(theirs: Held, ours: Held, reasons: Iterable[Reason]) -> tuple[Counter[Reason], list[str]]:
