@@ -12,8 +12,8 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.plan.explanation.coverage import FACTS, TITLES, Coverage, FactName, Grouping
+from dbtcollate_tui.plan.explanation.text import dot, explanation_text, mermaid
 from dbtcollate_tui.render.coverage import coverage_csv, coverage_html, coverage_text
-from dbtcollate_tui.render.explanation import dot, explanation_text, mermaid
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.sync.coverage import folder_coverage, read_coverage
 from dbtcollate_tui.sync.explain import explain_table

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 APP_STATE, THEME_KEY = "app", "theme"
-NEED_A_PROFILE = frozenset({"history", "sync", "verify", "edit_setup", "pipeline", "troubleshoot", "run_job"})
+NEED_A_PROFILE = frozenset(
+    {"history", "explain", "coverage", "sync", "verify", "edit_setup", "pipeline", "troubleshoot", "run_job"}
+)
 
 
 class DbtCollateApp(OwningApp):
@@ -212,6 +214,14 @@ class DbtCollateApp(OwningApp):
     def action_history(self) -> None:
         """Show what syncs, deploys and verifications left."""
         self.places.history()
+
+    def action_explain(self, wanted: str = "") -> None:
+        """Search the run's tables, and explain one."""
+        self.places.explain(wanted)
+
+    def action_coverage(self) -> None:
+        """Show how much of what dbt declares is in Collate."""
+        self.places.coverage()
 
     def action_requests(self) -> None:
         """Show the requests of the last minutes."""

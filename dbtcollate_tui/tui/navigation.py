@@ -248,6 +248,22 @@ class Places:
         if app.session is not None and not isinstance(app.screen, HistoryScreen):
             app.push_screen(HistoryScreen(app.services.state, app.session.profile.name))
 
+    def explain(self, wanted: str = "") -> None:
+        """Search the run's tables, and explain one."""
+        from dbtcollate_tui.tui.screens.explain import ExplainScreen
+
+        app = self._app
+        if app.session is not None:
+            app.push_screen(ExplainScreen(app.session, wanted=wanted))
+
+    def coverage(self) -> None:
+        """How much of what dbt declares is in Collate."""
+        from dbtcollate_tui.tui.screens.coverage import CoverageScreen
+
+        app = self._app
+        if app.session is not None and not isinstance(app.screen, CoverageScreen):
+            app.push_screen(CoverageScreen(app.session))
+
     def requests(self) -> None:
         """The requests of the last minutes."""
         from dbtcollate_tui.tui.screens.requests import RequestsScreen

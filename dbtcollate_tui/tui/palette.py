@@ -18,6 +18,8 @@ PLACES = (
     ("run_job", "Run the dbt Cloud job", "Run it now and follow it, or follow the run in progress"),
     ("verify", "Verify", "Run the checklist"),
     ("troubleshoot", "Troubleshoot", "From what you see to its cause and fix"),
+    ("explain", "Explain a table", "What dbt says, what Collate has, what the next sync does"),
+    ("coverage", "Coverage", "How much of what dbt declares is in Collate"),
     ("history", "History", "Former syncs and checks, with plan and log"),
     ("edit_setup", "Edit setup", "Change this profile's answers"),
     ("new_setup", "New setup", "Set up another profile"),

@@ -36,8 +36,8 @@ NEEDS_COLLATE: frozenset[FactName] = frozenset({"matched", "column_lineage"})
 class Cell:
     """One fact of one row: how many dbt has, how many of these are in Collate, of how many in all.
 
-    ``collate`` is ``None`` where no server was read. ``missing`` are the unique ids (of tests: their names)
-    that dbt has and Collate lacks.
+    ``collate`` is ``None`` where no server was read. ``missing`` are the unique ids of the nodes for
+    which dbt has more than Collate.
     """
 
     dbt: int = 0
@@ -120,7 +120,7 @@ class _Counter:
         self.dbt += dbt
         self.collate += min(dbt, collate)
         self.total += total
-        if collate < dbt:
+        if collate < dbt and name not in self.missing[-1:]:
             self.missing.append(name)
 
     def cell(self, with_collate: bool) -> Cell:
@@ -204,7 +204,7 @@ class _Facts:
         yield "tested", int(bool(tests)), int(bool(found)), 1, one
         for test in tests:
             passed = (result := self._project.results.get(test)) is not None and result.status == "pass"
-            yield "passing", int(passed), int(self._passes(test)), 1, test
+            yield "passing", int(passed), int(self._passes(test)), 1, one
         parents = self._project.upstreams(one)
         drawn = bool(self._edges_of(node))
         yield "lineage", int(bool(parents)), int(drawn), 1, one

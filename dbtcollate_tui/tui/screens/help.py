@@ -71,6 +71,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "is new, ~ replaces. {run_there} writes, deploys and runs it, {deploy} only deploys; without a "
         "difference nothing is written. Syncs by the schedule need nothing of this machine.",
     ),
+    "ExplainScreen": (
+        "Explain a table",
+        "Every node of the run, matched or not. Type a name, FQN or page address; enter explains the table: "
+        "what dbt says, what Collate has and who set it, what the next sync does, and its lineage.",
+    ),
+    "CoverageScreen": (
+        "Coverage",
+        "How much of what dbt declares is in Collate. enter lists the tables behind a number; each can be "
+        "explained. Nothing is written.",
+    ),
     "RunsScreen": (
         "Runs",
         "The run that the profile's rule takes, then the others of the newest that ended. Collate's "

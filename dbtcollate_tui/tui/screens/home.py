@@ -58,6 +58,8 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         Binding("e", "app.edit_setup", "Edit setup"),
         Binding("p", "app.profiles", "Profiles"),
         Binding("d", "app.pipeline", "Pipeline in Collate", show=False),
+        Binding("slash", "app.explain", "Find a table", show=False),
+        Binding("c", "app.coverage", "Coverage", show=False),
         Binding("r", "again", "Look anew", show=False),
         Binding("left,right", "chain", show=False),
         Binding("down,up", "needs", show=False),

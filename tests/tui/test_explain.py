@@ -1,0 +1,47 @@
+"""A table is found, explained and counted from the app."""
+
+import pytest
+from textual.widgets import Input, OptionList
+
+from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.session.services import Services
+from dbtcollate_tui.tui.screens.coverage import CoverageScreen
+from dbtcollate_tui.tui.screens.explain import ExplainScreen
+from tests.support.world import profile_for
+from tests.tui.driving import LARGE, SMALL
+from tests.tui.whole import keep, whole
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+async def test_search_explains_and_coverage_lists_tables(size: tuple[int, int]) -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=size) as app:
+            await app.on("HomeScreen")
+            await app.press("slash")
+            await app.on("ExplainScreen")
+            screen = app.top
+            assert isinstance(screen, ExplainScreen)
+            await app.until(lambda: screen.query_one(OptionList).option_count > 20, "the nodes")
+            screen.query_one("#search", Input).value = "dim_cust"
+            await app.until(lambda: screen.query_one(OptionList).option_count == 1, "the node")
+            await app.press("enter")
+            await app.until(lambda: screen.explanation is not None, "the explanation")
+            assert screen.explanation is not None
+            assert "The next sync writes" in screen.explanation.verdict
+            await app.until(lambda: "model.shop.dim_customers" in app.drawn(), "the text")
+            await app.press("escape")
+            await app.on("HomeScreen")
+            await app.press("c")
+            await app.on("CoverageScreen")
+            coverage = app.top
+            assert isinstance(coverage, CoverageScreen)
+            await app.until(lambda: coverage.coverage is not None, "the numbers")
+            await app.until(lambda: "25 of 26" in app.drawn(), "the first bar")
+            await app.press("enter")
+            await app.on("ExplainScreen")
+            behind = app.top
+            await app.until(lambda: behind.query_one(OptionList).option_count == 1, "the table behind it")
+            assert "payroll_costs" in app.drawn()
+        assert not [seen for seen in sandbox.requests if seen.method not in ("GET", "HEAD")]
