@@ -4,6 +4,8 @@
 sources has none that are certain.
 """
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +34,34 @@ def queries() -> list[tuple[str, str, str]]:
         dialect, sql, expected = block.split("\n")
         found.append((dialect.strip("[]"), sql, expected.removeprefix("->").strip()))
     return found
+
+
+PLAIN = """
+import sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+
+
+class PlainSqlglot:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] != "sqlglot":
+            return None
+        finders = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)) for place in path or sys.path)
+        return next(filter(None, (finder.find_spec(name) for finder in finders)), None)
+
+
+sys.meta_path.insert(0, PlainSqlglot())
+import sqlglot.parser
+assert sqlglot.parser.__file__.endswith(".py")
+from tests.sql_lineage.test_queries import test_query_has_its_column_lineage, queries
+for query in queries():
+    test_query_has_its_column_lineage(*query)
+"""
+
+
+def test_plain_parser_gives_what_the_compiled_one_gives() -> None:
+    """Where sqlglot has no compiled build, its plain one is used."""
+    done = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(("dialect", "sql", "expected"), queries())

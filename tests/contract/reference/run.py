@@ -20,6 +20,7 @@ REFERENCE = (
     "openmetadata-ingestion==2.0.7.0",
     "collate-dbt-artifacts-parser==0.1.4",
     "psycopg2-binary",
+    "pymysql",
     "pytz",
 )
 OVERRIDES = ('dbt-core ; python_version < "3"', "certifi")
@@ -52,6 +53,12 @@ def reference_python() -> Path:
     overrides = FOLDER / "overrides.txt"
     overrides.write_text("\n".join(OVERRIDES) + "\n", encoding="utf-8")
     return _environment("reference", "--override", str(overrides), *REFERENCE)
+
+
+def environment_of(name: str, *requirements: str) -> Path:
+    """The interpreter of an environment beside the reference's, made if it is not there."""
+    FOLDER.mkdir(exist_ok=True)
+    return _environment(name, *requirements)
 
 
 def our_python() -> Path:

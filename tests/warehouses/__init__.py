@@ -1,0 +1,1 @@
+"""Real warehouses built by dbt and read by OpenMetadata's own connectors; outside of CI."""
