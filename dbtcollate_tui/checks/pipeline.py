@@ -9,6 +9,7 @@ from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.ids import CheckId, SymptomId
+from dbtcollate_tui.collate.dbt_cloud_service import connector_of
 from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron
@@ -61,6 +62,7 @@ async def exists(context: CheckContext) -> Finding:
                 CheckState.SKIPPED,
                 "No pipeline is asked for: syncs run by hand",
                 caption="by hand",
+                detail=await _connector(context),
                 evidence=evidence,
             )
         return Finding(
@@ -94,10 +96,16 @@ async def exists(context: CheckContext) -> Finding:
     return Finding(
         CheckState.PASS,
         f"{pipeline.name}, deployed",
-        detail=one_job_only(context.profile),
+        detail=" ".join(part for part in (one_job_only(context.profile), await _connector(context)) if part),
         evidence=evidence,
         fixes=(open_page,),
     )
+
+
+async def _connector(context: CheckContext) -> str:
+    """What to know of OpenMetadata's own dbt Cloud connector; empty where the account has none here."""
+    found = await connector_of(await context.collate(), context.profile.dbt_cloud.account_id)
+    return "" if found is None else found.sentence()
 
 
 def one_job_only(profile: Profile) -> str:

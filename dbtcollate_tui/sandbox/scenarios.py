@@ -101,6 +101,8 @@ class Scenario:
     """Fields, with spaces between, that this server refuses though its release has them."""
     collate_other_server: bool = False
     """The token was made by another server: 500 to every request but ``system/version``."""
+    own_connector: bool = False
+    """OpenMetadata's own dbt Cloud connector is set up for the account, and ran two days ago."""
     unreadable_test_case: bool = False
     """A test case of another service whose newest result the server cannot read."""
     pipeline_stale: bool = False
@@ -122,6 +124,7 @@ class Scenario:
             self.edited_in_collate,
             self.pipeline_stale,
             self.unreadable_test_case,
+            self.own_connector,
         )
 
     def of_side(self, side: Literal["dbt_cloud", "collate"]) -> tuple[object, ...]:
@@ -377,6 +380,12 @@ _ALL = (
         side="collate",
         sentence="Collate's token was made by another server, which newer servers answer with 500.",
         collate_other_server=True,
+    ),
+    Scenario(
+        name="dbt-cloud-connector",
+        side="collate",
+        sentence="OpenMetadata's own dbt Cloud connector shows the account's job runs in Collate, too.",
+        own_connector=True,
     ),
     Scenario(
         name="odd-build",

@@ -86,3 +86,10 @@ async def test_a_failed_run_is_a_failed_row_with_what_the_run_said() -> None:
     assert "ended as failed" in row.summary
     assert row.causes
     assert {fix.kind for fix in row.fixes} >= {"open_url", "deploy_pipeline"}
+
+
+async def test_openmetadatas_own_connector_is_mentioned() -> None:
+    async with world("dbt-cloud-connector") as here:
+        found = (await here.check(ROWS))["pipeline.exists"]
+    assert "dbt Cloud connector dbt_cloud_jobs shows this account's job runs" in found.detail
+    assert "it writes no lineage" in found.detail

@@ -23,6 +23,9 @@ PROGRESS = "entity/services/ingestionPipelines/progressUpdate#ProgressUpdate"
 DBT_CLOUD_CONNECTION = "entity/services/connections/pipeline/dbtCloudConnection#DBTCloudConnection"
 DBT_PIPELINE = "metadataIngestion/dbtPipeline#DbtPipeline"
 METADATA_PIPELINE = "metadataIngestion/databaseServiceMetadataPipeline#DatabaseServiceMetadataPipeline"
+PIPELINE_SERVICE_PIPELINE = (
+    "metadataIngestion/pipelineServiceMetadataPipeline#PipelineServiceMetadataPipeline"
+)
 
 CREATE: Mapping[str, str] = {
     "databaseService": "api/services/createDatabaseService#CreateDatabaseServiceRequest",

@@ -381,5 +381,5 @@ def add_routes(router: Router) -> None:
         add_read_routes(router, KINDS[name])
         add_change_routes(router, KINDS[name])
         add_create_routes(router, KINDS[name], build)
-    for name in ("dashboard", "mlmodel", "apiEndpoint", "user", "team"):
+    for name in ("pipelineService", "dashboard", "mlmodel", "apiEndpoint", "user", "team"):
         add_read_routes(router, KINDS[name])

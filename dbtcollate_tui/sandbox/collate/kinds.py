@@ -49,6 +49,12 @@ _ALL = (
         "pipelines owners tags domains dataProducts followers",
     ),
     _kind(
+        "pipelineService",
+        "services/pipelineServices",
+        "entity/services/pipelineService#PipelineService",
+        "pipelines owners tags domains dataProducts followers",
+    ),
+    _kind(
         "database",
         "databases",
         "entity/data/database#Database",

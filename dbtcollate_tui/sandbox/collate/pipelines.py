@@ -8,7 +8,12 @@ from typing import Any
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import ApiError, Call, Handler, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import DBT_PIPELINE, METADATA_PIPELINE, check_body
+from dbtcollate_tui.sandbox.collate.bodies import (
+    DBT_PIPELINE,
+    METADATA_PIPELINE,
+    PIPELINE_SERVICE_PIPELINE,
+    check_body,
+)
 from dbtcollate_tui.sandbox.collate.entities import (
     Placed,
     check_if_match,
@@ -47,7 +52,9 @@ def build_pipeline(call: Call, body: Entity) -> Placed:
     """An ingestion pipeline of a service; a mask in place of a secret means the stored one."""
     service = checked_reference(call, body["service"])
     config = body["sourceConfig"].get("config")
-    schema = {"dbt": DBT_PIPELINE, "metadata": METADATA_PIPELINE}.get(body["pipelineType"])
+    of_pipelines = body["service"].get("type") == "pipelineService"
+    metadata = PIPELINE_SERVICE_PIPELINE if of_pipelines else METADATA_PIPELINE
+    schema = {"dbt": DBT_PIPELINE, "metadata": metadata}.get(body["pipelineType"])
     if schema is not None and isinstance(config, dict):
         check_body(call.release, config, schema, converted=True)
     fqn = f"{service['fullyQualifiedName']}.{quote_name(body['name'])}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dbtcollate_tui.sandbox.collate.seed_extras import (
     add_dashboard,
+    add_dbt_cloud_connector,
     add_metadata_agent,
     add_people,
     add_stale_pipeline,
@@ -99,6 +100,8 @@ def seed(store: Store, scenario: Scenario) -> None:
         if scenario.edited_in_collate:
             for edit in MORE_EDITS:
                 seeder.edit(holder, edit, upper=upper, owner=people["chen"] if edit.column is None else None)
+        if scenario.own_connector:
+            add_dbt_cloud_connector(seeder)
         if scenario.tables_missing:
             add_metadata_agent(seeder, holder, ["^staging$", "^marts$", "^snapshots$"])
         if scenario.pipeline_stale:

@@ -268,3 +268,56 @@ def add_metadata_agent(seeder: Seeder, service: Entity, schemas: list[str]) -> N
             "endDate": ended,
         },
     )
+
+
+def add_dbt_cloud_connector(seeder: Seeder) -> None:
+    """OpenMetadata's dbt Cloud connector for the shop's account, with an agent that writes no lineage."""
+    service = seeder.save(
+        "pipelineService",
+        {
+            "name": "dbt_cloud_jobs",
+            "fullyQualifiedName": "dbt_cloud_jobs",
+            "serviceType": "DBTCloud",
+            "connection": {
+                "config": {
+                    "type": "DBTCloud",
+                    "host": "https://cloud.getdbt.com",
+                    "discoveryAPI": "https://metadata.cloud.getdbt.com/graphql",
+                    "accountId": str(ACCOUNT_ID),
+                    "token": "*********",
+                }
+            },
+            "owners": [],
+            "tags": [],
+        },
+    )
+    seeder.save(
+        "ingestionPipeline",
+        {
+            "name": "dbt_cloud_jobs_metadata",
+            "fullyQualifiedName": "dbt_cloud_jobs.dbt_cloud_jobs_metadata",
+            "pipelineType": "metadata",
+            "service": reference("pipelineService", service),
+            "sourceConfig": {"config": {"type": "PipelineMetadata", "includeLineage": False}},
+            "airflowConfig": AIRFLOW_DEFAULTS | {"scheduleInterval": "0 * * * *"},
+            "loggerLevel": "INFO",
+            "raiseOnError": True,
+            "enableStreamableLogs": False,
+            "provider": "user",
+            "deployed": True,
+            "enabled": True,
+            "owners": [],
+        },
+        parent="dbt_cloud_jobs",
+    )
+    ended = now_ms() - 2 * DAY_MS
+    seeder.store.save_status(
+        "dbt_cloud_jobs.dbt_cloud_jobs_metadata",
+        {
+            "runId": new_id(),
+            "pipelineState": "success",
+            "startDate": ended,
+            "timestamp": ended,
+            "endDate": ended,
+        },
+    )
