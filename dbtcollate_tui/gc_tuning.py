@@ -1,4 +1,4 @@
-"""The garbage collector kept off values that live to the end anyway: a plan's, and the loaded program's."""
+"""All policies of the garbage collector: it is kept off values that live to the end anyway."""
 
 import contextlib
 import gc
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 YOUNG, MIDDLE, OLD = 3_000, 20, 50
 """Objects made, and collections of the younger ones, before the collector looks."""
+WORKER_YOUNG = 5_000
+"""The same in a process that only parses SQL, whose trees are large and short-lived."""
 
 _lasting = 0
 _former = (0, 0, 0)
@@ -42,3 +44,21 @@ def not_looked_at() -> Iterator[None]:
         if within:
             gc.collect()
             gc.freeze()
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """While it lasts nothing is collected: decoding a manifest makes millions of objects, and no cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def rarely_from_here_on() -> None:
+    """Leave alone what is loaded, and collect the rest seldom, until this process ends."""
+    gc.freeze()
+    gc.set_threshold(WORKER_YOUNG)

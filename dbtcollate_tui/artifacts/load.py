@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.artifacts.catalog import CatalogReader
@@ -16,6 +14,7 @@ from dbtcollate_tui.artifacts.project import FreshnessResult, Node, Project
 from dbtcollate_tui.artifacts.reading import ArtifactError
 from dbtcollate_tui.artifacts.run_results import StepResults, read_run_results
 from dbtcollate_tui.artifacts.sources import read_sources
+from dbtcollate_tui.gc_tuning import no_collection
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -43,7 +42,7 @@ def load_project(
     find, and its walks over the growing project would double the time of a 300 MB manifest.
     """
     try:
-        with _collector_resting():
+        with no_collection():
             return _load(manifest, catalog, run_results, sources, compiled)
     except ArtifactError as error:
         chain: BaseException | None = error
@@ -51,17 +50,6 @@ def load_project(
             traceback.clear_frames(chain.__traceback__)
             chain = chain.__cause__ or chain.__context__
         raise
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _load(

@@ -7,20 +7,18 @@ parser can only be stopped from outside by ending its process, so this is how a 
 from __future__ import annotations
 
 import faulthandler
-import gc
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, json
 
+from dbtcollate_tui.gc_tuning import rarely_from_here_on
 from dbtcollate_tui.sql_lineage.relations import CaseRule, KnownTables, Relation, SqlColumn, TableKey
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-COLLECTED_AFTER = 5_000
-"""So many new objects are looked through at once: a query makes a thousand, and they go together."""
 WATCHDOG_SECONDS = 120
 """A worker whose parent is gone ends itself after so long with one query."""
 
@@ -216,8 +214,7 @@ def _words(error: Exception) -> str:
 def main() -> None:
     """Say by an empty line that the parser is loaded, then answer jobs until standard input ends."""
     lineage_of(SqlJob("select 1 as one"))
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
+    rarely_from_here_on()
     read, write = json.Decoder(SqlJob), json.Encoder()
     answers = sys.stdout.buffer
     answers.write(b"\n")
