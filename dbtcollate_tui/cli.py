@@ -559,14 +559,16 @@ def ingest_tables(
 
 
 @dbtcollate.command()
-@click.argument("kind", type=click.Choice(["yaml", "pipeline", "curl"]))
+@click.argument("kind", type=click.Choice(["yaml", "pipeline", "curl", "connector"]))
 @_profile_option
 @click.pass_context
-def export(context: click.Context, kind: Literal["yaml", "pipeline", "curl"], profile: str | None) -> None:
+def export(
+    context: click.Context, kind: Literal["yaml", "pipeline", "curl", "connector"], profile: str | None
+) -> None:
     """Print the pipeline for use elsewhere.
 
     yaml: for OpenMetadata's "metadata ingest". pipeline: the request body as JSON. curl: a shell script.
-    Tokens are environment variables in all three.
+    connector: OpenMetadata's own dbt Cloud connector, which shows job runs. Tokens are environment variables.
     """
     common = _merge(context.obj, profile, False, False)
     from dbtcollate_tui.headless import sync as headless_sync

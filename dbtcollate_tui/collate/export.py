@@ -4,9 +4,11 @@ import json
 import shlex
 from typing import Any
 
+from dbtcollate_tui.collate.automations import discovery_api
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
+from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.printable import json_safe, one_line, printable
 
 DBT_CLOUD_VARIABLE = "${DBT_CLOUD_TOKEN}"
@@ -51,6 +53,21 @@ def pipeline_json(spec: DbtPipelineSpec, dialect: Dialect) -> str:
     return json_safe(json.dumps(spec.body(dialect, DBT_CLOUD_VARIABLE), indent=2, ensure_ascii=False)) + "\n"
 
 
+def _target(spec: DbtPipelineSpec, collate_url: str) -> dict[str, Any]:
+    """Where an ingestion writes."""
+    return {
+        "sink": {"type": "metadata-rest", "config": {}},
+        "workflowConfig": {
+            "loggerLevel": spec.log_level,
+            "openMetadataServerConfig": {
+                "hostPort": f"{collate_url.rstrip('/')}/api",
+                "authProvider": "openmetadata",
+                "securityConfig": {"jwtToken": COLLATE_VARIABLE},
+            },
+        },
+    }
+
+
 def ingestion_config(
     spec: DbtPipelineSpec, dialect: Dialect, collate_url: str, *, report_as_pipeline: bool = False
 ) -> dict[str, Any]:
@@ -61,15 +78,7 @@ def ingestion_config(
             "serviceName": spec.service.fullyQualifiedName or spec.service.name,
             "sourceConfig": {"config": spec.config(dialect, DBT_CLOUD_VARIABLE)},
         },
-        "sink": {"type": "metadata-rest", "config": {}},
-        "workflowConfig": {
-            "loggerLevel": spec.log_level,
-            "openMetadataServerConfig": {
-                "hostPort": f"{collate_url.rstrip('/')}/api",
-                "authProvider": "openmetadata",
-                "securityConfig": {"jwtToken": COLLATE_VARIABLE},
-            },
-        },
+        **_target(spec, collate_url),
     }
     if report_as_pipeline:
         config["ingestionPipelineFQN"] = join_fqn(*spec.fqn_parts)
@@ -90,7 +99,55 @@ def ingestion_yaml(
     any other value is written as an escape, so that a name is never filled in.
     """
     config = ingestion_config(spec, dialect, collate_url, report_as_pipeline=report_as_pipeline)
-    header = _HEADER.format(service=_in_comment(spec.service.name), file=_in_comment(file))
+    return _as_yaml(config, _HEADER.format(service=_in_comment(spec.service.name), file=_in_comment(file)))
+
+
+def connector_config(spec: DbtPipelineSpec, dialect: Dialect, collate_url: str) -> dict[str, Any]:
+    """OpenMetadata's own dbt Cloud connector for the same account, as values; it writes no lineage.
+
+    It shows the account's job runs as a pipeline service. Raises `UsageError` before OpenMetadata 1.5.
+    """
+    connection = dialect.dbt_cloud_connection(
+        {
+            "type": "DBTCloud",
+            "host": spec.base_url.rstrip("/"),
+            "discoveryAPI": discovery_api(spec.base_url),
+            "accountId": str(spec.account_id),
+            "token": DBT_CLOUD_VARIABLE,
+            **({"projectIds": [str(spec.project_id)]} if spec.project_id is not None else {}),
+            **({"jobIds": [str(spec.job_id)]} if spec.job_id is not None else {}),
+        }
+    )
+    if connection is None:
+        raise UsageError(
+            f"OpenMetadata {dialect.text} has no dbt Cloud connector",
+            causes=["It came with version 1.5."],
+        )
+    service = spec.service.fullyQualifiedName or spec.service.name
+    return {
+        "source": {
+            "type": "dbtcloud",
+            "serviceName": "dbt_cloud",
+            "serviceConnection": {"config": connection},
+            "sourceConfig": {
+                "config": {
+                    "type": "PipelineMetadata",
+                    "includeLineage": False,
+                    "lineageInformation": {"dbServiceNames": [service]},
+                }
+            },
+        },
+        **_target(spec, collate_url),
+    }
+
+
+def connector_yaml(spec: DbtPipelineSpec, dialect: Dialect, collate_url: str) -> str:
+    """The connector's configuration for ``metadata ingest``, both tokens as environment variables."""
+    config = connector_config(spec, dialect, collate_url)
+    return _as_yaml(config, _HEADER.format(service="its job runs", file="dbt_cloud_connector.yaml"))
+
+
+def _as_yaml(config: dict[str, Any], header: str) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):

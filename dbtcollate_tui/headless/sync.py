@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
-from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
+from dbtcollate_tui.collate.export import connector_yaml, ingestion_yaml, pipeline_curl, pipeline_json
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import ActionableError, UsageError
@@ -26,7 +26,7 @@ from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 
-Export = Literal["yaml", "pipeline", "curl"]
+Export = Literal["yaml", "pipeline", "curl", "connector"]
 
 
 async def _choose_engine(profile: Profile, collate: CollateClient) -> Engine:
@@ -194,6 +194,8 @@ async def export(common: Common, kind: Export) -> ExitCode:
         spec = pipeline_spec(profile, service, SecretStr(""))
         if kind == "yaml":
             text = ingestion_yaml(spec, collate.dialect, collate.base_url)
+        elif kind == "connector":
+            text = connector_yaml(spec, collate.dialect, collate.base_url)
         elif kind == "pipeline":
             text = pipeline_json(spec, collate.dialect)
         else:

@@ -13,6 +13,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.entity import EntityReference, TagLabel
 from dbtcollate_tui.collate.errors import NotSpokenError
+from dbtcollate_tui.collate.export import connector_config
 from dbtcollate_tui.collate.models import Column, LineageEdge, StackTraceError, StepSummary, Table
 from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.collate.pipeline_models import FilterPattern
@@ -25,6 +26,7 @@ from dbtcollate_tui.sandbox.collate.bodies import (
     DATA_MODEL,
     DBT_CLOUD_CONNECTION,
     DBT_PIPELINE,
+    PIPELINE_SERVICE_PIPELINE,
     PIPELINE_STATUS,
     PROGRESS,
     TEST_RESULT,
@@ -207,6 +209,14 @@ def asked_fields(dialect: Dialect) -> Mapping[str, Sequence[str]]:
         CASE: dialect.fields({*quality.CASE_FIELDS, *test_cases.CASE_FIELDS}).split(","),
         KINDS["ingestionPipeline"].schema: ["pipelineStatuses"],
     }
+
+
+@pytest.mark.parametrize("text", [".".join(map(str, version)) for version in VERSIONS if version >= (1, 5)])
+def test_the_exported_connector_fits_each_release(text: str) -> None:
+    server = ServerRelease(text, schema_table())
+    source = connector_config(SPEC, Dialect.of(text), "https://collate.example")["source"]
+    check_body(server, source["serviceConnection"]["config"], DBT_CLOUD_CONNECTION)
+    check_body(server, source["sourceConfig"]["config"], PIPELINE_SERVICE_PIPELINE)
 
 
 @pytest.mark.parametrize("line", sorted({release[: release.index(".", 2)] for release in RELEASES}))

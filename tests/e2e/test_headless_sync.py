@@ -150,7 +150,7 @@ def test_an_interrupted_direct_sync_tells_what_it_wrote() -> None:
 def test_each_export_is_whole_and_holds_no_secret(sandbox: Sandbox, profile: str) -> None:
     made = {
         kind: run("export", kind, "-p", profile, COLLATE_TOKEN=tokens(sandbox)["COLLATE_TOKEN"])
-        for kind in ("yaml", "pipeline", "curl")
+        for kind in ("yaml", "pipeline", "curl", "connector")
     }
     for kind, done in made.items():
         assert done.returncode == ExitCode.OK, (kind, done.stderr)
