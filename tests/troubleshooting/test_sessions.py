@@ -358,8 +358,9 @@ async def test_a_fix_that_fails_says_why_and_is_asked_of_others(
     assert walk.rows["pipeline.status"].state is CheckState.PASS
 
 
-async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data() -> None:
-    async with world("no-pipeline-service") as here:
+@pytest.mark.parametrize("scenario", ["no-pipeline-service", "pipeline-service-down"])
+async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data(scenario: str) -> None:
+    async with world(scenario) as here:
         walk, _ = await walk_for(here, "pipeline")
         row = found_at(walk, EXPLAINED, "pipeline.service")
         assert SyncNow("Sync from here now") in row.fixes
@@ -400,6 +401,11 @@ COPED_WITH = (
     SCENARIOS["fusion"],
     SCENARIOS["split-jobs"],
     SCENARIOS["deactivated"],
+    SCENARIOS["search-behind"],
+    replace(SCENARIOS["slow-rows"], collate_row_seconds=0.001),
+    SCENARIOS["unreadable-test"],
+    SCENARIOS["odd-build"],
+    SCENARIOS["dbt-cloud-connector"],
 )
 """What the program copes with: nothing is broken, and a sync is all that is missing."""
 
@@ -429,6 +435,14 @@ async def test_what_dbt_cloud_refuses_is_named(scenario: str, check: str, cause:
         row = found_at(walk, BROKEN, check)
     assert any(cause in text for text in row.causes), row.causes
     assert row.fixes
+
+
+async def test_a_token_of_another_server_is_named() -> None:
+    async with world("other-server") as here:
+        walk, _ = await walk_for(here, "not-sure")
+        row = found_at(walk, BROKEN, "collate.token")
+    assert row.summary == "The Collate token belongs to another server"
+    assert any("Enter another token" in fix.label for fix in row.fixes)
 
 
 async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
