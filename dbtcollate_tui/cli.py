@@ -197,7 +197,7 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
 
 
 @dbtcollate.command()
-@click.option("--strict", is_flag=True, help="Treat warnings as failures.")
+@click.option("--strict", is_flag=True, help="Treat warnings, and tests that failed in dbt, as failures.")
 @click.option(
     "--check",
     "checks",

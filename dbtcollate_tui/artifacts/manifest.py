@@ -17,7 +17,18 @@ from dbtcollate_tui.artifacts.data_tests import RESOURCE_TYPES as TEST_TYPES
 from dbtcollate_tui.artifacts.data_tests import TestReader
 from dbtcollate_tui.artifacts.lenient import EntryReader, read_metadata
 from dbtcollate_tui.artifacts.meta import MetaFacts, Notes, name_or_none, owners_of, read_meta, tags_of
-from dbtcollate_tui.artifacts.project import Column, DbtTest, Exposure, Node, Resource, ResourceType
+from dbtcollate_tui.artifacts.metrics import MetricReader, RawEntry
+from dbtcollate_tui.artifacts.project import (
+    Column,
+    DbtGroup,
+    DbtTest,
+    Exposure,
+    Metric,
+    Node,
+    Resource,
+    ResourceType,
+    SemanticModel,
+)
 from dbtcollate_tui.artifacts.reading import ArtifactError, decode_file, decode_part
 from dbtcollate_tui.artifacts.shapes import (
     FreshnessLimits,
@@ -78,6 +89,9 @@ class ManifestReader:
         self.tests: dict[str, DbtTest] = {}
         self.exposures: dict[str, Exposure] = {}
         self.resources: dict[str, Resource] = {}
+        self.metrics: dict[str, Metric] = {}
+        self.semantic_models: dict[str, SemanticModel] = {}
+        self.groups: dict[str, DbtGroup] = {}
         self.unreadable: set[str] = set()
 
     @property
@@ -119,12 +133,22 @@ class ManifestReader:
             if config is not None and config.enabled is not False:
                 self.exposures[unique_id] = self._exposure(unique_id, entry, config)
                 self._add_resource(unique_id, "exposure", entry, config)
+        parts: dict[str, list[RawEntry]] = {}
         for part in _OTHER_PARTS:
             entries = getattr(manifest, part)
             for unique_id, place, entry in self._decoded(part, entries):
                 config = self._config(unique_id, entry, place)
                 if config is not None:
                     self._add_resource(unique_id, _kind(unique_id, entry), entry, config)
+                    if config.enabled is not False:
+                        item = RawEntry(unique_id, place, entries[unique_id], entry, config)
+                        parts.setdefault(part, []).append(item)
+        self.semantic_models, self.metrics = MetricReader(FILE, self._notes).read(
+            parts.get("semantic_models", ()), parts.get("metrics", ()), {**self.nodes, **self.ephemeral}
+        )
+        for unique_id, _, entry in self._decoded("groups", manifest.groups):
+            name = entry.name or unique_id.rpartition(".")[2]
+            self.groups[unique_id] = DbtGroup(unique_id, name, _named(entry), entry.description or "")
         reader = TestReader(self.nodes, self.ephemeral, self._notes)
         for unique_id, (entry, config) in tests.items():
             if config.enabled is not False:
@@ -255,6 +279,8 @@ class ManifestReader:
         ):
             self.unreadable.add(unique_id)
             return None
+        if "unit" in facts.keys:
+            self._notes.count("meta.openmetadata.unit of a table is not synced", unique_id)
         name = entry.name or unique_id.rpartition(".")[2]
         database, schema = entry.database, entry.schema
         if kind == "snapshot":
@@ -297,6 +323,11 @@ class ManifestReader:
             owned_in_catalog=not facts.owners,
             checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
             version="" if version is None else str(version),
+            latest_version="" if latest is None else str(latest),
+            access=intern(entry.access or ""),
+            group=intern(entry.group or config.group or ""),
+            deprecation_date=entry.deprecation_date or "",
+            has_contract=_is_enforced(entry, config),
             constraints=self._keys.read(unique_id, entry),
         )
 
@@ -343,9 +374,18 @@ class ManifestReader:
             self._notes.count(f"meta.openmetadata.{key} of a column is not synced", place)
         return facts, tags_of(tags)
 
+    def _metrics_of(self, entry: ManifestNode) -> Iterator[str]:
+        """The metrics that an exposure names; dbt Fusion leaves them out of ``depends_on``."""
+        try:
+            names = msgspec.json.decode(entry.metrics) if bytes(entry.metrics) else None
+        except ValueError:
+            return
+        for name in names if isinstance(names, list) else ():
+            texts = [item for item in (name if isinstance(name, list) else [name]) if isinstance(item, str)]
+            ending = f".{'.'.join(texts)}"
+            yield from (found for found in self._manifest.metrics or () if texts and found.endswith(ending))
+
     def _exposure(self, unique_id: str, entry: ManifestNode, config: NodeConfig) -> Exposure:
-        owner = entry.owner
-        named = owners_of({"email": owner.email, "name": owner.name} if owner else None)
         facts = read_meta((entry.meta, config.meta), self._notes, unique_id)
         fqns = [meta.open_metadata_fqn for meta in (entry.meta, config.meta) if meta is not None]
         return Exposure(
@@ -356,11 +396,17 @@ class ManifestReader:
             description=entry.description or "",
             url=entry.url,
             maturity=entry.maturity,
-            owners=facts.owners or named,
+            owners=facts.owners or _named(entry),
             tags=tags_of(entry.tags, config.tags),
-            depends_on=_parents(entry),
+            depends_on=tuple(dict.fromkeys((*_parents(entry), *self._metrics_of(entry)))),
             open_metadata_fqn=next((fqn for fqn in fqns if isinstance(fqn, str) and fqn), None),
         )
+
+
+def _named(entry: ManifestNode) -> tuple[str, ...]:
+    """The owner that an exposure or a group names: by e-mail address, else by name."""
+    owner = entry.owner
+    return owners_of({"email": owner.email, "name": owner.name} if owner else None)
 
 
 def _kind(unique_id: str, entry: ManifestNode) -> str:
@@ -397,6 +443,11 @@ def _pointer_to(latest: Node) -> Node:
         materialized="view",
         is_pointer=True,
     )
+
+
+def _is_enforced(entry: ManifestNode, config: NodeConfig) -> bool:
+    """Whether dbt enforces the contract of a model."""
+    return any(found is not None and found.enforced is True for found in (entry.contract, config.contract))
 
 
 def _has_limit(limits: FreshnessLimits | None) -> bool:

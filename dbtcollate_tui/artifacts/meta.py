@@ -9,7 +9,7 @@ from sys import intern
 
 from dbtcollate_tui.artifacts.shapes import Meta, Tags
 
-_KNOWN = frozenset({"owner", "tier", "tags", "glossary", "domain", "customProperties"})
+_KNOWN = frozenset({"owner", "tier", "tags", "glossary", "domain", "customProperties", "unit"})
 _ABSENT = frozenset({"none", "null", ""})
 
 
@@ -49,6 +49,7 @@ class MetaFacts:
     domain: str | None = None
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     description: str = ""
+    unit: str = ""
     keys: frozenset[str] = frozenset()
 
 
@@ -74,6 +75,9 @@ def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFa
                 notes.count("meta.openmetadata is not a mapping and is left out", place)
     facts = MetaFacts(owners=owners_of(settings.get("owner"), *(block.owner for block in present)))
     facts.description = next((b.description for b in present if isinstance(b.description, str)), "")
+    facts.unit = next(iter(_texts(settings.get("unit"))), "") or next(
+        (text for block in present for text in _texts(block.unit)), ""
+    )
     if not settings:
         return facts
     facts.keys = frozenset(settings)

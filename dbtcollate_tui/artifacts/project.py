@@ -62,7 +62,8 @@ class Node:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
     ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
     owners, the project does not. ``comment`` is the warehouse's on the table. ``key_parents`` are the members
-    of ``depends_on`` that a foreign key names and the SQL does not read.
+    of ``depends_on`` that a foreign key names and the SQL does not read. ``deprecation_date`` is a date, with
+    a time where dbt writes one. ``has_contract``: dbt enforces the model's columns.
     """
 
     unique_id: str
@@ -99,6 +100,11 @@ class Node:
     checks_freshness: bool = False
     owned_in_catalog: bool = False
     version: str = ""
+    latest_version: str = ""
+    access: str = ""
+    group: str = ""
+    deprecation_date: str = ""
+    has_contract: bool = False
     constraints: tuple[Constraint, ...] = ()
     key_parents: tuple[str, ...] = ()
 
@@ -208,6 +214,107 @@ class Resource:
     test_name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A dimension of a semantic model; ``type`` is dbt's (``categorical``, ``time``)."""
+
+    name: str
+    type: str
+    description: str = ""
+    expression: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """What a simple metric aggregates: a measure of a semantic model, or the metric's own parameters.
+
+    ``function`` is dbt's (``sum``, ``count_distinct``, ``percentile``, …), ``expression`` SQL over the
+    semantic model's table. ``not_additive_over`` names the dimension that values are not added up over.
+    """
+
+    name: str
+    function: str
+    expression: str
+    description: str = ""
+    percentile: float | None = None
+    discrete: bool = False
+    not_additive_over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInput:
+    """A metric that another reads, or a measure (``is_measure``); ``offset`` is ``7 day`` or ``month``."""
+
+    name: str
+    unique_id: str | None = None
+    alias: str = ""
+    filters: tuple[str, ...] = ()
+    offset_window: str = ""
+    offset_to_grain: str = ""
+    is_measure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of dbt's semantic layer, whichever of dbt's two spellings the project uses.
+
+    ``type`` is dbt's: ``simple``, ``ratio``, ``derived``, ``cumulative``, ``conversion``. ``aggregation`` is
+    a simple metric's own. ``inputs`` are what it is made of, in order: numerator and denominator, base and
+    conversion. ``semantic_models`` are those that it reads without another metric between.
+    ``window``, ``grain_to_date`` and ``period_agg`` belong to cumulative metrics, ``window``, ``entity`` and
+    ``calculation`` to conversions.
+    """
+
+    unique_id: str
+    name: str
+    type: str
+    label: str = ""
+    description: str = ""
+    expression: str = ""
+    aggregation: Aggregation | None = None
+    inputs: tuple[MetricInput, ...] = ()
+    semantic_models: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    granularity: str = ""
+    window: str = ""
+    grain_to_date: str = ""
+    period_agg: str = ""
+    entity: str = ""
+    calculation: str = ""
+    fill_nulls_with: str = ""
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    tier: str | None = None
+    meta_tags: tuple[str, ...] = ()
+    glossary: tuple[str, ...] = ()
+    domain: str | None = None
+    unit: str = ""
+    custom_properties: Mapping[str, object] = field(default_factory=dict)
+    group: str = ""
+    package_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticModel:
+    """A semantic model: the node whose table it describes, and its dimensions."""
+
+    unique_id: str
+    name: str
+    node: str | None = None
+    dimensions: tuple[Dimension, ...] = ()
+    package_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DbtGroup:
+    """A group of models; ``owners`` are its owner's e-mail address or name."""
+
+    unique_id: str
+    name: str
+    owners: tuple[str, ...] = ()
+    description: str = ""
+
+
 _PASSED_THROUGH = frozenset({"metric", "semantic_model", "saved_query", "function"})
 """Members of the graph that have no table: what reads them reads what they read."""
 
@@ -238,6 +345,9 @@ class Project:
     results: Mapping[str, TestResult] = field(default_factory=dict)
     freshness: Mapping[str, FreshnessResult] = field(default_factory=dict)
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    semantic_models: Mapping[str, SemanticModel] = field(default_factory=dict)
+    groups: Mapping[str, DbtGroup] = field(default_factory=dict)
     has_catalog: bool = False
     notes: tuple[str, ...] = ()
     resources: Mapping[str, Resource] = field(default_factory=dict)
@@ -264,8 +374,41 @@ class Project:
                 found[parent] = None
             elif parent in self.ephemeral:
                 stack.extend(reversed(self.ephemeral[parent].reads))
+            elif nodes := self.metric_nodes(parent):
+                stack.extend(reversed(nodes))
             elif parent in self.resources and self.resources[parent].resource_type in _PASSED_THROUGH:
                 stack.extend(reversed(self.resources[parent].depends_on))
+        return tuple(found)
+
+    def metric_nodes(self, unique_id: str) -> tuple[str, ...]:
+        """The nodes whose tables a metric reads, itself or through other metrics, in order.
+
+        Resolved by the names in the metric's definition, since ``depends_on`` names semantic models in one
+        dbt version and metrics in another.
+        """
+        found: dict[str, None] = {}
+        for semantic_model in self.metric_semantic_models(unique_id):
+            node = self.semantic_models[semantic_model].node
+            if node is not None:
+                for name in (node,) if node in self.nodes else self.upstreams(node):
+                    found[name] = None
+        return tuple(found)
+
+    def metric_semantic_models(self, unique_id: str) -> tuple[str, ...]:
+        """The semantic models that a metric reads, itself or through other metrics, in order."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        stack = [unique_id]
+        while stack:
+            here = stack.pop()
+            metric = self.metrics.get(here)
+            if here in seen or metric is None:
+                continue
+            seen.add(here)
+            found.update(
+                dict.fromkeys(name for name in metric.semantic_models if name in self.semantic_models)
+            )
+            stack.extend(item.unique_id for item in reversed(metric.inputs) if item.unique_id)
         return tuple(found)
 
     def tests_without_result(self) -> Iterator[DbtTest]:

@@ -31,6 +31,7 @@ class Meta(Struct):
     open_metadata_fqn: object = None
     owner: object = None
     description: object = None
+    unit: object = None
 
 
 class ColumnConfig(Struct):
@@ -63,6 +64,12 @@ class ManifestColumn(Struct):
     constraints: list[ManifestConstraint] | None = None
 
 
+class Contract(Struct):
+    """Whether dbt enforces a model's columns."""
+
+    enforced: object = None
+
+
 class NodeConfig(Struct):
     """A node's ``config``."""
 
@@ -75,6 +82,8 @@ class NodeConfig(Struct):
     target_schema: str | None = None
     freshness: FreshnessLimits | None = None
     latest_version_pointer: object = None
+    group: str | None = None
+    contract: Contract | None = None
 
 
 class FreshnessLimits(Struct):
@@ -150,6 +159,136 @@ class ManifestNode(Struct):
     url: str | None = None
     maturity: str | None = None
     owner: Owner | None = None
+    group: str | None = None
+    contract: Contract | None = None
+    deprecation_date: str | None = None
+    metrics: Raw = Raw()
+
+
+class Filters(Struct):
+    """A filter of a metric or of one of its inputs."""
+
+    where_filters: object = None
+
+
+class Window(Struct):
+    """A span of time: ``count`` of ``granularity``."""
+
+    count: Scalar = None
+    granularity: str | None = None
+
+
+class AggParams(Struct):
+    """What a percentile needs."""
+
+    percentile: float | None = None
+    use_discrete_percentile: bool | None = None
+
+
+class NotAdditive(Struct):
+    """The dimension over which a measure is not added up."""
+
+    name: str | None = None
+    window_choice: str | None = None
+
+
+class MetricAggregation(Struct):
+    """The aggregation of a simple metric in the inline spelling (dbt 1.12 and later)."""
+
+    semantic_model: str | None = None
+    agg: str | None = None
+    agg_params: AggParams | None = None
+    non_additive_dimension: NotAdditive | None = None
+
+
+class MetricReference(Struct):
+    """An input of a metric: a metric, or a measure in the older spelling."""
+
+    name: str | None = None
+    alias: str | None = None
+    filter: Filters | None = None
+    offset_window: Window | None = None
+    offset_to_grain: str | None = None
+    fill_nulls_with: Scalar = None
+
+
+class CumulativeParams(Struct):
+    """What makes a metric cumulative."""
+
+    window: Window | None = None
+    grain_to_date: str | None = None
+    period_agg: str | None = None
+    metric: MetricReference | None = None
+
+
+class ConversionParams(Struct):
+    """What makes a metric a conversion; measures in the older spelling, metrics in the inline one."""
+
+    entity: str | None = None
+    calculation: str | None = None
+    window: Window | None = None
+    base_measure: MetricReference | None = None
+    conversion_measure: MetricReference | None = None
+    base_metric: MetricReference | None = None
+    conversion_metric: MetricReference | None = None
+
+
+class MetricParams(Struct):
+    """``type_params`` of a metric."""
+
+    measure: MetricReference | None = None
+    numerator: MetricReference | None = None
+    denominator: MetricReference | None = None
+    expr: Scalar = None
+    window: Window | None = None
+    grain_to_date: str | None = None
+    metrics: list[MetricReference] | None = None
+    conversion_type_params: ConversionParams | None = None
+    cumulative_type_params: CumulativeParams | None = None
+    metric_aggregation_params: MetricAggregation | None = None
+    fill_nulls_with: Scalar = None
+
+
+class ManifestMetric(Struct):
+    """An entry of ``metrics``; what it shares with nodes is read as a node's."""
+
+    type_params: MetricParams | None = None
+    filter: Filters | None = None
+    time_granularity: str | None = None
+
+
+class ManifestMeasure(Struct):
+    """A measure of a semantic model."""
+
+    name: str | None = None
+    agg: str | None = None
+    description: str | None = None
+    expr: Scalar = None
+    agg_params: AggParams | None = None
+    non_additive_dimension: NotAdditive | None = None
+
+
+class ManifestDimension(Struct):
+    """A dimension of a semantic model."""
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    expr: Scalar = None
+
+
+class NodeRelation(Struct):
+    """The table of a semantic model."""
+
+    relation_name: str | None = None
+
+
+class ManifestSemanticModel(Struct):
+    """An entry of ``semantic_models``; what it shares with nodes is read as a node's."""
+
+    node_relation: NodeRelation | None = None
+    measures: list[ManifestMeasure] | None = None
+    dimensions: list[ManifestDimension] | None = None
 
 
 class Manifest(Struct):
@@ -164,6 +303,7 @@ class Manifest(Struct):
     semantic_models: dict[str, Raw] | None = None
     saved_queries: dict[str, Raw] | None = None
     functions: dict[str, Raw] | None = None
+    groups: dict[str, Raw] | None = None
     selectors: object = None
     disabled: dict[str, list[Raw] | None] | list[Raw] | None = None
 
@@ -180,6 +320,7 @@ class LooseManifest(Struct):
     semantic_models: Raw = Raw()
     saved_queries: Raw = Raw()
     functions: Raw = Raw()
+    groups: Raw = Raw()
     selectors: Raw = Raw()
     disabled: Raw = Raw()
 

@@ -90,10 +90,15 @@ class VerificationRow:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The guide's verification rows after a sync; ``tables_url`` opens the service in Collate."""
+    """The guide's verification rows after a sync; ``tables_url`` opens the service in Collate.
+
+    ``failed_tests`` are the data and unit tests that failed in the dbt run: Collate shows them rightly, so no
+    row fails for them.
+    """
 
     rows: tuple[VerificationRow, ...]
     tables_url: str = ""
+    failed_tests: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -110,4 +115,9 @@ class Verification:
 
     def as_dict(self) -> dict[str, object]:
         """The values for ``--json``."""
-        return {"ok": self.ok, "rows": [row.as_dict() for row in self.rows], "url": self.tables_url}
+        return {
+            "ok": self.ok,
+            "rows": [row.as_dict() for row in self.rows],
+            "url": self.tables_url,
+            "failed_tests": list(self.failed_tests),
+        }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from dbtcollate_tui.checks.base import CheckResult
@@ -29,6 +29,8 @@ async def verify(
     common: Common, *, strict: bool, ids: Collection[str] = (), requests: bool = False
 ) -> ExitCode:
     """Run the checklist: 0 where nothing failed (with ``strict``: nothing warned), else see `exit_code_of`.
+
+    With ``strict``, data and unit tests that failed in the dbt run count as failures too.
 
     With ``requests`` every request that it made follows, oldest first, as a curl command.
     """
@@ -102,10 +104,21 @@ async def report_checks(
 
         await asyncio.to_thread(keep_verification, history, context.profile, rows, started, seconds)
     counts = Counter(result.state.value for result in results.values())
-    bad = counts["fail"] or (strict and counts["warn"])
+    failed = await _failed_tests(context, results) if strict else ()
+    if failed:
+        out.failed_tests(failed)
+    bad = counts["fail"] or (strict and counts["warn"]) or failed
     code = exit_code_of(results.values()) if bad else ExitCode.OK
     out.checks_done({state.value: counts[state.value] for state in ENDED}, code)
     return code
+
+
+async def _failed_tests(context: CheckContext, results: Mapping[str, CheckResult]) -> tuple[str, ...]:
+    """The tests that failed in the dbt run, where their results were read back."""
+    row = results.get("verification.tests")
+    if row is None or row.blocked_by or row.state is CheckState.FAIL:
+        return ()
+    return (await context.verification()).failed_tests
 
 
 def exit_code_of(results: Iterable[CheckResult]) -> ExitCode:

@@ -15,6 +15,7 @@ from dbtcollate_tui.plan.model import (
     RunFacts,
     UnmappedOwner,
 )
+from dbtcollate_tui.plan.rules.declared import failed_tests, not_written, unit_test_words
 from dbtcollate_tui.plan.rules.exposures import plan_exposures
 from dbtcollate_tui.plan.rules.findings import Findings
 from dbtcollate_tui.plan.rules.notes import left_out
@@ -137,6 +138,7 @@ class Planning:
         findings, facts, report = self._findings, self._facts, self._report
         order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
         changes = {(order[change.kind], change.key): change for change in findings.changes}
+        declared = not_written(self._project, self._only, metrics="a sync writes no metrics")
         return Plan(
             changes=tuple(changes[key] for key in sorted(changes)),
             match=report,
@@ -150,7 +152,9 @@ class Planning:
                 *self._project.notes,
                 *_notes(findings, facts, report),
                 *left_out(self._project, findings, facts, self._only),
+                *(item.sentence for item in declared),
             ),
+            not_written=declared,
             run=self._run,
             expected=Expected(
                 tables=tuple({ref.fqn: ref for ref in report.matched.values()}.values()),
@@ -160,6 +164,8 @@ class Planning:
                 results=facts.results,
                 missing_results=tuple(facts.missing_results),
                 not_run=tuple(facts.not_run),
+                failed=failed_tests(self._project, self._only),
+                unit_tests=unit_test_words(self._project, self._only),
             ),
             tables=self._state.tables,
             project_name=self._project.project_name,

@@ -91,6 +91,19 @@ class UnmappedOwner:
 
 
 @dataclass(frozen=True, slots=True)
+class NotWritten:
+    """One kind of thing that dbt declares and a sync does not write: how many, and why in a sentence."""
+
+    kind: str
+    count: int
+    sentence: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The values for ``--json``."""
+        return {"kind": self.kind, "count": self.count, "sentence": self.sentence}
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """The dbt Cloud run that a plan comes from."""
 
@@ -124,7 +137,8 @@ class Expected:
 
     ``descriptions``: (table FQN, column or "") -> text. ``edges``: upstream table, downstream table or asset.
     ``results`` by test case FQN. ``missing_…`` are those that cannot arrive, with the reason;
-    ``not_run`` names the tests without a result in this run.
+    ``not_run`` names the tests without a result in this run, ``failed`` the data and unit tests that failed
+    in it, and ``unit_tests`` says in words what became of the unit tests.
     """
 
     tables: tuple[TableRef, ...] = ()
@@ -134,6 +148,8 @@ class Expected:
     results: Mapping[str, ExpectedResult] = field(default_factory=dict)
     missing_results: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unit_tests: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +159,7 @@ class Plan:
     ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
     which guard the writes. ``project_name`` is dbt's. ``removable`` is what dbt no
     longer has and a sync from here wrote: it is kept unless `take_in` takes it into the changes.
+    ``not_written`` is what the manifest declares and no change carries; ``notes`` hold its sentences.
     """
 
     changes: tuple[Change, ...]
@@ -151,6 +168,7 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     unmapped_owners: tuple[UnmappedOwner, ...] = ()
     notes: tuple[str, ...] = ()
+    not_written: tuple[NotWritten, ...] = ()
     run: RunFacts | None = None
     expected: Expected = field(default_factory=Expected)
     tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
@@ -218,6 +236,7 @@ class Plan:
             "unmatched": [item.as_dict() for item in self.match.unmatched],
             "unmapped_owners": [item.as_dict() for item in self.unmapped_owners],
             "notes": list(self.notes),
+            "not_written": [item.as_dict() for item in self.not_written],
             "run_id": self.run.id if self.run is not None else None,
         }
 

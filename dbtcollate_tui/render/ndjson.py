@@ -1,7 +1,7 @@
 """``--json``: one event a line on standard output, nothing else there."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from dbtcollate_tui.checks.base import CheckResult
@@ -34,6 +34,10 @@ class NdjsonRenderer:
         """One check that has ended; waiting and running rows are for screens."""
         if result.state not in (CheckState.WAITING, CheckState.RUNNING):
             self._write({"schema": SCHEMA_VERSION, "event": "check", **result.as_dict()})
+
+    def failed_tests(self, names: Sequence[str]) -> None:
+        """The tests that failed in the dbt run."""
+        self.facts("failed_tests", {"tests": list(names)})
 
     def checks_done(self, counts: Mapping[str, int], exit_code: ExitCode) -> None:
         """How the whole checklist ended."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TextIO
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.collate.fqn import split_fqn
@@ -97,6 +98,10 @@ class PlainRenderer:
         for fix in result.fixes:
             place = f"  {fix.url}" if isinstance(fix, OpenUrl) else ""
             self.say(f"        {'Fix':9} {fix.label}{place}")
+
+    def failed_tests(self, names: Sequence[str]) -> None:
+        """The tests that failed in the dbt run."""
+        self.say(f"  {wording.count(len(names), 'test')} failed in the dbt run: {wording.some(names)}")
 
     def checks_done(self, counts: Mapping[str, int], exit_code: ExitCode) -> None:
         """The checklist's last line."""

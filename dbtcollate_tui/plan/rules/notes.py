@@ -35,7 +35,7 @@ def left_out(
             f"{count} {verb} no compiled SQL in this run, so no SQL and no column lineage"
             f" (first: {facts.without_sql[0]})."
         )
-    yield from _tests(project, facts, only)
+    yield from _tests(facts)
     sources = [name for name in project.unchecked_sources if only is None or name in only]
     if sources:
         yield (
@@ -45,20 +45,7 @@ def left_out(
         )
 
 
-def _tests(project: Project, facts: QualityFacts, only: Collection[str] | None) -> Iterator[str]:
-    units = [
-        test
-        for test in project.tests.values()
-        if test.kind == "unit" and (only is None or test.attached_node in only)
-    ]
-    if units:
-        results = (project.results.get(test.unique_id) for test in units)
-        failed = sum(result is not None and result.status in ("fail", "error") for result in results)
-        verdict = f"{failed} of them failed" if failed else "none of them failed"
-        yield (
-            f"{wording.count(len(units), 'unit test')} left out, since OpenMetadata has no place for them;"
-            f" {verdict} in this run."
-        )
+def _tests(facts: QualityFacts) -> Iterator[str]:
     if facts.of_ephemeral:
         yield (
             f"{wording.count(len(facts.of_ephemeral), 'test')} of ephemeral models left out, since these have"

@@ -190,6 +190,7 @@ def prove(
             _tests_row(expected, held, base_url),
         ),
         tables_url=service_page(base_url, service),
+        failed_tests=expected.failed,
     )
 
 
@@ -293,6 +294,8 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow
     if expected.not_run:
         count = len(expected.not_run)
         summary += f"; {wording.count(count, 'test')} did not run"
+    if expected.unit_tests:
+        summary += f"; {expected.unit_tests}"
     state = _state(len(expected.results) - len(unchecked), found_count, len(unreachable))
     return VerificationRow(
         "tests", "Test results visible", state, summary, total, found_count, (*lost, *unreachable), newest

@@ -1,0 +1,138 @@
+"""What the manifest declares and a sync does not write: a counted line for each kind, with its reason."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from dbtcollate_tui import wording
+from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.plan.model import NotWritten
+
+DEFAULT_ACCESS = frozenset({"", "protected"})
+"""What a model has that says nothing of access."""
+_KEYS = frozenset({"primary_key", "unique", "foreign_key"})
+_NO_PLACE = "OpenMetadata has no place for"
+
+
+def not_written(
+    project: Project, only: Collection[str] | None, *, metrics: str = ""
+) -> tuple[NotWritten, ...]:
+    """The kinds that were not written. ``metrics`` is why the metrics were not, empty where they were."""
+    nodes = [
+        node
+        for node in project.nodes.values()
+        if (only is None or node.unique_id in only) and not node.is_pointer
+    ]
+    found = [*_of_nodes(nodes), *_unit_tests(project, only)]
+    if only is None:
+        found += _of_project(project, metrics)
+    return tuple(sorted(found, key=lambda item: item.kind))
+
+
+def unit_test_counts(project: Project, only: Collection[str] | None = None) -> Counter[str]:
+    """How many unit tests there are, by what became of them: passed, failed, skipped, not run."""
+    counts: Counter[str] = Counter()
+    for test in project.tests.values():
+        if test.kind == "unit" and (only is None or test.attached_node in only):
+            result = project.results.get(test.unique_id)
+            status = result.status if result is not None else ""
+            counts[_OUTCOMES.get(status, "not run")] += 1
+    return counts
+
+
+_OUTCOMES = {"pass": "passed", "fail": "failed", "error": "failed", "warn": "failed", "skipped": "skipped"}
+
+
+def unit_test_words(project: Project, only: Collection[str] | None = None) -> str:
+    """``2 unit tests: 1 failed, 1 skipped``; empty where there are none."""
+    counts = unit_test_counts(project, only)
+    listed = [f"{counts[word]} {word}" for word in ("failed", "passed", "skipped", "not run") if counts[word]]
+    return f"{wording.count(counts.total(), 'unit test')}: {', '.join(listed)}" if counts else ""
+
+
+def failed_tests(project: Project, only: Collection[str] | None = None) -> tuple[str, ...]:
+    """The names of the data and unit tests that failed in this run, or ended with an error."""
+    return tuple(
+        test.name
+        for test in project.tests.values()
+        if (only is None or test.attached_node in only)
+        and (result := project.results.get(test.unique_id)) is not None
+        and result.status in ("fail", "error")
+    )
+
+
+def _unit_tests(project: Project, only: Collection[str] | None) -> Iterator[NotWritten]:
+    total = unit_test_counts(project, only).total()
+    if total:
+        reason = f"{_NO_PLACE} {'it' if total == 1 else 'them'}"
+        yield NotWritten("unit_tests", total, f"{unit_test_words(project, only)}; {reason}.")
+
+
+def _of_nodes(nodes: Collection[Node]) -> Iterator[NotWritten]:
+    types = Counter(item.type for node in nodes for item in node.constraints)
+    keys = Counter({kind: types[kind] for kind in _KEYS if types[kind]})
+    others = Counter({kind: count for kind, count in types.items() if kind not in _KEYS})
+    versions = [f"{node.name} v{node.version}" for node in nodes if node.version]
+    yield from _line(
+        "contracts",
+        "enforced contract",
+        [node.name for node in nodes if node.has_contract],
+        "a sync writes no data contracts",
+    )
+    yield from _line("keys", "key", _by_kind(keys), "a sync writes no table constraints", total=keys.total())
+    yield from _line(
+        "constraints",
+        "other constraint",
+        _by_kind(others),
+        "the database connector writes those that the warehouse has",
+        total=others.total(),
+    )
+    yield from _line("versions", "version of a model", versions, many="versions of models")
+    yield from _line(
+        "deprecations", "deprecation date", [_deprecation(node) for node in nodes if node.deprecation_date]
+    )
+    yield from _line(
+        "access",
+        "access level",
+        [f"{node.name} is {node.access}" for node in nodes if node.access not in DEFAULT_ACCESS],
+    )
+
+
+def _of_project(project: Project, metrics: str) -> Iterator[NotWritten]:
+    names: dict[str, list[str]] = {}
+    for resource in project.resources.values():
+        names.setdefault(resource.resource_type, []).append(resource.name)
+    if metrics:
+        yield from _line("metrics", "metric", [item.name for item in project.metrics.values()], metrics)
+    yield from _line(
+        "semantic_models",
+        "semantic model",
+        [item.name for item in project.semantic_models.values()],
+        "" if metrics else "their dimensions and measures are part of the metrics",
+    )
+    yield from _line("saved_queries", "saved query", names.get("saved_query", ()), many="saved queries")
+    yield from _line("functions", "function", names.get("function", ()), "a sync writes no stored procedures")
+    yield from _line("groups", "group", [item.name for item in project.groups.values()])
+
+
+def _by_kind(types: Counter[str]) -> list[str]:
+    return [f"{types[kind]} {kind.replace('_', ' ')}" for kind in sorted(types)]
+
+
+def _deprecation(node: Node) -> str:
+    """A model's deprecation date, with the version that follows it."""
+    name = f"{node.name} v{node.version}" if node.version else node.name
+    follows = node.latest_version not in ("", node.version)
+    return f"{name} on {node.deprecation_date[:10]}" + (
+        f", successor v{node.latest_version}" if follows else ""
+    )
+
+
+def _line(
+    kind: str, one: str, listed: Collection[str], reason: str = "", *, many: str = "", total: int = 0
+) -> Iterator[NotWritten]:
+    """One line, or none where there is nothing; without a reason OpenMetadata has no place for it."""
+    number = total or len(listed)
+    if number:
+        why = reason or f"{_NO_PLACE} {'it' if number == 1 else 'them'}"
+        words = wording.count(number, one, many)
+        yield NotWritten(kind, number, f"{words} not written ({wording.some(listed)}): {why}.")
