@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
+from dbtcollate_tui.checks.ids import CheckId
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks
 from dbtcollate_tui.command_options import Common
@@ -115,7 +116,7 @@ async def report_checks(
 
 async def _failed_tests(context: CheckContext, results: Mapping[str, CheckResult]) -> tuple[str, ...]:
     """The tests that failed in the dbt run, where their results were read back."""
-    row = results.get("verification.tests")
+    row = results.get(CheckId.VERIFICATION_TESTS)
     if row is None or row.blocked_by or row.state is CheckState.FAIL:
         return ()
     return (await context.verification()).failed_tests

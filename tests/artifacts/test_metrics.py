@@ -92,7 +92,9 @@ def test_exposure_of_fusion_names_metrics_beside_its_nodes() -> None:
 
 
 def test_odd_values_of_a_metric_cost_themselves_alone() -> None:
-    for params in (None, [], "x", {"measure": "revenue"}, {"metrics": [{"name": 3}, "y"]}, {"expr": ["a"]}):
+    odd_params: list[Any] = [None, [], "x", {"measure": "revenue"}, {"expr": ["a"]}]
+    odd_params.append({"metrics": [{"name": 3}, "y"]})
+    for params in odd_params:
         found = odd(type_params=params, filter="x", time_granularity=["day"], label="M")
         assert found.metrics["metric.shop.m"].label == "M"
 

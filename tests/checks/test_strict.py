@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from dbtcollate_tui.checks.base import CheckResult
-from dbtcollate_tui.checks.chain import CheckState, Link
+from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
@@ -26,7 +26,7 @@ async def outcome(
     monkeypatch: pytest.MonkeyPatch, failed: tuple[str, ...], *, strict: bool, state: CheckState
 ) -> tuple[ExitCode, str]:
     async def run_checks(*_: Any) -> Any:
-        yield CheckResult("verification.tests", "Test results visible", Link.VERIFICATION, state)
+        yield CheckResult("verification.tests", "Test results visible", Stage.VERIFICATION, state)
 
     monkeypatch.setattr(checks, "run_checks", run_checks)
     written = io.StringIO()

@@ -248,7 +248,7 @@ def test_tests_without_a_place_are_counted_in_notes() -> None:
     assert [case.name for case in of_kind(plan, "test_case")] == ["s"]
     assert plan.expected.missing_results == ()
     said = "\n".join(plan.notes)
-    assert "1 unit test left out, since OpenMetadata has no place for them; 1 of them failed" in said
+    assert "1 unit test: 1 failed; OpenMetadata has no place for it." in said
     assert "1 test of ephemeral models left out, since these have no table (first: on_e)." in said
     assert 'first: a::b: Collate refuses a test with "::" in its name' in said
 
