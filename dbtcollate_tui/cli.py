@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -328,6 +329,28 @@ def coverage(
 
 
 @dbtcollate.command()
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write everything to this file, for a bug report.",
+)
+@_common
+@click.pass_context
+def doctor(
+    context: click.Context, bundle: Path | None, profile: str | None, as_json: bool, no_input: bool
+) -> None:
+    """Show versions, folders, settings, reachable servers and the last errors.
+
+    Reads no token; nothing secret is in the output. Exits with 4 if a server does not answer.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.headless import doctor as headless_doctor
+
+    context.exit(int(_run(common, lambda: headless_doctor.doctor(common, bundle))))
+
+
+@dbtcollate.command()
 @click.argument("symptom", default="", shell_complete=complete_from("symptoms"))
 @click.option("--list", "listed", is_flag=True, help="List the symptoms and exit.")
 @click.option(
@@ -418,6 +441,14 @@ def plan(
 @click.option("--kill-on-interrupt", "kill", is_flag=True, help="On interrupt, also stop the run in Collate.")
 @click.option("--wait", is_flag=True, help="Wait for a run of the dbt Cloud job that is in progress.")
 @_run_options
+@click.option(
+    "--timeout",
+    "timeout_minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Stop following a run after this long; it goes on. Default: 120 in CI, with --json or --no-input; "
+    "else no limit.",
+)
 @_common
 @click.pass_context
 def sync(
@@ -429,6 +460,7 @@ def sync(
     kill: bool,
     wait: bool,
     run_id: int | None,
+    timeout_minutes: float | None,
     profile: str | None,
     as_json: bool,
     no_input: bool,
@@ -438,7 +470,7 @@ def sync(
 
     Shows the plan, asks, writes only what changed, then verifies it in Collate.
     """
-    common = _merge(context.obj, profile, as_json, no_input)
+    common = replace(_merge(context.obj, profile, as_json, no_input), timeout_minutes=timeout_minutes)
     from dbtcollate_tui.headless import sync as headless_sync
 
     def work() -> Awaitable[ExitCode]:
@@ -472,6 +504,14 @@ def sync(
 @click.option("--dbt-version", default="", help="dbt version or release track for this run.")
 @click.option("--cause", default="", help="Reason that dbt Cloud shows with the run.")
 @click.option("--cancel-on-interrupt", is_flag=True, help="On interrupt, also cancel the run in dbt Cloud.")
+@click.option(
+    "--timeout",
+    "timeout_minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Stop following a run after this long; it goes on. Default: 120 in CI, with --json or --no-input; "
+    "else no limit.",
+)
 @_common
 @click.pass_context
 def run_job(
@@ -488,6 +528,7 @@ def run_job(
     dbt_version: str,
     cause: str,
     cancel_on_interrupt: bool,
+    timeout_minutes: float | None,
     profile: str | None,
     as_json: bool,
     no_input: bool,
@@ -496,7 +537,7 @@ def run_job(
 
     A run of the job that is queued or in progress is followed, never doubled.
     """
-    common = _merge(context.obj, profile, as_json, no_input)
+    common = replace(_merge(context.obj, profile, as_json, no_input), timeout_minutes=timeout_minutes)
     from dbtcollate_tui.dbt_cloud.job_run import DEFAULT_CAUSE, JobRunOptions
     from dbtcollate_tui.headless import job_run as headless_job_run
 

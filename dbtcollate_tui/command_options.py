@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbtcollate_tui.standard_streams import is_terminal
+from dbtcollate_tui.transport.bounds import FOLLOWED_MINUTES_IN_CI
 
 if TYPE_CHECKING:
     from dbtcollate_tui.plan.selection.scope import Scope
@@ -21,11 +22,19 @@ class Common:
     json: bool = False
     no_input: bool = False
     animation: bool = True
+    timeout_minutes: float | None = None
 
     @property
     def may_ask(self) -> bool:
         """Whether a person is there to answer: a terminal, outside CI, and not forbidden."""
         return not (self.no_input or self.json or os.environ.get("CI")) and is_terminal()
+
+    @property
+    def follow_seconds(self) -> float | None:
+        """How long a run is followed: the given minutes, a bound where nobody watches, else no limit."""
+        if self.timeout_minutes is not None:
+            return self.timeout_minutes * 60
+        return None if self.may_ask else FOLLOWED_MINUTES_IN_CI * 60
 
 
 def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.errors import UnreachableError, UsageError
 from dbtcollate_tui.events.types import PipelinePlanReady, PlanReady, RunFinished, SyncEvent
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.printable import one_line, safe
@@ -78,12 +79,29 @@ def _say_wait(wait: Retrying) -> None:
 
 
 async def follow_or_cancel(
-    out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready], cancel: asyncio.Event
+    out: Renderer,
+    events: AsyncIterator[SyncEvent],
+    wanted: type[Ready],
+    cancel: asyncio.Event,
+    *,
+    limit_seconds: float | None = None,
 ) -> tuple[Ready | None, RunFinished]:
-    """The same as `follow`; an interrupt sets ``cancel``, and the engine then tells what it has written."""
+    """The same as `follow`; an interrupt sets ``cancel``, and the engine then tells what it has written.
+
+    So does the end of ``limit_seconds``, which then raises `UnreachableError` with what goes on without us.
+    """
     following = asyncio.ensure_future(follow(out, events, wanted))
     try:
-        return await asyncio.shield(following)
+        async with asyncio.timeout(limit_seconds):
+            return await asyncio.shield(following)
+    except TimeoutError:
+        cancel.set()
+        await following
+        raise UnreachableError(
+            f"The run did not finish within {wording.span(limit_seconds or 0)}",
+            causes=["It takes longer than usual, or it hangs. It goes on in Collate."],
+            fixes=[Advice("Follow it in Collate, or give it longer: --timeout MINUTES.")],
+        ) from None
     except asyncio.CancelledError:
         cancel.set()
         return await following

@@ -6,13 +6,17 @@ from contextlib import aclosing
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions, JobRunUpdate, follow, prepare_job_run
 from dbtcollate_tui.dbt_cloud.models import Run, RunStep
+from dbtcollate_tui.errors import UnreachableError
+from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import Renderer
 from dbtcollate_tui.render.ndjson import NdjsonRenderer
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.wording import span
 
 
-async def wait_for_run(out: Renderer, profile: Profile, client: DbtCloudClient) -> None:
+async def wait_for_run(
+    out: Renderer, profile: Profile, client: DbtCloudClient, *, limit_seconds: float | None = None
+) -> None:
     """Follow the run of the profile's job that is queued or in progress, where there is one."""
     side = profile.dbt_cloud
     if side.job_id is None:
@@ -20,19 +24,33 @@ async def wait_for_run(out: Renderer, profile: Profile, client: DbtCloudClient) 
     plan = await prepare_job_run(client, side.account_id, side.job_id, JobRunOptions())
     if plan.in_progress is not None:
         out.say(plan.title)
-        await follow_to_end(out, client, plan.in_progress)
+        await follow_to_end(out, client, plan.in_progress, limit_seconds=limit_seconds)
 
 
 async def follow_to_end(
-    out: Renderer, client: DbtCloudClient, run: Run, *, cancel_on_interrupt: bool = False
+    out: Renderer,
+    client: DbtCloudClient,
+    run: Run,
+    *,
+    cancel_on_interrupt: bool = False,
+    limit_seconds: float | None = None,
 ) -> Run:
     """Tell a run's queue position, steps and log lines until it has ended; gives the run as it ended."""
     report = _Report(out)
     update: JobRunUpdate | None = None
     try:
-        async with aclosing(follow(client, run.account_id, run.id)) as updates:
+        async with (
+            asyncio.timeout(limit_seconds),
+            aclosing(follow(client, run.account_id, run.id)) as updates,
+        ):
             async for update in updates:
                 report.take(update)
+    except TimeoutError:
+        raise UnreachableError(
+            f"Run {run.id} did not finish within {span(limit_seconds or 0)}",
+            causes=["It takes longer than usual, or it waits in the queue. It goes on in dbt Cloud."],
+            fixes=[Advice("Follow it in dbt Cloud, or give it longer: --timeout MINUTES.")],
+        ) from None
     except asyncio.CancelledError:
         if cancel_on_interrupt:
             await asyncio.shield(client.cancel_run(run.account_id, run.id))

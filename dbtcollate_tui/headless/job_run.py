@@ -54,13 +54,27 @@ async def run_job(
         if not wait and not then_sync:
             return ExitCode.OK
         client = await connections.dbt_cloud()
-        ended = await follow_to_end(out, client, run, cancel_on_interrupt=cancel_on_interrupt)
+        ended = await follow_to_end(
+            out,
+            client,
+            run,
+            cancel_on_interrupt=cancel_on_interrupt,
+            limit_seconds=common.follow_seconds,
+        )
         if not ended.is_success:
             return ExitCode.JOB_FAILED
         if not then_sync:
             return ExitCode.OK
         return await sync_with(
-            out, services, profile, connections, yes=yes, run_id=None, scope=WHOLE, engine="auto"
+            out,
+            services,
+            profile,
+            connections,
+            yes=yes,
+            run_id=None,
+            scope=WHOLE,
+            engine="auto",
+            limit_seconds=common.follow_seconds,
         )
 
 

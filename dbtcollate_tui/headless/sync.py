@@ -69,7 +69,9 @@ async def sync(
     out = renderer(common.json, verbose=not yes)
     async with connect(common, services, profile) as connections:
         if wait:
-            await wait_for_run(out, profile, await connections.dbt_cloud())
+            await wait_for_run(
+                out, profile, await connections.dbt_cloud(), limit_seconds=common.follow_seconds
+            )
         return await sync_with(
             out,
             services,
@@ -80,6 +82,7 @@ async def sync(
             scope=scope,
             engine=engine,
             kill=kill,
+            limit_seconds=common.follow_seconds,
         )
 
 
@@ -94,13 +97,23 @@ async def sync_with(
     scope: Scope,
     engine: Literal["auto", "direct", "collate"],
     kill: bool = False,
+    limit_seconds: float | None = None,
 ) -> ExitCode:
-    """`sync` with what is open already."""
+    """`sync` with what is open already; a run in Collate is followed for at most ``limit_seconds``."""
     if engine != "direct" and run_id is None and not scope:
         if engine == "auto":
             engine = await _choose_engine(profile, await connections.collate())
         if engine == "collate":
-            return await _sync_in_collate(out, services, profile, connections, yes=yes, kill=kill)
+            return await _prepare_and_run(
+                out,
+                services,
+                profile,
+                connections,
+                yes=yes,
+                trigger=True,
+                kill=kill,
+                limit_seconds=limit_seconds,
+            )
     return await plan_and_write(out, services, profile, connections, yes=yes, run_id=run_id, scope=scope)
 
 
@@ -163,22 +176,6 @@ async def deploy(common: Common, *, yes: bool) -> ExitCode:
         return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=False)
 
 
-async def _sync_in_collate(
-    out: Renderer,
-    services: Services,
-    profile: Profile,
-    connections: Connections,
-    *,
-    yes: bool,
-    kill: bool,
-) -> ExitCode:
-    """Show the pipeline's changes, ask unless ``yes``, then deploy, run and follow it, and read back.
-
-    An interrupt stops the following, with ``kill`` the run on the server too.
-    """
-    return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=True, kill=kill)
-
-
 async def export(common: Common, kind: Export) -> ExitCode:
     """The pipeline on standard output, ready to use elsewhere; tokens are environment variables in it."""
     services = Services()
@@ -213,7 +210,12 @@ async def _prepare_and_run(
     yes: bool,
     trigger: bool,
     kill: bool = False,
+    limit_seconds: float | None = None,
 ) -> ExitCode:
+    """Show the pipeline's changes, ask unless ``yes``, then deploy, run where asked, follow and verify.
+
+    An interrupt stops the following, with ``kill`` the run on the server too.
+    """
     dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
     token = await connections.secret("dbt_cloud")
     prepared = prepare_collate(profile, dbt_cloud, collate, token, needs_run=trigger)
@@ -238,7 +240,7 @@ async def _prepare_and_run(
         cancel=cancel,
         kill_on_cancel=kill,
     )
-    _, finished = await follow_or_cancel(out, events, PipelinePlanReady, cancel)
+    _, finished = await follow_or_cancel(out, events, PipelinePlanReady, cancel, limit_seconds=limit_seconds)
     return finished.exit_code
 
 

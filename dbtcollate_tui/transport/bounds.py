@@ -21,3 +21,5 @@ MOST_PAGES = 10_000
 """Pages of one of Collate's lists, of 1,000 entities. A list of pages without anything new ends before."""
 MOST_OBJECT_PAGES = 1_000
 """Pages of one of dbt Cloud's lists, of 100 objects."""
+FOLLOWED_MINUTES_IN_CI = 120
+"""How long a command follows a run where nobody watches: with ``CI`` set, ``--no-input`` or ``--json``."""
