@@ -804,6 +804,18 @@ def completion(shell: str) -> None:
     click.echo(script_for(dbtcollate, shell))
 
 
+@dbtcollate.command("help")
+@click.argument("topic", default="", metavar="[TOPIC]", shell_complete=complete_from("topics"))
+def help_topic(topic: str) -> None:
+    """Read the documentation by topic.
+
+    Lists the topics without TOPIC. Prints Markdown if the output is not a terminal.
+    """
+    from dbtcollate_tui.headless import help as headless_help
+
+    headless_help.show(topic)
+
+
 @dbtcollate.command()
 @click.option("--path", is_flag=True, help="Print only the path of the log file.")
 def logs(path: bool) -> None:

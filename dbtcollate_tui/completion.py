@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 COMPLETE_VARIABLE = "_DBTCOLLATE_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
-Words = Literal["profiles", "scenarios", "symptoms", "checks", "jobs"]
+Words = Literal["profiles", "scenarios", "symptoms", "checks", "jobs", "topics"]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
@@ -54,6 +54,12 @@ def _symptoms() -> Iterable[tuple[str, str]]:
     return [(symptom.id, symptom.seen) for symptom in SYMPTOMS]
 
 
+def _topics() -> Iterable[tuple[str, str]]:
+    from dbtcollate_tui.help import TOPICS
+
+    return [(topic.name, topic.summary) for topic in TOPICS]
+
+
 def _checks() -> Iterable[tuple[str, str]]:
     from dbtcollate_tui.checks.registry import ALL_CHECKS
 
@@ -77,4 +83,5 @@ _FOUND: dict[Words, Callable[[], Iterable[tuple[str, str]]]] = {
     "symptoms": _symptoms,
     "checks": _checks,
     "jobs": _jobs,
+    "topics": _topics,
 }

@@ -12,6 +12,7 @@ import pytest
 from dbtcollate_tui.cli import dbtcollate
 
 ROOT = Path(__file__).parent.parent
+TOPICS = ROOT / "dbtcollate_tui" / "help"
 
 
 def readme_commands() -> list[str]:
@@ -20,23 +21,32 @@ def readme_commands() -> list[str]:
     return [block.strip() for block in re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)]
 
 
-def test_both_commands_stand_in_ci_as_they_are() -> None:
+def test_both_readme_commands_are_run_by_ci() -> None:
     commands = readme_commands()
     assert len(commands) == 2
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert [command for command in commands if command not in lines] == []
 
 
-def test_every_picture_of_the_readme_is_there() -> None:
+def test_every_picture_of_the_readme_exists() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
     assert pictures
     assert [name for name in pictures if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.parametrize(
+    "page", ["README.md", ".github/CONTRIBUTING.md", "dbtcollate_tui/README.md", "tests/README.md"]
+)
+def test_every_link_of_a_page_leads_to_a_file(page: str) -> None:
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
 def test_the_example_of_keys_toml_is_accepted(tmp_path: Path) -> None:
     """In a process of its own: keys are remapped for as long as it runs."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (TOPICS / "keys.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
     path = tmp_path / "keys.toml"
     path.write_text(example, encoding="utf-8")
@@ -51,15 +61,15 @@ def test_the_example_of_keys_toml_is_accepted(tmp_path: Path) -> None:
 
 
 def command_lines() -> list[str]:
-    """Every command of the program that the README's shell and CI examples run."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(?:sh|yaml)\n(.*?)```", text, flags=re.DOTALL)
+    """Every command of the program that the examples in the README and the help topics run."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(TOPICS.glob("*.md")))]
+    blocks = [block for text in texts for block in re.findall(r"```(?:sh|yaml)\n(.*?)```", text, re.DOTALL)]
     lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
     return [line for line in lines if line.startswith("dbtcollate ")]
 
 
 @pytest.mark.parametrize("line", command_lines())
-def test_every_command_of_the_readme_is_accepted(line: str) -> None:
+def test_every_documented_command_is_accepted(line: str) -> None:
     """Parse it as the program does: a command, option or value that does not exist is refused."""
     arguments = shlex.split(line, comments=True)[1:]
     command: click.Command = dbtcollate
@@ -75,5 +85,5 @@ def test_every_command_of_the_readme_is_accepted(line: str) -> None:
     command.make_context(command.name, arguments, parent=context)
 
 
-def test_the_readme_runs_commands_in_its_examples() -> None:
+def test_the_documentation_has_command_examples() -> None:
     assert len(command_lines()) > 12

@@ -1,4 +1,7 @@
-"""Every bound on what a server may make this program wait for, read or follow. The README states them."""
+"""Every bound on what a server may make this program wait for, read or follow.
+
+``help/environment.md`` states them.
+"""
 
 MOST_JSON_BYTES = 64 * 1024 * 1024
 """Bytes of one JSON answer, unpacked."""

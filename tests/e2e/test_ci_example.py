@@ -1,4 +1,4 @@
-"""The README's CI example: its commands, run as a runner's shell would, against the sandbox."""
+"""The CI example of the help topic: its commands, run as a runner's shell would, against the sandbox."""
 
 import os
 import re
@@ -10,11 +10,11 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from tests.conftest import Places
 
-README = Path(__file__).parents[2] / "README.md"
+TOPIC = Path(__file__).parents[2] / "dbtcollate_tui" / "help" / "ci.md"
 
 
 def steps() -> list[str]:
-    (example,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(.*?)```", TOPIC.read_text(encoding="utf-8"), flags=re.DOTALL)
     runs = re.findall(r"- run: (.*)", example)
     assert runs[0] == "pip install dbtcollate-tui"
     return runs[1:]
