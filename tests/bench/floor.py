@@ -56,7 +56,7 @@ async def send(url: str, writes: Path, at_once: int, http2: bool) -> int:
                             content=told["body"].encode(),
                             headers={"Content-Type": told["type"]} if told["type"] else {},
                         )
-                    except httpx.RemoteProtocolError:
+                    except httpx.ProtocolError:
                         continue
                     refused += answer.status_code >= 400
                     break
