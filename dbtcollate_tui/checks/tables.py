@@ -112,6 +112,19 @@ async def service(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(GoToStep("Choose another database service", Step.SERVICE),),
         )
+    if found.serviceType == "SQLite" and not found.database:
+        return Finding(
+            CheckState.WARN,
+            f"{wanted} names no database, so OpenMetadata's SQLite connector reads no table of it",
+            causes=("The connector names the database as the connection's field database does.",),
+            evidence=evidence,
+            fixes=(
+                Advice(
+                    "Set the field database of the service's connection in Collate, and run its ingestion"
+                ),
+            ),
+            blocks=False,
+        )
     return Finding(
         CheckState.PASS, f"{wanted}, type {found.serviceType}, fits {project.adapter_type}", evidence=evidence
     )

@@ -18,7 +18,7 @@ from dbtcollate_tui.plan.model import LineageChange, Plan
 from dbtcollate_tui.plan.server_state import ServerState
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.cache import SqlCache
-from dbtcollate_tui.sql_lineage.column_lineage import SqlJob, SqlLineage
+from dbtcollate_tui.sql_lineage.column_lineage import Failure, SqlJob, SqlLineage
 from dbtcollate_tui.sql_lineage.reading import SqlCatalog, SqlReading
 from dbtcollate_tui.sql_lineage.workers import read_queries, worker_environment
 from tests.support.builders import NEWEST, column, inventory, node, of_kind, project, table
@@ -224,6 +224,21 @@ async def test_what_was_read_is_kept_for_the_next_sync_and_a_damaged_file_is_non
     (file,) = (tmp_path / "sql").iterdir()
     file.write_bytes(b"\x00 damaged")
     assert SqlCache(tmp_path / "sql", "shop", 1).read(jobs) == {}
+
+
+def test_failure_of_the_query_itself_is_remembered(tmp_path: Path) -> None:
+    failures: dict[str, Failure] = {"a": "sql", "b": "time", "c": "crash", "d": "start", "e": "budget"}
+    jobs = {name: SqlJob(f"select {name}") for name in failures}
+    answers = {name: SqlLineage(error="no", failure=failure) for name, failure in failures.items()}
+    SqlCache(tmp_path).write(jobs, answers)
+    assert set(SqlCache(tmp_path).read(jobs)) == {"a", "b", "c"}
+
+
+async def test_all_queries_together_have_a_bound() -> None:
+    jobs = {name: SqlJob("select 1 as x") for name in ("a", "b")}
+    found = await read_queries(jobs, all_seconds=-1)
+    assert [answer.failure for answer in found.values()] == ["budget", "budget"]
+    assert (await read_queries(jobs))["b"].failure == ""
 
 
 async def test_an_unchanged_project_is_not_parsed_again(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from dbtcollate_tui.collate.fqn import plain_name
 from dbtcollate_tui.plan.matching.matches import TableRef
 
 Group = Literal[
@@ -111,8 +112,8 @@ class TableChange(Change):
 
     @property
     def label(self) -> str:
-        """``schema.table`` or ``schema.table.column``."""
-        return f"{self.table.short}.{self.column}" if self.column else self.table.short
+        """``schema.table`` or ``schema.table.column``, in the warehouse's spelling."""
+        return f"{self.table.short}.{plain_name(self.column)}" if self.column else self.table.short
 
     @property
     def table_fqn(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.collate.fqn import plain_name, split_fqn
 from dbtcollate_tui.collate.models import ColumnLineage, LineageEdge
 from dbtcollate_tui.plan.changes.base import Change, Group, Removal
 from dbtcollate_tui.plan.matching.matches import AssetRef, TableRef
@@ -117,6 +117,6 @@ def _edge_words(sql: str, columns: Iterable[ColumnLineage]) -> str:
 
 def _column_name(fqn: str) -> str:
     try:
-        return split_fqn(fqn)[-1]
+        return plain_name(split_fqn(fqn)[-1])
     except ValueError:
         return fqn
