@@ -192,7 +192,7 @@ def test_missing_tables_are_ingested_and_then_synced() -> None:
         assert "0 failed" in done.stdout + done.stderr
 
 
-def test_a_service_without_an_agent_says_whom_to_ask() -> None:
+def test_a_missing_agent_is_explained() -> None:
     with running(Sandbox("wrong-service")) as (sandbox, profile):
         done = run("ingest-tables", "--yes", "-p", profile, **tokens(sandbox))
         assert done.returncode == ExitCode.FAILED

@@ -43,6 +43,7 @@ from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.transport.pacing import RetryPolicy
 from tests.support.faulty import Fault, FaultyCollate, faulty
 from tests.support.tls_front import PROTOCOLS, Protocol
+from tests.sync.test_server_versions import IN_CI
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
@@ -98,9 +99,9 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(folder: Path, protocol: Protocol = "1.1") -> AsyncIterator[Ends]:
+async def ends(folder: Path, protocol: Protocol = "1.1", version: str = "newest") -> AsyncIterator[Ends]:
     async with (
-        faulty(folder, protocol=protocol) as server,
+        faulty(folder, version, protocol=protocol) as server,
         DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
         CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as collate,
     ):
@@ -129,18 +130,20 @@ def end_of(events: list[SyncEvent]) -> RunFinished:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "part", "parts"),
+    ("protocol", "version", "part", "parts"),
     [
-        *(("1.1", part, PARTS) for part in range(PARTS)),
-        ("2", 0, SAMPLED),
-        *(pytest.param("2", part, PARTS, marks=pytest.mark.slow) for part in range(PARTS)),
+        *(("1.1", "newest", part, PARTS) for part in range(PARTS)),
+        ("2", "newest", 0, SAMPLED),
+        ("1.1", "1.6.1", 3, 4 * SAMPLED),
+        *(pytest.param("2", "newest", part, PARTS, marks=pytest.mark.slow) for part in range(PARTS)),
+        *(pytest.param("1.1", version, 0, PARTS, marks=pytest.mark.slow) for version in IN_CI),
     ],
 )
 async def test_each_write_failing_once_leaves_nothing_behind(
-    tmp_path: Path, protocol: Protocol, part: int, parts: int
+    tmp_path: Path, protocol: Protocol, version: str, part: int, parts: int
 ) -> None:
     """Every write of the whole shop, refused and then lost on the way; the parts may run side by side."""
-    async with ends(tmp_path, protocol) as both:
+    async with ends(tmp_path, protocol, version) as both:
         server = both.server
         plan = await both.plan()
         assert end_of(await both.write(plan)).outcome == "ok"
