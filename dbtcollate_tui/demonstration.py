@@ -45,7 +45,7 @@ def _own_folders() -> Iterator[Services]:
             os.environ[f"DBTCOLLATE_{name}_DIR"] = str(Path(folder) / name.lower())
         try:
             state = StateStore()
-            services = Services(profiles=ProfileStore(state=state), state=state)
+            services = Services(profiles=ProfileStore(state=state), state=state, uses_keyring=False)
             for side in ("dbt_cloud", "collate"):
                 services.secrets.ignore_environment(side)
             yield services

@@ -19,7 +19,8 @@ from dbtcollate_tui.render.plain import PlainRenderer
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
+from dbtcollate_tui.settings.secrets import ENV, LABELS, PERSON_TIMEOUT, WAITING, Side
+from dbtcollate_tui.standard_streams import is_terminal
 from dbtcollate_tui.transport.pacing import Retrying
 
 Renderer = PlainRenderer | NdjsonRenderer
@@ -63,13 +64,32 @@ def connect(
     ``report_waits`` says each wait for a server on standard error; a sync emits events for them.
     """
 
+    say_waits_for_keyring(services)
+
     async def ask(side: Side) -> SecretStr | None:
+        trouble = services.secrets.trouble(profile.name, side)
+        if trouble is not None:
+            sys.stderr.write(safe(f"{trouble.as_sentence()} {trouble.fix()}, or enter the token here.\n"))
         prompt = f"{LABELS[side]} for {profile.name} (not shown; {ENV[side]} is not set): "
         return SecretStr(await asyncio.to_thread(getpass.getpass, prompt))
 
     return Connections(
         profile, services, ask=ask if common.may_ask else None, on_retry=_say_wait if report_waits else None
     )
+
+
+def say_waits_for_keyring(services: Services) -> None:
+    """Report on standard error that the keyring is being waited for, and give a person time to answer it."""
+    secrets = services.secrets
+    if is_terminal():
+        secrets.timeout = PERSON_TIMEOUT
+
+    def say(waiting: bool) -> None:
+        if waiting:
+            sys.stderr.write(WAITING + "\n")
+            sys.stderr.flush()
+
+    secrets.on_waiting = say
 
 
 def _say_wait(wait: Retrying) -> None:

@@ -9,10 +9,10 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice, Step
-from dbtcollate_tui.headless.common import renderer
+from dbtcollate_tui.headless.common import renderer, say_waits_for_keyring
 from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.settings.secrets import ENV, LABELS, FoundSecret, Side
+from dbtcollate_tui.settings.secrets import ENV, LABELS, FoundSecret, Origin, Side, kept_words
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.unattended import Answers, answer_all
@@ -39,6 +39,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
 
     with tempfile.TemporaryDirectory(prefix="dbtcollate-setup-") as folder:
         aside = Services(services.profiles, StateStore(Path(folder)))
+        say_waits_for_keyring(aside)
         async with GuidedSetup(aside) as setup:
             profile = await answer_all(
                 setup,
@@ -50,7 +51,12 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
                 on_step=told,
                 overwrite=overwrite,
             )
-    out.facts("profile", {"name": profile.name, "path": str(services.profiles.path(profile.name))})
+            where: Origin = "session" if setup.not_kept is not None else "keyring"
+            tokens = kept_words(
+                where if setup.tokens_to_keep else "environment", aside.secrets.backend, setup.not_kept
+            )
+    facts = {"name": profile.name, "path": str(services.profiles.path(profile.name)), "tokens": tokens}
+    out.facts("profile", facts)
     return ExitCode.OK
 
 

@@ -118,13 +118,13 @@ class Connections:
         return cleaned.secret
 
     def _none(self, side: Side) -> AuthError:
-        health = self._services.secrets.health
+        trouble = self._services.secrets.trouble(self.profile.name, side)
         causes = [f"{ENV[side]} is not set, and nothing is kept for the profile {self.profile.name!r}."]
         fixes: list[Fix] = [
             EnterToken(f"Enter it in the setup, step {ENTRY[side].replace('_', ' ')}", side),
             Advice(f"Or set {ENV[side]} before dbtcollate starts"),
         ]
-        if health is not None and not health.usable:
-            causes = [f"{ENV[side]} is not set, and the keyring cannot be read. {health.as_sentence()}"]
-            fixes.append(Advice(health.fix()))
+        if trouble is not None:
+            causes = [f"{ENV[side]} is not set, and the keyring cannot be read. {trouble.as_sentence()}"]
+            fixes.append(Advice(trouble.fix()))
         return AuthError(f"No {LABELS[side]} for the profile {self.profile.name}", causes=causes, fixes=fixes)

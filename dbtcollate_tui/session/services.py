@@ -20,16 +20,23 @@ class Services:
     What only talking to a server needs is imported when it is asked for: the first screen does not.
     """
 
-    def __init__(self, profiles: ProfileStore | None = None, state: StateStore | None = None) -> None:
+    def __init__(
+        self,
+        profiles: ProfileStore | None = None,
+        state: StateStore | None = None,
+        *,
+        uses_keyring: bool = True,
+    ) -> None:
+        self._uses_keyring = uses_keyring
         self.profiles = profiles if profiles is not None else ProfileStore()
         self.state = state if state is not None else StateStore()
 
     @cached_property
     def secrets(self) -> SecretStore:
-        """The tokens: of the environment, the session, the keyring."""
+        """The tokens: of the environment, the session and, but for the demo, the keyring."""
         from dbtcollate_tui.settings.secrets import SecretStore
 
-        return SecretStore()
+        return SecretStore(uses_keyring=self._uses_keyring)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

@@ -1,16 +1,15 @@
-"""The operating system's keyring, spoken to in a daemon thread: its health, its name, its limits."""
+"""The operating system's keyring, called in a daemon thread: its health, its name, its limits."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
+from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.redact import redact
 
 if TYPE_CHECKING:
@@ -18,11 +17,29 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 KeyringState = Literal[
-    "ok", "missing", "forgets", "plain_file", "misconfigured", "locked", "hangs", "too_long", "failed"
+    "ok",
+    "missing",
+    "unreachable",
+    "disabled",
+    "not_set_up",
+    "forgets",
+    "plain_file",
+    "asks_on_terminal",
+    "misconfigured",
+    "locked",
+    "hangs",
+    "skipped",
+    "too_long",
+    "remains",
+    "failed",
 ]
+STATES: tuple[KeyringState, ...] = get_args(KeyringState)
+ABSENT: frozenset[KeyringState] = frozenset({"missing", "unreachable", "disabled", "forgets", "plain_file"})
+"""States in which the keyring holds nothing that this program could read or remove."""
 
 USER = "token"
 PROBE = "dbtcollate/probe"
+BUS = "DBUS_SESSION_BUS_ADDRESS"
 WINDOWS_LIMIT = 1280
 """Characters that Windows Credential Manager takes: 2,560 bytes of UTF-16."""
 
@@ -36,7 +53,9 @@ _HUMAN = {
     "keyrings.cryptfile": "encrypted file (keyrings.cryptfile)",
     "keyrings.alt.file": "file (keyrings.alt)",
 }
-_GNOME = ("gnome", "unity", "cinnamon", "mate", "budgie", "xfce", "pantheon")
+_ON_THE_BUS = ("keyring.backends.SecretService.", "keyring.backends.libsecret.", "keyring.backends.kwallet.")
+_NOT_SET_UP = ("Failed to create the collection",)
+"""What keyring's Secret Service backend says where there is no default collection (its source, 25.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,11 @@ class KeyringHealth:
         """Whether a secret written there is read back by the next run."""
         return self.state == "ok"
 
+    @property
+    def absent(self) -> bool:
+        """Whether there is no keyring that could hold a token of this program."""
+        return self.state in ABSENT
+
     def as_sentence(self) -> str:
         """For the token screen: where the token will be kept, or why the keyring cannot keep it."""
         name = self.backend or "the keyring"
@@ -59,12 +83,18 @@ class KeyringHealth:
         return {
             "ok": f"Will be kept in: {name}.",
             "missing": "This machine has no keyring.",
+            "unreachable": f"The keyring cannot be reached: {self.detail}.",
+            "disabled": f"The keyring is turned off by {self.detail}.",
+            "not_set_up": "No keyring has been set up yet, or its dialog was closed.",
             "forgets": f"{subject} accepts a secret and forgets it.",
             "plain_file": f"{subject} would keep the token unencrypted, so it is not used.",
+            "asks_on_terminal": f"{subject} asks for its password on the terminal, so it is not used.",
             "misconfigured": f"The keyring is misconfigured: {self.detail}.",
             "locked": f"{subject} is locked.",
             "hangs": f"{subject} did not answer within {self.detail}.",
+            "skipped": f"{subject} has not answered yet.",
             "too_long": f"{subject} {self.detail}.",
+            "remains": f"{subject} still holds the token after its deletion: {self.detail}.",
             "failed": f"{subject} failed: {self.detail}.",
         }[self.state]
 
@@ -73,13 +103,19 @@ class KeyringHealth:
         return {
             "ok": "",
             "missing": "Install one (on Linux gnome-keyring with a session bus), or go on without",
+            "unreachable": f"Start dbtcollate in a desktop session, or set {BUS} to that session's bus",
+            "disabled": "Remove that setting to use the system's keyring, or go on without",
+            "not_set_up": "Create a default keyring in the desktop's password program, or go on without",
             "forgets": "Choose another backend in PYTHON_KEYRING_BACKEND or keyringrc.cfg, or go on without",
             "plain_file": "Install a keyring of the system, or go on without",
+            "asks_on_terminal": "Choose another backend in PYTHON_KEYRING_BACKEND, or go on without",
             "misconfigured": "Correct or unset PYTHON_KEYRING_BACKEND, or the file keyringrc.cfg",
             "locked": "Unlock the keyring, then try again",
-            "hangs": "Unlock the keyring (a dialog may wait on another screen), then try again",
+            "hangs": "Unlock the keyring (a dialog may be open on another screen), then try again",
+            "skipped": "Answer the keyring's dialog, then try again",
             "too_long": "Use a shorter token, or go on without the keyring",
-            "failed": "Look at the log, or go on without the keyring",
+            "remains": "Delete it in the keyring's own program",
+            "failed": "See the log, or go on without the keyring",
         }[self.state]
 
 
@@ -107,19 +143,24 @@ def in_daemon_thread(work: Callable[[], _T]) -> Future[_T]:
 
 
 class SystemKeyring:
-    """Blocking calls to the keyring, for ``in_daemon_thread`` only; each raises ``KeyringFailure``."""
+    """Blocking calls to the keyring, for ``in_daemon_thread`` only; each raises ``KeyringFailure``.
 
-    def __init__(self) -> None:
+    A backend that may ask on the terminal runs in a child process without one, unless ``here`` is set.
+    """
+
+    def __init__(self, *, here: bool = False) -> None:
         self.backend = ""
         """The human name, known as soon as the backend is."""
+        self._here = here
 
     def probe(self) -> KeyringHealth:
-        """Write, read back and delete an item of no meaning."""
+        """Write, read back and delete an item of no meaning, under a name of its own."""
         from pydantic import SecretStr
 
+        item = f"{PROBE}/{secrets.token_hex(6)}"
         try:
-            self.write(PROBE, SecretStr(secrets.token_hex(8)))
-            self.delete(PROBE)
+            self.write(item, SecretStr(secrets.token_hex(8)))
+            self.delete(item)
         except KeyringFailure as failure:
             return failure.health
         return KeyringHealth("ok", self.backend)
@@ -128,81 +169,170 @@ class SystemKeyring:
         """The item's secret, ``None`` where there is no such item."""
         from pydantic import SecretStr
 
-        held = self._call(lambda backend: backend.get_password(service, USER))
+        backend = self._open()
+        held: str | None
+        if self._is_apart(backend):
+            held = self._ask_child("read", service)
+        else:
+            held = self._call(backend, lambda: backend.get_password(service, USER))
         return SecretStr(held) if held else None
+
+    def refusal(self, secret: SecretStr) -> KeyringHealth | None:
+        """Why this keyring cannot keep the secret, known without writing it; ``None`` where it may."""
+        return self._refusal(self._open(), secret)
 
     def write(self, service: str, secret: SecretStr) -> None:
         """Store the secret and read it back; a keyring that forgets or keeps plain files is a failure."""
         backend = self._open()
-        identity = _identity(backend)
+        refusal = self._refusal(backend, secret)
+        if refusal is not None:
+            raise _failure(refusal)
+        if self._is_apart(backend):
+            self._ask_child("write", service, secret.get_secret_value())
+            return
+        self._call(backend, lambda: backend.set_password(service, USER, secret.get_secret_value()))
+        if self.read(service) != secret:
+            raise _failure(KeyringHealth("forgets", self.backend))
+
+    def delete(self, service: str) -> None:
+        """Remove the item from every backend of a chain; one that is not there is no failure.
+
+        Deleted means that a later read does not find it: backends report a refused deletion, a cancelled
+        dialog and a missing item by one and the same error.
+        """
+        from keyring.errors import PasswordDeleteError
+
+        backend = self._open()
+        if self._is_apart(backend):
+            self._ask_child("delete", service)
+            return
+        reasons: list[str] = []
+
+        def remove(part: KeyringBackend) -> None:
+            try:
+                part.delete_password(service, USER)
+            except PasswordDeleteError as error:
+                reasons.append(_described(error))
+
+        first: KeyringFailure | None = None
+        for part in _parts(backend):
+            try:
+                self._call(part, lambda part=part: remove(part))  # type: ignore[misc]
+            except KeyringFailure as failure:
+                first = first or failure
+        if first is not None:
+            raise first
+        if self.read(service) is not None:
+            raise _failure(KeyringHealth("remains", self.backend, "; ".join(reasons) or "no error"))
+
+    def _refusal(self, backend: KeyringBackend, secret: SecretStr) -> KeyringHealth | None:
+        identity = _identity(_parts(backend)[0]) if _parts(backend) else ""
         if identity.startswith("keyring.backends.null."):
-            raise KeyringFailure(KeyringHealth("forgets", self.backend))
+            return KeyringHealth("forgets", self.backend)
         if identity.startswith("keyrings.alt.") and "Plaintext" in identity:
-            raise KeyringFailure(KeyringHealth("plain_file", self.backend))
+            return KeyringHealth("plain_file", self.backend)
         length = len(secret.get_secret_value().encode("utf-16-le")) // 2
         if identity.startswith("keyring.backends.Windows.") and length > WINDOWS_LIMIT:
             detail = f"takes {WINDOWS_LIMIT:,} characters and this token has {length:,}"
-            raise KeyringFailure(KeyringHealth("too_long", self.backend, detail))
-        self._call(lambda backend: backend.set_password(service, USER, secret.get_secret_value()))
-        if self.read(service) != secret:
-            raise KeyringFailure(KeyringHealth("forgets", self.backend))
-
-    def delete(self, service: str) -> None:
-        """Remove the item; one that is not there is no failure."""
-        from keyring.errors import PasswordDeleteError
-
-        def remove(backend: KeyringBackend) -> None:
-            with contextlib.suppress(PasswordDeleteError):
-                backend.delete_password(service, USER)
-
-        self._call(remove)
+            return KeyringHealth("too_long", self.backend, detail)
+        return None
 
     def _open(self) -> KeyringBackend:
-        try:
-            import keyring
+        from dbtcollate_tui.settings import keyring_choice
 
-            backend = keyring.get_keyring()
+        try:
+            backend = keyring_choice.current_backend()
         except Exception as error:  # noqa: BLE001 - a wrong PYTHON_KEYRING_BACKEND raises whatever its import does
-            raise KeyringFailure(KeyringHealth("misconfigured", "", _said(error))) from None
+            raise _failure(KeyringHealth("misconfigured", "", _described(error))) from None
+        if not _parts(backend) or _identity(backend).startswith("keyring.backends.fail."):
+            raise _failure(_without_keyring())
         self.backend = human_name(backend)
         return backend
 
-    def _call(self, work: Callable[[KeyringBackend], _T]) -> _T:
-        backend = self._open()
-        from keyring.errors import KeyringLocked, NoKeyringError
+    def _is_apart(self, backend: KeyringBackend) -> bool:
+        """Whether it may ask on the terminal: every backend that keyring itself does not ship."""
+        if self._here or all(_identity(part).startswith("keyring.backends.") for part in _parts(backend)):
+            return False
+        from dbtcollate_tui.settings import keyring_choice
+
+        return keyring_choice.is_chosen_again(backend)
+
+    def _ask_child(self, verb: str, service: str, value: str = "") -> str:
+        from dbtcollate_tui.settings.keyring_child import ask
+
+        answer = ask(verb, service, value)
+        if isinstance(answer, KeyringHealth):
+            raise _failure(answer)
+        return answer
+
+    def _call(self, backend: KeyringBackend, work: Callable[[], _T]) -> _T:
+        from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
         try:
-            return work(backend)
+            return work()
         except NoKeyringError:
-            health = KeyringHealth("missing")
+            health = _without_keyring()
         except KeyringLocked:
             health = KeyringHealth("locked", self.backend)
+        except EOFError:
+            health = KeyringHealth("asks_on_terminal", self.backend)
+        except InitError as error:
+            known = str(error).startswith(_NOT_SET_UP)
+            health = KeyringHealth(
+                "not_set_up" if known else "failed", self.backend, "" if known else _described(error)
+            )
         except Exception as error:  # noqa: BLE001 - backends raise D-Bus, Win32 and Keychain errors of their own
-            health = KeyringHealth("failed", self.backend, _said(error))
-        raise KeyringFailure(health)
+            health = KeyringHealth("failed", self.backend, _described(error))
+            if isinstance(error, OSError) and _identity(backend).startswith(_ON_THE_BUS):
+                health = _without_keyring(KeyringHealth("failed", self.backend, _described(error)))
+        raise _failure(health)
 
 
 def human_name(backend: KeyringBackend) -> str:
     """The name a person knows the keyring by, "GNOME Keyring" for instance."""
-    identity = _identity(backend)
+    parts = _parts(backend)
+    first = parts[0] if parts else backend
+    identity = _identity(first)
     for prefix, name in _HUMAN.items():
         if identity.startswith(f"{prefix}."):
             return name
     if identity.startswith(("keyring.backends.SecretService.", "keyring.backends.libsecret.")):
-        desktop = os.environ.get("XDG_CURRENT_DESKTOP", "").lower()
-        if "kde" in desktop:
-            return "KDE Wallet"
-        return "GNOME Keyring" if any(word in desktop for word in _GNOME) else "the desktop's Secret Service"
-    return str(backend.name)
+        from dbtcollate_tui.settings.secret_service import service_name
+
+        return service_name()
+    return str(first.name)
+
+
+def _without_keyring(otherwise: KeyringHealth | None = None) -> KeyringHealth:
+    """Why there is no keyring: turned off, no bus, a bus that nobody serves, or none installed."""
+    from dbtcollate_tui.settings import keyring_choice
+    from dbtcollate_tui.settings.secret_service import bus_trouble
+
+    turned_off = keyring_choice.turned_off_by()
+    if turned_off:
+        return KeyringHealth("disabled", "", turned_off)
+    trouble = bus_trouble()
+    if trouble:
+        return KeyringHealth("unreachable", "", trouble)
+    return otherwise or KeyringHealth("missing")
+
+
+def _parts(backend: KeyringBackend) -> list[KeyringBackend]:
+    """The backends of a chain, else the backend alone."""
+    chained = getattr(backend, "backends", None)
+    return list(chained) if isinstance(chained, list | tuple) else [backend]
 
 
 def _identity(backend: KeyringBackend) -> str:
-    """Module and class of the backend that will be written to: the first one of a chain."""
-    chained = getattr(backend, "backends", None)
-    kind = type(chained[0] if isinstance(chained, list) and chained else backend)
+    kind = type(backend)
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _said(error: BaseException) -> str:
+def _failure(health: KeyringHealth) -> KeyringFailure:
+    LOGGER.info("keyring: %s %s", health.state, redact(health.as_sentence()))
+    return KeyringFailure(health)
+
+
+def _described(error: BaseException) -> str:
     text = " ".join(redact(str(error)).split()).rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,7 +1,9 @@
 """The guided setup without a screen: for the Textual app, ``dbtcollate demo --headless`` and ``setup``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
+
+from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.errors import UsageError
@@ -10,7 +12,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
-from dbtcollate_tui.settings.secrets import ENV, Side
+from dbtcollate_tui.settings.secrets import ENV, KeyringHealth, Side
 from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
 from dbtcollate_tui.setup.collate_steps import CollateSide
 from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
@@ -39,6 +41,8 @@ class GuidedSetup(CollateSide, DbtSide):
     ) -> None:
         super().__init__(services, draft, regions=regions)
         self.editing = editing
+        self.not_kept: KeyringHealth | None = None
+        """Why the tokens of the saved profile are not in the keyring, where they should be."""
         self.step = Step.ADDRESS
         self._revising = False
 
@@ -248,16 +252,19 @@ class GuidedSetup(CollateSide, DbtSide):
         """Write the profile, keep the accepted tokens ``where`` it says, and drop the draft.
 
         A token of an environment variable is kept nowhere. Raises `UsageError` where an answer is missing or
-        the keyring does not take a token; the draft then stays.
+        the keyring does not take a token; none is then kept, and the draft stays.
         """
         profile = self.profile()
-        for side, secret in self._secrets.items():
-            if self._origins[side] != "environment":
-                await self.services.secrets.keep(profile.name, side, secret, where)
+        await self.services.secrets.keep_all(profile.name, self.tokens_to_keep, where)
         self.services.profiles.save(profile)
         self.services.profiles.mark_used(profile.name)
         self.services.state.delete(STATE_NAME, STATE_KEY)
         return profile
+
+    @property
+    def tokens_to_keep(self) -> Mapping[Side, SecretStr]:
+        """The accepted tokens that no environment variable holds."""
+        return {side: one for side, one in self._secrets.items() if self._origins[side] != "environment"}
 
     def discard(self) -> None:
         """Forget the draft."""

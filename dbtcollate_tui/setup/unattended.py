@@ -11,7 +11,7 @@ from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.fixes import Advice, GoToStep, Step
 from dbtcollate_tui.session.services import SampleAnswers
 from dbtcollate_tui.settings.model import Profile, SyncOptions
-from dbtcollate_tui.settings.secrets import Origin, Side
+from dbtcollate_tui.settings.secrets import KeyringError, Origin, Side
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 
 Told = Callable[[Step, str], object]
@@ -63,8 +63,9 @@ async def answer_all(
 ) -> Profile:
     """Answer every step and save the profile; ``on_step`` is told each step with its outcome in words.
 
-    A token whose origin is "environment" is kept nowhere; without ``origins`` both are of the session.
-    Raises `UsageError` where a choice is open, and what the servers say.
+    A token whose origin is "environment" is kept nowhere. Where the keyring does not take the tokens, the
+    profile is saved all the same, and ``setup.not_kept`` says why. Without ``origins`` both are of the
+    session. Raises `UsageError` where a choice is open, and what the servers say.
     """
     origin_of: Mapping[Side, Origin] = origins or {}
     setup.step = Step.ADDRESS
@@ -107,7 +108,11 @@ async def answer_all(
     setup.set_name(answers.profile_name or setup.draft.profile_name or _name(setup, overwrite=overwrite))
     await setup.advance()
     on_step(Step.REVIEW, f"profile {setup.draft.profile_name}")
-    return await setup.save(where)
+    try:
+        return await setup.save(where)
+    except KeyringError as refused:
+        setup.not_kept = refused.health
+        return await setup.save("session")
 
 
 def _name(setup: GuidedSetup, *, overwrite: bool) -> str:

@@ -16,6 +16,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Fix
 from dbtcollate_tui.platforms import leave_signals, on_signals
 from dbtcollate_tui.session.services import Services
+from dbtcollate_tui.tui.keyring_wait import show_keyring_waits
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.navigation import Places
 from dbtcollate_tui.tui.protocols import OwningApp
@@ -80,6 +81,7 @@ class DbtCollateApp(OwningApp):
         self.push_screen(self.places.first(self._wanted))
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_changed(theme.name))
         on_signals(leave_signals(), self._leave_cancelling)
+        show_keyring_waits(self, self.services.secrets)
 
     def _theme_changed(self, name: str) -> None:
         """Keep it for the next start."""

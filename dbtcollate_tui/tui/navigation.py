@@ -282,7 +282,8 @@ class Places:
         from dbtcollate_tui.tui.screens.ask_token import AskToken
 
         app = self._app
-        screen = AskToken(side, app.session.profile.name if app.session is not None else "")
+        name = app.session.profile.name if app.session is not None else ""
+        screen = AskToken(side, name, app.services.secrets)
         try:
             return await app.push_screen_wait(screen)
         except asyncio.CancelledError:

@@ -1,4 +1,6 @@
 import asyncio
+import json
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,18 +17,25 @@ from pydantic import SecretStr
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.log import LOGGER, start_logging
 from dbtcollate_tui.redact import MASK, redact
+from dbtcollate_tui.settings import secrets as secrets_module
 from dbtcollate_tui.settings.keyrings import KeyringHealth, human_name
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
+from dbtcollate_tui.settings.secret_service import bus_trouble, use_bus_of_runtime_folder
 from dbtcollate_tui.settings.secrets import FoundSecret, SecretStore, Side, ways_of_keeping
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.conftest import Places
 from tests.support.memory_keyring import (
     BrokenKeyring,
+    ChainKeyring,
     ForgetfulKeyring,
     HangingKeyring,
+    LateKeyring,
     LockedKeyring,
     MemoryKeyring,
+    ShortKeyring,
+    UncreatedKeyring,
+    UndeletableKeyring,
 )
 
 TOKEN = SecretStr("dbtc_MARKED1234567890abcdef")
@@ -174,13 +183,15 @@ async def test_the_probe_of_a_working_keyring_leaves_nothing_and_is_made_once(
     assert first == second == await store.probe() == KeyringHealth("ok", "Memory Keyring")
     assert first.as_sentence() == "Will be kept in: Memory Keyring."
     assert memory_keyring.items == {}
-    assert memory_keyring.writes == {"dbtcollate/probe": 1}
+    (item,) = memory_keyring.writes
+    assert item.startswith("dbtcollate/probe/")
+    assert memory_keyring.writes[item] == 1
 
 
 @pytest.mark.parametrize(
     ("backend", "state", "sentence"),
     [
-        (fail.Keyring, "missing", "This machine has no keyring."),
+        (fail.Keyring, "disabled", "The keyring is turned off by PYTHON_KEYRING_BACKEND."),
         (null.Keyring, "forgets", "accepts a secret and forgets it."),
         (ForgetfulKeyring, "forgets", "Memory Keyring accepts a secret and forgets it."),
         (LockedKeyring, "locked", "Memory Keyring is locked."),
@@ -249,19 +260,27 @@ async def test_windows_limit_is_said_in_characters_and_spoils_nothing_else(
     assert await held(store, "shop", "collate")
 
 
-async def test_a_locked_keyring_is_asked_again_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_call_asks_a_locked_keyring_again(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = LockedKeyring()
     backend.items[ITEM, "token"] = TOKEN.get_secret_value()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     store = SecretStore()
     assert await store.get("shop", "dbt_cloud") is None
-    assert store.health is not None
-    assert "Memory Keyring is locked." in store.health.as_sentence()
-    assert "Unlock the keyring" in store.health.fix()
+    trouble = store.trouble("shop", "dbt_cloud")
+    assert trouble == store.health == KeyringHealth("locked", "Memory Keyring")
+    assert "Unlock the keyring" in trouble.fix()
+    with pytest.raises(UsageError, match="did not keep"):
+        await store.keep("shop", "collate", OTHER, "keyring")
+    with pytest.raises(UsageError, match="did not forget"):
+        await store.forget("shop", "dbt_cloud")
+    assert (await store.probe()).state == "locked"
     backend.locked = False
-    assert await store.get("shop", "dbt_cloud") is None
-    assert (await store.probe(again=True)).usable
     assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
+    assert store.trouble("shop", "dbt_cloud") is None
+    await store.keep("shop", "collate", OTHER, "keyring")
+    assert (await store.probe()).usable
+    await store.forget("shop", "dbt_cloud")
+    assert set(backend.items) == {("dbtcollate/shop/collate", "token")}
 
 
 async def test_a_late_answer_of_a_hanging_keyring_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +298,176 @@ async def test_a_late_answer_of_a_hanging_keyring_is_used(monkeypatch: pytest.Mo
         found = await store.get("shop", "dbt_cloud")
         await asyncio.sleep(0)
     assert found.secret == TOKEN
-    assert backend.reads == {ITEM: 1}
+    assert backend.reads[ITEM] == 1
+
+
+async def test_a_write_that_ends_late_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = LateKeyring()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore(timeout=QUICK)
+    with pytest.raises(UsageError, match="did not keep"):
+        await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    backend.release.set()
+    store.timeout = 60
+    assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert backend.writes[ITEM] == 1
+
+
+async def test_going_on_without_ends_the_wait_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = HangingKeyring()
+    backend.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    monkeypatch.setattr(secrets_module, "SAID_AFTER", 0)
+    store, waits = SecretStore(timeout=None), list[bool]()
+    waiting = asyncio.Event()
+
+    def noticed(on: bool) -> None:
+        waits.append(on)
+        waiting.set()
+
+    store.on_waiting = noticed
+    asking = asyncio.create_task(store.get("shop", "dbt_cloud"))
+    await waiting.wait()
+    store.go_on_without()
+    assert await asking is None
+    assert store.trouble("shop", "dbt_cloud") == KeyringHealth("skipped", "Memory Keyring")
+    assert waits == [True, False]
+    backend.release.set()
+    assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
+
+
+async def test_a_deletion_reaches_every_backend_of_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = MemoryKeyring(), MemoryKeyring()
+    for part in (first, second):
+        part.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", ChainKeyring(first, second))
+    await SecretStore().forget("shop", "dbt_cloud")
+    assert first.items == second.items == {}
+    assert await SecretStore().get("shop", "dbt_cloud") is None
+
+
+async def test_a_refused_deletion_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = UndeletableKeyring()
+    backend.items[ITEM, "token"] = TOKEN.get_secret_value()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    store = SecretStore()
+    with pytest.raises(UsageError, match="did not forget") as caught:
+        await store.forget("shop", "dbt_cloud")
+    text = caught.value.as_text()
+    assert "still holds the token after its deletion: PasswordDeleteError: Cancelled by user" in text
+    assert ITEM in text
+    assert "session only" not in text
+    assert (await held(store, "shop", "dbt_cloud")).secret == TOKEN
+
+
+async def test_kept_raises_where_the_keyring_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", LockedKeyring())
+    with pytest.raises(UsageError, match="Could not read the Collate token of shop"):
+        await SecretStore().kept("shop", "collate")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", instance(fail.Keyring))
+    assert await SecretStore().kept("shop", "collate") is None
+
+
+async def test_two_tokens_are_kept_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = ShortKeyring()
+    backend.items[ITEM, "token"] = "former"
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    both: dict[Side, SecretStr] = {"dbt_cloud": TOKEN, "collate": SecretStr("x" * 600)}
+    with pytest.raises(UsageError, match="did not keep the Collate token"):
+        await SecretStore().keep_all("shop", both, "keyring")
+    assert backend.items == {(ITEM, "token"): "former"}
+    del backend.items[ITEM, "token"]
+    with pytest.raises(UsageError, match="did not keep the Collate token"):
+        await SecretStore().keep_all("shop", both, "keyring")
+    assert backend.items == {}
+
+
+async def test_a_length_limit_is_checked_before_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = as_backend("keyring.backends.Windows", "WinVaultKeyring")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    both: dict[Side, SecretStr] = {"dbt_cloud": TOKEN, "collate": SecretStr("x" * 1281)}
+    with pytest.raises(UsageError, match="did not keep the Collate token"):
+        await SecretStore().keep_all("shop", both, "keyring")
+    assert not backend.writes
+
+
+async def test_a_store_without_keyring_never_calls_one(memory_keyring: MemoryKeyring) -> None:
+    store = SecretStore(uses_keyring=False)
+    assert (await store.probe()).state == "disabled"
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert (await held(store, "shop", "dbt_cloud")).origin == "session"
+    await store.forget("shop", "dbt_cloud")
+    assert await store.get("shop", "dbt_cloud") is None
+    assert not memory_keyring.reads
+    assert not memory_keyring.writes
+
+
+async def test_a_keyring_failure_is_in_the_log(monkeypatch: pytest.MonkeyPatch, places: Places) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", BrokenKeyring())
+    start_logging()
+    redact.learn(TOKEN)
+    with pytest.raises(UsageError):
+        await SecretStore().keep("shop", "dbt_cloud", TOKEN, "keyring")
+    text = (places.log / "dbtcollate.log").read_text(encoding="utf-8")
+    assert "Memory Keyring failed: OSError: org.freedesktop.DBus.Error.NoReply" in text
+    assert "MARKED" not in text
+
+
+async def test_a_keyring_not_set_up_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", UncreatedKeyring())
+    health = await SecretStore().probe()
+    assert health.state == "not_set_up"
+    assert "Prompt dismissed" not in health.as_sentence()
+
+
+async def test_a_backend_that_asks_on_the_terminal_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It runs in a session without a terminal, so that its question gets no key of the app."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.asking_keyring.AskingKeyring")
+    monkeypatch.setenv("ASKING_KEYRING_ANSWERS", str(tmp_path / "answers"))
+    health = await SecretStore(timeout=60).probe()
+    assert health.state == "asks_on_terminal"
+    assert not (tmp_path / "answers").exists()
+
+
+async def test_a_backend_of_another_package_works_in_a_child(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.asking_keyring.FileKeyring")
+    monkeypatch.setenv("FILE_KEYRING", str(tmp_path / "ring.json"))
+    store = SecretStore(timeout=60)
+    await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
+    assert (await held(SecretStore(timeout=60), "shop", "dbt_cloud")).secret == TOKEN
+    await store.forget("shop", "dbt_cloud")
+    assert json.loads((tmp_path / "ring.json").read_text(encoding="utf-8")) == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "DBUS_SESSION_BUS_ADDRESS is not set"),
+        ({"DBUS_SESSION_BUS_ADDRESS": "tcp:host=127.0.0.1"}, "only addresses of the kind unix:path="),
+        ({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/no/bus"}, "nobody answers at unix:path=/no/bus"),
+    ],
+)
+def test_a_bus_that_cannot_be_reached_is_named(environment: dict[str, str], words: str) -> None:
+    assert words in bus_trouble(environment)
+
+
+def test_the_bus_of_the_runtime_folder_is_used(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    use_bus_of_runtime_folder(environment)
+    assert "DBUS_SESSION_BUS_ADDRESS" not in environment
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(str(tmp_path / "bus"))
+        bus.listen()
+        use_bus_of_runtime_folder(environment)
+        assert environment["DBUS_SESSION_BUS_ADDRESS"] == f"unix:path={tmp_path}/bus"
+        assert bus_trouble(environment) == ""
 
 
 async def test_the_loop_runs_on_while_the_keyring_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from dbtcollate_tui.fixes import ProfileField, SetField, Step
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.settings.secrets import KeyringError
 from dbtcollate_tui.setup.base import load_draft
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import collate_token_help, dbt_token_help
@@ -371,7 +372,7 @@ async def test_a_token_of_the_environment_is_kept_nowhere(memory_keyring: Memory
     assert memory_keyring.items == {}
 
 
-async def test_a_keyring_that_forgets_keeps_the_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_keyring_that_forgets_still_gives_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     import keyring.core
 
     monkeypatch.setattr(keyring.core, "_keyring_backend", ForgetfulKeyring())
@@ -379,13 +380,16 @@ async def test_a_keyring_that_forgets_keeps_the_draft(monkeypatch: pytest.Monkey
         services = Services()
         answers = Answers(dbt_cloud_address=_page(sandbox), collate_address=sandbox.collate_url)
         async with GuidedSetup(services) as setup:
-            with pytest.raises(UsageError, match="keyring"):
-                await answer_all(
-                    setup, answers, sandbox.dbt_cloud_token, sandbox.collate_token, where="keyring"
-                )
+            profile = await answer_all(
+                setup, answers, sandbox.dbt_cloud_token, sandbox.collate_token, where="keyring"
+            )
+            assert services.profiles.names() == (profile.name,) == ("shop-nightly",)
+            assert setup.not_kept is not None
+            assert setup.not_kept.state == "forgets"
+            services.profiles.delete(profile.name)
+            with pytest.raises(KeyringError, match="did not keep"):
+                await setup.save("keyring")
             assert services.profiles.names() == ()
-            assert services.state.load("setup", "draft") is not None
-            assert (await setup.save("session")).name == "shop-nightly"
 
 
 def test_where_to_make_the_tokens() -> None:

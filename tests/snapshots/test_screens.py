@@ -222,7 +222,7 @@ async def test_the_small_questions(size: tuple[int, int], snapshot: SnapshotAsse
     async with at_home(size) as (app, _):
         for name, question in (
             ("ask-name", AskName("A name for the copy of shop", ("shop",), "shop-2")),
-            ("ask-token", AskToken("collate", "shop")),
+            ("ask-token", AskToken("collate", "shop", app.app.services.secrets)),
             ("stop-in-collate", StopInCollate()),
         ):
             app.app.push_screen(question)

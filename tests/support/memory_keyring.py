@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 
 from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked, PasswordDeleteError
+from keyring.errors import InitError, KeyringLocked, PasswordDeleteError
 
 
 class MemoryKeyring(KeyringBackend):
@@ -80,3 +80,55 @@ class BrokenKeyring(MemoryKeyring):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise OSError(f"org.freedesktop.DBus.Error.NoReply for {password}")
+
+
+class LateKeyring(HangingKeyring):
+    """Reads at once; a write waits for ``release``, as for a dialog."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return MemoryKeyring.get_password(self, service, username)
+
+
+class UndeletableKeyring(MemoryKeyring):
+    """Refuses deletions as KWallet and macOS do: by the error for an item that is not there."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise PasswordDeleteError("Cancelled by user")
+
+
+class ShortKeyring(MemoryKeyring):
+    """Refuses more than 512 characters, without an error of keyring's own."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if len(password) > 512:
+            raise OSError(1783, "The stub received bad data")
+        super().set_password(service, username, password)
+
+
+class UncreatedKeyring(MemoryKeyring):
+    """A Secret Service without a default collection, whose dialog was dismissed."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise InitError("Failed to create the collection: Prompt dismissed..")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.get_password(service, username)
+
+
+class ChainKeyring(KeyringBackend):
+    """Backends joined as keyring's own chain: all are read, the first is written and deleted from."""
+
+    priority = -1
+
+    def __init__(self, *backends: MemoryKeyring) -> None:
+        self.backends = list(backends)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        found = (one.get_password(service, username) for one in self.backends)
+        return next((password for password in found if password is not None), None)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.backends[0].set_password(service, username, password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.backends[0].delete_password(service, username)

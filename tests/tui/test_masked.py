@@ -34,7 +34,7 @@ async def test_copying_from_a_masked_field_puts_nothing_on_the_clipboard(key: st
 async def test_a_pasted_token_with_what_surrounds_it_is_given_clean() -> None:
     given: list[SecretStr | None] = []
     async with whole() as app:
-        app.app.push_screen(AskToken("dbt_cloud", "shop"), given.append)
+        app.app.push_screen(AskToken("dbt_cloud", "shop", app.app.services.secrets), given.append)
         await app.on("AskToken")
         await app.until(lambda: isinstance(app.app.focused, SecretInput), "the field")
         await app.press("enter")

@@ -175,15 +175,14 @@ async def test_the_environments_token_can_be_ignored(monkeypatch: pytest.MonkeyP
         assert services.secrets.from_environment("dbt_cloud") is None
 
 
-async def test_without_a_keyring_it_is_said_before_the_token_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_missing_keyring_is_shown_with_the_token_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring.core, "_keyring_backend", load_keyring("keyring.backends.fail.Keyring"))
     async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
         await driver.at("address")
-        await driver.until(lambda: driver.screen.context.health is not None, "the keyring's health")
+        assert driver.screen.context.health is None
         await to_token(driver, sandbox.dbt_cloud_url)
-        assert "This machine has no keyring. This session only" in driver.drawn()
+        await driver.until(lambda: driver.screen.context.health is not None, "the keyring's health")
+        assert "The keyring is turned off by PYTHON_KEYRING_BACKEND. This session" in driver.drawn()
 
 
 async def test_another_way_of_keeping_is_chosen_with_k() -> None:

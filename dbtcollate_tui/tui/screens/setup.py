@@ -119,8 +119,7 @@ class SetupScreen(FittedScreen[Profile | None]):
         yield KeyFooter()
 
     async def on_mount(self) -> None:
-        """Ask the keyring at once, and offer what was left half-way."""
-        self._ask_keyring()
+        """Offer what was left half-way."""
         self.setup.on_retry = self._held
         draft = load_draft(self.setup.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
@@ -142,9 +141,14 @@ class SetupScreen(FittedScreen[Profile | None]):
         """Close the clients; the draft stays."""
         await self.setup.aclose()
 
-    @work(group="keyring")
+    @on(TokenPane.KeyringNeeded)
+    def _keyring_needed(self, event: TokenPane.KeyringNeeded) -> None:
+        event.stop()
+        self._ask_keyring()
+
+    @work(group="keyring", exclusive=True)
     async def _ask_keyring(self) -> None:
-        self.context.health = await self.setup.services.secrets.probe()
+        self.context.health = await self.setup.services.secrets.probe(quiet=True)
         pane = self.pane
         if isinstance(pane, TokenPane):
             pane.say_kept()
@@ -216,6 +220,8 @@ class SetupScreen(FittedScreen[Profile | None]):
         await pane.enter()
         self._stands = True
         if self.is_attached:
+            if step is Step.REVIEW and self.context.health is None and self.setup.tokens_to_keep:
+                self._ask_keyring()
             self._light()
             self._check()
 

@@ -201,6 +201,8 @@ class ReviewPane(StepPane):
 
     async def _save(self) -> None:
         self.setup.set_name(self.query_one("#name", LineInput).value.strip())
+        if self.context.health is None and self.setup.tokens_to_keep:
+            self.context.health = await self.setup.services.secrets.probe()
         profile = await self.setup.save(self.context.keeping)
         self.status.clear()
         self.post_message(self.Saved(profile))

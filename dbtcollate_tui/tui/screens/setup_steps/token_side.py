@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import Input, Static
 
 from dbtcollate_tui.dbt_cloud.tokens import TokenShape
@@ -48,6 +49,9 @@ class TokenPane(StepPane):
     TokenPane.-failed #need, TokenPane.-failed #kept { display: none; }
     """
 
+    class KeyringNeeded(Message):
+        """A token may be kept from here on: ask the keyring whether it keeps one."""
+
     def __init__(self, context: SetupContext) -> None:
         super().__init__(context)
         self.found: FoundSecret | None = None
@@ -72,7 +76,14 @@ class TokenPane(StepPane):
         self.say_kept()
         self.say_need()
         self.say_shape()
+        self._need_keyring()
         await super().enter()
+
+    def _need_keyring(self) -> None:
+        """Ask once; not where the environment's token will be taken, which is kept nowhere."""
+        from_environment = self.found is not None and self.found.origin == "environment"
+        if self.context.health is None and (not from_environment or self.field.value):
+            self.post_message(self.KeyringNeeded())
 
     def say_found(self) -> None:
         """Say that a token was found, and where."""
@@ -141,6 +152,7 @@ class TokenPane(StepPane):
     def _typed(self) -> None:
         if self.field.value:
             self.clear_error()
+            self._need_keyring()
         self.say_shape()
         self.say_kept()
         self.say_need()
@@ -193,6 +205,7 @@ class TokenPane(StepPane):
         self.setup.services.secrets.ignore_environment(self.side)
         self.found = None
         self.say_found()
+        self._need_keyring()
         self.refresh_bindings()
 
     def action_open(self) -> None:
@@ -224,6 +237,9 @@ class TokenPane(StepPane):
 
     @work(group="keyring", exclusive=True)
     async def _ask_keyring(self) -> None:
-        self.context.health = await self.setup.services.secrets.probe(again=True)
+        self.context.health = await self.setup.services.secrets.probe(again=True, quiet=True)
+        if self.context.health.usable and not self.setup.has_token(self.side):
+            self.found = await self.setup.found_token(self.side)
+            self.say_found()
         self.say_kept()
         self.refresh_bindings()
