@@ -33,8 +33,8 @@ def reason(text: str, side: str, *patterns: str) -> Reason:
 
 
 LOST_SOURCE = reason(
-    "A source with an `identifier` is found. The reference looks for dbt's name of it, finds no table, and "
-    "loses its texts, owners, tags, tests and edges.",
+    "A source with an `identifier` is found by it. Collate's ingestion searches for dbt's name, finds no "
+    "table, and loses the source's descriptions, owners, tags, tests and edges.",
     f"{OURS}+{BOTH}",
     "raw.raw_customers|column|*",
     "raw.raw_customers|owner|*",
@@ -45,29 +45,32 @@ LOST_SOURCE = reason(
     "*|lineage|raw.raw_customers",
 )
 FRESHNESS = reason(
-    "The freshness of sources arrives, as a test. The reference never fetches `sources.json` from dbt Cloud.",
+    "The freshness of sources arrives as a test. Collate's ingestion never fetches `sources.json` from "
+    "dbt Cloud.",
     OURS,
     "*_freshness|test|*",
     "*_freshness_table|dataQuality/testDefinitions",
 )
 PERSONS_TEXT = reason(
-    "A text that a person wrote in Collate stays, and is shown as a conflict. The reference writes over it.",
+    "A description that a person wrote in Collate remains and is shown as a conflict. Collate's ingestion "
+    "overwrites it.",
     BOTH,
     "marts.dim_products|description",
     "marts.dim_customers|column|email|description",
 )
 ERASED = reason(
-    "That holds for a column about which dbt's file says nothing, too. The reference erases its text.",
+    "This includes columns that dbt does not describe. Collate's ingestion erases their descriptions.",
     BOTH,
     "marts.dim_customers|column|order_count|description",
 )
 SILENT_COLUMN = reason(
-    "Such a column is not in the data model. The reference puts it there, with nothing to say of it.",
+    "Columns that dbt does not describe are omitted from the data model. Collate's ingestion adds them "
+    "without content.",
     THEIRS,
     "*|dataModel|columns|*",
 )
 PERSONS_PROPERTY = reason(
-    "Custom properties that dbt does not name stay. The reference writes dbt's in place of all of them.",
+    "Custom properties that dbt does not set remain. Collate's ingestion replaces all of them with dbt's.",
     OURS,
     "*|property|mine",
 )
@@ -77,72 +80,76 @@ SELF_EDGE = reason(
     "marts.fct_orders|lineage|marts.fct_orders*",
 )
 MORE_COLUMNS = reason(
-    "Column lineage also goes to columns in quotes and past a subquery, where the reference finds none.",
+    "Column lineage includes quoted columns and columns read through a subquery. Collate's ingestion "
+    "finds none for them.",
     OURS,
     "marts.WeeklyRevenue|lineage|marts.fct_order_items|column|*",
     "marts.fct_orders|lineage|staging.stg_orders|column|marts.fct_orders.ordered_at",
 )
 CREATE_TABLE = reason(
-    "An edge holds dbt's SQL as it is. The reference puts a `create table` before it, masks its literals, "
-    "and writes both in turn at each sync.",
+    "An edge holds dbt's SQL unchanged. Collate's ingestion prefixes it with `create table`, masks its "
+    "literals, and writes the two forms alternately at each sync.",
     BOTH,
     "*|lineage|*|sqlQuery",
 )
 MORE_SQL = reason(
-    "Compiled SQL, and so column lineage, comes from the step that compiled. The reference takes the last "
-    "step's manifest, which after `dbt test` holds none.",
+    "Compiled SQL, and so column lineage, comes from the step that compiled. Collate's ingestion uses the "
+    "last step's manifest, which has none after `dbt test`.",
     f"{OURS}+{BOTH}",
     "*|dataModel|sql",
     "*|lineage|*|sqlQuery",
     "*|lineage|*|column|*",
 )
 SEVERITY = reason(
-    "A result's message says whether dbt warned or failed, and the severity; a test that did not run in this "
-    "run gets no result.",
+    "The message of a test result says whether dbt warned or failed, and the severity. A test that did "
+    "not run in this run gets no result.",
     BOTH,
     "*|test|result|result",
 )
 QUOTED = reason(
-    "A test of a quoted column arrives. The reference keeps the quotes in the link, so it is refused.",
+    "A test of a quoted column arrives. Collate's ingestion leaves the quotes in the entity link, so the "
+    "server refuses it.",
     OURS,
     "marts.WeeklyRevenue.weekStart.not_null_weekly_revenue__weekStart_|test|*",
 )
 CASE = reason(
-    "A column that dbt's file spells in another case has Collate's spelling. The reference keeps dbt's.",
+    "If dbt spells a column in another case, Collate's spelling is used. Collate's ingestion uses dbt's.",
     f"{OURS}+{THEIRS}",
     "staging.stg_customers|dataModel|columns|[eE][mM][aA][iI][lL]|*",
     "staging.stg_customers.[eE][mM][aA][iI][lL].not_null_stg_customers_EMAIL|test|*",
 )
 SEED_WINS = reason(
-    "A seed that is also a source keeps what both say. The reference's second write wipes the first.",
+    "A seed that is also a source has the metadata of both. Collate's ingestion overwrites the first with "
+    "the second.",
     f"{OURS}+{BOTH}",
     "raw.*|dataModel|owners",
     "raw.*|dataModel|tags",
     "raw.orders|dataModel|columns|order_id|*",
 )
 SEED_PATH = reason(
-    "A seed's path is the project's. The reference puts the folder on dbt Cloud's worker before it.",
+    "The path of a seed is relative to the project. Collate's ingestion prefixes it with the folder on "
+    "dbt Cloud's runner.",
     BOTH,
     "raw.*|dataModel|path",
 )
 PARAMETERS = reason(
-    "A `relationships` test says what it refers to. The reference leaves its parameter empty.",
+    "A `relationships` test names what it refers to. Collate's ingestion leaves the parameter empty.",
     BOTH,
     "*.relationships_*|test|parameters",
 )
 TYPES = reason(
-    "Without a catalog the columns' types are Collate's own. The reference writes `UNKNOWN`.",
+    "Without a catalog, column types are those in Collate. Collate's ingestion writes `UNKNOWN`.",
     BOTH,
     "*|dataModel|columns|*|dataType",
 )
 NO_COLUMN = reason(
-    "A column that the warehouse does not have is told, not written. The reference puts it into the data "
-    "model, where nobody sees it.",
+    "Columns missing from the warehouse are reported, not written. Collate's ingestion adds them to the "
+    "data model, where nobody sees them.",
     THEIRS,
     "marts.dim_customers|dataModel|columns|loyalty_level|*",
 )
 UNUSED_TAG = reason(
-    "A tag of a model that has no table is not made.",
+    "A tag that is used only by models without a table is not created.",
     THEIRS,
     "dbtTags.finance|tags",
 )
@@ -150,70 +157,71 @@ UNUSED_TAG = reason(
 # The shop of the sandbox shows none of the following, so that no pattern is needed: a difference of that
 # kind would be a new one there.
 COMMENT = reason(
-    "A column's text is dbt's, and the warehouse's comment only where dbt has none. The reference "
+    "A column's description is dbt's, or the warehouse's comment if dbt has none. Collate's ingestion "
     "prefers the comment.",
     BOTH,
 )
 NESTED = reason(
-    "Documented fields of a struct have their texts and tags. The reference leaves them out.",
+    "Documented fields of a struct get their descriptions and tags. Collate's ingestion omits them.",
     OURS,
 )
 EPHEMERAL = reason(
-    "A generic test of an ephemeral model is left out, with a note. The reference puts it on a "
+    "A generic test of an ephemeral model is omitted, with a note. Collate's ingestion attaches it to a "
     "parent's table and column.",
     THEIRS,
 )
 EXPRESSION = reason(
-    "A test of an expression is a test of the table, and names the expression. The reference does "
-    "that only where it holds `|`, `<` or `>`.",
+    "A test of an expression is a test of the table and names the expression. Collate's ingestion does "
+    "this only for expressions with `|`, `<` or `>`.",
     f"{OURS}+{THEIRS}",
 )
 ONE_CASE = reason(
-    "Of two tests that share a test case the worse result counts. The reference lets the last one count.",
+    "If two tests share a test case, the worse result counts. In Collate's ingestion the last one counts.",
     BOTH,
 )
 ARGUMENTS = reason(
-    "The parameter of any generic test holds all its arguments. The reference writes lists of values alone.",
+    "The parameter of a generic test holds all its arguments. Collate's ingestion writes only lists of "
+    "values.",
     BOTH,
 )
 NO_RESULTS = reason(
-    "Without run results the test cases are made, without results. The reference makes none.",
+    "Without run results, test cases are created without results. Collate's ingestion creates none.",
     OURS,
 )
 SKIPPED = reason(
-    "A test that dbt skipped gets no result. The reference writes `Aborted`.",
+    "A test that dbt skipped gets no result. Collate's ingestion writes `Aborted`.",
     THEIRS,
 )
 EMPTY_RUN = reason(
-    "Results and SQL of runs with `--empty` or `--sample` are left out. The reference takes them.",
+    "Results and SQL of runs with `--empty` or `--sample` are omitted. Collate's ingestion uses them.",
     f"{THEIRS}+{BOTH}",
 )
 NO_CASE = reason(
-    "Definitions of tests without a test case, and tags of operations, are not made.",
+    "Test definitions without a test case, and tags of operations, are not created.",
     THEIRS,
 )
 GUEST = reason(
-    "A table that another dbt project builds keeps its texts and its data model. The reference "
-    "writes those of the project that ran last.",
+    "A table that another dbt project builds keeps its descriptions and its data model. Collate's "
+    "ingestion writes those of the project that ran last.",
     BOTH,
 )
 PASSED_THROUGH = reason(
-    "What an exposure, a metric or a function reads is followed to the tables below. The reference "
-    "stops there.",
+    "The inputs of an exposure, a metric or a function are traced to tables. Collate's ingestion stops at "
+    "the first node.",
     OURS,
 )
 EXCLUSIVE = reason(
-    "A tag that dbt set gives way to another of the same mutually exclusive classification. The "
-    "reference is refused.",
+    "A tag set by dbt replaces another tag of the same mutually exclusive classification. Collate's "
+    "ingestion is refused by the server.",
     BOTH,
 )
 DOTTED_TAG = reason(
-    "A dbt tag with a dot is one tag. The reference makes another tag, which no table gets.",
+    "A dbt tag with a dot is one tag. Collate's ingestion creates another tag that no table gets.",
     f"{OURS}+{THEIRS}",
 )
 OWNER = reason(
-    "An owner is a user or team of that name or address, a user first, also where `meta.owner` is a "
-    "mapping. The reference takes a team first and searches display names too.",
+    "An owner is matched with a user, then a team, of that name or email address, even if `meta.owner` is "
+    "a mapping. Collate's ingestion tries a team first and also searches display names.",
     f"{OURS}+{THEIRS}+{BOTH}",
 )
 
