@@ -50,6 +50,7 @@ _FIRST_OF_EQUAL_NAMES = frozenset({"duckdb", "sqlite", "clickhouse"})
 """Dialects in which a subquery may have two columns of one name; the first keeps it."""
 _IMPLICIT_LATERAL = frozenset({"duckdb"})
 """Dialects in which every subquery in FROM sees the sources to its left."""
+_SPARK = frozenset({"spark", "databricks", "hive"})
 _COLUMNS_FUNCTION = frozenset({"duckdb", "clickhouse"})
 _ELEMENT_ALIAS = frozenset({"bigquery", "redshift"})
 """Dialects in which ``unnest(x) as y`` names the element, and ``y`` no table."""
@@ -616,6 +617,8 @@ class Resolver:
         known = "flatten" if isinstance(call, exp.Explode) and self._dialect == "snowflake" else ""
         known = known or call.name.lower() or type(call).__name__.lower()
         names = columns or defined or _FUNCTION_COLUMNS.get(known, ())
+        if not names and isinstance(call, exp.Explode) and self._dialect in _SPARK:
+            names = ("pos", "col") if isinstance(call, exp.Posexplode) else ("col",)
         fields = list(value.fields.values()) if value.fields else []
         if isinstance(call, exp.Inline | exp.Explode) and columns and len(fields) == len(columns) > 1:
             return Relation(list(zip(columns, fields, strict=True)))
