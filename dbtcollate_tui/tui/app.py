@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -73,6 +73,7 @@ class DbtCollateApp(OwningApp):
         self.running = Running(self)
         self.places = Places(self, self.running)
         self._wanted = profile
+        self._waiting: Callable[[], None] | None = None
         held = services.state.load(APP_STATE, THEME_KEY)
         self.begin_with_theme(held if isinstance(held, str) else DARK.name, DARK, LIGHT)
 
@@ -102,6 +103,21 @@ class DbtCollateApp(OwningApp):
             await former.aclose()
         self.refresh_bindings()
         return opened
+
+    def opening_ended(self) -> None:
+        """Run the action of the last key that waited for the profile, where it is open."""
+        self.opening = False
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and self.session is not None:
+            waiting()
+        self.refresh_bindings()
+
+    def _once_open(self, action: "Callable[[], None]") -> None:
+        """Run the action now, or once home has opened its profile."""
+        if self.session is None and self.opening:
+            self._waiting = action
+        else:
+            action()
 
     async def profile_deleted(self, name: str) -> bool:
         """Close the profile where it is the open one, and go home with another; false for any other."""
@@ -140,27 +156,29 @@ class DbtCollateApp(OwningApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
         if action in NEED_A_PROFILE:
-            return self.session is not None
+            return self.session is not None or self.opening
         if action == "show_sync":
             return self.is_syncing
         return True
 
     def action_sync(self) -> None:
         """Show the running sync, or plan a new one."""
-        self.show_sync()
+        self._once_open(self.show_sync)
 
     def action_show_sync(self) -> None:
         """Show the running sync, from any screen."""
         if self.is_syncing:
             self.show_sync()
 
-    def show_sync(self, *, run_id: int | None = None, then: "Then | None" = None) -> None:
+    def show_sync(
+        self, *, run_id: int | None = None, direct: bool = False, then: "Then | None" = None
+    ) -> None:
         """Show the running sync, or the plan of a new one."""
-        self.places.sync(run_id=run_id, then=then)
+        self.places.sync(run_id=run_id, direct=direct, then=then)
 
     def action_pipeline(self) -> None:
         """Compare the pipeline inside Collate, then deploy it, or deploy and run it."""
-        self.show_pipeline()
+        self._once_open(self.show_pipeline)
 
     def show_pipeline(self, *, then: "Then | None" = None) -> None:
         """Show the pipeline inside Collate, compared, or the sync that is running."""
@@ -170,7 +188,7 @@ class DbtCollateApp(OwningApp):
         """Run the profile's dbt Cloud job, or follow the run in progress."""
         from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
 
-        self.show_job_run(JobRunOptions())
+        self._once_open(lambda: self.show_job_run(JobRunOptions()))
 
     def show_job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
         """Show what running the profile's dbt Cloud job would do, then the run."""
@@ -178,7 +196,7 @@ class DbtCollateApp(OwningApp):
 
     def action_troubleshoot(self) -> None:
         """Walk the chain from a symptom to its cause and fix."""
-        self.show_troubleshooting()
+        self._once_open(self.show_troubleshooting)
 
     def show_troubleshooting(self, check_id: str | None = None) -> None:
         """Show the symptoms, or at once the walk that a check's row is about."""
@@ -186,7 +204,7 @@ class DbtCollateApp(OwningApp):
 
     def action_verify(self) -> None:
         """Show the checklist, looking anew."""
-        self.places.checklist(look=True)
+        self._once_open(lambda: self.places.checklist(look=True))
 
     def show_checklist(self, at: str | None = None, *, look: bool = False) -> None:
         """Show the checklist, at a row."""
@@ -202,6 +220,9 @@ class DbtCollateApp(OwningApp):
 
     def action_edit_setup(self) -> None:
         """Change the open profile's answers."""
+        self._once_open(self._edit_open)
+
+    def _edit_open(self) -> None:
         if self.session is not None:
             self.edit_setup(self.session.profile.name)
 
@@ -215,15 +236,15 @@ class DbtCollateApp(OwningApp):
 
     def action_history(self) -> None:
         """Show what syncs, deploys and verifications left."""
-        self.places.history()
+        self._once_open(self.places.history)
 
     def action_explain(self, wanted: str = "") -> None:
         """Search the run's tables, and explain one."""
-        self.places.explain(wanted)
+        self._once_open(lambda: self.places.explain(wanted))
 
     def action_coverage(self) -> None:
         """Show how much of what dbt declares is in Collate."""
-        self.places.coverage()
+        self._once_open(self.places.coverage)
 
     def action_requests(self) -> None:
         """Show the requests of the last minutes."""

@@ -45,6 +45,7 @@ class Places:
         return self._home_of(name)
 
     def _home_of(self, name: str | None, error: ActionableError | None = None) -> Screen[None]:
+        self._app.opening = name is not None
         if name is None:
             from dbtcollate_tui.tui.screens.welcome import WelcomeScreen
 

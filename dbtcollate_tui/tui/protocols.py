@@ -35,6 +35,12 @@ class OwningApp(TerminalApp):
     services: "Services"
     offer: "DemoOffer | None"
     session: "ProfileSession | None"
+    opening: bool = False
+    """Whether home is still opening its profile; keys that need the profile wait for it."""
+
+    @abstractmethod
+    def opening_ended(self) -> None:
+        """Run the action of the last key that waited for the profile, where it is open."""
 
     # ------------------------------------------------------------------ the open profile
 
@@ -76,10 +82,11 @@ class OwningApp(TerminalApp):
         """Show the checklist, at a row; with ``look`` every check is looked at anew."""
 
     @abstractmethod
-    def show_sync(self, *, run_id: int | None = None, then: Then | None = None) -> None:
+    def show_sync(self, *, run_id: int | None = None, direct: bool = False, then: Then | None = None) -> None:
         """Show the running sync, or the plan of a new one.
 
-        ``run_id`` is the dbt Cloud run to begin with in place of the rule's.
+        ``run_id`` is the dbt Cloud run to begin with in place of the rule's; ``direct`` plans a direct sync
+        even where Collate's pipeline is deployed.
         """
 
     @abstractmethod

@@ -1,6 +1,8 @@
 """Home and the welcome: what stands at once, what is looked at anew, what needs a person."""
 
+import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from textual.widgets import Button, OptionList
@@ -12,6 +14,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.tui.messages import RowsChanged
+from dbtcollate_tui.tui.session import ProfileSession
 from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
 from dbtcollate_tui.tui.widgets.check_card import CheckCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
@@ -45,6 +48,37 @@ async def test_an_unfinished_setup_is_offered() -> None:
         await app.until(lambda: "Resume the setup" in app.drawn(), "the offer")
         await app.press("s")
         await app.on("ResumeScreen")
+
+
+@pytest.mark.parametrize(
+    ("key", "screen"),
+    [("v", "ChecklistScreen"), ("s", "PlanScreen"), ("h", "HistoryScreen"), ("d", "PipelineScreen")],
+)
+async def test_a_key_waits_until_the_profile_is_open(
+    key: str, screen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, gate, opened = Services(), threading.Event(), ProfileSession.open
+
+    def open_late(*args: Any) -> ProfileSession:
+        assert gate.wait(30)
+        return opened(*args)
+
+    monkeypatch.setattr(ProfileSession, "open", open_late)
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.press(key)
+            assert (app.name, app.app.session) == ("HomeScreen", None)
+            gate.set()
+            await app.on(screen)
+
+
+async def test_no_key_waits_for_a_profile_that_cannot_be_opened() -> None:
+    async with whole(profile="missing") as app:
+        await app.press("v")
+        await app.until(lambda: not app.app.opening, "the error")
+        assert app.name == "HomeScreen"
+        await app.until(lambda: "v" not in app.footer(), "the keys that work without a profile")
 
 
 async def test_home_shows_what_the_last_visit_knew_before_any_server_answers() -> None:

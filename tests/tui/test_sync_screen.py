@@ -12,11 +12,13 @@ from dbtcollate_tui.events.types import (
     RunStarted,
     Waiting,
 )
+from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.plan.model import Change
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.sync_run import SyncRun
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
@@ -186,6 +188,29 @@ async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:
             assert "r" not in app.footer()
             await app.press("escape")
             await app.on("HomeScreen")
+
+
+async def test_a_failed_direct_sync_is_planned_again_as_one() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox, schedule="0 7 * * *"))
+        async with whole(services) as app:
+            await app.on("HomeScreen")
+            await app.press("d")
+            await app.on("PipelineScreen")
+            await app.until(lambda: app.top.has_class("-planned"), "the comparison")
+            await app.press("d")
+            await app.synced()
+            await app.press("enter")
+            await app.checked()
+            await app.press("s")
+            await app.on("PipelineScreen")
+            await app.press("i")
+            await app.planned()
+            await app.press("w")
+            await app.synced()
+            app.top.post_message(ErrorCard.FixChosen(Retry()))
+            await app.planned()
 
 
 async def test_after_a_cancel_the_rest_is_written_at_a_key() -> None:

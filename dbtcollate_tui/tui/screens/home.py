@@ -137,6 +137,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             try:
                 session = await app.open_session(self.name_of_profile)
             except ActionableError as error:
+                app.opening_ended()
                 await self.query_one(ErrorCard).show(error)
                 return
         self._session = session
@@ -145,6 +146,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self._draw()
         if session.checking_since is None:
             app.start_checks()
+        app.opening_ended()
 
     # ------------------------------------------------------------------ what changes it
 

@@ -314,7 +314,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
             message.stop()
             self.dismiss(None)
             app = app_of(self)
-            app.show_pipeline() if self.run.in_collate else app.show_sync()
+            app.show_pipeline() if self.run.in_collate else app.show_sync(direct=True)
 
     def action_open(self) -> None:
         """Open the chosen line's page in Collate, else the service's."""
