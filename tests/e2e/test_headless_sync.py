@@ -111,6 +111,7 @@ def test_an_interrupt_stops_the_run_in_collate_if_wanted() -> None:
         with subprocess.Popen(
             [sys.executable, "-m", "dbtcollate_tui", *command],
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
             env={**os.environ, **tokens(sandbox)},
