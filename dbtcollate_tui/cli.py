@@ -47,7 +47,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
 def _sandbox_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option(
         "--server-version",
-        default="newest",
+        default="latest",
         show_default=True,
         help="Release of the sandbox's Collate, such as 1.6.2.",
     )(function)
@@ -703,8 +703,8 @@ def setup(
 @dbtcollate.group(invoke_without_command=True)
 @click.option(
     "--action",
-    type=click.Choice(["sync", "deploy", "verify", "walk"]),
-    help="Show only this kind (walk: troubleshooting sessions).",
+    type=click.Choice(["sync", "deploy", "verify", "troubleshoot"]),
+    help="Show only this kind.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of records."
@@ -713,7 +713,7 @@ def setup(
 @click.pass_context
 def history(
     context: click.Context,
-    action: Literal["sync", "deploy", "verify", "walk"] | None,
+    action: Literal["sync", "deploy", "verify", "troubleshoot"] | None,
     limit: int,
     profile: str | None,
     as_json: bool,

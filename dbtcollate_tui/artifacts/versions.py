@@ -28,7 +28,7 @@ def check_version(file: str, kind: str, metadata: Metadata | None, notes: Notes)
     address = (metadata.dbt_schema_version if metadata else None) or ""
     found = _ADDRESS.search(address)
     if found is None:
-        notes.add(f"{file} does not tell its schema version: it was read like the newest known.")
+        notes.add(f"{file} does not state its schema version; it was read as the latest known one.")
         return 0
     if found[1] != kind:
         raise ArtifactError(
@@ -43,8 +43,6 @@ def check_version(file: str, kind: str, metadata: Metadata | None, notes: Notes)
     known = KNOWN[kind]
     if version not in known:
         newest = max(known - {20})
-        age = "older than dbt 1.0" if version < min(known) else f"not known here (newest: v{newest})"
-        notes.add(
-            f"{file} has schema version v{version}, which is {age}: it was read as well as it could be."
-        )
+        age = "older than dbt 1.0" if version < min(known) else f"not known here (latest: v{newest})"
+        notes.add(f"{file} has schema version v{version}, which is {age}: it was read as far as possible.")
     return version

@@ -88,8 +88,8 @@ async def catalog(context: CheckContext) -> Finding:
     return Finding(
         CheckState.WARN,
         "This run has no catalog.json",
-        detail="Column types, their order and warehouse comments stay as they are in Collate. Descriptions "
-        "still come from the manifest, unlike what the guide says.",
+        detail="Column types, their order and warehouse comments remain unchanged in Collate. Descriptions "
+        "come from the manifest, although Collate's guide says otherwise.",
         caption="no catalog",
         causes=(
             "No step that writes it finished."

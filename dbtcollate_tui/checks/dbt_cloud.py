@@ -138,8 +138,8 @@ async def job(context: CheckContext) -> Finding:
             where = "the account"
         return Finding(
             CheckState.PASS,
-            f"any job of {where}: the newest run wins",
-            detail="A run of another job can describe other schemas. One job is the steadier choice.",
+            f"any job of {where}: the latest run is used",
+            detail="A run of another job can describe other schemas. Choosing one job is more predictable.",
             fixes=(GoToStep("Choose one job", Step.JOB),),
         )
     advice = advise(found)

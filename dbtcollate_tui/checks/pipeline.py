@@ -60,14 +60,14 @@ async def exists(context: CheckContext) -> Finding:
         if wanted is None:
             return Finding(
                 CheckState.SKIPPED,
-                "No pipeline is asked for: syncs run by hand",
-                caption="by hand",
+                "No pipeline configured; syncs are manual",
+                caption="manual",
                 detail=await _connector(context),
                 evidence=evidence,
             )
         return Finding(
             CheckState.WARN,
-            f"No dbt pipeline in {context.profile.collate.service} yet: nothing runs by itself",
+            f"No dbt pipeline in {context.profile.collate.service} yet; nothing runs automatically",
             caption="not deployed",
             causes=("It was never deployed, or was deleted in Collate.",),
             evidence=evidence,

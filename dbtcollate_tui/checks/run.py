@@ -63,7 +63,7 @@ async def fresh(context: CheckContext) -> Finding:
         times = "1 scheduled time" if choice.missed == 1 else f"{choice.missed} scheduled times"
         return Finding(
             CheckState.WARN,
-            f"Stale: the newest usable run ended {age}, and {times} passed since",
+            f"Stale: the latest usable run finished {age}, and {times} passed since",
             detail="Collate would show that day's metadata.",
             caption="stale",
             causes=(
@@ -86,7 +86,7 @@ async def fresh(context: CheckContext) -> Finding:
     ):
         return Finding(
             CheckState.WARN,
-            f"The newest usable run ended {age}, and its job has no schedule that is on",
+            f"The latest usable run finished {age}, and its job has no active schedule",
             caption="old",
             causes=("Nobody started the job since.",),
             evidence=evidence,

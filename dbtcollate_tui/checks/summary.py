@@ -217,7 +217,7 @@ def in_collate(standing: Summary, now: datetime) -> StatusLine | None:
     if behind:
         return StatusLine(CheckState.WARN, text, behind, way="sync")
     state = CheckState.PASS if arrival.whole else CheckState.WARN
-    newest_words = "the newest run" if newest.run_id == arrival.run_id else ""
+    newest_words = "the latest run" if newest.run_id == arrival.run_id else ""
     more = ", ".join(part for part in (came if arrival.run_id else "", newest_words) if part)
     return StatusLine(state, text, more, way="" if arrival.whole else "sync")
 
@@ -242,13 +242,13 @@ def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> S
     if not facts.service:
         return StatusLine(
             CheckState.SKIPPED,
-            "by hand: this Collate has nothing that runs pipelines",
+            "manual: this Collate cannot run pipelines",
             way="sync",
             brief="synced manually",
         )
     if not facts.name:
         return StatusLine(
-            CheckState.SKIPPED, "by hand: no pipeline in Collate yet", way="pipeline", brief="synced manually"
+            CheckState.SKIPPED, "manual: no pipeline in Collate yet", way="pipeline", brief="synced manually"
         )
     if not facts.deployed:
         return StatusLine(
@@ -263,7 +263,7 @@ def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> S
             CheckState.FAIL, f"none: {facts.name} is paused in Collate{since}", way="pipeline", brief="paused"
         )
     if not facts.cron:
-        text = f"by hand: {facts.name} has no schedule in Collate"
+        text = f"manual: {facts.name} has no schedule in Collate"
         if facts.state == "failed":
             failed = f"its last run failed {ago(facts.ended_at, now)}".rstrip()
             return StatusLine(CheckState.FAIL, text, failed, "pipeline", brief="synced manually")

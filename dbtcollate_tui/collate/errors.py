@@ -200,7 +200,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
                 ["Its time is over."]
                 if expired
                 else [
-                    "It was revoked or made anew, or a part of it is missing.",
+                    "It was revoked or replaced, or part of it is missing.",
                     "It belongs to another Collate or OpenMetadata server.",
                 ]
             ),

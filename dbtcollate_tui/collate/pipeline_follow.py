@@ -362,7 +362,7 @@ class _Follower:
                 async with self._client.transport.lines(path, params=params) as lines:
                     async for text in read_stream(lines, end):
                         if end.reset:
-                            await self._note("The server could not resume the log: a part is told twice.")
+                            await self._note("The server could not resume the log; some lines appear twice.")
                         await self._tell_lines(text.splitlines(), "stream")
                         cursor = end.cursor if end.cursor is not None else cursor
             except HttpError:

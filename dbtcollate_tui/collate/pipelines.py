@@ -41,7 +41,7 @@ class IngestionPipelines:
                 ServiceStatus, f"{ROOT}/status", doing="read the pipeline service's status"
             )
         except NotSpokenError:
-            return ServiceStatus(reason="This version does not tell")
+            return ServiceStatus(reason="This version does not report it")
         except CollateError as error:
             return ServiceStatus(code=error.status, status="unhealthy", reason=error.message)
 

@@ -147,7 +147,7 @@ class ServerCalls:
     async def version(self) -> ServerVersion:
         """The server's version; needs no token."""
         answer = await self.call("GET", "/system/version", doing="read the version of Collate")
-        return read_one(ServerVersion, answer, "tell its version")
+        return read_one(ServerVersion, answer, "report its version")
 
     async def logged_in_user(self) -> User:
         """Whom the token belongs to; proves the token."""

@@ -45,8 +45,8 @@ def notes_of_missing(
             Note(
                 NoteKind.NO_CATALOG,
                 "warn",
-                "This run has no catalog.json. Column types, their order and warehouse comments stay as they "
-                "are in Collate; descriptions come from the manifest."
+                "This run has no catalog.json. Column types, their order and warehouse comments remain "
+                "unchanged in Collate; descriptions come from the manifest."
                 + ("" if choice.run.is_fusion else " Add dbt docs generate to the job."),
             )
         )

@@ -194,8 +194,8 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
     if len(refused) == len(final):
         evidence.insert(0, f'{len(final)} hosts asked, all 401 "Invalid token."')
     causes = [
-        "The account lives on a host of its own, like ab123.us1.dbt.com, which only its address tells: paste "
-        "any page's address from the browser, or the Access URL in Account settings → Account information.",
+        "The account has a host of its own, such as ab123.us1.dbt.com. Only its URL shows which: paste "
+        "the URL of any page from the browser, or the Access URL in Account settings → Account information.",
         "The token was revoked, or a part of it is missing: compare it with the list in "
         "Account settings → API tokens.",
     ]

@@ -396,7 +396,7 @@ def _other_status(error: HttpError, asked: Asked) -> ActionableError:
     if error.status >= 500:
         return UnreachableError(
             f"dbt Cloud failed to answer for {asked.as_words()} ({error.status})",
-            causes=["dbt Cloud has a failure or is being maintained: https://status.getdbt.com tells."],
+            causes=["dbt Cloud has an incident or is under maintenance; see https://status.getdbt.com."],
             evidence=[evidence_of(error.record, user_message(error))],
             fixes=[RETRY, OpenUrl("Open dbt Cloud's status page", "https://status.getdbt.com")],
         )

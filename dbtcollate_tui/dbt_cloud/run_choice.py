@@ -37,8 +37,8 @@ from dbtcollate_tui.wording import span
 
 RunRule = Literal["newest_successful", "newest_completed"]
 _RULE_WORDS: dict[RunRule, str] = {
-    "newest_successful": "newest successful run",
-    "newest_completed": "newest completed run",
+    "newest_successful": "latest successful run",
+    "newest_completed": "latest completed run",
 }
 ALTERNATIVES = 20
 OLDER_PAGES = 5
@@ -235,7 +235,7 @@ def _no_run(newest: Sequence[Run], project_id: int | None, job_id: int | None, r
         fixes.insert(
             0,
             SetField(
-                "Take the newest completed run, failed or not", ProfileField.RUN_RULE, "newest_completed"
+                "Use the latest completed run, failed or not", ProfileField.RUN_RULE, "newest_completed"
             ),
         )
     elif any(run.in_progress for run in newest):

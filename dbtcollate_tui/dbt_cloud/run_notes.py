@@ -268,7 +268,7 @@ def notes_of_reference(run: Run, reference: Run) -> list[Note]:
         Note(
             NoteKind.RUN_OF_COLLATE,
             "info",
-            f"Collate's own workers would take run {reference.id} of {_job_words(reference)} "
-            f"({reference.outcome}), the newest that ended at all: {means}.",
+            f"Collate's own ingestion would use run {reference.id} of {_job_words(reference)} "
+            f"({reference.outcome}), the latest completed run: {means}.",
         )
     ]

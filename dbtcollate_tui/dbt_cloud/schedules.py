@@ -51,7 +51,7 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
     """
     if job is None:
         return _proposal(
-            ON_DEMAND_CRON, "No single job is followed, so the newest run is looked for every 3 hours."
+            ON_DEMAND_CRON, "No single job is chosen, so the latest run is checked for every 3 hours."
         )
     if job.deactivated:
         return _proposal(
@@ -180,8 +180,8 @@ def _from_pace(job: Job, runs: Sequence[Run]) -> ScheduleProposal:
         for hours in (1, 2, 3, 6, 12):
             if usual <= hours * 1.25:
                 cron = "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
-                return _proposal(cron, f"{started_by}; its newest runs are {_hours_words(usual)} apart.")
-        return _proposal("0 */12 * * *", f"{started_by}; its newest runs are {_hours_words(usual)} apart.")
+                return _proposal(cron, f"{started_by}; its latest runs are {_hours_words(usual)} apart.")
+        return _proposal("0 */12 * * *", f"{started_by}; its latest runs are {_hours_words(usual)} apart.")
     return _proposal(ON_DEMAND_CRON, f"{started_by}: the guide's schedule for jobs that run on demand.")
 
 

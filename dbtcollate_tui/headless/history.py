@@ -28,7 +28,7 @@ async def history(common: Common, *, action: RecordAction | None, limit: int) ->
     out = renderer(common.json)
     found = await asyncio.to_thread(list_records, services.state, profile.name, action=action, limit=limit)
     out.say(
-        f"History of {profile.name}, newest first" if found else f"Nothing was run for {profile.name} yet"
+        f"History of {profile.name}, latest first" if found else f"Nothing was run for {profile.name} yet"
     )
     for record in found:
         if common.json:

@@ -60,7 +60,7 @@ async def sync(
     if engine == "collate" and (run_id is not None or scope):
         raise UsageError(
             "--run and what chooses a part are for the direct sync",
-            causes=["A pipeline in Collate takes the newest run, and all of it."],
+            causes=["A pipeline in Collate uses the latest run, and all of it."],
             fixes=[Advice("Use --engine direct, or leave them out.")],
         )
     _may_write(common, yes=yes)

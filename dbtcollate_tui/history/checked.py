@@ -74,7 +74,9 @@ def save_session(
 
     A walk that goes on after a fix takes the place of its record so far, named by ``record_id``.
     """
-    record = _record("walk", profile, rows, record_id or new_id("walk", started), started, seconds, text)
+    record = _record(
+        "troubleshoot", profile, rows, record_id or new_id("troubleshoot", started), started, seconds, text
+    )
     _keep(state, record, log)
     return record
 

@@ -33,13 +33,13 @@ ID_END = 4
 ALIVE_SECONDS = 60.0
 """A sync that runs writes at least so often; a record that says it runs and does not, was interrupted."""
 
-RecordAction = Literal["sync", "deploy", "verify", "walk"]
+RecordAction = Literal["sync", "deploy", "verify", "troubleshoot"]
 RecordOutcome = Literal["ok", "warn", "partial", "failed", "cancelled", "running", "interrupted"]
 EntryLevel = Literal["debug", "info", "ok", "warn", "error"]
 
 _RECORD, _PLAN, _LOG = ".json", ".plan.json", ".log.ndjson"
 _APPLIED = re.compile(rb'"event": ?"applied"')
-_ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify|walk)-[0-9a-f]{6}")
+_ID = re.compile(r"(\d{8}T\d{9})-(sync|deploy|verify|troubleshoot)-[0-9a-f]{6}")
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
@@ -113,7 +113,7 @@ class HistoryRecord:
     @property
     def counts(self) -> str:
         """What came of it in a few words: ``12 written, 1 failed``, or the rows of checks by state."""
-        if self.action in ("verify", "walk"):
+        if self.action in ("verify", "troubleshoot"):
             return ", ".join(f"{count} {state}" for state, count in self.checks.items() if count)
         if self.outcome in ("running", "interrupted"):
             return f"{self.written} of {self.planned} written"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dbtcollate_tui.history.records import HistoryRecord, LogEntry, StoredPlan
 
-WHAT = {"deploy": "deploy in Collate", "verify": "verification", "walk": "troubleshooting"}
+WHAT = {"deploy": "deploy in Collate", "verify": "verification", "troubleshoot": "troubleshooting"}
 
 
 def what_words(record: HistoryRecord) -> str:

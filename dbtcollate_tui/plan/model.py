@@ -222,7 +222,7 @@ class Plan:
         """``37 changes, 393 tables as they are``."""
         count = len(self.changes)
         changes = "no change" if not count else f"{wording.count(count, 'change')}"
-        return f"{changes}, {self.tables_as_they_are} tables as they are"
+        return f"{changes}, {self.tables_as_they_are} tables unchanged"
 
     def as_dict(self) -> dict[str, object]:
         """The whole plan as JSON values."""

@@ -85,9 +85,9 @@ class PipelinePlan:
                 token = " and the token" if self.diff.credential == "differs" else ""
                 return f"{where} will be changed: {settings}{token}"
             case "redeploy":
-                return f"{where} is set as it should be and will be deployed anew: {self._why_anew()}"
+                return f"{where} is configured correctly and will be redeployed: {self._why_anew()}"
             case "keep":
-                return f"{where} stays as it is"
+                return f"{where} remains unchanged"
 
     def _why_anew(self) -> str:
         existing = self.diff.existing
@@ -154,9 +154,9 @@ def pipeline_notes(profile: Profile, diff: PipelineDiff) -> tuple[str, ...]:
             "Collate's workers replace descriptions that a person wrote; the direct sync keeps them."
         )
     if profile.dbt_cloud.run_rule == "newest_successful":
-        notes.append("Collate's workers take the newest run that ended, whether it succeeded or failed.")
+        notes.append("Collate's own ingestion uses the latest completed run, whether it succeeded or failed.")
     for other in diff.others:
-        notes.append(f"{other.name} in the same service reads the same job too.")
+        notes.append(f"{other.name} in the same service also reads this job.")
     return tuple(notes)
 
 

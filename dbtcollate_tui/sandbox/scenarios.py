@@ -186,7 +186,7 @@ _ALL = (
     Scenario(
         name="stale",
         side="both",
-        sentence="The newest run is nine days old though the job is daily, and Collate's pipeline is paused.",
+        sentence="The latest run is nine days old though the job is daily, and Collate's pipeline is paused.",
         guide_row="Stale data",
         dbt_runs="old",
         pipeline_stale=True,
@@ -288,7 +288,7 @@ _ALL = (
     Scenario(
         name="ci-newest",
         side="dbt_cloud",
-        sentence="The newest successful run is one of a pull request, without docs.",
+        sentence="The latest successful run belongs to a pull request, without docs.",
         dbt_runs="ci_newest",
     ),
     Scenario(
@@ -402,7 +402,7 @@ _ALL = (
     Scenario(
         name="unreadable-test",
         side="collate",
-        sentence="Collate cannot read the newest result of one test case of another service.",
+        sentence="Collate cannot read the latest result of one test case of another service.",
         unreadable_test_case=True,
     ),
     Scenario(

@@ -57,7 +57,7 @@ class SeenRequest:
 class Sandbox:
     """A dbt Cloud and a Collate with the recorded shop, for as long as the context lasts.
 
-    ``scenario`` is a name out of ``SCENARIOS`` or a `Scenario`; ``server_version`` is Collate's ("newest" or
+    ``scenario`` is a name out of ``SCENARIOS`` or a `Scenario`; ``server_version`` is Collate's ("latest" or
     "1.1"); ``scale`` gives the account 300 projects and 5,000 jobs; a started dbt Cloud run takes
     ``run_seconds``. ``worker`` does the work of the pipelines that are triggered in Collate, in the servers'
     own thread and event loop: the program's own direct sync, unless another is given. A port of 0 is any
@@ -69,7 +69,7 @@ class Sandbox:
     def __init__(
         self,
         scenario: str | Scenario = "",
-        server_version: str = "newest",
+        server_version: str = "latest",
         *,
         scale: bool = False,
         run_seconds: float = RUN_SECONDS,

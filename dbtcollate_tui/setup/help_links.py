@@ -67,5 +67,5 @@ def collate_token_help(base_url: str) -> TokenHelp:
         BOTS_PAGE,
         "Ingestion bot role",
         f"{base_url}/bots/ingestion-bot" if base_url else "",
-        "a bot's token need not expire, and what it wrote can be told from what people wrote",
+        "a bot's token need not expire, and its changes can be distinguished from people's",
     )

@@ -74,7 +74,7 @@ class PipelineRun:
         if existing is not None and (
             self.deploy == "never" or (self.deploy == "needed" and action == "keep")
         ):
-            emitter(LogLine(source="Collate", level="info", text=f"{existing.name} is used as it is"))
+            emitter(LogLine(source="Collate", level="info", text=f"{existing.name} is used unchanged"))
             return existing
         pipeline = await pipelines.create_or_update(plan.spec, plan.diff)
         self.wrote_token = True
@@ -116,7 +116,7 @@ class PipelineRun:
                 else:
                     self._tell(emitter, update)
         if ended is None:
-            raise ActionableError("Collate told no end of the run", fixes=[RETRY])
+            raise ActionableError("Collate did not report the end of the run", fixes=[RETRY])
         return ended
 
     def _tell(self, emitter: EventEmitter, update: PipelineUpdate) -> None:

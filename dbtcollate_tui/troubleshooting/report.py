@@ -52,7 +52,7 @@ def keep(walk: TroubleshootingSession, state: StateStore, profile: Profile) -> N
             entry.at.isoformat(timespec="milliseconds"),
             entry.kind,
             "ok" if entry.kind == "did" else levels.get(entry.state, "info"),
-            "walk",
+            "troubleshoot",
             entry.text,
         )
         for entry in walk.record
@@ -79,7 +79,7 @@ def report(walk: TroubleshootingSession, profile: Profile) -> str:
         f"- Result: {walk.summary()}",
         f"- From: {_source(profile)}",
         f"- To: {_target(profile)}",
-        f"- Walked: {_moment(walk.began)} to {_moment(walk.ended or datetime.now(UTC))}, "
+        f"- Checked: {_moment(walk.began)} to {_moment(walk.ended or datetime.now(UTC))}, "
         f"dbtcollate {__version__}",
     ]
     row = walk.finding
@@ -171,9 +171,9 @@ def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
 
 Needed = tuple[str, tuple[str, ...]]
 _ACCOUNT = "an administrator of the dbt Cloud account"
-_JOB = "whoever looks after the dbt Cloud job"
-_SERVER = "whoever runs Collate"
-_INGESTION = "whoever looks after the ingestion of the warehouse in Collate"
+_JOB = "the person who maintains the dbt Cloud job"
+_SERVER = "the administrator of Collate"
+_INGESTION = "the person who maintains the ingestion of the warehouse in Collate"
 
 
 def _may_read(profile: Profile) -> str:
@@ -331,7 +331,7 @@ def _network(row: CheckResult, profile: Profile) -> Needed:
 
 def _sync(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
-    return "whoever may write into Collate", (
+    return "a person who may write to Collate", (
         f"One sync into {side.service}: dbtcollate sync --profile {profile.name} --yes, or one run of the "
         f"pipeline {profile.pipeline.name}.",
         f"Place: {side.service} → Ingestion (Agents), {service_ingestion_page(side.base_url, side.service)}",
@@ -340,7 +340,7 @@ def _sync(row: CheckResult, profile: Profile) -> Needed:
 
 def _whoever(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
-    return "whoever works on these tables in Collate", (
+    return "the people who edit these tables in Collate", (
         f"One more sync into {side.service} ({side.base_url}), "
         "and no change of these values in Collate by another tool.",
     )

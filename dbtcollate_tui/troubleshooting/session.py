@@ -136,7 +136,7 @@ class TroubleshootingSession:
         row = self.finding
         match self.outcome:
             case Outcome.WALKING:
-                return "Walking the chain"
+                return "Checking the chain"
             case Outcome.BROKEN if row is not None:
                 return f"Broken at {row.stage.value}: {row.summary}"
             case Outcome.EXPLAINED if row is not None:

@@ -167,7 +167,7 @@ def test_disabled_nodes_are_listed_whatever_the_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "words"), [(3, "older than dbt 1.0"), (13, "not known here (newest: v12)"), (21, "not known")]
+    ("version", "words"), [(3, "older than dbt 1.0"), (13, "not known here (latest: v12)"), (21, "not known")]
 )
 def test_an_unknown_version_is_tried_and_noted(version: int, words: str) -> None:
     project = load_project(manifest(version, nodes=model()))
@@ -181,7 +181,7 @@ def test_a_manifest_without_metadata_is_tried_and_noted() -> None:
     assert list(project.nodes) == ["model.shop.orders"]
     assert (project.schema_version, project.dbt_version) == (0, "")
     assert project.notes == (
-        "manifest.json does not tell its schema version: it was read like the newest known.",
+        "manifest.json does not state its schema version; it was read as the latest known one.",
     )
 
 

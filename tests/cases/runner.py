@@ -231,7 +231,7 @@ class Place:
 
 
 @asynccontextmanager
-async def cases(version: str = "newest") -> AsyncIterator[Cases]:
+async def cases(version: str = "latest") -> AsyncIterator[Cases]:
     """A sandbox for cases."""
     async with (
         Sandbox(server_version=version) as sandbox,

@@ -38,7 +38,7 @@ def test_the_newest_run_in_collate() -> None:
     assert said is not None
     assert said.state is CheckState.PASS
     assert said.text == 'run #98431 of "nightly", 38 min after it ended'
-    assert said.more == "by Collate's pipeline 2 h ago, the newest run"
+    assert said.more == "by Collate's pipeline 2 h ago, the latest run"
 
 
 def test_a_newer_run_makes_it_stale() -> None:
@@ -98,7 +98,7 @@ def test_missed_times_are_counted() -> None:
 @pytest.mark.parametrize(
     ("facts", "state", "words"),
     [
-        (PipelineFacts(False), CheckState.SKIPPED, "nothing that runs pipelines"),
+        (PipelineFacts(False), CheckState.SKIPPED, "cannot run pipelines"),
         (PipelineFacts(True), CheckState.SKIPPED, "no pipeline in Collate yet"),
         (PipelineFacts(True, "p"), CheckState.WARN, "p is written, but not deployed"),
         (PipelineFacts(True, "p", True, ended_at=ENDED), CheckState.FAIL, "p is paused in Collate, last run"),

@@ -20,7 +20,7 @@ async def _sync(here: World) -> None:
         pass
 
 
-@pytest.mark.parametrize("version", ["newest", "1.1"])
+@pytest.mark.parametrize("version", ["latest", "1.1"])
 async def test_after_a_sync_the_rows_are_read_back(version: str) -> None:
     async with world(server_version=version) as here:
         await _sync(here)

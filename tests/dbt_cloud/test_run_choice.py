@@ -38,7 +38,7 @@ async def test_the_newest_successful_run_by_its_end() -> None:
     later = run(6, 2)
     choice = await choose(run(4, 26), longest, later)
     assert choice.run.id == 5
-    assert choice.reason == "newest successful run of the account"
+    assert choice.reason == "latest successful run of the account"
     assert choice.rule == "newest_successful"
     assert [step.index for step in choice.steps] == [1, 2, 3, 4]
     assert choice.age_seconds == 3600
@@ -54,9 +54,9 @@ async def test_filters_of_project_and_job() -> None:
     runs = (run(1, 3), run(2, 2, project_id=12, job_definition_id=33), run(3, 1, job_definition_id=44))
     assert (await choose(*runs)).run.id == 3
     of_project = await choose(*runs, project_id=12)
-    assert (of_project.run.id, of_project.reason) == (2, "newest successful run of project 12")
+    assert (of_project.run.id, of_project.reason) == (2, "latest successful run of project 12")
     of_job = await choose(*runs, project_id=PROJECT, job_id=JOB)
-    assert (of_job.run.id, of_job.reason) == (1, "newest successful run of job nightly")
+    assert (of_job.run.id, of_job.reason) == (1, "latest successful run of job nightly")
 
 
 async def test_a_newer_failed_run_is_what_collates_workers_take() -> None:
@@ -65,10 +65,10 @@ async def test_a_newer_failed_run_is_what_collates_workers_take() -> None:
     assert choice.run.id == 7
     assert choice.differs_from_reference
     assert "Run 8 of job nightly is newer and failed." in texts(choice)
-    assert "Collate's own workers would take run 8 of job nightly (failed)" in texts(choice, "info")
+    assert "Collate's own ingestion would use run 8 of job nightly (failed)" in texts(choice, "info")
     completed = await choose(run(7, 2), failed, rule="newest_completed")
     assert completed.run.id == 8
-    assert completed.reason == "newest completed run of the account, failed at step 3 of 4"
+    assert completed.reason == "latest completed run of the account, failed at step 3 of 4"
     assert "It failed at step 3 of 4 (dbt test): artifacts of the steps after that" in texts(completed)
     assert not completed.differs_from_reference
 
@@ -184,7 +184,7 @@ async def test_a_named_run_must_have_ended() -> None:
     ("runs", "cause", "fix"),
     [
         ((), "No job has ever run.", "Run a job in dbt Cloud"),
-        ((run(1, 2, 20), run(2, 1, 30)), "Every run that ended has failed", "Take the newest completed run"),
+        ((run(1, 2, 20), run(2, 1, 30)), "Every run that ended has failed", "Use the latest completed run"),
         ((run(1, 0, 1),), "The first run is in progress.", "when it has finished"),
     ],
 )

@@ -31,14 +31,14 @@ def test_a_symptom_is_walked_to_its_broken_link_with_report_and_letter(
     done = run("troubleshoot", "no-lineage", "--support-message", "--report", str(place), **tokens(sandbox))
     assert done.returncode == ExitCode.FAILED
     assert "Broken at tables: None of dbt's 26 nodes" in done.stdout
-    assert "To: whoever looks after the ingestion" in done.stdout
+    assert "To: the person who maintains the ingestion" in done.stdout
     assert "analytics_duckdb is the database service" in done.stdout
     assert "Lineage appears" not in done.stdout
     text = place.read_text(encoding="utf-8")
     assert text.startswith("# dbtcollate troubleshooting: shop")
     assert place.stat().st_mode & 0o077 == 0
-    listed = run("history", "--action", "walk")
-    (record,) = list_records(StateStore(), "shop", action="walk")
+    listed = run("history", "--action", "troubleshoot")
+    (record,) = list_records(StateStore(), "shop", action="troubleshoot")
     assert record.id in listed.stdout
     assert "Broken at tables: None of dbt's 26 nodes" in record.text
     shown = run("history", "show", record.id)

@@ -475,7 +475,7 @@ def test_the_plan_as_json_names_every_change_with_old_and_new() -> None:
         "requires": [],
     }
     assert len({change["key"] for change in changes}) == len(changes)
-    assert plan.summary() == "2 changes, 0 tables as they are"
+    assert plan.summary() == "2 changes, 0 tables unchanged"
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_the_plan_as_json_names_every_change_with_old_and_new() -> None:
                 completed_at_ms=7,
             ),
             "Failed",
-            "dbt's freshness check failed; the newest row was 2 h old, of 1970-01-01 00:00 UTC; "
+            "dbt's freshness check failed; the latest row was 2 h old, of 1970-01-01 00:00 UTC; "
             "warn after 30 minute; error after 1 hour",
         ),
         (

@@ -153,7 +153,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path, version: str = "newest") -> AsyncIterator[Shop]:
+async def shop(folder: Path, version: str = "latest") -> AsyncIterator[Shop]:
     """A server that has a domain Sales and custom properties of tables."""
     async with (
         ends(folder, version=version) as both,
@@ -162,7 +162,7 @@ async def shop(folder: Path, version: str = "newest") -> AsyncIterator[Shop]:
             headers={"Authorization": f"Bearer {both.sandbox.collate_token.get_secret_value()}"},
         ) as admin,
     ):
-        if version == "newest":
+        if version == "latest":
             body = {"name": "Sales", "description": "d", "domainType": "Aggregate"}
             (await admin.put("/domains", json=body)).raise_for_status()
         kind = (await admin.get("/metadata/types/name/table")).json()["id"]
@@ -183,20 +183,20 @@ DBT = project(
 )
 
 
-@pytest.mark.parametrize("version", ["newest", "1.1"])
+@pytest.mark.parametrize("version", ["latest", "1.1"])
 async def test_they_are_written_once_and_a_persons_property_stays(tmp_path: Path, version: str) -> None:
     async with shop(tmp_path, version) as at:
         await at.patch({"op": "add", "path": "/extension", "value": {"mine": "a person's"}})
         plan = await at.plan(DBT)
         kinds = {change.kind for change in plan.of("properties")}
-        assert kinds == ({"domain", "custom_property"} if version == "newest" else {"custom_property"})
+        assert kinds == ({"domain", "custom_property"} if version == "latest" else {"custom_property"})
         end = finished(await at.both.sync(plan=plan))
         assert (end.outcome, end.counts.failed) == ("ok", 0)
         held = await at.table()
         steward = held.extension["steward"]
         assert (held.extension["costCenter"], held.extension["mine"]) == ("12/4", "a person's")
         assert (steward["type"], steward["name"]) == ("user", "ana")
-        assert [domain.name for domain in held.domains] == (["Sales"] if version == "newest" else [])
+        assert [domain.name for domain in held.domains] == (["Sales"] if version == "latest" else [])
         assert (await at.plan(DBT)).changes == ()
 
 

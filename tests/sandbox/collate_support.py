@@ -97,7 +97,7 @@ class _QuickServer(uvicorn.Server):
 def collate(
     folder: Path,
     scenario: Scenario = HEALTHY,
-    version: str = "newest",
+    version: str = "latest",
     worker: PipelineWorker | None = None,
 ) -> Iterator[Caller]:
     """A Collate on loopback for the block, and its caller."""

@@ -86,7 +86,7 @@ def test_a_wanted_port_is_taken() -> None:
         assert sandbox.dbt_cloud_url == f"http://127.0.0.1:{port}"
 
 
-@pytest.mark.parametrize(("scenario", "version"), [("nothing", "newest"), ("", "0.9")])
+@pytest.mark.parametrize(("scenario", "version"), [("nothing", "latest"), ("", "0.9")])
 def test_unknown_scenarios_and_versions_are_refused_before_anything_runs(scenario: str, version: str) -> None:
     with pytest.raises(UsageError):
         Sandbox(scenario, version).start()

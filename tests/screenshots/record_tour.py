@@ -55,7 +55,7 @@ def go_through(tty: Terminal) -> None:
         (("Try it with sample data",), ("s",)),
         (("The address of any dbt Cloud page",), ("enter",)),
         (("dbt Cloud token",), ("s",)),
-        (("Which job describes production?", "newest successful run"), ("enter",)),
+        (("Which job describes production?", "latest successful run"), ("enter",)),
         (("Collate's address and its bot's token",), ("s",)),
         (("reads and writes",), ("enter",)),
         (("Which database service", "of 26"), ("enter",)),

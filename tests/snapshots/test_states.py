@@ -54,7 +54,7 @@ async def test_home_and_checklist_from_the_last_visit(
         services.state.save("shop", SEEN, held)
         await play(sandbox, "slow", dbt_delay=60, collate_delay=60)
         async with whole(services, size=size) as app:
-            await app.until(lambda: "2 h ago; looking anew" in app.drawn(), "the age of what was known")
+            await app.until(lambda: "2 h ago; checking again" in app.drawn(), "the age of what was known")
             await app.until(lambda: app.app.session and app.app.session.active, "the checks' begin")
             await album.take(app, "home-last-visit")
             app.app.show_checklist()

@@ -55,7 +55,7 @@ def profile_for(sandbox: Sandbox, *, schedule: str | None = None) -> Profile:
 
 
 @asynccontextmanager
-async def world(scenario: str | Scenario = "", server_version: str = "newest") -> AsyncIterator[World]:
+async def world(scenario: str | Scenario = "", server_version: str = "latest") -> AsyncIterator[World]:
     """The sandbox in a scenario, with its sample tokens given."""
     async with Sandbox(scenario, server_version) as sandbox:
         services, profile = Services(), profile_for(sandbox)

@@ -99,7 +99,7 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(folder: Path, protocol: Protocol = "1.1", version: str = "newest") -> AsyncIterator[Ends]:
+async def ends(folder: Path, protocol: Protocol = "1.1", version: str = "latest") -> AsyncIterator[Ends]:
     async with (
         faulty(folder, version, protocol=protocol) as server,
         DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
@@ -132,10 +132,10 @@ def end_of(events: list[SyncEvent]) -> RunFinished:
 @pytest.mark.parametrize(
     ("protocol", "version", "part", "parts"),
     [
-        *(("1.1", "newest", part, PARTS) for part in range(PARTS)),
-        ("2", "newest", 0, SAMPLED),
+        *(("1.1", "latest", part, PARTS) for part in range(PARTS)),
+        ("2", "latest", 0, SAMPLED),
         ("1.1", "1.6.1", 3, 4 * SAMPLED),
-        *(pytest.param("2", "newest", part, PARTS, marks=pytest.mark.slow) for part in range(PARTS)),
+        *(pytest.param("2", "latest", part, PARTS, marks=pytest.mark.slow) for part in range(PARTS)),
         *(pytest.param("1.1", version, 0, PARTS, marks=pytest.mark.slow) for version in IN_CI),
     ],
 )

@@ -367,7 +367,7 @@ async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data(sce
         letter = letter_of(walk, here.profile)
         assert letter is not None
         assert "PIPELINE_SERVICE_CLIENT_ENDPOINT" in letter.text
-        assert letter.to == "whoever runs Collate"
+        assert letter.to == "the administrator of Collate"
         stale, context = await walk_for(here, "stale")
         found = found_at(stale, EXPLAINED, "verification.ingestion")
         await direct_sync(here)

@@ -25,7 +25,7 @@ from tests.tui.whole import Whole, keep, play, whole
 
 
 def needs_of(app: Whole) -> list[str]:
-    """The checks under "Needs you", in their order."""
+    """The checks under "Needs attention", in their order."""
     needs = app.top.query_one("#needs", OptionList)
     return [str(needs.get_option_at_index(at).id) for at in range(needs.option_count)]
 
@@ -94,13 +94,13 @@ async def test_home_shows_what_the_last_visit_knew_before_any_server_answers() -
         services.state.save("shop", SEEN, held)
         await play(sandbox, "slow", dbt_delay=0.2, collate_delay=0.2)
         async with whole(services) as app:
-            await app.until(lambda: "2 h ago; looking anew" in app.drawn(), "the age of what was known")
+            await app.until(lambda: "2 h ago; checking again" in app.drawn(), "the age of what was known")
             assert "38 min" in app.drawn()
             assert app.top.query_one(ChainBar).view.stale
     async with whole(services) as app:
         await app.checked()
         assert not app.top.query_one(ChainBar).view.stale
-        assert "looking anew" not in app.drawn()
+        assert "checking again" not in app.drawn()
 
 
 async def test_what_needs_a_person_opens_where_it_stands_with_its_fixes() -> None:
@@ -149,7 +149,7 @@ async def test_needs_come_worst_first_and_are_none_where_nothing_is_wrong() -> N
             }
             app.top.post_message(RowsChanged())
             await app.until(lambda: not app.top.query_one("#needing").display, "nothing needed")
-            assert "Needs you" not in app.drawn()
+            assert "Needs attention" not in app.drawn()
 
 
 async def test_a_link_of_the_chain_opens_its_checks() -> None:
@@ -228,7 +228,7 @@ async def test_what_is_in_collate_after_a_sync_and_when_the_next_one_comes() -> 
             await app.on("HomeScreen")
             await app.until(lambda: "after it ended" in app.drawn(), "what is in Collate")
             assert "by a sync from here" in app.drawn()
-            assert "the newest run" in app.drawn()
+            assert "the latest run" in app.drawn()
 
 
 async def test_a_profile_that_cannot_be_read_is_a_card_on_home() -> None:

@@ -194,7 +194,7 @@ async def test_another_run_can_be_taken_once(size: tuple[int, int]) -> None:
             assert app.drawn().splitlines()[-1].rstrip().endswith("Help"), app.drawn()
             await app.press("a")
             await app.on("RunsScreen")
-            await app.until(lambda: f"#{taken} is the newest successful run" in app.drawn(), "the runs")
+            await app.until(lambda: f"#{taken} is the latest successful run" in app.drawn(), "the runs")
             marked = next(line for line in app.drawn().splitlines() if "by the rule" in line)
             assert taken in marked
             await app.press("down")

@@ -41,7 +41,7 @@ async def test_deploy_and_run_is_seen_first_then_followed_to_its_verification(si
             await app.press("d")
             await app.on("PipelineScreen")
             await app.until(lambda: app.top.has_class("-planned"), "the comparison")
-            assert "stays as it is" in app.drawn()
+            assert "remains unchanged" in app.drawn()
 
 
 async def test_a_server_without_pipeline_service_says_so_and_names_the_direct_sync() -> None:

@@ -232,7 +232,7 @@ async def test_only_failed_runs_are_fixed_by_the_other_rule() -> None:
         await walk_to(driver, "job")
         await driver.press("enter")
         await driver.failed()
-        assert "Take the newest completed run" in driver.drawn()
+        assert "Use the latest completed run" in driver.drawn()
         await driver.press("t")
         await driver.at("collate")
         assert driver.screen.setup.draft.run_rule == "newest_completed"
@@ -288,7 +288,7 @@ async def test_without_a_pipeline_service_no_schedule_is_asked_for() -> None:
         assert "This Collate has no pipeline service" in driver.drawn()
         await driver.press("enter")
         await driver.at("review")
-        assert "started by hand" in driver.drawn()
+        assert "manual" in driver.drawn()
 
 
 class SlowToPropose(GuidedSetup):

@@ -53,7 +53,7 @@ async def test_the_rule_for_the_run_is_an_option_and_shown_in_the_review() -> No
         await driver.press("tab", "tab", "tab", "tab", "tab", "tab", "down", "space", "enter")
         await driver.at("review")
         assert driver.screen.setup.draft.run_rule == "newest_completed"
-        assert "newest completed run" in driver.drawn()
+        assert "latest completed run" in driver.drawn()
 
 
 async def test_a_job_s_page_s_address_is_copied() -> None:
@@ -77,7 +77,7 @@ async def test_a_preview_that_the_rate_limit_holds_back_says_so(monkeypatch: pyt
         row = pane.picker.current
         assert row is not None
         await driver.until(
-            lambda: "newest successful run" in driver.drawn() and not pane._looking, "the preview"
+            lambda: "latest successful run" in driver.drawn() and not pane._looking, "the preview"
         )
         pane._looking = row.id
         url = "https://dbt.example/api/v2/"

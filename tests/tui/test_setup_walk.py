@@ -26,7 +26,7 @@ async def test_the_demo_is_walked_with_enter_and_the_sample_tokens(size: tuple[i
         await driver.at("project")
         await driver.press(*"shop", "enter")
         await driver.at("job")
-        await driver.until(lambda: "newest successful run" in driver.drawn(), "the run's preview")
+        await driver.until(lambda: "latest successful run" in driver.drawn(), "the run's preview")
         await driver.press("enter")
         await driver.at("collate")
         await driver.press("s")

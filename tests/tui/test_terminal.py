@@ -182,7 +182,7 @@ async def test_help_is_for_the_screen_and_for_what_has_the_focus() -> None:
             await app.on("RequestsScreen")
             await app.press("f1")
             await app.on("HelpScreen")
-            assert "What was asked of dbt Cloud" in app.drawn()
+            assert "The requests sent to dbt Cloud" in app.drawn()
             assert "This table" in app.drawn()
             assert "Copy as curl" in app.drawn()
 

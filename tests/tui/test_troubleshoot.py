@@ -127,16 +127,19 @@ async def test_a_walk_and_its_fix_are_one_record_of_the_history_with_its_lines()
     async with troubleshooting("upper-case", exact=True) as made:
         await made.choose("no-lineage")
         state = made.services.state
-        await made.app.until(lambda: len(list_records(state, "shop", action="walk")) == 1, "its record")
-        (broken,) = list_records(state, "shop", action="walk")
+        await made.app.until(
+            lambda: len(list_records(state, "shop", action="troubleshoot")) == 1, "its record"
+        )
+        (broken,) = list_records(state, "shop", action="troubleshoot")
         assert (broken.outcome, broken.failures[0].key) == ("failed", "tables.matched")
         assert broken.failures[0].causes
         await made.fix("Match regardless of case")
         await made.ended(Outcome.EXPLAINED)
         await made.app.until(
-            lambda: list_records(state, "shop", action="walk")[0].outcome == "warn", "its record renewed"
+            lambda: list_records(state, "shop", action="troubleshoot")[0].outcome == "warn",
+            "its record renewed",
         )
-        (mended,) = list_records(state, "shop", action="walk")
+        (mended,) = list_records(state, "shop", action="troubleshoot")
         assert mended.id == broken.id
         assert mended.failures == ()
         assert "after 1 fix" in mended.text
@@ -227,7 +230,7 @@ async def test_a_missing_catalog_gives_the_command_the_page_and_the_text_to_send
         assert "o  Open the job's settings" in drawn
         await case.app.press("m")
         await case.app.on("SupportMessageScreen")
-        await case.app.until(lambda: "whoever looks after the dbt Cloud job" in case.app.drawn(), "the text")
+        await case.app.until(lambda: "the person who maintains the dbt" in case.app.drawn(), "the text")
         await case.app.press("y")
         assert f"/jobs/{case.sandbox.job_id}/settings" in case.app.app.clipboard
         await case.app.press("escape")
@@ -265,7 +268,7 @@ async def test_without_a_runner_the_sync_is_run_from_here() -> None:
         assert "No pipeline service" in case.app.drawn()
         await case.app.press("m")
         await case.app.on("SupportMessageScreen")
-        await case.app.until(lambda: "To send to whoever runs Collate" in case.app.drawn(), "the text")
+        await case.app.until(lambda: "To send to the administrator" in case.app.drawn(), "the text")
         await case.app.press("end")
         await case.app.until(lambda: "No token is in this text" in case.app.drawn(), "its end")
         await case.app.press("escape")
@@ -383,7 +386,7 @@ async def test_leaving_a_walk_half_way_cancels_it() -> None:
         await play(case.sandbox, "slow", dbt_delay=0.4, collate_delay=0.4)
         await case.app.press("end", "enter")
         await case.app.until(lambda: case.walk.walking, "the walk")
-        assert "walking the chain" in case.app.drawn()
+        assert "checking the chain" in case.app.drawn()
         walk = case.walk
         await case.app.press("escape")
         await case.app.until(lambda: not walk.walking, "the walk's end")

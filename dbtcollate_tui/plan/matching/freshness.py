@@ -58,17 +58,17 @@ def freshness_limits(found: FreshnessResult) -> tuple[tuple[str, str], ...]:
 
 
 def freshness_text(found: FreshnessResult) -> str:
-    """The result in words: how old the newest row was against the limits; empty for a fresh source."""
+    """The result in words: how old the latest row was against the limits; empty for a fresh source."""
     if found.status == "pass":
         return ""
     if found.status == "runtime error":
-        return f"dbt could not check the freshness: {' '.join((found.message or 'no reason told').split())}"
+        return f"dbt could not check the freshness: {' '.join((found.message or 'no reason given').split())}"
     parts = [f"dbt's freshness check {'warned' if found.status == 'warn' else 'failed'}"]
     if found.age_seconds is not None:
         loaded = ""
         if found.max_loaded_at_ms is not None:
             loaded = f", of {datetime.fromtimestamp(found.max_loaded_at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        parts.append(f"the newest row was {span(found.age_seconds)} old{loaded}")
+        parts.append(f"the latest row was {span(found.age_seconds)} old{loaded}")
     parts.extend(f"{name.replace('_', ' ')} {limit}" for name, limit in reversed(freshness_limits(found)))
     return "; ".join(parts)
 

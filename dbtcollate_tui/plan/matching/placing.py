@@ -184,9 +184,7 @@ def _with_relations(unique_ids: Iterable[str], project: Project) -> Iterable[str
 
 def _without_table(test: DbtTest, owner: str | None, project: Project) -> UnplacedTest:
     if owner is None:
-        return UnplacedTest(
-            test, UnplacedCause.UNKNOWN_NODE, "the manifest does not tell which node it tests"
-        )
+        return UnplacedTest(test, UnplacedCause.UNKNOWN_NODE, "the manifest does not say which node it tests")
     if owner in project.ephemeral:
         return UnplacedTest(test, UnplacedCause.EPHEMERAL, f"{owner} is ephemeral and has no table")
     return UnplacedTest(test, UnplacedCause.NO_TABLE, f"{owner} has no table in Collate")

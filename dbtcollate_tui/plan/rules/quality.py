@@ -180,7 +180,7 @@ def plan_tests(
             facts.not_run.append(item.test.name)
             continue
         if case is not None and case.fullyQualifiedName in state.unread_results:
-            facts.missing_results.append(f"{item.test.name}: Collate cannot read its newest result")
+            facts.missing_results.append(f"{item.test.name}: Collate cannot read its latest result")
             continue
         facts.results[fqn] = ExpectedResult(
             item.table,
@@ -234,7 +234,7 @@ def _definition(item: PlacedTest) -> NewTestDefinition:
     if test.kind == "generic":
         text = BUILT_IN.get(short, f"The dbt test {test.test_name}.")
     elif test.kind == "freshness":
-        text = "The source's newest row is no older than dbt's limits."
+        text = "The source's latest row is no older than dbt's limits."
     else:
         text = test.description or f"The dbt test {test.name}."
     parameters: tuple[str, ...] = (short,) if test.kind == "generic" else ()

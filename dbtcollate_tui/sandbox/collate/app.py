@@ -66,7 +66,7 @@ def collate_app(
     state_path: Path,
     scenario: Scenario,
     token: SecretStr,
-    server_version: str = "newest",
+    server_version: str = "latest",
     *,
     worker: PipelineWorker | None = None,
 ) -> Starlette:

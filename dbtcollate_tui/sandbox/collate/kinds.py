@@ -32,7 +32,7 @@ class Kind:
     @cached_property
     def keys(self) -> frozenset[str]:
         """All keys that an entity of the newest release may have."""
-        return frozenset(release_of("newest").fields(self.schema))
+        return frozenset(release_of("latest").fields(self.schema))
 
 
 def _kind(name: str, path: str, schema: str, on_request: str = "") -> Kind:

@@ -161,7 +161,7 @@ def checked_tags(call: Call, tags: Any) -> list[Entity]:
     found: dict[str, Entity] = {}
     exclusive: dict[str, str] = {}
     for given in tags:
-        label = check_body(release_of("newest"), given, TAG_LABEL)
+        label = check_body(release_of("latest"), given, TAG_LABEL)
         kind = "tag" if label["source"] == "Classification" else "glossaryTerm"
         tag = call.store.by_fqn(kind, label["tagFQN"])
         if tag is None:
@@ -191,7 +191,7 @@ def checked_tags(call: Call, tags: Any) -> list[Entity]:
 
 def checked_column(call: Call, column: Any, parent: str) -> Entity:
     """A column with its FQN and whole tag labels."""
-    found = check_body(release_of("newest"), column, COLUMN)
+    found = check_body(release_of("latest"), column, COLUMN)
     found["fullyQualifiedName"] = f"{parent}.{join_fqn(found['name'])}"
     found["tags"] = checked_tags(call, found.get("tags") or [])
     if found.get("children"):

@@ -223,9 +223,9 @@ class ServerRelease:
 
 @cache
 def release_of(version: str) -> ServerRelease:
-    """The release that ``--server-version`` means: three numbers, fewer for the first such, or ``newest``."""
+    """The release that ``--server-version`` means: three numbers, fewer for the first such, or ``latest``."""
     table = schema_table()
-    if version == "newest":
+    if version == "latest":
         return ServerRelease(NEWEST, table)
     try:
         wanted = numbers_of(version)

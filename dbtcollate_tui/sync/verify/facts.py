@@ -276,7 +276,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow
             continue
         result = held.results.get(case_key(item.link, item.name))
         if result is None or result.timestamp < item.timestamp:
-            found = "no result" if result is None else f"newest is of {_moment(result.timestamp)}"
+            found = "no result" if result is None else f"latest is of {_moment(result.timestamp)}"
             url = table_page(base_url, item.table.fqn, "profiler")
             lost.append(VerificationGap(fqn, _words(item), found, url))
         else:

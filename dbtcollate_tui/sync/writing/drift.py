@@ -87,7 +87,7 @@ def moved(change: Change, evidence: tuple[str, ...] = ()) -> ActionableError:
     """The error of a change whose target is no longer as it was read."""
     return ActionableError(
         "It was changed in Collate since the plan was made",
-        causes=["A person or another sync wrote it meanwhile. It was left as it is."],
+        causes=["A person or another sync wrote it meanwhile. It remains unchanged."],
         evidence=[f"{change.label}: planned from {change.old[:80]!r}", *evidence],
         fixes=[Retry("Plan again"), RETRY],
     )

@@ -21,55 +21,55 @@ from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.palette import offered
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 
-MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u by pages."
+MOVING = "Up and down or j and k move, g and G go to the ends, ctrl+d and ctrl+u page."
 TEXTS: dict[str, tuple[str, str]] = {
     "WelcomeScreen": (
         "Welcome",
-        "The chain from dbt Cloud to the verification. Setup completes its stages from left to right.",
+        "The chain from dbt Cloud to verified metadata. Setup completes its stages from left to right.",
     ),
     "SetupScreen": (
         "Guided setup",
-        "One question a screen. What an address or a token already answers is shown, not asked. esc goes "
-        "back and loses nothing; a setup left half-way is kept, without its tokens. Nothing is written to "
-        f"dbt Cloud or Collate. {PRODUCT_NOTE}",
+        "One question per screen. What the URL or token already answers is shown, not asked. esc goes back "
+        "and loses nothing; an unfinished setup is saved without its tokens. Nothing is written to dbt "
+        f"Cloud or Collate. {PRODUCT_NOTE}",
     ),
     "HomeScreen": (
         "Home",
-        "The chain at rest; grey is what the last visit knew. enter opens a line of “Needs you” where it "
-        "stands, or a stage's checks (left, right). {pipeline} is the pipeline in Collate, {retry} looks "
-        "anew. Nothing is written before a plan was shown.",
+        "The chain and its state; grey values are from the last visit. enter opens a line of “Needs "
+        "attention”, or the checks of a stage (left, right). {pipeline} opens the pipeline in Collate, "
+        "{retry} checks again. Nothing is written before you have seen the plan.",
     ),
     "ChecklistScreen": (
         "Verification",
-        "Every check of the chain. The row under the cursor is shown in full; its fixes have keys. {retry} "
-        "looks anew at the row and at what hangs on it. Failing rows rise once all are done.",
+        "Every check of the chain. The selected row is shown in full; its fixes have keys. {retry} repeats "
+        "the row and the checks that depend on it. Failed rows move to the top once all are done.",
     ),
     "TroubleshootScreen": (
         "Troubleshooting",
-        "Choose what you see; the chain is walked for it up to the first broken stage. Fixes have keys; "
-        "after one the walk goes on from there by itself. {letter} is a text to send to whoever may mend "
-        "what you may not, {copy} copies the report, {save} writes it into the current folder; neither "
-        "holds a token. pgup and pgdn scroll the card.",
+        "Choose what you see; the chain is checked for it up to the first broken stage. Fixes have keys; "
+        "after a fix the check continues from there. {letter} shows a support message for the person who "
+        "can fix what you cannot, {copy} copies the report, {save} saves it in the current folder; neither "
+        "contains a token. pgup and pgdn scroll the card.",
     ),
     "JobRunScreen": (
         "Run the dbt Cloud job",
-        "Shows the job, its commands, environment and whose token starts it; nothing starts before enter. "
-        "Then the queue, each step with its seconds, and the log as it comes. {cancel_run} cancels the run "
-        "in dbt Cloud and asks first; esc leaves it running, and coming back follows it again.",
+        "Shows the job, its commands, its environment and whose token starts it; nothing starts before "
+        "enter. Then the queue, each step with its duration, and the log. {cancel_run} cancels the run in "
+        "dbt Cloud and asks first; esc leaves it running, and coming back follows it again.",
     ),
     "PlanScreen": (
         "Plan",
-        "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! is "
-        "kept as it is: edited in Collate, or without a table there. {leave_out} leaves a change or a "
-        "whole group out; with a filter, {leave_out_shown} leaves out all that it shows. {arrange} "
-        "arranges by kind or by table. {runs} takes another run than the rule's, for this once. {export} "
-        "writes the plan into the current folder, as JSON and as text.",
+        "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! "
+        "remains unchanged: edited in Collate, or without a table there. {leave_out} leaves out a change "
+        "or a whole group; with a filter, {leave_out_shown} leaves out everything shown. {arrange} groups "
+        "by kind or by table. {runs} chooses another run, for this plan only. {export} saves the plan in "
+        "the current folder, as JSON and as text.",
     ),
     "PipelineScreen": (
         "Pipeline in Collate",
-        "The ingestion pipeline that Collate's own workers run, setting by setting against the profile: + "
-        "is new, ~ replaces. {run_there} writes, deploys and runs it, {deploy} only deploys; without a "
-        "difference nothing is written. Syncs by the schedule need nothing of this machine.",
+        "The ingestion pipeline that runs in Collate, setting by setting, compared with the profile: + is "
+        "new, ~ replaces. {run_there} writes, deploys and runs it, {deploy} only deploys; without a "
+        "difference nothing is written. Scheduled syncs do not need this machine.",
     ),
     "ExplainScreen": (
         "Explain a table",
@@ -83,35 +83,36 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "RunsScreen": (
         "Runs",
-        "The run that the profile's rule takes, then the others of the newest that ended. Collate's "
-        "workers take the newest that ended at all, a failed one too. What is taken here holds for one "
+        "The run that the profile's rule selects, then the other latest finished runs. Collate's own "
+        "ingestion uses the latest completed run, even a failed one. A run chosen here is used for one "
         "plan.",
     ),
     "SyncScreen": (
         "Sync",
-        "The sync as it runs. It goes on when this screen is left; the title of every other screen says "
-        "so, and {show_sync} comes back. At the end everything is read back from Collate, and "
-        "{retry_failed} tries again what failed.",
+        "The sync in progress. It continues when you leave this screen; the title of every other screen "
+        "says so, and {show_sync} comes back. At the end everything is verified in Collate, and "
+        "{retry_failed} retries what failed.",
     ),
     "HistoryScreen": (
         "History",
-        "Every sync, deploy and verification of the profile for 90 days, newest first. A bar of the chart "
-        "is as high as a sync took long; one that did not end well shows its sign. enter opens plan and "
-        "log.",
+        "Every sync, deployment and verification of the profile for 90 days, latest first. The height of a "
+        "bar is the duration of a sync; one that did not succeed shows its sign. enter opens the plan and "
+        "the log.",
     ),
     "RecordScreen": (
         "Record",
-        "p the plan, l the log, f what failed, b what was read back; left and right turn between them. "
-        "{export} writes all of it into the current folder, as JSON and as text, without secrets.",
+        "p shows the plan, l the log, f what failed, b what was verified; left and right switch between "
+        "them. {export} saves all of it in the current folder, as JSON and as text, without secrets.",
     ),
     "ProfilesScreen": (
         "Profiles",
-        "A profile joins one dbt Cloud job to one database service of Collate. Its file holds no token.",
+        "A profile connects one dbt Cloud job with one database service of Collate. Its file contains no "
+        "token.",
     ),
     "RequestsScreen": (
         "Requests",
-        "What was asked of dbt Cloud and Collate in the last minutes. {copy} copies a request as curl; it "
-        "takes the token from an environment variable.",
+        "The requests sent to dbt Cloud and Collate in the last minutes. {copy} copies a request as curl; "
+        "it reads the token from an environment variable.",
     ),
 }
 """Title and text by the screen's class; an action in braces stands for its key."""
@@ -120,26 +121,26 @@ TEXTS: dict[str, tuple[str, str]] = {
 WIDGETS: dict[str, tuple[str, str]] = {
     "Picker": (
         "This list",
-        "Typing searches it; up and down choose, enter takes the row. The likeliest is first, with why.",
+        "Type to search; up and down move, enter chooses. The most likely is first, with the reason.",
     ),
     "SecretInput": (
         "This field",
-        "A token is pasted whole: line breaks, quotes and Bearer are taken off and named. It is never shown, "
-        "and neither copy nor cut gives it away.",
+        "Paste the whole token: line breaks, quotes and Bearer are removed, and named. It is never shown, "
+        "copied or cut.",
     ),
-    "Input": ("This field", "Typing and pasting fill it; ctrl+u empties it. F1 is help where ? is a letter."),
-    "EventLog": ("This log", "The newest 20,000 lines. Moving up stands still; f or end follows again."),
-    "RichLog": ("This log", "Up and down, j and k scroll it."),
+    "Input": ("This field", "Type or paste; ctrl+u clears it. F1 shows help where ? is a character."),
+    "EventLog": ("This log", "The latest 20,000 lines. Moving up pauses; f or end follows again."),
+    "RichLog": ("This log", "Up and down or j and k scroll."),
     "ChangeList": (
         "These changes",
-        "Left and right, h and l close and open a group; space leaves a change out.",
+        "Left and right or h and l close and open a group; space leaves a change out.",
     ),
     "RowList": ("This list", MOVING),
     "OptionList": ("This list", f"{MOVING} enter chooses."),
     "DataTable": ("This table", MOVING),
     "Tree": ("This tree", f"{MOVING} enter opens and closes."),
-    "Toggles": ("These switches", "Space turns the one under the cursor."),
-    "Button": ("This button", "enter presses it; the arrow keys go to the others."),
+    "Toggles": ("These switches", "Space switches the selected one."),
+    "Button": ("This button", "enter presses it; the arrow keys move to the others."),
 }
 """Title and text by the focused widget's class, or the nearest of its bases or parents."""
 

@@ -230,7 +230,7 @@ def _about(record: HistoryRecord) -> Table:
     )
     table.add_row("Outcome", Text(f"{record.outcome}, took {span(record.seconds)}: {record.counts}"))
     if record.text:
-        table.add_row("Said", Text(record.text))
+        table.add_row("Summary", Text(record.text))
     if record.run_id is not None:
         job = f' of "{record.job_name}"' if record.job_name else ""
         table.add_row("Run", Text(f"#{record.run_id}{job}"))

@@ -43,7 +43,7 @@ LABEL_WIDTH = 15
 RESIZED_SECONDS = 0.1
 """A window that is drawn larger changes its size many times a second; the last one counts."""
 WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
-"""The key of each way on, for a line without a row of its own under "Needs you"."""
+"""The key of each way on, for a line without a row of its own under "Needs attention"."""
 
 
 class HomeScreen(CardKeys, FittedScreen[None]):
@@ -60,7 +60,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         Binding("d", "app.pipeline", "Pipeline in Collate", show=False),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("c", "app.coverage", "Coverage", show=False),
-        Binding("r", "again", "Look anew", show=False),
+        Binding("r", "again", "Check again", show=False),
         Binding("left,right", "chain", show=False),
         Binding("down,up", "needs", show=False),
         Binding("escape", "close", show=False),
@@ -116,7 +116,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
                     yield Static(id="facts", markup=False)
                     yield Static(id="syncs", markup=False)
                 with Vertical(id="needing"):
-                    yield Static("Needs you", id="needs-title", markup=False)
+                    yield Static("Needs attention", id="needs-title", markup=False)
                     yield OptionList(id="needs")
             yield CheckCard(taken="svthedprqy", opened_first=True)
         yield KeyFooter()
@@ -210,7 +210,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             table, "Next", next_sync(session.standing, now), stale="pipeline.exists" not in looked, way=True
         )
         if session.checking_since is not None and session.chain.stale and session.seen_at is not None:
-            table.add_row("Known", Text(f"{ago(session.seen_at, now)}; looking anew", "dim"))
+            table.add_row("Known", Text(f"{ago(session.seen_at, now)}; checking again", "dim"))
         return table
 
     def _say(
@@ -321,7 +321,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
 
     @property
     def current_need(self) -> str | None:
-        """The id of the check under the cursor of "Needs you"."""
+        """The id of the check under the cursor of "Needs attention"."""
         needs = self.query_one("#needs", OptionList)
         at = needs.highlighted
         return needs.get_option_at_index(at).id if at is not None and at < needs.option_count else None

@@ -47,7 +47,7 @@ Part = Literal["plan", "log", "failures", "verification"]
 TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "verification": "Read back"}
 LOOKED: dict[RecordAction, dict[Part, str]] = {
     "verify": {"failures": "Failures", "verification": "Checks"},
-    "walk": {"log": "Log", "failures": "Failures", "verification": "Checks"},
+    "troubleshoot": {"log": "Log", "failures": "Failures", "verification": "Checks"},
 }
 """The parts of records that have no plan."""
 SIGNS = {"add": "+", "remove": "-"}

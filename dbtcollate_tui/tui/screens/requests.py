@@ -42,7 +42,7 @@ class RequestsScreen(FittedScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, table, the chosen request in full."""
-        yield TitleBar("requests", "newest first")
+        yield TitleBar("requests", "latest first")
         yield DataTable[Text](cursor_type="row", zebra_stripes=False)
         yield Static(id="whole", markup=False)
         yield KeyFooter()

@@ -91,7 +91,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         others = len(choice.alternatives)
         self.query_one("#head", Static).update(
             f"#{choice.run.id} is the {choice.reason}. "
-            f"{wording.count(others, 'other')} of the newest runs ended; any can be taken once."
+            f"{wording.count(others, 'other')} of the latest runs have finished; any can be used once."
         )
         listing = self.query_one(OptionList)
         listing.clear_options()

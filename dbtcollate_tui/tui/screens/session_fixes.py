@@ -276,7 +276,7 @@ class SessionFixes:
         def taken(run_id: int | None) -> None:
             if run_id is not None:
                 screen.take_run(run_id)
-                words = f"run #{run_id} taken in place of the rule's, for this walk and its sync"
+                words = f"run #{run_id} used instead of the rule's, for this session and its sync"
                 screen.mended(row, words, "run.exists")
 
         self._app.push_screen(RunsScreen(session.profile.name, session.choose_run, screen.run_id), taken)

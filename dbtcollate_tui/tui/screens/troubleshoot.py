@@ -228,7 +228,7 @@ class TroubleshootScreen(SessionScreen):
         state = OUTCOME_STATES[walk.outcome]
         text = Text(overflow="fold")
         if walk.outcome is Outcome.WALKING:
-            return text.append(f"“{walk.symptom.seen}”  ").append("walking the chain", "not bold dim")
+            return text.append(f"“{walk.symptom.seen}”  ").append("checking the chain", "not bold dim")
         text.append(f"{GLYPHS.states[state]} ", state_colour(self.app, state, ""))
         return text.append(walk.summary())
 
@@ -403,5 +403,5 @@ def _hint(symptom: Symptom) -> Table:
     if symptom.from_guide:
         table.add_row("Guide", Text(f"Cause: {symptom.cause}. Fix: {symptom.solution}."))
     stages = ", ".join(stage.value for stage in TroubleshootingSession(symptom).stages)
-    table.add_row("Walked", Text(f"{stages}: {len(symptom.checks)} checks, up to the first that is broken"))
+    table.add_row("Checked", Text(f"{stages}: {len(symptom.checks)} checks, up to the first that is broken"))
     return table

@@ -266,5 +266,5 @@ def _branch_words(row: BranchRow) -> str:
     if kept:
         parts.append(f"{kept} kept as in Collate{'; u writes dbt over them' if row.conflicts else ''}.")
     if not parts:
-        parts.append(f"{len(row.leaves)} that stay as they are.")
+        parts.append(f"{len(row.leaves)} that remain unchanged.")
     return " ".join(parts)

@@ -161,7 +161,7 @@ class EventLog(RowList[LogRow]):
         if self.failures_only:
             words += ", failures only"
         if not self.follow:
-            words += ", standing still"
+            words += ", paused"
         self.border_title = words
         self.empty = "No line fits." if whole else "Nothing is written yet."
 

@@ -114,7 +114,7 @@ class JobPane(PickPane):
             PickerRow(
                 ANY,
                 f"any job of {where}",
-                ("the newest run wins",),
+                ("the latest run is used",),
                 state=CheckState.SKIPPED,
                 details=(
                     "The guide's empty job filter: whichever job ran last is taken, CI jobs too.",
@@ -177,7 +177,7 @@ class JobPane(PickPane):
 
     async def take(self, row: PickerRow) -> None:
         """Take the job and look up its run; without it, or its files, the card says what to do."""
-        self.status.waiting("Reading the newest run")
+        self.status.waiting("Reading the latest run")
         await self.setup.choose_job(None if row.id == ANY else int(row.id))
         preview = await self.setup.run_preview()
         self.context.preview = preview

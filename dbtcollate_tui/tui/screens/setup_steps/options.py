@@ -80,20 +80,20 @@ class OptionsPane(StepPane):
         yield Static("Which run is taken", classes="head", markup=False)
         newest = draft.run_rule == "newest_successful"
         yield RadioSet(
-            Choice("the newest successful one, as the guide says", newest, id="newest_successful"),
+            Choice("the latest successful one, as Collate's guide says", newest, id="newest_successful"),
             Choice(
-                "the newest completed one, failed or not, as Collate's workers take it",
+                "the latest completed one, failed or not, as Collate's own ingestion does",
                 not newest,
                 id="newest_completed",
             ),
             id="rule",
             compact=True,
         )
-        yield Static("When Collate syncs by itself", classes="head", markup=False)
+        yield Static("When Collate syncs automatically", classes="head", markup=False)
         yield Static(id="why", classes="hint", markup=False)
         yield RadioSet(
             Choice("as proposed", id="proposed"),
-            Choice("never: syncs are started by hand or by a script", id="by-hand"),
+            Choice("never: syncs are started manually or by a script", id="by-hand"),
             Choice("by another cron expression, in UTC", id="own"),
             id="schedule",
             compact=True,

@@ -41,10 +41,10 @@ def answer_lines(draft: SetupDraft) -> tuple[tuple[int, str, str], ...]:
         sync = sync.replace("tags", f"tags ({options.classification})")
     if off_words:
         sync += f"; not {', '.join(off_words)}"
-    rule = "newest successful run" if draft.run_rule == "newest_successful" else "newest completed run"
+    rule = "latest successful run" if draft.run_rule == "newest_successful" else "latest completed run"
     project = f"{draft.project_name}  #{draft.project_id}" if draft.project_id is not None else "any project"
     job = f"{draft.job_name}  #{draft.job_id}" if draft.job_id is not None else "any job"
-    schedule = f"{draft.pipeline.schedule} UTC" if draft.pipeline.schedule else "started by hand"
+    schedule = f"{draft.pipeline.schedule} UTC" if draft.pipeline.schedule else "manual"
     return (
         (1, "dbt Cloud", draft.dbt_base_url),
         (2, "Account", f"{draft.account_name}  #{draft.account_id}"),

@@ -53,7 +53,7 @@ def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> Ch
         stages[Stage.PIPELINE] = StageState(CheckState.SKIPPED, ("from here",))
     elif ORDER.index(draft.reached) > ORDER.index(Step.OPTIONS):
         stages[Stage.PIPELINE] = StageState(
-            CheckState.WAITING, (draft.pipeline.schedule or "by hand", "planned")
+            CheckState.WAITING, (draft.pipeline.schedule or "manual", "planned")
         )
     for stage, found in context.checks.states().items():
         captions = stages[stage].captions if stage in stages else ()
