@@ -187,6 +187,21 @@ async def test_help_is_for_the_screen_and_for_what_has_the_focus() -> None:
             assert "Copy as curl" in app.drawn()
 
 
+async def test_help_opens_the_documentation_by_topic() -> None:
+    async with whole(size=(80, 24)) as app:
+        await app.press("f1")
+        await app.on("HelpScreen")
+        await app.press("t")
+        await app.on("TopicsScreen")
+        await app.until(lambda: "dbt.reachable" in app.drawn(), "the first topic")
+        await app.press("down", "down", "down")
+        await app.until(lambda: "Exit codes" in app.drawn(), "another topic")
+        await app.press("enter", "end")
+        await app.until(lambda: "run-job --sync" in app.drawn(), "the end of its page")
+        await app.press("escape")
+        await app.on("HelpScreen")
+
+
 async def test_the_palette_does_what_the_screen_can_do() -> None:
     services = Services()
     async with Sandbox() as sandbox:

@@ -153,6 +153,7 @@ class HelpScreen(LeavableModal[None]):
     """Over the screen that it explains; any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "topics", "Documentation", show=False),
         Binding("escape,question_mark,f1,enter,q", "dismiss", "Close", show=False),
     ]
     DEFAULT_CSS = """
@@ -182,11 +183,18 @@ class HelpScreen(LeavableModal[None]):
                 yield Static(Text.assemble((f"{title}  ", "bold"), text))
             yield Static(self._table())
             yield Static(self._signs(), id="signs")
-            yield Static("esc  close", classes="muted", markup=False)
+            keys = f"{key_of(self, 'topics')}  documentation by topic   esc  close"
+            yield Static(keys, classes="muted", markup=False)
 
     def on_mount(self) -> None:
         """Follow the theme."""
         on_theme_change(self, lambda: self.query_one("#signs", Static).update(self._signs()))
+
+    def action_topics(self) -> None:
+        """Open the documentation by topic."""
+        from dbtcollate_tui.tui.screens.topics import TopicsScreen
+
+        self.app.push_screen(TopicsScreen())
 
     def _table(self) -> Table:
         """Two keys a row, read downwards."""
