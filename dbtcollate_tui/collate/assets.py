@@ -57,12 +57,12 @@ class AssetCalls(ServerCalls):
         edges = read_as(answer, "show the lineage", lambda body: read_edges(body, asset))
         return frozenset(edge.fromEntity.id for edge in edges if edge.toEntity.id == asset.id)
 
-    async def table_properties(self) -> dict[str, CustomProperty]:
-        """The custom properties that tables have on this server, by name."""
+    async def table_properties(self, kind: str = "table") -> dict[str, CustomProperty]:
+        """The custom properties that tables, or entities of another type, have on this server, by name."""
         try:
             answer = await self.call(
                 "GET",
-                "/metadata/types/name/table",
+                f"/metadata/types/name/{path_segment(kind)}",
                 params={"fields": "customProperties"},
                 doing="list the custom properties",
             )

@@ -136,17 +136,17 @@ class CatalogCalls(ServerCalls):
     async def lineage(
         self, table: Table | EntityReference, *, up: int = 1, down: int = 0
     ) -> tuple[LineageEdge, ...]:
-        """The edges around a table with their details, so many levels each way (at most 3).
+        """The edges around an entity with their details, so many levels each way (at most 3).
 
-        Raises `NotFoundError` where the table is not there.
+        Raises `NotFoundError` where the entity is not there.
         """
+        here = table.as_reference() if isinstance(table, Table) else table
         answer = await self.call(
             "GET",
-            f"/lineage/table/name/{path_segment(table.fullyQualifiedName)}",
+            f"/lineage/{here.type}/name/{path_segment(here.fullyQualifiedName)}",
             params={"upstreamDepth": up, "downstreamDepth": down},
             doing="show the lineage",
         )
-        here = table.as_reference() if isinstance(table, Table) else table
         return tuple(
             await asyncio.to_thread(read_as, answer, "show the lineage", lambda body: read_edges(body, here))
         )

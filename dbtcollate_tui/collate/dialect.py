@@ -83,6 +83,35 @@ class Dialect:
         return self.at_least(1, 9)
 
     @property
+    def has_metrics(self) -> bool:
+        """Whether there are metrics (since 1.6)."""
+        return self.at_least(1, 6)
+
+    @property
+    def has_semantic_metrics(self) -> bool:
+        """Whether metrics have dimensions, measures, filters and dbt's types (since 2.0)."""
+        return self.at_least(2, 0)
+
+    @property
+    def has_custom_units(self) -> bool:
+        """Whether a metric may have a unit of its own (``customUnitOfMeasurement``, since 1.10)."""
+        return self.at_least(1, 10)
+
+    @property
+    def names_text_authors(self) -> bool:
+        """Whether an entity's change summary tells who wrote its description (since 1.7)."""
+        return self.at_least(1, 7)
+
+    def metric_body(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A new metric's body as this server takes it: one domain up to 1.8."""
+        values = dict(body)
+        domains = values.pop("domains", None)
+        if domains:
+            name, value = ("domains", domains) if self.many_domains else ("domain", domains[0])
+            values[name] = value
+        return values
+
+    @property
     def posts_results(self) -> bool:
         """Whether results go to ``POST testCases/testCaseResults/{fqn}`` (since 1.8, else ``PUT``)."""
         return self.at_least(1, 8)

@@ -217,6 +217,56 @@ class Table(Entity):
                 )
 
 
+class MetricExpression(Entity):
+    """A metric's formula and its language."""
+
+    language: str = ""
+    code: str = ""
+
+
+class MetricPart(Entity):
+    """A dimension or a measure of a metric; ``type`` is a dimension's, ``aggregation`` a measure's."""
+
+    name: str = ""
+    type: str = ""
+    aggregation: str = ""
+    description: str = ""
+    expression: str = ""
+
+
+class MetricFilter(Entity):
+    """A filter of a metric."""
+
+    where: str = ""
+
+
+class Metric(Entity):
+    """A metric; its FQN is its name, in one namespace for the whole server."""
+
+    id: str
+    name: str
+    fullyQualifiedName: str = ""
+    displayName: str = ""
+    description: str = ""
+    metricExpression: MetricExpression | None = None
+    metricType: str = ""
+    unitOfMeasurement: str = ""
+    customUnitOfMeasurement: str = ""
+    granularity: str = ""
+    relatedMetrics: tuple[EntityReference, ...] = ()
+    owners: tuple[EntityReference, ...] = ()
+    tags: tuple[TagLabel, ...] = ()
+    domains: tuple[EntityReference, ...] = ()
+    extension: Mapping[str, Any] = Field(default_factory=dict)
+    dimensions: tuple[MetricPart, ...] = ()
+    measures: tuple[MetricPart, ...] = ()
+    filters: tuple[MetricFilter, ...] = ()
+    version: float = 0.1
+    updatedBy: str = ""
+    deleted: bool = False
+    changeDescription: ChangeDescription | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnLineage(Part):
     """Which columns (FQNs) one column (FQN) is made of."""

@@ -8,7 +8,7 @@ from dbtcollate_tui.plan.model import Group
 
 Outcome = Literal["ok", "partial", "failed", "cancelled"]
 VerificationState = Literal["ok", "warn", "failed", "skipped"]
-VerificationId = Literal["run", "ingestion", "lineage", "descriptions", "tests"]
+VerificationId = Literal["run", "ingestion", "lineage", "descriptions", "metrics", "tests"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Project and server state -> the plan: every difference as a typed change, and nothing else. No IO."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
@@ -18,6 +18,7 @@ from dbtcollate_tui.plan.model import (
 from dbtcollate_tui.plan.rules.declared import failed_tests, not_written, unit_test_words
 from dbtcollate_tui.plan.rules.exposures import plan_exposures
 from dbtcollate_tui.plan.rules.findings import Findings
+from dbtcollate_tui.plan.rules.metrics import MetricFacts, plan_metrics
 from dbtcollate_tui.plan.rules.notes import left_out
 from dbtcollate_tui.plan.rules.ownership import claim_of, packages_of
 from dbtcollate_tui.plan.rules.quality import QualityFacts, plan_lineage, plan_tests
@@ -37,6 +38,8 @@ _KIND_ORDER = (
     "data_model",
     "lineage",
     "exposure",
+    "metric",
+    "metric_edge",
     "test_definition",
     "test_suite",
     "test_case",
@@ -84,6 +87,7 @@ class Planning:
         self._state = state
         self._report = report
         self._options = options
+        self._dialect = dialect
         self._only = only
         self._run = run
         self._facts = QualityFacts()
@@ -112,6 +116,9 @@ class Planning:
                 dialect,
                 findings,
             )
+        self._metrics = MetricFacts()
+        if options.include_metrics and dialect.has_metrics:
+            self._metrics = plan_metrics(project, report, state, options, dialect, only, findings)
         if findings.new_tags:
             if not state.has_classification:
                 findings.changes.append(
@@ -133,12 +140,17 @@ class Planning:
             plan_lineage(self._project, report, state, self._only, self._findings, self._facts)
             plan_exposures(self._project, report, state, self._only, self._findings, self._facts)
 
+    def _why_no_metrics(self) -> str:
+        if not self._options.include_metrics:
+            return "metrics are switched off in the options"
+        return "" if self._dialect.has_metrics else "this server has no metrics (OpenMetadata has since 1.6)"
+
     def plan(self) -> Plan:
         """The plan as far as it is made."""
         findings, facts, report = self._findings, self._facts, self._report
         order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
         changes = {(order[change.kind], change.key): change for change in findings.changes}
-        declared = not_written(self._project, self._only, metrics="a sync writes no metrics")
+        declared = not_written(self._project, self._only, metrics=self._why_no_metrics())
         return Plan(
             changes=tuple(changes[key] for key in sorted(changes)),
             match=report,
@@ -152,6 +164,7 @@ class Planning:
                 *self._project.notes,
                 *_notes(findings, facts, report),
                 *left_out(self._project, findings, facts, self._only),
+                *_metric_notes(self._metrics),
                 *(item.sentence for item in declared),
             ),
             not_written=declared,
@@ -164,12 +177,34 @@ class Planning:
                 results=facts.results,
                 missing_results=tuple(facts.missing_results),
                 not_run=tuple(facts.not_run),
+                metrics=tuple(self._metrics.names),
+                metric_edges=tuple(self._metrics.edges),
                 failed=failed_tests(self._project, self._only),
                 unit_tests=unit_test_words(self._project, self._only),
             ),
             tables=self._state.tables,
             project_name=self._project.project_name,
         )
+
+
+def _metric_notes(facts: MetricFacts) -> Iterator[str]:
+    for listed, singular, reason in (
+        (facts.foreign, "metric", "Collate has one of that name that is not from this dbt project"),
+        (facts.doubled, "metric", "another package of the project has one of that name"),
+        (facts.without_table, "edge of a metric", "the table is not in Collate"),
+        (facts.odd_units, "unit of a metric", "servers before 1.10 take no units of one's own"),
+        (facts.odd_granularities, "granularity of a metric", "OpenMetadata has no such granularity"),
+    ):
+        if listed:
+            words = wording.count(len(listed), singular, _PLURALS.get(singular, ""))
+            yield f"{words} not written ({wording.some(listed)}): {reason}."
+
+
+_PLURALS = {
+    "edge of a metric": "edges of metrics",
+    "unit of a metric": "units of metrics",
+    "granularity of a metric": "granularities of metrics",
+}
 
 
 def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list[str]:
@@ -183,6 +218,8 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         notes.append(_absent("domain", name, places))
     for name, places in sorted(findings.unknown_properties.items()):
         notes.append(_absent("custom property of tables", name, places))
+    for name, places in sorted(findings.unknown_metric_properties.items()):
+        notes.append(_absent("custom property of metrics", name, places))
     if findings.unfit_properties:
         count = len(findings.unfit_properties)
         notes.append(

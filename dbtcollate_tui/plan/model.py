@@ -13,6 +13,9 @@ from dbtcollate_tui.plan.changes.base import TableChange as TableChange
 from dbtcollate_tui.plan.changes.edges import ExposureChange as ExposureChange
 from dbtcollate_tui.plan.changes.edges import LineageChange as LineageChange
 from dbtcollate_tui.plan.changes.edges import RemoveEdge as RemoveEdge
+from dbtcollate_tui.plan.changes.metrics import MetricChange as MetricChange
+from dbtcollate_tui.plan.changes.metrics import MetricEdgeChange as MetricEdgeChange
+from dbtcollate_tui.plan.changes.metrics import MetricField as MetricField
 from dbtcollate_tui.plan.changes.quality import NewTestDefinition as NewTestDefinition
 from dbtcollate_tui.plan.changes.quality import NewTestSuite as NewTestSuite
 from dbtcollate_tui.plan.changes.quality import ResultStatus as ResultStatus
@@ -138,7 +141,8 @@ class Expected:
     ``descriptions``: (table FQN, column or "") -> text. ``edges``: upstream table, downstream table or asset.
     ``results`` by test case FQN. ``missing_…`` are those that cannot arrive, with the reason;
     ``not_run`` names the tests without a result in this run, ``failed`` the data and unit tests that failed
-    in it, and ``unit_tests`` says in words what became of the unit tests.
+    in it, and ``unit_tests`` says in words what became of the unit tests. ``metrics`` are names,
+    ``metric_edges`` the FQNs of what a metric reads and of the metric.
     """
 
     tables: tuple[TableRef, ...] = ()
@@ -150,6 +154,8 @@ class Expected:
     not_run: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     unit_tests: str = ""
+    metrics: tuple[str, ...] = ()
+    metric_edges: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +254,12 @@ def without(expected: Expected, changes: Iterable[Change]) -> Expected:
     edges = {(c.upstream.id, c.downstream.id) for c in left_out if isinstance(c, LineageChange)}
     edges |= {(c.upstream.id, c.asset.id) for c in left_out if isinstance(c, ExposureChange)}
     results = {c.fqn for c in left_out if isinstance(c, TestResultChange | TestCaseChange)}
+    metrics = {c.name for c in left_out if isinstance(c, MetricChange) and not c.id}
+    metric_edges = {(c.upstream.fqn, c.metric.fqn) for c in left_out if isinstance(c, MetricEdgeChange)}
     return replace(
         expected,
+        metrics=tuple(name for name in expected.metrics if name not in metrics),
+        metric_edges=tuple(pair for pair in expected.metric_edges if pair not in metric_edges),
         descriptions={key: text for key, text in expected.descriptions.items() if key not in texts},
         edges=tuple(pair for pair in expected.edges if (pair[0].id, pair[1].id) not in edges),
         results={fqn: item for fqn, item in expected.results.items() if fqn not in results},

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dbtcollate_tui.collate.models import CustomProperty, EntityReference, LineageEdge, Table, TestCase
+from dbtcollate_tui.collate.models import (
+    CustomProperty,
+    EntityReference,
+    LineageEdge,
+    Metric,
+    Table,
+    TestCase,
+)
 from dbtcollate_tui.plan.matching.custom_properties import NamedEntity
 from dbtcollate_tui.plan.matching.matches import AssetRef
 from dbtcollate_tui.plan.matching.nodes import Inventory
@@ -41,6 +48,20 @@ class MetaState:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricState:
+    """The server's metrics by name, the edges that end at those that dbt has, and their custom properties.
+
+    ``upstream`` are the ids of what dbt's lineage leads from, of any dbt project, by the id of the metric.
+    """
+
+    by_name: Mapping[str, Metric] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str], LineageEdge] = field(default_factory=dict)
+    upstream: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    properties: Mapping[str, CustomProperty] = field(default_factory=dict)
+    references: Mapping[NamedEntity, EntityReference | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerState:
     """What Collate holds of what the plan touches.
 
@@ -70,4 +91,5 @@ class ServerState:
     assets: Mapping[str, AssetRef] = field(default_factory=dict)
     asset_edges: frozenset[tuple[str, str]] = frozenset()
     meta: MetaState = field(default_factory=MetaState)
+    metrics: MetricState = field(default_factory=MetricState)
     text_authors: Mapping[tuple[str, str], str] = field(default_factory=dict)

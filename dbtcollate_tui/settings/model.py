@@ -119,6 +119,7 @@ class SyncOptions(_Settings):
     search_across_services: bool = False
     include_tests: bool = True
     include_lineage: bool = True
+    include_metrics: bool = True
 
 
 class PipelineSettings(_Settings):

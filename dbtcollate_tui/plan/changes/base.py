@@ -7,7 +7,15 @@ from dbtcollate_tui.collate.fqn import plain_name
 from dbtcollate_tui.plan.matching.matches import TableRef
 
 Group = Literal[
-    "descriptions", "owners", "tags", "properties", "data model", "lineage", "tests", "test results"
+    "descriptions",
+    "owners",
+    "tags",
+    "properties",
+    "data model",
+    "lineage",
+    "metrics",
+    "tests",
+    "test results",
 ]
 
 
@@ -18,6 +26,7 @@ GROUPS: tuple[Group, ...] = (
     "properties",
     "data model",
     "lineage",
+    "metrics",
     "tests",
     "test results",
 )

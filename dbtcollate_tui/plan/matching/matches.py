@@ -54,7 +54,7 @@ class TableRef:
         return f"{plain_name(self.schema)}.{plain_name(self.name)}"
 
 
-AssetType = Literal["dashboard", "mlmodel", "apiEndpoint"]
+AssetType = Literal["dashboard", "mlmodel", "apiEndpoint", "metric"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Findings:
     unknown_columns: list[str] = field(default_factory=list)
     unknown_domains: dict[str, set[str]] = field(default_factory=dict)
     unknown_properties: dict[str, set[str]] = field(default_factory=dict)
+    unknown_metric_properties: dict[str, set[str]] = field(default_factory=dict)
     unfit_properties: list[str] = field(default_factory=list)
     refused_tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     guests: dict[str, set[str]] = field(default_factory=dict)

@@ -154,7 +154,7 @@ def _owners(
             found.setdefault(known.id, known)
     if not found:
         return ()
-    owners, left_out = _allowed(tuple(found.values()), dialect)
+    owners, left_out = allowed_owners(tuple(found.values()), dialect)
     there = claimed.table.owners
     names = tuple(owner.displayName or owner.name or owner.id for owner in there)
     change = OwnersChange(
@@ -189,7 +189,7 @@ def _owners(
     return owners
 
 
-def _allowed(
+def allowed_owners(
     owners: tuple[OwnerRef, ...], dialect: Dialect
 ) -> tuple[tuple[OwnerRef, ...], tuple[OwnerRef, ...]]:
     """OpenMetadata's rule: several users, or one team; old servers take one owner. Gives taken, left out."""

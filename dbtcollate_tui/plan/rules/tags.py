@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dbtcollate_tui.artifacts.project import Column, Node
+from dbtcollate_tui.artifacts.project import Column, Metric, Node
 from dbtcollate_tui.collate.fqn import join_fqn, split_fqn
 from dbtcollate_tui.collate.models import TagLabel
 from dbtcollate_tui.plan.model import Conflict, NewClassification, NewTag, TagsChange
@@ -41,20 +41,20 @@ def plan_tags(
     """
     wanted: dict[str, str] = {}
     for node in claimed.nodes:
-        wanted |= _wanted(node, claimed.ref.short, state, options, findings)
+        wanted |= wanted_tags(node, claimed.ref.short, state, options, findings)
     table_labels = _tag_change(claimed, "", claimed.table.tags, wanted, state, options, findings)
     server = {name: column for _, name, column in claimed.table.walk_columns()}
     column_labels: dict[str, tuple[TagLabel, ...]] = {}
     for column, name in columns:
-        asked = _wanted(column, f"{claimed.ref.short}.{name}", state, options, findings)
+        asked = wanted_tags(column, f"{claimed.ref.short}.{name}", state, options, findings)
         labels = _tag_change(claimed, name, server[name].tags, asked, state, options, findings)
         if labels:
             column_labels[name] = labels
     return Labels(table_labels, column_labels)
 
 
-def _wanted(
-    named: Node | Column, where: str, state: ServerState, options: SyncOptions, findings: Findings
+def wanted_tags(
+    named: Node | Column | Metric, where: str, state: ServerState, options: SyncOptions, findings: Findings
 ) -> dict[str, str]:
     """Tag FQN -> source of the label; tags of dbt's own are made where they are not there."""
     wanted: dict[str, str] = {}

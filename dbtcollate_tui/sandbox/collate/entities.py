@@ -13,6 +13,7 @@ from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Handler, Rou
 from dbtcollate_tui.sandbox.collate.bodies import CREATE, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, now_ms, quote_name, reference, touch
 from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
+from dbtcollate_tui.sandbox.collate.metrics import after_put, build_metric
 from dbtcollate_tui.sandbox.collate.patching import patched, settle
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.wire import (
@@ -221,6 +222,8 @@ def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
         if stored.get(key):
             entity[key] = stored[key]
     entity["tags"] = [*stored.get("tags", []), *given.get("tags", [])]
+    if kind.name == "metric":
+        after_put(entity, given)
     if kind.name == "table":
         entity["columns"] = _merged_columns(stored["columns"], given["columns"])
     settle(call, kind, entity)
@@ -353,13 +356,9 @@ def build_term(call: Call, body: Entity) -> Placed:
 
 
 def build_plain(call: Call, body: Entity) -> Placed:
-    """A domain, a glossary or a metric: its name is its FQN."""
+    """A domain or a glossary: its name is its FQN."""
     del call
-    body = {
-        key: value
-        for key, value in body.items()
-        if key not in ("parent", "experts", "relatedMetrics", "reviewers")
-    }
+    body = {key: value for key, value in body.items() if key not in ("parent", "experts", "reviewers")}
     return body | {"fullyQualifiedName": join_fqn(body["name"])}, "", ""
 
 
@@ -375,7 +374,7 @@ def add_routes(router: Router) -> None:
         "glossary": build_plain,
         "glossaryTerm": build_term,
         "domain": build_plain,
-        "metric": build_plain,
+        "metric": build_metric,
     }
     for name, build in builders.items():
         add_read_routes(router, KINDS[name])

@@ -13,6 +13,7 @@ from dbtcollate_tui.sandbox.collate.api import ApiError, Call, not_found
 from dbtcollate_tui.sandbox.collate.bodies import COLUMN, TAG_LABEL, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, now_ms, reference, split_fqn, touch
 from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
+from dbtcollate_tui.sandbox.collate.metrics import settle_metric
 from dbtcollate_tui.sandbox.collate.releases import release_of
 from dbtcollate_tui.sandbox.collate.store import Entity
 from dbtcollate_tui.sandbox.collate.types import check_extension
@@ -107,6 +108,8 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         entity["domains"] = [checked_reference(call, item, "domain") for item in entity["domains"]]
     if "extension" in kind.keys and entity.get("extension"):
         check_extension(call, kind.name, entity["extension"])
+    if kind.name == "metric":
+        settle_metric(call, entity)
     if kind.name == "table":
         entity["columns"] = [
             checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.artifacts.project import Metric, Node, Project
 from dbtcollate_tui.collate.assets import PATHS
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import CustomProperty, EntityReference
@@ -44,10 +44,16 @@ async def read_asset_edges(collate: CollateClient, assets: Iterable[AssetRef]) -
     return frozenset((above, asset.id) for asset, ids in zip(listed, found, strict=True) for above in ids)
 
 
-async def read_meta_state(collate: CollateClient, nodes: Iterable[Node]) -> MetaState:
-    """The domains and custom properties that the nodes name; no request where they name none."""
+async def read_meta_state(
+    collate: CollateClient, nodes: Iterable[Node], metrics: Iterable[Metric] = ()
+) -> MetaState:
+    """The domains and custom properties that the nodes name; no request where they name none.
+
+    Of ``metrics`` the domains alone: their custom properties are others.
+    """
     listed = list(nodes)
-    names = sorted({node.domain for node in listed if node.domain})
+    asked_for = [node.domain for node in listed] + [metric.domain for metric in metrics]
+    names = sorted({name for name in asked_for if name})
     found = await bounded(names, collate.domain, at_once=READERS)
     domains = {
         name: domain.as_reference() if domain is not None else None

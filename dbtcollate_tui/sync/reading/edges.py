@@ -8,7 +8,7 @@ from dbtcollate_tui.collate.models import EntityReference, LineageEdge
 from dbtcollate_tui.collate.server import size_may_matter
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.errors import UnreachableError
-from dbtcollate_tui.plan.matching.matches import TableRef
+from dbtcollate_tui.plan.matching.matches import AssetRef, TableRef
 from dbtcollate_tui.sync.reading.lineage_batches import Pair, Reading, plan_readings
 
 READERS = 8
@@ -28,7 +28,7 @@ def _silent(done: int, total: int) -> None:
 
 async def read_edges(
     collate: CollateClient,
-    pairs: Iterable[tuple[TableRef, TableRef]],
+    pairs: Iterable[tuple[TableRef | AssetRef, TableRef | AssetRef]],
     *,
     sure: Collection[str] = (),
     on_done: OnDone = _silent,
@@ -42,7 +42,7 @@ async def read_edges(
     these are many, a sample decides (see `SAMPLE`). An edge that is missed all the same is written again,
     which changes nothing.
     """
-    refs: dict[str, TableRef] = {}
+    refs: dict[str, TableRef | AssetRef] = {}
     wanted: dict[Pair, None] = {}
     for above, below in pairs:
         refs[above.id], refs[below.id] = above, below
@@ -91,5 +91,7 @@ async def read_edges(
     return found
 
 
-def _entity(ref: TableRef) -> EntityReference:
+def _entity(ref: TableRef | AssetRef) -> EntityReference:
+    if isinstance(ref, AssetRef):
+        return EntityReference(id=ref.id, type=ref.type, name=ref.fqn, fullyQualifiedName=ref.fqn)
     return EntityReference(id=ref.id, type="table", name=ref.name, fullyQualifiedName=ref.fqn)

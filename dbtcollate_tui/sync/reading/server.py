@@ -1,10 +1,10 @@
 """Reads from Collate what a plan is made against: few calls, bounded concurrency, only what dbt touches."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dbtcollate_tui.artifacts.project import Column, Node, Project
+from dbtcollate_tui.artifacts.project import Column, Metric, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
@@ -17,10 +17,12 @@ from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.plan.matching.nodes import Inventory, is_wanted, wanted_databases, wanted_tables
 from dbtcollate_tui.plan.matching.placing import place_edges, place_tests
 from dbtcollate_tui.plan.model import OwnerRef
+from dbtcollate_tui.plan.rules.metrics import chosen_metrics
 from dbtcollate_tui.plan.server_state import ServerState, Tables, case_key
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.reading.assets import read_assets, read_meta_state
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
+from dbtcollate_tui.sync.reading.metrics import read_metrics
 from dbtcollate_tui.sync.reading.test_cases import Unread, read_cases, read_definitions, read_older_results
 
 TABLE_FIELDS = (
@@ -129,9 +131,12 @@ async def read_details(
         edges = group.create_task(_edges(collate, project, report, kept, options, only, on_progress))
         assets = group.create_task(_assets(collate, project, options))
         quality = group.create_task(_quality(collate, project, report, kept, options, only, on_progress))
-        words = group.create_task(_words(collate, nodes, options))
-        people = group.create_task(_people(collate, nodes, options))
-        meta = group.create_task(read_meta_state(collate, nodes))
+        metrics = group.create_task(read_metrics(collate, project, report, options, only))
+        has_metrics = options.include_metrics and collate.dialect.has_metrics
+        measured = chosen_metrics(project, only) if has_metrics else []
+        words = group.create_task(_words(collate, [*nodes, *measured], options))
+        people = group.create_task(_people(collate, [*nodes, *measured], options))
+        meta = group.create_task(read_meta_state(collate, nodes, measured))
     found, (has_classification, tags, terms, exclusive), (owners, suggestions) = (
         quality.result(),
         words.result(),
@@ -155,6 +160,7 @@ async def read_details(
         assets=asset_refs,
         asset_edges=asset_edges,
         meta=meta.result(),
+        metrics=metrics.result(),
     )
 
 
@@ -254,17 +260,17 @@ async def _quality(
 
 
 async def _words(
-    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+    collate: CollateClient, nodes: Sequence[Node | Metric], options: SyncOptions
 ) -> tuple[bool, frozenset[str], frozenset[str], frozenset[str]]:
     """Whether dbt's classification is there, the tags and terms that are, and what is exclusive of them."""
     has_classification, tags, exclusive = await _tags(collate, nodes, options)
     terms = {term for node in nodes for term in node.glossary}
-    terms |= {term for node in nodes for column in node.columns for term in column.glossary}
+    terms |= {term for column in _columns(nodes) for term in column.glossary}
     return has_classification, tags, await _terms(collate, terms), exclusive
 
 
 async def _people(
-    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+    collate: CollateClient, nodes: Sequence[Node | Metric], options: SyncOptions
 ) -> tuple[Mapping[str, OwnerRef | None], Mapping[str, tuple[str, ...]]]:
     if not options.update_owners:
         return {}, {}
@@ -273,9 +279,9 @@ async def _people(
 
 
 async def _tags(
-    collate: CollateClient, nodes: Sequence[Node], options: SyncOptions
+    collate: CollateClient, nodes: Sequence[Node | Metric], options: SyncOptions
 ) -> tuple[bool, frozenset[str], frozenset[str]]:
-    named: list[Node | Column] = [*nodes, *(column for node in nodes for column in node.columns)]
+    named: list[Node | Metric | Column] = [*nodes, *_columns(nodes)]
     fqns = {item.tier for item in named if item.tier}
     if options.include_tags:
         fqns |= {fqn for item in named for fqn in item.meta_tags}
@@ -294,6 +300,12 @@ async def _tags(
         frozenset(tag.fullyQualifiedName for tag in tags),
         frozenset(exclusive),
     )
+
+
+def _columns(nodes: Iterable[Node | Metric]) -> Iterator[Column]:
+    for node in nodes:
+        if isinstance(node, Node):
+            yield from node.columns
 
 
 def _first_part(fqn: str) -> str:

@@ -1,17 +1,17 @@
 """The verification after a sync: what dbt says, read back from Collate, as the guide's verification rows."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.links import asset_page, service_ingestion_page, service_page, table_page
-from dbtcollate_tui.collate.models import Table, TestCase, TestCaseResult
+from dbtcollate_tui.collate.models import Metric, Table, TestCase, TestCaseResult
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.events.outcome import Verification, VerificationGap, VerificationRow, VerificationState
-from dbtcollate_tui.plan.matching.matches import AssetRef
+from dbtcollate_tui.plan.matching.matches import AssetRef, TableRef
 from dbtcollate_tui.plan.model import (
     Change,
     DescriptionChange,
@@ -19,6 +19,8 @@ from dbtcollate_tui.plan.model import (
     ExpectedResult,
     ExposureChange,
     LineageChange,
+    MetricChange,
+    MetricEdgeChange,
     Plan,
     TestCaseChange,
     TestResultChange,
@@ -48,6 +50,9 @@ class Held:
     results: Mapping[tuple[str, str], TestCaseResult | None]
     unchecked: frozenset[str] = frozenset()
     """FQNs of test cases whose newest result the server cannot read."""
+    metrics: frozenset[str] = frozenset()
+    metric_edges: frozenset[tuple[str, str]] = frozenset()
+    """FQNs of the metrics, and of what they read with the metric's."""
 
 
 async def read_back(
@@ -73,6 +78,7 @@ async def read_back(
     async with together() as group:
         reading_texts = group.create_task(_descriptions(collate, plan, expected, tell))
         reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
+        reading_metrics = group.create_task(_metrics(collate, plan, expected, written))
         reading_results = group.create_task(_results(collate, plan, expected, written, tell))
     texts = reading_texts.result()
     pending = {(c.table.fqn, c.column) for c in plan.changes if isinstance(c, DescriptionChange)}
@@ -80,7 +86,7 @@ async def read_back(
         if key not in pending:
             texts.setdefault(key, text)
     results, unchecked = reading_results.result()
-    return Held(texts, reading_edges.result(), results, unchecked)
+    return Held(texts, reading_edges.result(), results, unchecked, *reading_metrics.result())
 
 
 async def _descriptions(
@@ -151,6 +157,38 @@ async def _edges(
     return frozenset(seen.keys() | known | drawn)
 
 
+async def _metrics(
+    collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change]
+) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """The metrics and their edges; what the plan found equal is known, the rest is read in pages."""
+    planned = {c.name for c in plan.changes if isinstance(c, MetricChange) and not c.id}
+    pending = {(c.upstream.fqn, c.metric.fqn) for c in plan.changes if isinstance(c, MetricEdgeChange)}
+    names = set(expected.metrics) - planned
+    edges = set(expected.metric_edges) - pending
+    drawn = [c for c in written if isinstance(c, MetricEdgeChange)]
+    if not drawn and not any(isinstance(c, MetricChange) for c in written):
+        return frozenset(names), frozenset(edges)
+    there = {metric.fullyQualifiedName or metric.name: metric for metric in await collate.metrics()}
+    names |= {metric.name for metric in there.values()}
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}
+    ends: list[tuple[TableRef | AssetRef, TableRef | AssetRef]] = []
+    for change in drawn:
+        above, below = (_with_id(end, there) for end in (change.upstream, change.metric))
+        pairs[above.id, below.id] = (above.fqn, below.fqn)
+        ends.append((above, below))
+    seen = await read_edges(collate, ends, sure={below.id for _, below in ends})
+    edges |= {fqns for pair, fqns in pairs.items() if pair in seen}
+    return frozenset(names), frozenset(edges)
+
+
+def _with_id(end: TableRef | AssetRef, metrics: Mapping[str, Metric]) -> TableRef | AssetRef:
+    """An edge's end; a metric that was made meanwhile with the id that the server gave it."""
+    known = metrics.get(end.fqn)
+    if end.id or known is None or not isinstance(end, AssetRef):
+        return end
+    return replace(end, id=known.id)
+
+
 async def _results(
     collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change], tell: OnProgress
 ) -> tuple[dict[tuple[str, str], TestCaseResult | None], frozenset[str]]:
@@ -187,6 +225,7 @@ def prove(
             _ingestion_row(written, failed, base_url, service),
             _lineage_row(expected, held, base_url),
             _descriptions_row(expected, held, base_url),
+            *_metric_rows(expected, held, base_url),
             _tests_row(expected, held, base_url),
         ),
         tables_url=service_page(base_url, service),
@@ -241,6 +280,33 @@ def _lineage_row(expected: Expected, held: Held, base_url: str) -> VerificationR
     summary = f"{found} of {total} edges" if total else "no edges expected"
     state = _state(len(expected.edges), found, len(unreachable))
     return VerificationRow("lineage", "Lineage appears", state, summary, total, found, (*lost, *unreachable))
+
+
+def _metric_rows(expected: Expected, held: Held, base_url: str) -> list[VerificationRow]:
+    """The row of metrics, where dbt has any."""
+    total = len(expected.metrics) + len(expected.metric_edges)
+    if not total:
+        return []
+    lost = [
+        VerificationGap(name, "a metric", "no metric", asset_page(base_url, "metric", name))
+        for name in expected.metrics
+        if name not in held.metrics
+    ]
+    edges = [
+        VerificationGap(
+            f"{above} -> {below}", "an edge", "no edge", asset_page(base_url, "metric", below, "lineage")
+        )
+        for above, below in expected.metric_edges
+        if (above, below) not in held.metric_edges
+    ]
+    metrics, drawn = len(expected.metrics) - len(lost), len(expected.metric_edges) - len(edges)
+    summary = (
+        f"{metrics} of {wording.count(len(expected.metrics), 'metric')},"
+        f" {drawn} of {wording.count(len(expected.metric_edges), 'edge')} of metrics"
+    )
+    state = _state(total, metrics + drawn, 0)
+    found = (*lost, *edges)
+    return [VerificationRow("metrics", "Metrics synced", state, summary, total, metrics + drawn, found)]
 
 
 def _descriptions_row(expected: Expected, held: Held, base_url: str) -> VerificationRow:

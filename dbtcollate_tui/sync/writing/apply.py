@@ -28,6 +28,8 @@ from dbtcollate_tui.plan.model import (
     DomainChange,
     ExposureChange,
     LineageChange,
+    MetricChange,
+    MetricEdgeChange,
     NewClassification,
     NewTag,
     NewTestDefinition,
@@ -48,6 +50,7 @@ from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case,
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.concurrency import Pace
 from dbtcollate_tui.sync.writing.drift import holds_model, model_moved, moved, standing
+from dbtcollate_tui.sync.writing.metrics import MetricWriter
 from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence
 from dbtcollate_tui.transport.pacing import Retrying
 
@@ -73,6 +76,8 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("test cases", (TestCaseChange,)),
     ("test results", (TestResultChange,)),
     ("lineage", OF_LINEAGE),
+    ("metrics", (MetricChange,)),
+    ("lineage of metrics", (MetricEdgeChange,)),
 )
 """What is written after what; within a stage the order is free."""
 
@@ -119,6 +124,7 @@ class Writer:
         )
         self._many_cases = collate.dialect.creates_many_cases
         self._undelivered: dict[str, list[tuple[TagsChange | OwnersChange, ActionableError]]] = {}
+        self._metrics = MetricWriter(collate)
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
 
@@ -170,6 +176,8 @@ class Writer:
             self._pace.begin(name)
             if name == "tables":
                 await self._tables_stage(todo)
+            elif name == "metrics":
+                await self._metrics_stage([change for change in todo if isinstance(change, MetricChange)])
             elif name == "test cases" and self._many_cases:
                 cases = [change for change in todo if isinstance(change, TestCaseChange)]
                 new = in_batches(change for change in cases if not change.id)
@@ -197,6 +205,11 @@ class Writer:
                 items.remove(first)
                 await self._table_turn(first)
         await bounded(items, self._table_turn, at_once=WORKERS)
+
+    async def _metrics_stage(self, changes: Sequence[MetricChange]) -> None:
+        """What a metric is made of before it."""
+        for level in sorted({change.level for change in changes}):
+            await bounded([c for c in changes if c.level == level], self._turn, at_once=WORKERS)
 
     async def _table_turn(self, item: tuple[str, list[Change]]) -> None:
         fqn, changes = item
@@ -489,6 +502,10 @@ class Writer:
                     there = await collate.edge(change.upstream.id, change.downstream.id)
                     change = replace(change, existing=there)
                 await collate.put_lineage(edge_of(change))
+            case MetricChange():
+                await self._metrics.write(change)
+            case MetricEdgeChange():
+                await self._metrics.draw(change)
             case ExposureChange():
                 await collate.put_lineage(exposure_edge(change))
             case NewTestDefinition():
