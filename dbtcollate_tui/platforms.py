@@ -50,7 +50,7 @@ def close_to_others(folder: Path) -> None:
     A folder with the sticky bit or of another owner is shared on purpose and stays as it is.
     Raises ``OSError`` where that is refused.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     facts = folder.stat()
     if facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX and facts.st_uid == os.getuid():
@@ -62,10 +62,10 @@ def lock_now(descriptor: int) -> bool:
 
     True without a lock where the system has none of this kind: an open file cannot be removed there.
     """
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
         return True
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
