@@ -411,6 +411,14 @@ class Project:
             stack.extend(item.unique_id for item in reversed(metric.inputs) if item.unique_id)
         return tuple(found)
 
+    def inline_conversions(self) -> tuple[str, ...]:
+        """The names of conversion metrics that read metrics and not measures (dbt 1.12 and later)."""
+        return tuple(
+            metric.name
+            for metric in self.metrics.values()
+            if metric.type == "conversion" and any(not item.is_measure for item in metric.inputs)
+        )
+
     def tests_without_result(self) -> Iterator[DbtTest]:
         """The tests that no step of the run executed."""
         return (test for test in self.tests.values() if test.unique_id not in self.results)

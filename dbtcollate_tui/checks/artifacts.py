@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
@@ -11,8 +12,9 @@ from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.other_jobs import Part
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, ProfileField, RunJob, SetField, Step
-from dbtcollate_tui.wording import ago, count
+from dbtcollate_tui.wording import ago, count, some
 
 OFFERED_AT_MOST = 2
 
@@ -32,17 +34,35 @@ async def manifest(context: CheckContext) -> Finding:
         f"dbt {project.dbt_version or 'of an unknown version'}, {count(len(project.nodes), 'node')}, "
         f"{count(len(project.tests), 'test')}"
     )
+    refused = await _refused_by_ingestion(context, project)
+    causes = (*project.notes, *refused)
     return Finding(
-        CheckState.WARN if project.notes else CheckState.PASS,
+        CheckState.WARN if causes else CheckState.PASS,
         summary,
-        detail=" ".join(project.notes),
+        detail=" ".join(causes),
         caption=f"{count(len(fetched.files), 'file')}",
-        causes=project.notes,
+        causes=causes,
+        fixes=(Advice("Use the direct sync until Collate has a newer ingestion."),) if refused else (),
         evidence=(
             _file(fetched.manifest),
             f"manifest v{project.schema_version}, adapter {project.adapter_type}",
         ),
     )
+
+
+async def _refused_by_ingestion(context: CheckContext, project: Project) -> tuple[str, ...]:
+    """Why Collate's own ingestion of the server's release cannot read the manifest at all."""
+    names = project.inline_conversions()
+    if not names:
+        return ()
+    try:
+        collate = await context.collate()
+    except ActionableError:
+        return ()
+    if not collate.dialect.refuses_inline_conversions:
+        return ()
+    listed = f"{count(len(names), 'conversion metric')} without measures ({some(names)})"
+    return (f"Collate's own ingestion {collate.dialect.text} refuses a manifest with {listed}.",)
 
 
 async def other_jobs(context: CheckContext, part: Part) -> tuple[Fix, ...]:

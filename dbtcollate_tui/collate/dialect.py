@@ -102,6 +102,14 @@ class Dialect:
         """Whether an entity's change summary tells who wrote its description (since 1.7)."""
         return self.at_least(1, 7)
 
+    @property
+    def refuses_inline_conversions(self) -> bool:
+        """Whether this release's own ingestion cannot read a manifest with an inline conversion metric.
+
+        Seen with openmetadata-ingestion 2.0.7: "base_measure: Input should be a valid dictionary".
+        """
+        return self.at_least(2, 0) and not self.at_least(2, 0, 8)
+
     def metric_body(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new metric's body as this server takes it: one domain up to 1.8."""
         values = dict(body)

@@ -1,5 +1,6 @@
 """Exposures as edges to dashboards: planned, written, read back, and not written twice."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,15 @@ def test_an_edge_that_is_there_is_not_written_and_lineage_can_be_left_out() -> N
 
 def test_exposures_without_an_edge_are_told() -> None:
     plan = planned(
-        exposure("gone", "ml", "models.churn"), exposure("unnamed", fqn=None), exposure("book", "notebook")
+        exposure("gone", "ml", "models.churn"),
+        exposure("unnamed", fqn=None),
+        exposure("book", "notebook"),
+        exposure("study", "analysis", fqn=None),
+        replace(exposure("board"), depends_on=("model.shop.gone",)),
     )
     assert of_kind(plan, "exposure") == []
     assert [note for note in plan.notes if "exposure" in note] == [
-        "3 exposures without an edge (first: exposure gone: Collate has no mlmodel models.churn)."
+        "5 exposures without an edge (first: exposure gone: Collate has no mlmodel models.churn)."
     ]
 
 

@@ -63,10 +63,11 @@ def plan_exposures(
         else:
             findings.changes.append(ExposureChange(unique_id=exposure.unique_id, upstream=above, asset=asset))
     if only is None:
-        facts.exposures = list(_unplaced(project, state))
+        facts.exposures = list(_unplaced(project, report, state))
 
 
-def _unplaced(project: Project, state: ServerState) -> Iterator[str]:
+def _unplaced(project: Project, report: MatchReport, state: ServerState) -> Iterator[str]:
+    """Each exposure without an edge, with the reason."""
     named = {exposure.unique_id for exposure, _, _ in named_assets(project)}
     for exposure in project.exposures.values():
         kind = ASSET_TYPES.get(exposure.type)
@@ -74,5 +75,7 @@ def _unplaced(project: Project, state: ServerState) -> Iterator[str]:
             yield f"exposure {exposure.name}: Collate has no {kind} {exposure.open_metadata_fqn}"
         elif kind is not None and exposure.unique_id not in named:
             yield f"exposure {exposure.name}: its meta has no open_metadata_fqn that names a {kind}"
-        elif kind is None and exposure.open_metadata_fqn:
+        elif kind is None:
             yield f"exposure {exposure.name}: Collate has nothing that a {exposure.type or 'use'} stands for"
+        elif report.matched.keys().isdisjoint(project.upstreams(exposure.unique_id)):
+            yield f"exposure {exposure.name}: nothing that it reads has a table in Collate"
