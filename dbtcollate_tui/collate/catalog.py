@@ -19,7 +19,7 @@ from dbtcollate_tui.collate.models import (
     LineageEdge,
     Table,
 )
-from dbtcollate_tui.collate.reader import read_as, read_total
+from dbtcollate_tui.collate.reader import read_as, read_total, read_written
 from dbtcollate_tui.collate.server import ServerCalls
 from dbtcollate_tui.log import LOGGER
 
@@ -120,18 +120,24 @@ class CatalogCalls(ServerCalls):
     async def patch_table(self, table_id: str, ops: Sequence[Mapping[str, Any]]) -> None:
         """Apply an RFC 6902 patch (see `collate.patch`); raises `GuardFailedError` where a ``test`` fails.
 
-        The answer, a whole table or nothing, is not read.
+        An answer without that table is a `ServerFailedError` with a status below 300.
         """
-        await self.patch(f"/tables/{path_segment(table_id)}", ops, doing="change the table")
+        doing = "change the table"
+        read_written(await self.patch(f"/tables/{path_segment(table_id)}", ops, doing=doing), table_id, doing)
 
     async def put_data_model(self, table_id: str, body: Mapping[str, Any]) -> None:
-        """Set a table's dbt data model; ``body`` in the newest form, sent in the server's."""
-        await self.call(
+        """Set a table's dbt data model; ``body`` in the newest form, sent in the server's.
+
+        An answer without that table is a `ServerFailedError` with a status below 300.
+        """
+        doing = "write the data model"
+        answer = await self.call(
             "PUT",
             f"/tables/{path_segment(table_id)}/dataModel",
             body=self.dialect.data_model(body),
-            doing="write the data model",
+            doing=doing,
         )
+        read_written(answer, table_id, doing)
 
     async def lineage(
         self, table: Table | EntityReference, *, up: int = 1, down: int = 0

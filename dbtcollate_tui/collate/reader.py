@@ -44,6 +44,19 @@ def read_optional(model: type[M], answer: Answer, doing: str) -> M | None:
     return read_as(answer, doing, lambda body: read_entity(model, body) if body else None)
 
 
+def read_written(answer: Answer, entity_id: str, doing: str) -> None:
+    """Take the answer to a write for its success only where it is the entity of that id."""
+
+    def work(body: Any) -> None:
+        found = _object(body).get("id")
+        if not isinstance(found, str) or found.lower() != entity_id.lower():
+            raise _WrongShape("it is not what was written")
+
+    if not answer.content.strip():
+        raise unreadable(answer, doing, "it is empty")
+    read_as(answer, doing, work)
+
+
 def read_object(answer: Answer, doing: str) -> dict[str, Any]:
     """The JSON object that the answer is."""
     return read_as(answer, doing, _object)

@@ -15,12 +15,14 @@ VerificationId = Literal["run", "ingestion", "lineage", "descriptions", "metrics
 class Counts:
     """How many changes were planned, written, failed and skipped, and how much was equal already.
 
-    ``written_by_group`` says where; ``cancelled`` counts those that a cancel left unwritten, ``unsure`` those
-    that were sent and whose answer a cancel did not wait for.
+    ``written_by_group`` says where, ``partly`` how many of those written lack a part, such as a tag that was
+    refused. ``cancelled`` counts those that a cancel left unwritten, ``unsure`` those that were sent without
+    a usable answer: they may be written or not.
     """
 
     planned: int = 0
     written: int = 0
+    partly: int = 0
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
@@ -33,6 +35,7 @@ class Counts:
         return {
             "planned": self.planned,
             "written": self.written,
+            "partly": self.partly,
             "failed": self.failed,
             "skipped": self.skipped,
             "cancelled": self.cancelled,

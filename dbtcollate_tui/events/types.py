@@ -53,6 +53,8 @@ def _json(value: object) -> object:
         return int(value)
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
     return value
 
 
@@ -143,18 +145,20 @@ class PipelinePlanReady(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(Event):
-    """A change is written."""
+    """A change is written; ``lacks`` names the parts of it that are not, such as tags that were refused."""
 
     kind: ClassVar[str] = "applied"
 
     change: Change
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
     """A change could not be written, or (``change`` is ``None``) the run could not go on.
 
-    ``repeats`` counts how often this cause was met before in this run.
+    ``repeats`` counts how often this cause was met before in this run. ``unsure`` says that the change was
+    sent and no usable answer came: the server may have it or not.
     """
 
     kind: ClassVar[str] = "failed"
@@ -162,6 +166,7 @@ class Failed(Event):
     error: ActionableError
     change: Change | None = None
     repeats: int = 0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,8 @@ def entry_of(event: SyncEvent) -> LogEntry | None:
 
     match event:
         case events.Applied():
-            return line(_words(event.change), "ok", "write")
+            lacks = f", without {', '.join(event.lacks)}" if event.lacks else ""
+            return line(f"{_words(event.change)}{lacks}", "warn" if lacks else "ok", "write")
         case events.Progress() | events.Waiting():
             return None
         case events.RunStarted():
@@ -48,7 +49,8 @@ def entry_of(event: SyncEvent) -> LogEntry | None:
             return line(f"{_words(event.change)}: {event.reason}", "warn", "write")
         case events.Failed():
             what = f"{_words(event.change)}: " if event.change is not None else ""
-            return line(f"{what}{event.error.title}", "error", "write")
+            known = "not known whether it is written: " if event.unsure else ""
+            return line(f"{what}{known}{event.error.title}", "error", "write")
         case events.Retrying():
             text = f"{event.what}: {event.reason}; attempt {event.attempt} in {event.wait_seconds:.1f} s"
             return line(text, "warn")

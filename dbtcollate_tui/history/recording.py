@@ -143,7 +143,8 @@ class Recorder:
                 text="It was interrupted.",
                 written=self._written.total(),
                 written_by_kind=dict(self._written),
-                failed=len(self._failures),
+                failed=sum(not failure.unsure for failure in self._failures),
+                unsure=sum(failure.unsure for failure in self._failures),
                 failures=tuple(self._failures[:FAILURES]),
             )
             self._flush()
@@ -157,6 +158,7 @@ class Recorder:
                 label=change.label if change is not None else "the run",
                 title=error.title,
                 causes=error.causes if event.repeats == 0 else (),
+                unsure=event.unsure,
             )
         )
 
@@ -173,6 +175,8 @@ class Recorder:
             text=event.text,
             planned=counts.planned,
             written=counts.written,
+            partly=counts.partly,
+            unsure=counts.unsure,
             failed=counts.failed,
             skipped=counts.skipped,
             cancelled=counts.cancelled,

@@ -48,7 +48,7 @@ class Failure:
     """One thing that failed: ``key`` is the change's or the check's id, ``title`` and ``causes`` say why.
 
     ``kind`` is the change's kind, ``check`` of a verification or a walk, ``run`` where the whole could not
-    go on.
+    go on. ``unsure`` says that the server may have the change all the same: no usable answer came.
     """
 
     key: str
@@ -56,6 +56,7 @@ class Failure:
     label: str
     title: str
     causes: tuple[str, ...] = ()
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class HistoryRecord:
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
     for a verification and a walk, ``server`` is Collate's address, ``service`` the database service.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` the rows of a
-    verification or a walk by state. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
+    verification or a walk by state; ``partly`` counts those written that lack a part, ``unsure`` those
+    sent without a usable answer. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
     ``running`` while it runs and ``interrupted`` where the process ended before it did; ``written`` is then
     what the log tells, which is a second behind at most.
     """
@@ -97,6 +99,8 @@ class HistoryRecord:
     run_finished_at: str = ""
     planned: int = 0
     written: int = 0
+    partly: int = 0
+    unsure: int = 0
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
@@ -117,8 +121,8 @@ class HistoryRecord:
             return ", ".join(f"{count} {state}" for state, count in self.checks.items() if count)
         if self.outcome in ("running", "interrupted"):
             return f"{self.written} of {self.planned} written"
-        parts = [("written", self.written), ("failed", self.failed), ("skipped", self.skipped)]
-        parts += [("not tried", self.cancelled)]
+        parts = [("written", self.written), ("of them in part", self.partly), ("failed", self.failed)]
+        parts += [("not known", self.unsure), ("skipped", self.skipped), ("not tried", self.cancelled)]
         told = ", ".join(f"{count} {word}" for word, count in parts if count)
         return told or ("nothing written" if self.outcome == "failed" else "nothing to write")
 

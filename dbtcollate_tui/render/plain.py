@@ -150,6 +150,9 @@ class PlainRenderer:
 
     def _applied(self, event: events.Applied) -> None:
         change = event.change
+        if event.lacks:
+            self.note(f"{_clock(event)}  in part    {_line(change)}: without {', '.join(event.lacks)}")
+            return
         if self._verbose or not change.table_fqn:
             self._write(f"{_clock(event)}  written    {_line(change)}")
             return
@@ -169,7 +172,8 @@ class PlainRenderer:
         if event.change is None:
             self.notes(event.error.as_text())
             return
-        self.note(f"{_clock(event)}  FAILED     {_line(event.change)}: {event.error.title}")
+        word = "NOT KNOWN" if event.unsure else "FAILED"
+        self.note(f"{_clock(event)}  {word:9}  {_line(event.change)}: {event.error.title}")
         if event.repeats == 0:
             for cause in event.error.causes:
                 self.note(f"                     {cause}")

@@ -300,6 +300,7 @@ def _counts(tally: Tally, unchanged: int) -> Counts:
     return Counts(
         planned=tally.planned,
         written=tally.written.total(),
+        partly=len(tally.partly),
         failed=tally.failed,
         skipped=tally.skipped,
         cancelled=max(0, tally.planned - tally.settled),
@@ -317,22 +318,35 @@ def _cancelled_words(tally: Tally) -> str:
 
 
 def _words(tally: Tally) -> str:
-    text = f"{tally.written.total()} written ({counts_by_group(tally.written)}), {tally.failed} failed"
+    text = f"{tally.written.total()} written ({counts_by_group(tally.written)})"
+    if tally.partly:
+        text += f", {len(tally.partly)} of them in part"
+    text += f", {tally.failed} failed"
+    if tally.unsure:
+        text += f", {len(tally.unsure)} not known"
     if tally.skipped:
         text += f", {tally.skipped} skipped"
     return text
 
 
 def _level(tally: Tally) -> Level:
-    if tally.failed and not tally.written:
+    if _nothing_written(tally):
         return "failed"
-    return "warn" if tally.failed or tally.skipped else "ok"
+    return "warn" if _unwritten(tally) else "ok"
+
+
+def _nothing_written(tally: Tally) -> bool:
+    return bool(tally.failed or tally.unsure) and not tally.written
+
+
+def _unwritten(tally: Tally) -> bool:
+    return bool(tally.failed or tally.skipped or tally.unsure or tally.partly)
 
 
 def _outcome(tally: Tally, verification: Verification) -> tuple[Outcome, ExitCode]:
-    if tally.failed and not tally.written:
+    if _nothing_written(tally):
         code = tally.worst.exit_code if tally.worst is not None else ExitCode.FAILED
         return "failed", code
-    if tally.failed or tally.skipped or not verification.ok:
+    if _unwritten(tally) or not verification.ok:
         return "partial", ExitCode.PARTIAL
     return "ok", ExitCode.OK

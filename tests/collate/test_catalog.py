@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from dbtcollate_tui.collate.errors import GuardFailedError
+from dbtcollate_tui.collate.errors import GuardFailedError, ServerFailedError
 from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
+from dbtcollate_tui.sync.writing.tally import is_unknown
 from tests.collate.server import FakeCollate, connected, refuse, say
 
 TABLE: dict[str, Any] = {
@@ -100,6 +101,23 @@ async def test_a_failed_guard_is_told_apart() -> None:
     async with connected(fake) as client:
         with pytest.raises(GuardFailedError, match="changed in Collate since"):
             await client.patch_table("t1", [{"op": "test", "path": "/name", "value": "y"}])
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"id": "t2"}, [], {"data": []}])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_answer_without_the_table_is_no_success(method: str, answer: Any) -> None:
+    place = "PATCH /tables/t1" if method == "PATCH" else "PUT /tables/t1/dataModel"
+    fake = FakeCollate(answers={place: say(answer)})
+    async with connected(fake) as client:
+        write = (
+            client.patch_table("t1", [])
+            if method == "PATCH"
+            else client.put_data_model("t1", {"modelType": "DBT"})
+        )
+        with pytest.raises(ServerFailedError) as caught:
+            await write
+    assert caught.value.status == 200
+    assert is_unknown(caught.value)
 
 
 async def test_a_data_model_goes_out_in_the_servers_form() -> None:

@@ -102,7 +102,11 @@ async def test_a_refused_field_is_dropped_and_remembered() -> None:
     """It is sent once; the request without it follows at once, and later ones never hold it."""
 
     def handler(asked: Asked) -> Response | Awaitable[Response]:
-        return refuse(400, FIELD_ERROR)(asked) if "dbtSourceProject" in asked.body else say({})(asked)
+        return (
+            refuse(400, FIELD_ERROR)(asked)
+            if "dbtSourceProject" in asked.body
+            else say({"id": "0b7a"})(asked)
+        )
 
     fake = FakeCollate(answers={"PUT /tables/0b7a/dataModel": handler})
     reported: list[Dropped] = []

@@ -34,8 +34,10 @@ from dbtcollate_tui.events.types import (
     SyncEvent,
 )
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, LineageChange, Plan
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
@@ -436,3 +438,38 @@ async def test_a_text_that_arrived_after_the_plan_is_not_written_over(tmp_path: 
         assert now is not None
         columns = {name: column.description for _, name, column in now.walk_columns()}
         assert (columns[change.column] if change.column else now.description) == "by ana"
+
+
+@pytest.mark.parametrize("fault", ["dropped after", "dropped before"])
+async def test_lost_answer_of_a_table_is_not_known(tmp_path: Path, fault: Fault) -> None:
+    """No answer to any request for a table: neither written nor failed, in events, counts and record."""
+    async with ends(tmp_path) as both:
+        server = both.server
+        plan = await both.plan(FEW)
+        seen: dict[int, Fault | None] = {}
+        state = StateStore(tmp_path / "state")
+        chosen = [change.key for change in plan.changes if isinstance(change, DescriptionChange)]
+        server.on_write = lambda number: seen.setdefault(number, fault)
+        stream = run_direct(
+            server.profile,
+            both.dbt_cloud,
+            both.collate,
+            plan=plan,
+            selection=chosen,
+            state=state,
+            report_runs=False,
+        )
+        events = [event async for event in stream]
+        end = end_of(events)
+        lost = [event for event in events if isinstance(event, Failed) and event.unsure]
+        assert lost
+        assert end.counts.unsure == len(lost)
+        assert end.counts.failed == 0
+        assert end.counts.written + end.counts.unsure + end.counts.skipped == len(chosen)
+        assert end.as_dict()["counts"]["unsure"] == len(lost)  # type: ignore[index]
+        assert f"{len(lost)} not known" in end.text
+        assert end.exit_code is not ExitCode.OK
+        (record,) = list_records(state, server.profile.name)
+        assert (record.unsure, record.failed) == (len(lost), 0)
+        assert all(failure.unsure for failure in record.failures)
+        assert "not known" in record.counts

@@ -1,6 +1,7 @@
 """Writes a plan's changes to Collate: in an order that holds, few at once, each guarded by what was read."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,7 +52,7 @@ from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.concurrency import Pace
 from dbtcollate_tui.sync.writing.drift import holds_model, model_moved, moved, standing
 from dbtcollate_tui.sync.writing.metrics import MetricWriter
-from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence
+from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence, is_unknown
 from dbtcollate_tui.transport.pacing import Retrying
 
 OF_LINEAGE = (LineageChange, ExposureChange, RemoveEdge)
@@ -156,7 +157,7 @@ class Writer:
             self.tally.cancelled = self.tally.planned - self.tally.settled
         if self.tally.unsure:
             count = len(self.tally.unsure)
-            text = f"{count} sent and not answered yet, they may be written: {self.tally.unsure[0].label}"
+            text = f"{count} sent without a usable answer, they may be written: {self.tally.unsure[0].label}"
             self._tell(LogLine(source="sync", level="warn", text=text + (" and others" if count > 1 else "")))
         return self.tally
 
@@ -332,9 +333,8 @@ class Writer:
             NotFoundError,
             ServerFailedError,
         ) as error:
-            if is_silence(error):
-                for change in (*others, *models):
-                    self._account.failed(change, error)
+            if is_silence(error) or is_unknown(error):
+                await self._not_known(fqn, [*others, *models], error)
                 return []
             if self._collate.keeps_patched_models is None and not isinstance(error, GuardFailedError):
                 self._collate.keeps_patched_models = False
@@ -365,6 +365,9 @@ class Writer:
         except GuardFailedError as error:
             await self._patch_again(fqn, changes, error)
         except REFUSED as error:
+            if is_unknown(error):
+                await self._not_known(fqn, changes, error)
+                return
             if len(changes) == 1 or is_silence(error):
                 for change in changes:
                     self._refused(change, error)
@@ -384,6 +387,23 @@ class Writer:
         else:
             for change in changes:
                 self._account.applied(change)
+
+    async def _not_known(self, fqn: str, changes: Sequence[Change], error: ActionableError) -> None:
+        """Changes whose answer was not the table: written where the table, read again, has them."""
+        table = None
+        if isinstance(error, ServerFailedError) and error.status < 300:
+            with contextlib.suppress(ActionableError):
+                table = await self._collate.table(fqn, TABLE_FIELDS)
+        for change in changes:
+            if table is not None and self._holds(table, change):
+                self._account.applied(change)
+            else:
+                self._account.failed(change, error)
+
+    def _holds(self, table: Table, change: Change) -> bool:
+        if isinstance(change, DataModelChange):
+            return holds_model(table, self._account.model_body(change))
+        return standing(table, change) == "new"
 
     def _refused(self, change: Change, error: ActionableError) -> None:
         """A change that the server refused: failed, unless the table's data model may still deliver it."""
@@ -570,4 +590,12 @@ class Writer:
             now = await self._collate.table(change.table.fqn, ("dataModel",))
             if now is not None and model_moved(planned, now, change):
                 raise moved(change)
-        await self._collate.put_data_model(change.table.id, self._account.model_body(change))
+        body = self._account.model_body(change)
+        try:
+            await self._collate.put_data_model(change.table.id, body)
+        except ServerFailedError as error:
+            if error.status >= 300:
+                raise
+            now = await self._collate.table(change.table.fqn, ("dataModel",))
+            if now is None or not holds_model(now, body):
+                raise

@@ -38,13 +38,17 @@ SILENT_WRITES = 2
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the changes; ``unsure`` were sent, and a cancel did not wait for the answer."""
+    """What became of the changes.
+
+    ``partly`` are the keys of those written that lack a part; ``unsure`` were sent without a usable answer.
+    """
 
     planned: int = 0
     written: Counter[Group] = field(default_factory=Counter)
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    partly: set[str] = field(default_factory=set)
     unsure: list[Change] = field(default_factory=list)
     done: list[Change] = field(default_factory=list)
     worst: ActionableError | None = None
@@ -74,6 +78,8 @@ class Account:
         self._cancel = cancel
         self._absent: dict[str, str] = {}
         self._absent_tags: set[str] = set()
+        self._refused_tags: set[str] = set()
+        self._lacks: dict[str, tuple[str, ...]] = {}
         self._left_out: dict[str, list[OwnersChange | TagsChange]] = {}
         self._refused: dict[str, list[TagsChange]] = {}
         self._blocked: dict[str, str] = {}
@@ -114,6 +120,9 @@ class Account:
             gone = {key.partition(":")[2] for key in lost}
             left = tuple(fqn for fqn in change.added if fqn not in gone)
             if left:
+                self._lacks[change.key] = tuple(
+                    fqn for fqn in change.added if fqn in gone & self._refused_tags
+                )
                 return replace(change, added=left)
         needed = lost[0].partition(":")[2]
         self.skipped(change, f"it needs {needed}: {self._absent[lost[0]]}")
@@ -149,6 +158,10 @@ class Account:
                 by_place.setdefault(other.column, set()).update(other.added)
             else:
                 body.pop("owners", None)
+        lacks = gone & self._refused_tags
+        for refused in self._refused.get(fqn, ()):
+            lacks = lacks.union(refused.added)
+        self._lacks[change.key] = tuple(sorted(lacks & _tags_of(change.body)))
         body["tags"] = _without(body.get("tags"), gone | by_place.get("", set()))
         columns = body.get("columns")
         if isinstance(columns, list):
@@ -165,26 +178,35 @@ class Account:
             self._absent_tags.add(change.fqn)
 
     def applied(self, change: Change) -> None:
-        """It is written."""
+        """It is written, but for the parts that were refused."""
+        lacks = self._lacks.get(change.key, ())
+        if lacks:
+            self.tally.partly.add(change.key)
         self._silent = 0
         self._sent.pop(change.key, None)
         self.tally.written[change.group] += 1
         self.tally.done.append(change)
-        self._tell(Applied(change=change))
+        self._tell(Applied(change=change, lacks=lacks))
         self._progress()
 
     def skipped(self, change: Change, reason: str) -> None:
         """It was not tried."""
         self.tally.skipped += 1
         self._lack(change, reason)
+        self._refuse_tag(change)
         self._tell(Skipped(change=change, reason=reason))
         self._progress()
 
     def failed(self, change: Change, error: ActionableError) -> None:
-        """It could not be written; what that rules out for others is taken down too."""
-        self.tally.failed += 1
+        """It could not be written, or may be; what that rules out for others is taken down too."""
+        unsure = is_unknown(error)
+        if unsure:
+            self.tally.unsure.append(change)
+        else:
+            self.tally.failed += 1
         self._sent.pop(change.key, None)
         self._lack(change, error.title)
+        self._refuse_tag(change)
         if self.tally.worst is None or isinstance(error, AuthError | UnreachableError):
             self.tally.worst = error
         if isinstance(change, TagsChange) and isinstance(error, ExclusiveTagsError):
@@ -199,8 +221,13 @@ class Account:
             self._silent += 1
             if self._silent >= SILENT_WRITES:
                 self._stop = error.title
-        self._tell(Failed(change=change, error=error, repeats=repeats))
+        self._tell(Failed(change=change, error=error, repeats=repeats, unsure=unsure))
         self._progress()
+
+    def _refuse_tag(self, change: Change) -> None:
+        """Note a tag that is not there although it was to be: what names it is then written in part."""
+        if isinstance(change, NewTag):
+            self._refused_tags.add(change.fqn)
 
     def _progress(self) -> None:
         self._stage_done += 1
@@ -225,6 +252,25 @@ def is_silence(error: ActionableError) -> bool:
     """Whether the server took nothing: no connection, a gateway spoke in its place, or it wants a pause."""
     gateway = isinstance(error, ServerFailedError) and error.status in (502, 503, 504)
     return gateway or isinstance(error, UnreachableError | TooManyRequestsError)
+
+
+def is_unknown(error: ActionableError) -> bool:
+    """Whether the server may have done it: the answer was lost, or it was no answer to this request."""
+    if isinstance(error, ServerFailedError):
+        return error.status < 300 or error.status in (502, 504)
+    return isinstance(error, UnreachableError) and error.kind in (
+        "timeout",
+        "closed",
+        "unreadable",
+        "too large",
+    )
+
+
+def _tags_of(body: Mapping[str, object]) -> set[str]:
+    """The FQNs of the tags that a data model names for its table and columns."""
+    columns = body.get("columns")
+    holders = (body, *columns) if isinstance(columns, list | tuple) else (body,)
+    return {label["tagFQN"] for holder in holders for label in holder.get("tags") or ()}
 
 
 def _without(labels: object, gone: set[str]) -> list[Mapping[str, object]]:

@@ -140,7 +140,9 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         text.append(f"{GLYPHS.states[state]} {word}  ", f"bold {state_colour(self.app, state, '')}")
         parts = [f"{counts.written} of {counts.planned} changes written"] if counts.planned else []
         for number, name in (
+            (counts.partly, "of them in part"),
             (counts.failed, "failed"),
+            (counts.unsure, "not known"),
             (counts.skipped, "skipped"),
             (counts.cancelled, "not tried"),
         ):

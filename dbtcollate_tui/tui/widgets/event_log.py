@@ -194,10 +194,16 @@ def log_row(event: SyncEvent) -> LogRow | None:
     """The line that an event makes; ``None`` for one that makes none."""
     clock = f"{event.at.astimezone():%H:%M:%S}"
     match event:
+        case events.Applied() if event.lacks:
+            told = f"written without {', '.join(event.lacks)}"
+            return _change(clock, event.change, CheckState.WARN, told, failure=True)
         case events.Applied():
             return _change(clock, event.change, CheckState.PASS, "written")
         case events.Skipped():
             return _change(clock, event.change, CheckState.SKIPPED, f"skipped: {event.reason}", failure=True)
+        case events.Failed() if event.change is not None and event.unsure:
+            told = f"not known: {event.error.title}"
+            return _change(clock, event.change, CheckState.WARN, told, failure=True)
         case events.Failed() if event.change is not None:
             return _change(clock, event.change, CheckState.FAIL, event.error.title, failure=True)
         case events.Failed():

@@ -51,11 +51,16 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
     """What the end of a run says below its first line."""
     lines: list[EndLine] = []
     happened = list(history)
-    failed = [(e.change, e.error) for e in happened if isinstance(e, Failed) and e.change is not None]
+    unwritten = [e for e in happened if isinstance(e, Failed) and e.change is not None]
+    failed = [(e.change, e.error) for e in unwritten if e.change is not None and not e.unsure]
+    unsure = [(e.change, e.error) for e in unwritten if e.change is not None and e.unsure]
     skipped = [(e.change, e.reason) for e in happened if isinstance(e, Skipped)]
     if failed:
         lines.append(EndLine("Not written"))
         lines.extend(_failures(failed))
+    if unsure:
+        lines.append(EndLine("Not known whether it is written"))
+        lines.extend(_failures(unsure, "not known", CheckState.WARN))
     if finished.verification is not None:
         lines.append(EndLine("Read back from Collate"))
         lines.extend(_verification(finished.verification))
@@ -66,12 +71,16 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
     return lines
 
 
-def _failures(failed: Sequence[tuple[Change, ActionableError]]) -> Iterable[EndLine]:
+def _failures(
+    failed: Sequence[tuple[Change, ActionableError]],
+    word: str = "failed",
+    state: CheckState = CheckState.FAIL,
+) -> Iterable[EndLine]:
     by_title: dict[str, tuple[ActionableError, list[Change]]] = {}
     for change, error in failed:
         by_title.setdefault(error.title, (error, []))[1].append(change)
     for error, changes in by_title.values():
-        yield EndLine(f"{len(changes)} of {len(failed)} failed", error.title, CheckState.FAIL)
+        yield EndLine(f"{len(changes)} of {len(failed)} {word}", error.title, state)
         for number, cause in enumerate(error.causes):
             yield EndLine("cause" if number == 0 else "or", cause, indent=1)
         for fix in error.fixes:
