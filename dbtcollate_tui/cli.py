@@ -489,7 +489,7 @@ def sync(
 @dbtcollate.command("run-job")
 @click.option("--wait", is_flag=True, help="Follow the run until it has finished.")
 @click.option("--sync", "then_sync", is_flag=True, help="Then sync what it built; implies --wait.")
-@click.option("--yes", is_flag=True, help="Run without asking; Required where nobody can be asked.")
+@click.option("--yes", is_flag=True, help="Run without asking. Required where nobody can be asked.")
 @click.option("--job", "job_id", type=int, metavar="ID", help="Job to run. Default: the profile's job.")
 @click.option("--retry", "retry_of", type=int, help="Failed run to retry from where it failed.")
 @click.option(
@@ -498,7 +498,7 @@ def sync(
     default=None,
     help="Generate docs in this run. Default: the job's own setting.",
 )
-@click.option("--command", "commands", multiple=True, help="Command in place of the job's; Repeatable.")
+@click.option("--command", "commands", multiple=True, help="Command to run instead of the job's. Repeatable.")
 @click.option("--branch", default="", help="Git branch to run. Default: the environment's.")
 @click.option("--commit", default="", help="Git commit to run.")
 @click.option("--dbt-version", default="", help="dbt version or release track for this run.")

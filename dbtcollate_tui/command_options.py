@@ -41,7 +41,7 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of ``plan`` and ``sync`` that choose a part, and what to do about conflicts."""
     for decorator in (
         click.option(
-            "--overwrite", is_flag=True, help="Replace descriptions too that were edited in Collate."
+            "--overwrite", is_flag=True, help="Also replace descriptions that were edited in Collate."
         ),
         click.option(
             "--remove",
@@ -52,7 +52,7 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--kind",
             "kinds",
             multiple=True,
-            help="Only this kind of change (descriptions, owners, tags, lineage, ...); may be repeated.",
+            help="Only this kind of change (descriptions, owners, tags, lineage, ...). Repeatable.",
         ),
         click.option(
             "--table", "tables", multiple=True, help="Only this table, by FQN, schema.table or pattern."

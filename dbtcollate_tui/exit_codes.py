@@ -32,6 +32,6 @@ _MEANINGS = {
     ExitCode.PARTIAL: "some changes were written and some failed",
     ExitCode.JOB_FAILED: "the dbt Cloud job that was run has failed or was cancelled",
     ExitCode.BELOW_FLOOR: "coverage is below a percentage given with --fail-under",
-    ExitCode.INTERNAL: "an error of the program itself; the log file has it",
-    ExitCode.INTERRUPTED: "interrupted by the person or a signal",
+    ExitCode.INTERNAL: "internal error; see the log file",
+    ExitCode.INTERRUPTED: "interrupted by a person or a signal",
 }

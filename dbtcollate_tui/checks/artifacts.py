@@ -93,7 +93,7 @@ async def catalog(context: CheckContext) -> Finding:
     choice = await context.choice()
     client = await context.dbt_cloud()
     if choice.run.is_fusion:
-        advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles"
+        advice = "Run the job again: dbt 2 writes catalog.json in every run that builds or compiles models"
     else:
         advice = "Add dbt docs generate to the job, or turn on “Generate docs on run”; then run it"
     fixes: list[Fix] = [*await other_jobs(context, "catalog.json")]
@@ -112,7 +112,7 @@ async def catalog(context: CheckContext) -> Finding:
         "come from the manifest, although Collate's guide says otherwise.",
         caption="no catalog",
         causes=(
-            "No step that writes it finished."
+            "No step that writes it has finished."
             if choice.run.is_fusion
             else "The job did not run dbt docs generate.",
             "That step failed, or was skipped after a failure.",
@@ -133,7 +133,7 @@ async def results(context: CheckContext) -> Finding:
         by_freshness = Counter(found.status for found in project.freshness.values())
         fresh = ", ".join(f"{number} {status}" for status, number in by_freshness.most_common())
         told += f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
-        told += "Collate's own workers never fetch sources.json from dbt Cloud."
+        told += "Collate's own ingestion never fetches sources.json from dbt Cloud."
     evidence = tuple(_file(file) for file in fetched.run_results)
     total, found = len(project.tests), len(project.results)
     if not total:
@@ -149,7 +149,7 @@ async def results(context: CheckContext) -> Finding:
         summary if found else "This run has no test results",
         detail=told,
         caption="" if found else "no tests run",
-        causes=warned or ("The job runs no tests, or a selection that left them out.",),
+        causes=warned or ("The job runs no tests, or only a selection without them.",),
         evidence=evidence or ("no step wrote run_results.json",),
         fixes=(
             *await other_jobs(context, "test results"),

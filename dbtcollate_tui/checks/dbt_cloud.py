@@ -18,7 +18,7 @@ from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.fixes import Advice, GoToStep, OpenUrl, ProfileField, RunJob, SetField, Step
 from dbtcollate_tui.wording import count
 
-REACTIVATE = "Fix what made it fail and save the job's settings, or run it once: either switches it on again"
+REACTIVATE = "Fix the cause and save the job's settings, or run it once: either reactivates it"
 """dbt's page on the job scheduler, "Deactivation of jobs"."""
 ORIGIN_WORDS = {
     "environment": "from the environment",
@@ -149,7 +149,7 @@ async def job(context: CheckContext) -> Finding:
             CheckState.FAIL,
             f"{found.name} (job {found.id}) was deleted",
             evidence=evidence,
-            causes=("dbt Cloud keeps deleted jobs, but starts none of their runs.",),
+            causes=("dbt Cloud keeps deleted jobs, but no longer runs them.",),
             fixes=(GoToStep("Choose another job", Step.JOB),),
         )
     if found.deactivated:
@@ -159,7 +159,7 @@ async def job(context: CheckContext) -> Finding:
             causes=(found.deactivation,),
             evidence=evidence,
             fixes=(
-                RunJob("Run the job now, which switches it on again"),
+                RunJob("Run the job now, which reactivates it"),
                 Advice(REACTIVATE),
                 OpenUrl("Open the job's settings", job_settings(client.base_url, found, context)),
                 GoToStep("Choose another job", Step.JOB),
@@ -203,7 +203,7 @@ async def commands(context: CheckContext) -> Finding:
     client = await context.dbt_cloud()
     return Finding(
         CheckState.WARN,
-        f"{len(checked) - len(missing)} of {len(checked)} commands; not there: "
+        f"{len(checked) - len(missing)} of {len(checked)} commands; missing: "
         f"{', '.join(item.command for item in missing)}",
         causes=tuple(f"Without {item.command} the run has no {item.artifact}." for item in missing),
         evidence=(*evidence, f"commands: {' → '.join(found.commands) or 'none'}"),

@@ -33,7 +33,7 @@ class LastSeen:
 
 
 def load_last_seen(state: StateStore, profile_name: str) -> LastSeen | None:
-    """What the last visit knew; ``None`` for a profile that was not looked at yet. Reads the disk."""
+    """What the last visit knew; ``None`` for a profile that was not checked yet. Reads the disk."""
     held = state.load(profile_name, KEY)
     if not isinstance(held, dict) or not isinstance(held.get("at"), str):
         return None

@@ -18,7 +18,7 @@ async def network(context: CheckContext) -> Finding:
     """
     pipeline = await context.pipeline()
     if pipeline is None:
-        return Finding(CheckState.SKIPPED, "No pipeline yet: nothing in Collate's network asks dbt Cloud")
+        return Finding(CheckState.SKIPPED, "No pipeline yet: Collate does not connect to dbt Cloud")
     run = pipeline.pipelineStatuses
     if run is not None and run.pipelineState == "success":
         return Finding(CheckState.PASS, f"The last run of {pipeline.name} read dbt Cloud")
@@ -40,7 +40,7 @@ async def network(context: CheckContext) -> Finding:
     if not test.ended:
         return Finding(
             CheckState.WARN,
-            f"Collate's workers gave no answer within a minute; the test is {test.status}",
+            f"Collate's ingestion runner did not answer within a minute; the test is {test.status}",
             causes=("They are busy or down.",),
             evidence=evidence,
             fixes=(RETRY,),
@@ -53,11 +53,11 @@ async def network(context: CheckContext) -> Finding:
     return Finding(
         CheckState.WARN,
         f"{passed} passed from Collate's network: {', '.join(step.name for step in failed)} failed",
-        detail="A pipeline in Collate will fail in the same way.",
+        detail="A pipeline in Collate would fail in the same way.",
         caption="not reached",
         causes=(
-            "dbt Cloud's IP allow list does not hold the addresses of Collate's workers.",
-            "A firewall on Collate's side lets no request out to dbt Cloud.",
+            "dbt Cloud's IP allow list does not contain the addresses of Collate's ingestion runner.",
+            "A firewall on Collate's side blocks requests to dbt Cloud.",
         ),
         evidence=(*evidence, *(f"{step.name}: {step.why}" for step in failed if step.why)),
         fixes=(

@@ -79,7 +79,7 @@ async def exists(context: CheckContext) -> Finding:
             CheckState.WARN,
             f"{pipeline.name} is written, but not deployed",
             caption="not deployed",
-            causes=("A pipeline made by the API runs only after it was deployed.",),
+            causes=("A pipeline created by the API runs only after it is deployed.",),
             evidence=evidence,
             fixes=(DEPLOY, open_page),
         )
@@ -143,7 +143,7 @@ async def status(context: CheckContext) -> Finding:
             CheckState.WARN,
             f"{pipeline.name} has never run",
             caption="never ran",
-            causes=("Its first scheduled time has not come, and nobody started it.",),
+            causes=("Its first scheduled time is still ahead, and nobody has started it.",),
             evidence=evidence,
             fixes=(DEPLOY,),
         )
@@ -196,10 +196,10 @@ async def schedule(context: CheckContext) -> Finding:
             f"{pipeline.name} is paused; {since}",
             detail="Collate shows old metadata until it runs again.",
             caption="paused",
-            causes=("Somebody paused it in Collate, or it was deployed while paused.",),
+            causes=("It was paused in Collate, or deployed while paused.",),
             evidence=(*evidence, f"enabled: {'yes' if pipeline.enabled else 'no'}"),
             fixes=(
-                DeployPipeline("Deploy it again with its schedule on, and run it"),
+                DeployPipeline("Deploy it again with an active schedule, and run it"),
                 OpenUrl("Open the service's ingestions in Collate", page(context)),
             ),
         )

@@ -38,7 +38,7 @@ async def exists(context: CheckContext) -> Finding:
         evidence=(
             *context.seen(client.host, f"/runs/{run.id}/"),
             f"ended {run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at is not None else "not ended",
-            f"others that ended: {some(others, 5) or 'none'}",
+            f"other finished runs: {some(others, 5) or 'none'}",
         ),
         fixes=(OpenUrl("Open the run in dbt Cloud", run.href),) if run.href else (),
     )
@@ -68,7 +68,7 @@ async def fresh(context: CheckContext) -> Finding:
             caption="stale",
             causes=(
                 "The job's newer runs failed, were cancelled or never started.",
-                "The schedule was switched off and on again meanwhile.",
+                "The schedule was switched off for a while.",
             ),
             evidence=evidence,
             fixes=(
@@ -88,7 +88,7 @@ async def fresh(context: CheckContext) -> Finding:
             CheckState.WARN,
             f"The latest usable run finished {age}, and its job has no active schedule",
             caption="old",
-            causes=("Nobody started the job since.",),
+            causes=("Nobody has started the job since.",),
             evidence=evidence,
             fixes=(
                 *_run_now(choice, context),
@@ -124,7 +124,7 @@ async def kind(context: CheckContext) -> Finding:
     warned = tuple(note.text for note in notes if note.level == "warn")
     told = tuple(note.text for note in notes if note.level == "info")
     if not warned:
-        return Finding(CheckState.PASS, "whole, and of production", detail=" ".join(told))
+        return Finding(CheckState.PASS, "complete production run", detail=" ".join(told))
     more = f" and {len(warned) - 1} more" if len(warned) > 1 else ""
     return Finding(
         CheckState.WARN,

@@ -85,10 +85,10 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
         LOGGER.exception("check %s ended unexpectedly", check.id)
         finding = Finding(
             CheckState.FAIL,
-            f"This check ended unexpectedly ({type(error).__name__})",
-            detail=f"The log has the details: {log_path()}",
-            causes=("A defect of this program, not of dbt Cloud or Collate.",),
-            fixes=(RETRY, Copy("Copy the log's place", str(log_path()))),
+            f"This check failed unexpectedly ({type(error).__name__})",
+            detail=f"Details are in the log: {log_path()}",
+            causes=("This is a bug in dbtcollate, not in dbt Cloud or Collate.",),
+            fixes=(RETRY, Copy("Copy the path of the log", str(log_path()))),
             evidence=tuple(redact(str(error)).splitlines()[:1]),
         )
     seconds = time.monotonic() - started

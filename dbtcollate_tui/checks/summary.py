@@ -67,7 +67,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known; ``None`` is not looked at yet, an arrival at no time is ``Summary.nothing_came``."""
+    """What is known; ``None`` is not checked yet, an arrival at no time is ``Summary.nothing_came``."""
 
     run: RunFacts | None = None
     pipeline: PipelineFacts | None = None
@@ -197,7 +197,7 @@ def in_collate(standing: Summary, now: datetime) -> StatusLine | None:
     if arrival is None:
         if not standing.nothing_came:
             return None
-        return StatusLine(CheckState.WARN, "nothing of this profile yet: no sync has run", way="sync")
+        return StatusLine(CheckState.WARN, "nothing from this profile yet: no sync has run", way="sync")
     by = "by a sync from here" if arrival.engine == "direct" else "by Collate's pipeline"
     came = f"{by} {ago(arrival.at, now)}"
     if not arrival.whole:

@@ -58,15 +58,15 @@ async def token(context: CheckContext) -> Finding:
     if client.dialect.warning:
         warnings.append(client.dialect.warning)
     if facts.expires_at is not None and facts.expires_at - context.now < EXPIRES_SOON:
-        warnings.append(f"The token ends on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
+        warnings.append(f"The token expires on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
     fixes: tuple[Fix, ...] = ()
     if capabilities.read_only:
-        warnings.insert(0, "The token is read-only: no sync can write anything with it.")
+        warnings.insert(0, "The token is read-only: a sync cannot write with it.")
     elif capabilities.missing:
         warnings.insert(0, f"The token may not: {', '.join(capabilities.missing)}.")
     if warnings:
         fixes = (
-            Advice(f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or make a new token"),
+            Advice(f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or create a new token"),
             EnterToken("Enter another token", "collate"),
         )
     summary = f"token of {who}, {origin}, {end}"
@@ -94,7 +94,7 @@ async def service(context: CheckContext) -> Finding:
         return Finding(
             CheckState.FAIL,
             f"Collate has no database service {wanted}",
-            causes=("It was renamed or deleted, or the profile is meant for another server.",),
+            causes=("It was renamed or deleted, or the profile belongs to another server.",),
             evidence=(
                 *context.seen(client.transport.host, "/databaseServices/name/"),
                 f"there are: {some(others, 8)}",
@@ -108,7 +108,7 @@ async def service(context: CheckContext) -> Finding:
         return Finding(
             CheckState.FAIL,
             f"{wanted} is of type {found.serviceType}, dbt's adapter is {project.adapter_type}",
-            causes=(f"It is another warehouse: dbt's tables are in a service of type {fitting}.",),
+            causes=(f"It is a different warehouse: dbt's tables are in a service of type {fitting}.",),
             evidence=evidence,
             fixes=(GoToStep("Choose another database service", Step.SERVICE),),
         )

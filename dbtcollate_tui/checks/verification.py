@@ -71,9 +71,9 @@ async def ingestion(context: CheckContext) -> Finding:
     if moment is None:
         return Finding(
             CheckState.WARN,
-            "Nothing was synced yet",
+            "Nothing has been synced yet",
             caption="not yet",
-            causes=("No sync was run from here, and no pipeline has run in Collate.",),
+            causes=("No sync has run from here, and no pipeline has run in Collate.",),
             evidence=(f"runs of a pipeline in {context.profile.collate.service}: none",),
             fixes=await _scheduling(context),
         )
@@ -116,7 +116,7 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
     if moment is None and not row.found:
         return Finding(
             CheckState.WARN,
-            f"{row.summary}: nothing was synced yet",
+            f"{row.summary}: nothing has been synced yet",
             causes=("No sync has written to Collate so far.",),
             evidence=evidence,
             fixes=(SYNC,),
@@ -134,13 +134,13 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
     if state is CheckState.FAIL:
         fixes.insert(0, SYNC)
         if moment is None:
-            causes.append("No sync is known here; another tool wrote what is there.")
+            causes.append("No sync from here is recorded; another tool wrote the current values.")
         elif run.finished_at is not None and run.finished_at > moment:
             causes.insert(
                 0, f"The last ingestion ({ago(moment, context.now)}) was before run #{run.id} ended."
             )
         else:
-            causes.append("It was changed in Collate since, or the last ingestion did not bring all of it.")
+            causes.append("It was changed in Collate since, or the last ingestion was incomplete.")
     return Finding(
         state,
         row.summary,

@@ -42,7 +42,7 @@ class Dialect:
     def of(cls, version: str) -> "Dialect":
         """The dialect of a version's text such as ``1.1.0-SNAPSHOT``.
 
-        A version outside of what is known is spoken to as the nearest known one, with a ``warning``;
+        A version outside of what is known is treated as the nearest known one, with a ``warning``;
         raises ``ValueError`` where the text holds no version.
         """
         match = re.search(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", version)
@@ -54,12 +54,12 @@ class Dialect:
         if numbers[:2] > NEWEST:
             warning = (
                 f"OpenMetadata {version} is newer than the versions this program knows ({known}). "
-                f"It is spoken to as {NEWEST[0]}.{NEWEST[1]}."
+                f"It is treated as {NEWEST[0]}.{NEWEST[1]}."
             )
         elif numbers[:2] < OLDEST:
             warning = (
                 f"OpenMetadata {version} is older than the versions this program knows ({known}). "
-                f"It is spoken to as {OLDEST[0]}.{OLDEST[1]}."
+                f"It is treated as {OLDEST[0]}.{OLDEST[1]}."
             )
         return cls(version, numbers, warning)
 

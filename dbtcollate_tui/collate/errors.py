@@ -197,7 +197,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
         return TokenError(
             "The Collate token has expired" if expired else "Collate does not accept the token",
             causes=(
-                ["Its time is over."]
+                ["Its expiry date has passed."]
                 if expired
                 else [
                     "It was revoked or replaced, or part of it is missing.",
@@ -207,7 +207,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             evidence=evidence,
             fixes=[
                 EnterToken("Enter another token", "collate"),
-                Advice(f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+                Advice(f"{BOTS_PAGE} shows the bot's token and creates a new one."),
                 RETRY,
             ],
         )
@@ -233,7 +233,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"{spoken} cannot {doing}",
             status=status,
             message=words,
-            causes=("The call came with a later version.",),
+            causes=("The request needs a later version.",),
             evidence=evidence,
         )
     if status in (400, 500) and CollateSays.TOO_LONG in says:
@@ -243,7 +243,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             message=words,
             causes=(f"Collate says: {words}",),
             evidence=evidence,
-            fixes=(Advice("Shorten it in dbt. A dbt test takes a name of its own (name:)."),),
+            fixes=(Advice("Shorten it in dbt. A dbt test can have its own name (name:)."),),
         )
     if status in (400, 500) and CollateSays.TAGS_EXCLUSIVE in says:
         return ExclusiveTagsError(
@@ -278,7 +278,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"Could not {doing}: Collate asks for a pause",
             status=status,
             message=words,
-            causes=("More requests came than the server, or a proxy before it, takes in a time.",),
+            causes=("The server, or a proxy in front of it, received too many requests.",),
             evidence=evidence,
             fixes=(RETRY,),
         )
@@ -287,7 +287,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
             f"Could not {doing}: a limit of the Collate plan is reached",
             status=status,
             message=words,
-            causes=("A limit of the plan is reached; it is no speed limit, so waiting does not help.",),
+            causes=("This is a limit of the plan, not a rate limit, so waiting does not help.",),
             evidence=evidence,
             fixes=(Advice("Settings → Preferences → Plan shows the limits and their use."),),
         )
@@ -324,7 +324,7 @@ def _explain_status(error: HttpError, doing: str, version: str) -> ActionableErr
 _SILENCE = {
     "name": (
         "The host {host} is not known",
-        "The address is misspelt, or only known inside a VPN.",
+        "The URL is misspelled, or only known inside a VPN.",
     ),
     "refused": ("{host} refuses connections", "The server is down, or it listens on another port."),
     "timeout": (

@@ -223,9 +223,9 @@ class _Follower:
 
     def _never_started(self, waited: float) -> ActionableError:
         return ActionableError(
-            "Collate took the run, but has not started it",
+            "Collate accepted the run, but has not started it",
             causes=[
-                "The workers of the pipeline service are busy or down.",
+                "The pipeline service is busy or down.",
                 "The pipeline is paused there, or its last deploy failed.",
             ],
             evidence=[f"no new run of {self._pipeline.fullyQualifiedName} after {waited:.0f} s"],
@@ -329,7 +329,7 @@ class _Follower:
             if not (self._client.dialect.streams_logs and await self._stream_while_running()):
                 await self._poll_logs()
         except ForbiddenError as error:
-            await self._note(f"No log to be had: {error.title}")
+            await self._note(f"No log available: {error.title}")
         await self._queue.put(None)
 
     async def _stream_while_running(self) -> bool:
@@ -378,7 +378,7 @@ class _Follower:
                 return False
             failures = failures + 1 if cursor == before else 0
             await asyncio.sleep(min(self._poll * 2**failures, 30.0))
-        await self._note("The log's stream broke off repeatedly; it is polled from here on.")
+        await self._note("The log's stream was interrupted repeatedly; it is polled from now on.")
         return False
 
     async def _poll_logs(self) -> None:
@@ -393,7 +393,7 @@ class _Follower:
             except AuthError:
                 raise
             except ActionableError as error:
-                await self._note(f"No log to be had: {error.title}")
+                await self._note(f"No log available: {error.title}")
                 lines = []
             await self._tell_lines(lines, "poll")
             with contextlib.suppress(TimeoutError):

@@ -56,14 +56,14 @@ class QualityCalls(ServerCalls):
         if description or self.dialect.definition_needs_description:
             body["description"] = description or f"The dbt test {name}."
         return await self.put(
-            TestDefinition, "/dataQuality/testDefinitions", body, doing="make the test definition"
+            TestDefinition, "/dataQuality/testDefinitions", body, doing="create the test definition"
         )
 
     async def put_test_suite(self, table_fqn: str) -> TestSuite:
         """Make a table's own suite, or give the one that is there."""
         body = {"name": join_fqn(*split_fqn(table_fqn), "testSuite"), self.dialect.suite_key: table_fqn}
         return await self.put(
-            TestSuite, "/dataQuality/testSuites/executable", body, doing="make the test suite"
+            TestSuite, "/dataQuality/testSuites/executable", body, doing="create the test suite"
         )
 
     async def test_cases(self, table_fqn: str, fields: Sequence[str] = CASE_FIELDS) -> list[TestCase]:
@@ -139,7 +139,7 @@ class QualityCalls(ServerCalls):
         )
         if self.dialect.needs_test_suite and suite_fqn is not None:
             body["testSuite"] = suite_fqn
-        return await self.put(TestCase, "/dataQuality/testCases", body, doing="make the test case")
+        return await self.put(TestCase, "/dataQuality/testCases", body, doing="create the test case")
 
     async def create_test_cases(self, bodies: Sequence[Mapping[str, Any]]) -> list[TestCase]:
         """Make up to `MOST_CASES` test cases (see `case_body`) by one request; where one is refused, none is.

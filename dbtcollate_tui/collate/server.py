@@ -167,7 +167,7 @@ class ServerCalls:
         facts = read_jwt(self._token)
         fixes: list[Fix] = [
             EnterToken("Enter another token", "collate"),
-            Advice(f"{BOTS_PAGE} shows the bot's token and makes a new one."),
+            Advice(f"{BOTS_PAGE} shows the bot's token and creates a new one."),
         ]
         if not facts.is_jwt:
             raise TokenError(
@@ -203,7 +203,7 @@ class ServerCalls:
         return Dialect(
             text or shown,
             numbers,
-            f"The server's version {text!r} is not readable. It is spoken to as {shown}.",
+            f"The server's version {text!r} is not readable. It is treated as {shown}.",
         )
 
     async def call(

@@ -139,7 +139,7 @@ async def prepare_job_run(
     if not job.is_active:
         raise UsageError(
             f"{job.name} (job {job_id}) was deleted",
-            causes=["dbt Cloud keeps deleted jobs, but starts none of their runs."],
+            causes=["dbt Cloud keeps deleted jobs, but no longer runs them."],
             fixes=[GoToStep("Choose another job", Step.JOB)],
         )
     active = [run for run in latest if run.in_progress]

@@ -248,7 +248,7 @@ def notes_of_age(run: Run, missed: int, now: datetime) -> list[Note]:
             Note(
                 NoteKind.UNSCHEDULED,
                 "warn",
-                f"It ended {span(age)} ago, and its job has no schedule that is on.",
+                f"It finished {span(age)} ago, and its job has no active schedule.",
             )
         ]
     return []

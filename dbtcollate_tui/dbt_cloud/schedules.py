@@ -68,7 +68,7 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
     if gap < timedelta(minutes=SHORTEST_MINUTES):
         return _proposal(
             f"*/{SHORTEST_MINUTES} * * * *",
-            f"The job runs more often; the guide allows one ingestion every {SHORTEST_MINUTES} minutes.",
+            f"The job runs more often; Collate's guide allows a sync every {SHORTEST_MINUTES} minutes.",
         )
     if gap <= timedelta(hours=6) and _times_a_day(cron) > 3:
         return _follow(cron, gap, usual)
@@ -78,7 +78,7 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
     shifted = _shift(cron, hours)
     if shifted is None or timedelta(hours=hours) >= max(gap, timedelta(hours=2)):
         return _proposal(
-            "0 */6 * * *", f"The job runs {explain_cron(cron)}: every 6 hours leaves no run waiting long."
+            "0 */6 * * *", f"The job runs {explain_cron(cron)}: every 6 hours keeps waiting times short."
         )
     length = "" if usual is None else f", which usually lasts {span(usual.total_seconds())}"
     return _proposal(shifted, f"{'1 hour' if hours == 1 else f'{hours} hours'} after the job starts{length}.")
@@ -129,7 +129,7 @@ def check_cron(cron: str) -> str:
     if gap < timedelta(minutes=SHORTEST_MINUTES):
         raise UsageError(
             f"{text} runs every {gap.total_seconds() / 60:.0f} minutes",
-            causes=[f"The guide allows one ingestion every {SHORTEST_MINUTES} minutes at most."],
+            causes=[f"Collate's guide allows one ingestion every {SHORTEST_MINUTES} minutes at most."],
             fixes=[
                 SetField(
                     f"Use */{SHORTEST_MINUTES} * * * *",
@@ -173,7 +173,7 @@ def _usual_length(runs: Sequence[Run]) -> timedelta | None:
 
 def _from_pace(job: Job, runs: Sequence[Run]) -> ScheduleProposal:
     starts = sorted(run.created_at for run in runs if run.created_at is not None)
-    started_by = "Another job's end starts it" if job.is_chained else "It has no schedule of its own"
+    started_by = "It is started by another job" if job.is_chained else "It has no schedule of its own"
     if job.is_chained and len(starts) >= 4:
         gaps = [(later - sooner).total_seconds() / 3600 for sooner, later in pairwise(starts)]
         usual = median(gaps)
@@ -182,7 +182,9 @@ def _from_pace(job: Job, runs: Sequence[Run]) -> ScheduleProposal:
                 cron = "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
                 return _proposal(cron, f"{started_by}; its latest runs are {_hours_words(usual)} apart.")
         return _proposal("0 */12 * * *", f"{started_by}; its latest runs are {_hours_words(usual)} apart.")
-    return _proposal(ON_DEMAND_CRON, f"{started_by}: the guide's schedule for jobs that run on demand.")
+    return _proposal(
+        ON_DEMAND_CRON, f"{started_by}: the schedule that Collate's guide gives for jobs that run on demand."
+    )
 
 
 def _hours_words(hours: float) -> str:

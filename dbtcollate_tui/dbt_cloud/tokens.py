@@ -44,9 +44,9 @@ def token_shape(token: SecretStr) -> TokenShape:
         personal = value.startswith("dbtu_")
         warning = None
         if not _BODY.fullmatch(value):
-            warning = "It holds characters that no dbt Cloud token has: a part of something else was copied."
+            warning = "It contains characters that no dbt Cloud token has: something else was copied with it."
         elif length < SHORTEST_TOKEN:
-            warning = f"It has {length} characters only: a part of it is missing."
+            warning = f"It has {length} characters: part of it is missing."
         return TokenShape(
             "personal" if personal else "service",
             "personal token (dbtu_)" if personal else "service token (dbtc_)",
@@ -74,5 +74,5 @@ def token_shape(token: SecretStr) -> TokenShape:
     if length < SHORTEST_TOKEN:
         warning = f"It has {length} characters only, and does not begin with dbtc_ or dbtu_."
     elif not _BODY.fullmatch(value):
-        warning = "It holds characters that no dbt Cloud token has."
+        warning = "It contains characters that no dbt Cloud token has."
     return TokenShape("unknown", "unknown kind", length, warning)

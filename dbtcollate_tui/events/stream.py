@@ -182,12 +182,12 @@ async def _guarded(work: Work, emitter: EventEmitter, cancel: asyncio.Event, tit
     except ActionableError as error:
         finished = _failure(emitter, error)
     except Exception as error:  # noqa: BLE001 - logged whole, told, and ends the run
-        LOGGER.exception("%s ended by an error of the program", title)
+        LOGGER.exception("%s failed with an internal error", title)
         card = ActionableError(
-            f"{title} ended by an error of the program: {type(error).__name__}",
-            causes=["This is a defect of the program, not of dbt Cloud or Collate."],
-            evidence=[f"The log has it whole: {log_path()}"],
-            fixes=[RETRY, Copy("Copy the log's place", str(log_path()))],
+            f"{title} failed with an internal error: {type(error).__name__}",
+            causes=["This is a bug in dbtcollate, not in dbt Cloud or Collate."],
+            evidence=[f"Details are in the log: {log_path()}"],
+            fixes=[RETRY, Copy("Copy the path of the log", str(log_path()))],
             exit_code=ExitCode.INTERNAL,
         )
         finished = _failure(emitter, card)

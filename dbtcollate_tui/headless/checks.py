@@ -62,7 +62,7 @@ async def verify(
 
 def report_requests(out: Renderer, log: RequestLog, *, as_json: bool) -> None:
     """Each request, oldest first: how it ended, and its curl command with the token's variable in it."""
-    out.say("Requests; each takes its token from the variable that it names")
+    out.say("Requests; each reads its token from the variable it names")
     for record in reversed(log.newest(REQUESTS_AT_MOST)):
         curl = record.as_curl(token_variable(record.path))
         ended = record.failure or record.status

@@ -43,7 +43,7 @@ async def load_profile(services: Services, name: str | None) -> Profile:
     if chosen is None:
         names = await asyncio.to_thread(services.profiles.names)
         raise UsageError(
-            "No profile was named" if names else "There is no profile yet",
+            "No profile is selected" if names else "There is no profile yet",
             causes=[f"There are {len(names)}: {', '.join(names)}."] if names else [],
             fixes=[Advice("Name one with --profile, or choose one: dbtcollate profiles default NAME")]
             if names
@@ -119,8 +119,8 @@ async def follow_or_cancel(
         await following
         raise UnreachableError(
             f"The run did not finish within {wording.span(limit_seconds or 0)}",
-            causes=["It takes longer than usual, or it hangs. It goes on in Collate."],
-            fixes=[Advice("Follow it in Collate, or give it longer: --timeout MINUTES.")],
+            causes=["It takes longer than usual, or it hangs. It continues in Collate."],
+            fixes=[Advice("Follow it in Collate, or allow more time: --timeout MINUTES.")],
         ) from None
     except asyncio.CancelledError:
         cancel.set()

@@ -48,8 +48,8 @@ async def follow_to_end(
     except TimeoutError:
         raise UnreachableError(
             f"Run {run.id} did not finish within {span(limit_seconds or 0)}",
-            causes=["It takes longer than usual, or it waits in the queue. It goes on in dbt Cloud."],
-            fixes=[Advice("Follow it in dbt Cloud, or give it longer: --timeout MINUTES.")],
+            causes=["It takes longer than usual, or it waits in the queue. It continues in dbt Cloud."],
+            fixes=[Advice("Follow it in dbt Cloud, or allow more time: --timeout MINUTES.")],
         ) from None
     except asyncio.CancelledError:
         if cancel_on_interrupt:

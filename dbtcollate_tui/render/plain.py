@@ -196,7 +196,7 @@ class PlainRenderer:
         for change in plan.removable:
             self.say(f"  removable      {change.label}: {change.old}, {change.note}")
         if plan.removable:
-            self.say("                 --remove takes them away")
+            self.say("                 --remove removes them")
         for unmatched in plan.match.missing:
             self.say(f"  no table       {unmatched.unique_id}: {unmatched.detail}")
             if unmatched.fix:
@@ -234,7 +234,7 @@ class PlainRenderer:
 
     def verification(self, verification: Verification) -> None:
         """What was read back, row by row, with what is amiss."""
-        self.say("Read back from Collate:")
+        self.say("Verified in Collate:")
         for row in verification.rows:
             self.say(f"  {VERIFICATION_WORDS[row.state]:4}  {row.title:28} {row.summary}".rstrip())
             self._list(

@@ -81,12 +81,12 @@ class KeyringHealth:
         name = self.backend or "the keyring"
         subject = name[0].upper() + name[1:]
         return {
-            "ok": f"Will be kept in: {name}.",
+            "ok": f"Will be stored in: {name}.",
             "missing": "This machine has no keyring.",
             "unreachable": f"The keyring cannot be reached: {self.detail}.",
             "disabled": f"The keyring is turned off by {self.detail}.",
             "not_set_up": "No keyring has been set up yet, or its dialog was closed.",
-            "forgets": f"{subject} accepts a secret and forgets it.",
+            "forgets": f"{subject} accepts a secret but does not store it.",
             "plain_file": f"{subject} would keep the token unencrypted, so it is not used.",
             "asks_on_terminal": f"{subject} asks for its password on the terminal, so it is not used.",
             "misconfigured": f"The keyring is misconfigured: {self.detail}.",

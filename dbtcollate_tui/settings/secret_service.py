@@ -59,7 +59,7 @@ def bus_trouble(environment: Mapping[str, str] = os.environ) -> str:
         except (OSError, ValueError):
             continue
         return ""
-    return f"nobody answers at {address} ({VARIABLE})"
+    return f"nothing answers at {address} ({VARIABLE})"
 
 
 def service_name(environment: Mapping[str, str] = os.environ) -> str:

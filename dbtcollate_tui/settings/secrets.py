@@ -72,7 +72,7 @@ class Way:
 def kept_words(where: Origin, backend: str, trouble: KeyringHealth | None = None) -> str:
     """Where the tokens of a saved profile are, for the end of the setup."""
     if where == "environment":
-        return "in the environment, kept nowhere else"
+        return "in the environment, not saved else"
     if where == "keyring":
         return f"kept in {backend or 'the keyring'}"
     why = f" {trouble.as_sentence()}" if trouble is not None else ""
@@ -85,10 +85,10 @@ def ways_of_keeping(health: KeyringHealth, side: Side) -> tuple[Way, ...]:
         Way(
             "keyring",
             health.backend or "Keyring",
-            "Kept until it is removed; later runs do not ask." if health.usable else health.as_sentence(),
+            "Stored until you remove it; later runs do not ask." if health.usable else health.as_sentence(),
             health.usable,
         ),
-        Way("session", "This session only", "Kept in memory; asked again by the next run.", True),
+        Way("session", "This session only", "In memory; the next run asks again.", True),
         Way("environment", f"Environment variable {ENV[side]}", "Set before dbtcollate starts.", True),
     )
 
@@ -402,7 +402,7 @@ class SecretStore:
 def _not_kept(side: Side, health: KeyringHealth) -> KeyringError:
     return KeyringError(
         health,
-        f"The keyring did not keep the {LABELS[side]}",
+        f"The keyring did not store the {LABELS[side]}",
         causes=(health.as_sentence(),),
         fixes=(
             Advice(health.fix()),
@@ -414,7 +414,7 @@ def _not_kept(side: Side, health: KeyringHealth) -> KeyringError:
 def _not_forgotten(key: Key, health: KeyringHealth) -> KeyringError:
     return KeyringError(
         health,
-        f"The keyring did not forget the {LABELS[key[1]]}",
+        f"The keyring did not delete the {LABELS[key[1]]}",
         causes=(health.as_sentence(),),
         fixes=(
             Advice(health.fix()),

@@ -116,7 +116,7 @@ class ProfileStore:
         if values.setdefault("name", name) != name:
             raise UsageError(
                 f"{path}: name differs from the file's name",
-                causes=("A profile is called as its file is; the key name is not needed.",),
+                causes=("A profile has the name of its file; the key name is not needed.",),
                 fixes=(Advice("Remove the key name, or rename the file"),),
             )
         try:
@@ -142,7 +142,7 @@ class ProfileStore:
             _set_aside(path)
             document = tomlkit.document()
             document.add(
-                tomlkit.comment("A profile of dbtcollate. It holds no token: those are in the keyring.")
+                tomlkit.comment("A profile of dbtcollate. It contains no token; tokens are in the keyring.")
             )
             fresh = True
         except OSError as error:
@@ -179,7 +179,7 @@ class ProfileStore:
     def _no_profile(self, name: str) -> UsageError:
         names = self.names()
         near = _nearest(name, names)
-        fixes: list[Fix] = [Advice("Make a profile: dbtcollate setup")]
+        fixes: list[Fix] = [Advice("Create a profile: dbtcollate setup")]
         if near:
             fixes.insert(0, Argument(f"Use {near!r}", "profile", near))
         return UsageError(
@@ -264,7 +264,9 @@ def _refuse_secrets(path: Path, values: Mapping[str, Any]) -> None:
         variable = ENV["collate" if collate else "dbt_cloud"]
         raise UsageError(
             f"{path}: {place} looks like a token",
-            causes=("A profile's file never holds a secret: it is copied, committed and backed up.",),
+            causes=(
+                "A profile's file must not contain a secret: it may be copied, committed and backed up.",
+            ),
             fixes=(
                 Advice(
                     "Delete it here and start dbtcollate: it asks for the token and keeps it in the keyring"

@@ -314,7 +314,7 @@ class DbtSide(SetupBase):
         return job
 
     def set_run_rule(self, rule: RunRule) -> None:
-        """Which run is taken: the newest successful one (the guide's rule), or the newest completed one."""
+        """Which run is used: the newest successful one (the guide's rule), or the newest completed one."""
         self.draft = self.draft.model_copy(update={"run_rule": rule})
         self.save_draft()
 

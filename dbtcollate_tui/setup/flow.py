@@ -87,5 +87,5 @@ def invalidate(draft: SetupDraft, changed: Step) -> tuple[SetupDraft, str]:
                 lost.append(_NAMES[step])
     if not update:
         return draft, ""
-    words = f"Cleared, since it hung on the former answer: {', '.join(lost)}." if lost else ""
+    words = f"Cleared, because it depended on the previous answer: {', '.join(lost)}." if lost else ""
     return draft.model_copy(update=update), words

@@ -53,7 +53,7 @@ class JobRunner:
         if self.job_id is None:
             raise UsageError(
                 "No single job is followed, so there is none to run",
-                fixes=[GoToStep("Choose one job; on the command line, --job names it", Step.JOB)],
+                fixes=[GoToStep("Choose one job; on the command line, use --job", Step.JOB)],
             )
         return await prepare_job_run(await self.client(), self.account_id, self.job_id, options)
 

@@ -70,7 +70,7 @@ async def answer_all(
     origin_of: Mapping[Side, Origin] = origins or {}
     setup.step = Step.ADDRESS
     setup.set_address(answers.dbt_cloud_address)
-    on_step(Step.ADDRESS, setup.address.host if setup.address is not None else "the shared hosts are asked")
+    on_step(Step.ADDRESS, setup.address.host if setup.address is not None else "the shared hosts are tried")
     setup.step = Step.DBT_TOKEN
     async for answer in setup.try_dbt_token(dbt_token, origin=origin_of.get("dbt_cloud", "session")):
         if answer.state != "asking":

@@ -242,18 +242,16 @@ class _Writing:
         except ActionableError as error:
             self._teller(PhaseFinished(phase="verification", text=error.title, level="failed"))
             self._teller(Failed(error=error))
-            text = f"{lead} Not read back: {error.title}."
+            text = f"{lead} Not verified: {error.title}."
             if tally.written:
                 return self._finished("partial", ExitCode.PARTIAL, text)
             return self._finished("failed", error.exit_code, text)
         outcome, exit_code = _outcome(tally, verification)
-        return self._finished(
-            outcome, exit_code, f"{lead} Read back: {verification.summary()}.", verification
-        )
+        return self._finished(outcome, exit_code, f"{lead} Verified: {verification.summary()}.", verification)
 
     async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Verification:
         emitter, collate, tally = self._teller, self._collate, self._tally
-        emitter(PhaseStarted(phase="verification", text="reading back what was written"))
+        emitter(PhaseStarted(phase="verification", text="verifying what was written"))
         chosen = {change.key for change in changes}.union(self._present)
         expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
         held = await read_back(

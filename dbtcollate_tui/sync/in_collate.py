@@ -195,7 +195,7 @@ async def _choose(
     if not choice.differs_from_reference or choice.reference_run is None:
         return choice
     other = choice.reference_run
-    text = f"Collate's workers take run #{other.id} ({other.outcome}), not #{choice.run.id}"
+    text = f"Collate's own ingestion uses run #{other.id} ({other.outcome}), not #{choice.run.id}"
     emitter(LogLine(source="Collate", level="warn", text=text))
     return await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
 
@@ -253,7 +253,7 @@ class _Run:
         self, emitter: EventEmitter, run: PipelineRun, pipeline: IngestionPipeline
     ) -> RunFinished:
         wanted = self.kill_on_cancel() if callable(self.kill_on_cancel) else self.kill_on_cancel
-        text = f"no longer followed; a run of {pipeline.name} goes on in Collate"
+        text = f"no longer followed; the run of {pipeline.name} goes on in Collate"
         if wanted:
             text = await run.stopped(emitter, pipeline)
         emitter(PhaseFinished(phase="write", text=text, level="warn"))
@@ -298,7 +298,7 @@ class _Run:
             phase = emitter.open_phase or "verification"
             emitter(PhaseFinished(phase=phase, text=error.title, level="failed"))
             emitter(Failed(error=error))
-            said = f"{text}. Not read back: {error.title}."
+            said = f"{text}. Not verified: {error.title}."
             return _finished(emitter, "partial", ExitCode.PARTIAL, said, counts)
         verification = _with_ingestion(verification, ended, text, page)
         bad = any(row.state == "failed" for row in verification.rows if row.id != "ingestion")
@@ -308,7 +308,7 @@ class _Run:
         outcome: Outcome = "partial" if partial or bad else "ok"
         code = ExitCode.PARTIAL if outcome == "partial" else ExitCode.OK
         counts = replace(counts, unchanged=sum(compared.unchanged.values()))
-        said = f"{text}. Read back: {verification.summary()}."
+        said = f"{text}. Verified: {verification.summary()}."
         return replace(_finished(emitter, outcome, code, said, counts), verification=verification)
 
 

@@ -68,7 +68,7 @@ class PipelineRun:
         if self.deploy == "never" and existing is None:
             raise UsageError(
                 f"There is no pipeline {plan.name} in {plan.spec.service.name} yet",
-                fixes=[Advice("Make and deploy it first: dbtcollate deploy")],
+                fixes=[Advice("Create and deploy it first: dbtcollate deploy")],
             )
         action = plan.action
         if existing is not None and (
@@ -92,7 +92,7 @@ class PipelineRun:
         pipelines, tempo = self.pipelines, self.tempo
         active = self.plan.active_run if not self.wrote_token else None
         if active is not None:
-            text = f"a run is under way already and is followed: {active.runId}"
+            text = f"following the run already in progress: {active.runId}"
             emitter(LogLine(source="Collate", level="info", text=text))
             updates = follow(
                 pipelines, pipeline, active.runId, poll_seconds=tempo.poll, quiet_seconds=tempo.quiet

@@ -32,7 +32,7 @@ from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_s
 from dbtcollate_tui.sync.reading.text_authors import read_text_authors
 from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, removable
 
-NO_RECORD = "Nothing can be removed: this machine has no record of a sync that wrote tags, owners or edges."
+NO_RECORD = "Nothing can be removed: no sync from this machine has written tags, owners or edges."
 
 
 async def choose(
@@ -55,7 +55,7 @@ async def choose(
     others = choice.other_runs(datetime.now(UTC))
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        said = f"others that ended: {', '.join(others[:3])}{more}; --run takes one"
+        said = f"other finished runs: {', '.join(others[:3])}{more}; --run takes one"
         emitter(LogLine(source="dbt Cloud", level="info", text=said))
     text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
     emitter(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
@@ -131,7 +131,7 @@ async def compare(
     _check_match(profile, report)
     wanted = scope.among(report, selected)
     emitter(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
-    emitter(PhaseStarted(phase=phase, text="comparing with what Collate holds"))
+    emitter(PhaseStarted(phase=phase, text="comparing with Collate"))
 
     def told(done: int, total: int | None, unit: str, text: str) -> None:
         if emitter.open_phase == phase:
@@ -180,7 +180,7 @@ async def compare(
         if scope.remove and not written:
             plan = replace(plan, notes=(*plan.notes, NO_RECORD))
         if written:
-            emitter.doing = "looking for what dbt no longer has"
+            emitter.doing = "finding what dbt no longer has"
             stale = await read_stale(collate, project, plan, written, options, wanted)
             gone = removable(project, plan, written, stale, options, wanted)
             tables = {**plan.tables, **stale.tables}

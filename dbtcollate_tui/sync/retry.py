@@ -75,7 +75,7 @@ def retry_direct(
     """
     plan = left.plan
     if plan is None:
-        raise ValueError("there is no plan to try again")
+        raise ValueError("there is no plan to retry")
     return run_direct(
         profile,
         dbt_cloud,

@@ -88,7 +88,7 @@ def report(walk: TroubleshootingSession, profile: Profile) -> str:
         lines += [f"- {line}" for line in _card(row)]
     if walk.done:
         lines += ["", "## Done", "", *(f"- {text}" for text in walk.done)]
-    lines += ["", "## In its order", ""]
+    lines += ["", "## In order", ""]
     lines += [f"- {entry.at:%H:%M:%S} {entry.kind}: {entry.text}" for entry in walk.record]
     lines += ["", "## Every check", "", "| Stage | Check | State | Found |", "|---|---|---|---|"]
     for found in walk.rows.values():
@@ -152,7 +152,7 @@ def letter_of(
             lines.append(f"- and {left} more")
     if found.evidence:
         lines += ["", "Evidence:", *(f"- {item}" for item in found.evidence)]
-    lines += ["", "No token is in this text; none is to be sent with an answer."]
+    lines += ["", "This text contains no token. Do not send one in reply."]
     text = safe("\n".join(one_line(line) for line in lines))
     return SupportMessage(to, f"{profile.name}: {safe(one_line(found.summary))}", text)
 
@@ -185,8 +185,7 @@ def _dbt_address(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"The address of the account: {ACCESS_URL_PLACE} shows it. The one used now is {side.base_url}.",
-        "If that is right: a way through the network from this machine to it "
-        "(GET /api/v3/accounts/ answers JSON).",
+        "If it is correct: network access from this machine to it (GET /api/v3/accounts/ answers JSON).",
     )
 
 
@@ -194,8 +193,8 @@ def _dbt_token(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
         f"A service token for account {side.account_id} with the permission {_may_read(profile)}.",
-        f"It is made at {SERVICE_TOKENS_PLACE}: {account_settings(side.base_url, side.account_id)}",
-        "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
+        f"Create it at {SERVICE_TOKENS_PLACE}: {account_settings(side.base_url, side.account_id)}",
+        "Hand it over through a password manager, not by email or chat; it is entered in dbtcollate.",
     )
 
 
@@ -231,7 +230,7 @@ def _commands(row: CheckResult, profile: Profile) -> Needed:
 def _run(row: CheckResult, profile: Profile) -> Needed:
     return _JOB, (
         f"A run of {_job(profile)} that ends in success: Deploy → Jobs → Run now, {job_page(profile)}",
-        "A schedule that is switched on, so that the metadata stays young.",
+        "An active schedule, so that the metadata stays up to date.",
     )
 
 
@@ -259,7 +258,7 @@ def _collate_address(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
     return _SERVER, (
         f"GET {side.base_url}/api/v1/system/version answers with the version as JSON, from this machine too.",
-        "Or the address at which the API does answer.",
+        "Or the URL where the API answers.",
     )
 
 
@@ -268,7 +267,7 @@ def _collate_token(row: CheckResult, profile: Profile) -> Needed:
     return "an administrator of Collate", (
         f"A token of the ingestion bot: {BOTS_PAGE}, {bots_page(side.base_url)}",
         "The role Ingestion bot role for the bot, or a policy with the operations named above.",
-        "It is handed over through a password manager and entered in dbtcollate, not sent by mail or chat.",
+        "Hand it over through a password manager, not by email or chat; it is entered in dbtcollate.",
     )
 
 
@@ -281,7 +280,7 @@ def _tables(row: CheckResult, profile: Profile) -> Needed:
         name = other.to
         return _INGESTION, (
             f"A word on whether {name} is the database service that holds the tables of {_job(profile)}: "
-            f"dbtcollate then writes there in place of {side.service}.",
+            f"dbtcollate then writes there instead of {side.service}.",
             f"Place: Settings → Services → Databases, {side.base_url}/settings/services/databases",
         )
     return _INGESTION, (
@@ -307,7 +306,7 @@ def _runner(row: CheckResult, profile: Profile) -> Needed:
         f"A pipeline service: GET {side.base_url}/api/v1/services/ingestionPipelines/status says healthy.",
         "OpenMetadata: PIPELINE_SERVICE_CLIENT_ENABLED=true, and PIPELINE_SERVICE_CLIENT_ENDPOINT is the "
         "address of its Airflow or ingestion runner. Collate: its support, or a hybrid runner.",
-        "Until then dbtcollate sync --engine direct writes without it, from cron or CI.",
+        "Until then, dbtcollate sync --engine direct works without it, from cron or CI.",
     )
 
 
@@ -324,7 +323,7 @@ def _pipeline(row: CheckResult, profile: Profile) -> Needed:
 def _network(row: CheckResult, profile: Profile) -> Needed:
     side = profile.dbt_cloud
     return _ACCOUNT, (
-        f"The addresses of Collate's workers in the IP allow list of account {side.account_id}: "
+        f"The addresses of Collate's ingestion runner in the IP allow list of account {side.account_id}: "
         f"Account settings → IP restrictions, {account_settings(side.base_url, side.account_id)}",
     )
 
@@ -342,7 +341,7 @@ def _whoever(row: CheckResult, profile: Profile) -> Needed:
     side = profile.collate
     return "the people who edit these tables in Collate", (
         f"One more sync into {side.service} ({side.base_url}), "
-        "and no change of these values in Collate by another tool.",
+        "and no other tool that changes these values in Collate.",
     )
 
 

@@ -146,7 +146,7 @@ class TroubleshootingSession:
                 things = "1 thing" if many == 1 else f"{many} things"
                 return f"Nothing is broken{after}; {things} to look at"
             case _:
-                return f"Every stage that this concerns is good{after}"
+                return f"Every stage concerned is ok{after}"
 
     async def go(self, context: CheckContext, origin: str = "") -> AsyncGenerator[CheckResult]:
         """Walk from the stage of the check ``origin`` (empty: from the first), reading everything anew.

@@ -346,7 +346,7 @@ class DbtCollateApp(OwningApp):
                 "A sync is running. Leave now?",
                 "Cancel it and leave",
                 "Stay",
-                detail="What is written stays written; running the sync again writes the rest.",
+                detail="What has been written remains; running the sync again writes the rest.",
             ),
             answered,
         )

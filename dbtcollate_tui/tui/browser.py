@@ -60,7 +60,7 @@ class AddressScreen(LeavableModal[None]):
     def compose(self) -> ComposeResult:
         """Why, and the address whole."""
         with Vertical():
-            yield Static("No browser opens from here. The page's address:", markup=False)
+            yield Static("No browser can be opened from here. The URL of the page:", markup=False)
             yield Static(self.address, markup=False)
             yield KeyFooter()
 

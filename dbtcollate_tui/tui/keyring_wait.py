@@ -50,8 +50,7 @@ class KeyringWait(ModalScreen[None]):
         with Vertical():
             yield Static(WAITING, classes="title", markup=False)
             yield Static(
-                "Look for a window of the keyring that asks for its password. An answer that comes later is "
-                "still used.",
+                "Look for a window of the keyring that asks for its password. A later answer is still used.",
                 classes="muted",
                 markup=False,
             )

@@ -94,7 +94,7 @@ class Running:
         if run is None or not self.is_running:
             return
         run.cancel()
-        self._app.notify("Cancelling the sync; the writes under way end first.", timeout=LAST_WRITES_SECONDS)
+        self._app.notify("Cancelling the sync; writes in progress finish first.", timeout=LAST_WRITES_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WRITES_SECONDS):
                 await run.ended.wait()

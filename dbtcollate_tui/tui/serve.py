@@ -61,7 +61,7 @@ class LoopbackServer(Server):
         try:
             await web.SockSite(runner, self._listening()).start()
             sys.stdout.write(f"{self.address}\n")
-            sys.stdout.write("On this machine alone: the page acts with your tokens. Ctrl+C ends it.\n")
+            sys.stdout.write("Only on this machine: the page acts with your tokens. Ctrl+C stops it.\n")
             sys.stdout.flush()
             await stop.wait()
         finally:

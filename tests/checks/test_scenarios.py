@@ -46,7 +46,7 @@ ROWS = (
     ),
     Row("wrong-service", "tables.matched", CheckState.FAIL, "None of dbt's 26", "is not the one", "service="),
     Row("stale", "run.fresh", CheckState.WARN, "9 d ago", "failed, were cancelled or never started", "job"),
-    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "paused it in Collate", "deploy"),
+    Row("stale", "pipeline.schedule", CheckState.FAIL, "is paused", "was paused in Collate", "deploy"),
     Row("html", "dbt.reachable", CheckState.FAIL, "is not dbt Cloud's API", "another web page", "address"),
     Row("moved", "dbt.reachable", CheckState.FAIL, "redirects to", "has moved", "https://ab123.us1.dbt.com"),
     Row("missing-permission", "dbt.permissions", CheckState.FAIL, "artifacts", "Account Viewer", "/settings"),
@@ -54,7 +54,7 @@ ROWS = (
     Row("step-ignored", "artifacts.results", CheckState.WARN, "no test results", "ignores which step", "job"),
     Row("broken-manifest", "artifacts.manifest", CheckState.FAIL, "manifest.json", "broken", "run"),
     Row("collate-expired-token", "collate.token", CheckState.FAIL, "has expired", "valid until", "collate"),
-    Row("collate-read-only", "collate.token", CheckState.FAIL, "read-only", "no sync can write", "collate"),
+    Row("collate-read-only", "collate.token", CheckState.FAIL, "read-only", "a sync cannot write", "collate"),
     Row("collate-html", "collate.reachable", CheckState.FAIL, "not the API", "another web site", "collate"),
     Row("not-ingested", "tables.matched", CheckState.WARN, "12 of 26", "schema raw", "Add schema raw"),
 )
@@ -90,7 +90,7 @@ async def test_a_healthy_chain_that_was_never_synced() -> None:
     assert rows["tables.matched"].summary.startswith("25 of 26 tables")
     assert rows["artifacts.results"].summary.startswith("38 of 38 tests")
     assert rows["verification.descriptions"].state is CheckState.WARN
-    assert "nothing was synced yet" in rows["verification.descriptions"].summary
+    assert "nothing has been synced yet" in rows["verification.descriptions"].summary
     assert stages[Stage.DBT_CLOUD].captions == ("Shop", "this machine")
     assert stages[Stage.TABLES].captions == ("25 of 26",)
     assert (

@@ -68,7 +68,7 @@ def test_what_came_in_part_is_said_to_be_part() -> None:
 def test_nothing_came_yet() -> None:
     said = in_collate(Summary(nothing_came=True), NOW)
     assert said is not None
-    assert said.text == "nothing of this profile yet: no sync has run"
+    assert said.text == "nothing from this profile yet: no sync has run"
 
 
 def test_the_next_time_is_told_in_the_person_s_zone() -> None:

@@ -57,7 +57,7 @@ async def test_what_was_changed_in_collate_since_is_a_failed_row_with_the_except
     row = rows["verification.descriptions"]
     assert row.state is CheckState.FAIL
     assert row.summary == "52 of 53 descriptions equal"
-    assert row.causes == ("It was changed in Collate since, or the last ingestion did not bring all of it.",)
+    assert row.causes == ("It was changed in Collate since, or the last ingestion was incomplete.",)
     assert [line for line in row.exceptions if "dim_customers" in line and "Edited by hand." in line]
     assert row.fixes[0].kind == "sync_now"
 

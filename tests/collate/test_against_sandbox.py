@@ -18,7 +18,7 @@ from dbtcollate_tui.collate.run_report import RunReport
 from dbtcollate_tui.sandbox.server import Sandbox
 
 SERVICE = "shop_warehouse"
-VERSIONS = ["newest", "1.1"]
+VERSIONS = ["latest", "1.1"]
 
 
 @pytest_asyncio.fixture(params=VERSIONS)

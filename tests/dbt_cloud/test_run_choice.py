@@ -168,7 +168,7 @@ async def test_age_against_the_jobs_schedule(hours_ago: float, cron: str | None,
 
 async def test_an_old_run_without_a_schedule_is_said() -> None:
     choice = await choose(run(7, 24 * 8, job=job(triggers={"schedule": False})))
-    assert "It ended 8 d ago, and its job has no schedule that is on." in texts(choice)
+    assert "It finished 8 d ago, and its job has no active schedule." in texts(choice)
     assert not choice.is_stale
 
 

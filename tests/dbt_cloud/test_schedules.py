@@ -79,7 +79,7 @@ def test_a_chained_job_is_taken_at_the_pace_of_its_runs(hours: int, cron: str) -
     runs = [Run.model_validate(run(n, n * hours)) for n in range(6)]
     proposed = propose_schedule(chained, runs)
     assert proposed.cron == cron
-    assert "Another job's end starts it" in proposed.reason
+    assert "It is started by another job" in proposed.reason
 
 
 fields = st.tuples(

@@ -36,7 +36,7 @@ async def test_each_question_answered_to_a_finished_sync(size: tuple[int, int], 
     ):
         seen = [app.app.export_screenshot()]
         await app.press("s")
-        await question(app, "The address of any dbt Cloud page")
+        await question(app, "The URL of any dbt Cloud page")
         await app.press("enter")
         await question(app, "dbt Cloud token")
         app.pressed = 0
@@ -46,7 +46,7 @@ async def test_each_question_answered_to_a_finished_sync(size: tuple[int, int], 
         await question(app, "Which job describes production?")
         await question(app, "nightly")
         await app.press("enter")
-        await question(app, "Collate's address and its bot's token")
+        await question(app, "Collate's URL and its bot's token")
         await app.paste(f"Bearer {sandbox.collate_token.get_secret_value()}")
         seen.append(app.app.export_screenshot())
         await app.press("enter")
@@ -78,7 +78,7 @@ async def test_each_question_answered_to_a_finished_sync(size: tuple[int, int], 
 async def test_the_demo_without_an_address_asks_the_sandbox_alone() -> None:
     async with Sandbox() as sandbox, whole(offer=offer_of(sandbox, page_of(sandbox))) as app:
         await app.press("s")
-        await question(app, "The address of any dbt Cloud page")
+        await question(app, "The URL of any dbt Cloud page")
         focused = app.app.focused
         assert isinstance(focused, Input)
         focused.value = ""

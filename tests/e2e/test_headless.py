@@ -89,7 +89,7 @@ def test_the_demo_does_the_main_job_without_a_terminal() -> None:
     for words in (
         "Verification before the sync",
         "written",
-        "Read back from Collate",
+        "Verified in Collate",
         "53 of 53 descriptions",
     ):
         assert words in done.stdout

@@ -53,10 +53,10 @@ def go_through(tty: Terminal) -> None:
     """Setup, checklist, plan, sync, home, history, troubleshooting."""
     for words, keys in (
         (("Try it with sample data",), ("s",)),
-        (("The address of any dbt Cloud page",), ("enter",)),
+        (("The URL of any dbt Cloud page",), ("enter",)),
         (("dbt Cloud token",), ("s",)),
         (("Which job describes production?", "latest successful run"), ("enter",)),
-        (("Collate's address and its bot's token",), ("s",)),
+        (("Collate's URL and its bot's token",), ("s",)),
         (("reads and writes",), ("enter",)),
         (("Which database service", "of 26"), ("enter",)),
         (("What a sync may change in Collate",), ("enter",)),

@@ -181,7 +181,7 @@ async def test_the_probe_of_a_working_keyring_leaves_nothing_and_is_made_once(
     store = SecretStore()
     first, second = await asyncio.gather(store.probe(), store.probe())
     assert first == second == await store.probe() == KeyringHealth("ok", "Memory Keyring")
-    assert first.as_sentence() == "Will be kept in: Memory Keyring."
+    assert first.as_sentence() == "Will be stored in: Memory Keyring."
     assert memory_keyring.items == {}
     (item,) = memory_keyring.writes
     assert item.startswith("dbtcollate/probe/")
@@ -192,8 +192,8 @@ async def test_the_probe_of_a_working_keyring_leaves_nothing_and_is_made_once(
     ("backend", "state", "sentence"),
     [
         (fail.Keyring, "disabled", "The keyring is turned off by PYTHON_KEYRING_BACKEND."),
-        (null.Keyring, "forgets", "accepts a secret and forgets it."),
-        (ForgetfulKeyring, "forgets", "Memory Keyring accepts a secret and forgets it."),
+        (null.Keyring, "forgets", "accepts a secret but does not store it."),
+        (ForgetfulKeyring, "forgets", "Memory Keyring accepts a secret but does not store it."),
         (LockedKeyring, "locked", "Memory Keyring is locked."),
         (HangingKeyring, "hangs", "Memory Keyring did not answer within 0.2 s."),
         (BrokenKeyring, "failed", "Memory Keyring failed: OSError: org.freedesktop.DBus.Error.NoReply"),
@@ -212,7 +212,7 @@ async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_ke
     store = SecretStore(timeout=QUICK)
     with pytest.raises(UsageError) as caught:
         await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
-    assert "The keyring did not keep the dbt Cloud token" in caught.value.title
+    assert "The keyring did not store the dbt Cloud token" in caught.value.title
     assert sentence in caught.value.as_text()
     assert "set DBT_CLOUD_TOKEN" in caught.value.as_text()
     assert "MARKED" not in caught.value.as_text()
@@ -240,7 +240,7 @@ async def test_a_keyring_of_plain_files_is_not_used(monkeypatch: pytest.MonkeyPa
     health = await SecretStore().probe()
     assert health.state == "plain_file"
     assert "unencrypted" in health.as_sentence()
-    with pytest.raises(UsageError, match="did not keep"):
+    with pytest.raises(UsageError, match="did not store"):
         await SecretStore().keep("shop", "dbt_cloud", TOKEN, "keyring")
     assert backend.items == {}
 
@@ -269,9 +269,9 @@ async def test_every_call_asks_a_locked_keyring_again(monkeypatch: pytest.Monkey
     trouble = store.trouble("shop", "dbt_cloud")
     assert trouble == store.health == KeyringHealth("locked", "Memory Keyring")
     assert "Unlock the keyring" in trouble.fix()
-    with pytest.raises(UsageError, match="did not keep"):
+    with pytest.raises(UsageError, match="did not store"):
         await store.keep("shop", "collate", OTHER, "keyring")
-    with pytest.raises(UsageError, match="did not forget"):
+    with pytest.raises(UsageError, match="did not delete"):
         await store.forget("shop", "dbt_cloud")
     assert (await store.probe()).state == "locked"
     backend.locked = False
@@ -305,7 +305,7 @@ async def test_a_write_that_ends_late_is_taken_over(monkeypatch: pytest.MonkeyPa
     backend = LateKeyring()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     store = SecretStore(timeout=QUICK)
-    with pytest.raises(UsageError, match="did not keep"):
+    with pytest.raises(UsageError, match="did not store"):
         await store.keep("shop", "dbt_cloud", TOKEN, "keyring")
     backend.release.set()
     store.timeout = 60
@@ -352,7 +352,7 @@ async def test_a_refused_deletion_is_reported(monkeypatch: pytest.MonkeyPatch) -
     backend.items[ITEM, "token"] = TOKEN.get_secret_value()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     store = SecretStore()
-    with pytest.raises(UsageError, match="did not forget") as caught:
+    with pytest.raises(UsageError, match="did not delete") as caught:
         await store.forget("shop", "dbt_cloud")
     text = caught.value.as_text()
     assert "still holds the token after its deletion: PasswordDeleteError: Cancelled by user" in text
@@ -374,11 +374,11 @@ async def test_two_tokens_are_kept_or_none(monkeypatch: pytest.MonkeyPatch) -> N
     backend.items[ITEM, "token"] = "former"
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     both: dict[Side, SecretStr] = {"dbt_cloud": TOKEN, "collate": SecretStr("x" * 600)}
-    with pytest.raises(UsageError, match="did not keep the Collate token"):
+    with pytest.raises(UsageError, match="did not store the Collate token"):
         await SecretStore().keep_all("shop", both, "keyring")
     assert backend.items == {(ITEM, "token"): "former"}
     del backend.items[ITEM, "token"]
-    with pytest.raises(UsageError, match="did not keep the Collate token"):
+    with pytest.raises(UsageError, match="did not store the Collate token"):
         await SecretStore().keep_all("shop", both, "keyring")
     assert backend.items == {}
 
@@ -387,7 +387,7 @@ async def test_a_length_limit_is_checked_before_any_write(monkeypatch: pytest.Mo
     backend = as_backend("keyring.backends.Windows", "WinVaultKeyring")
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     both: dict[Side, SecretStr] = {"dbt_cloud": TOKEN, "collate": SecretStr("x" * 1281)}
-    with pytest.raises(UsageError, match="did not keep the Collate token"):
+    with pytest.raises(UsageError, match="did not store the Collate token"):
         await SecretStore().keep_all("shop", both, "keyring")
     assert not backend.writes
 
@@ -451,7 +451,7 @@ async def test_a_backend_of_another_package_works_in_a_child(
     [
         ({}, "DBUS_SESSION_BUS_ADDRESS is not set"),
         ({"DBUS_SESSION_BUS_ADDRESS": "tcp:host=127.0.0.1"}, "only addresses of the kind unix:path="),
-        ({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/no/bus"}, "nobody answers at unix:path=/no/bus"),
+        ({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/no/bus"}, "nothing answers at unix:path=/no/bus"),
     ],
 )
 def test_a_bus_that_cannot_be_reached_is_named(environment: dict[str, str], words: str) -> None:
@@ -510,7 +510,7 @@ async def test_forgetting_says_when_the_keyring_is_locked_but_not_when_there_is_
     await store.forget("shop", "dbt_cloud")
     assert await store.get("shop", "dbt_cloud") is None
     monkeypatch.setattr(keyring.core, "_keyring_backend", LockedKeyring())
-    with pytest.raises(UsageError, match="The keyring did not forget the dbt Cloud token"):
+    with pytest.raises(UsageError, match="The keyring did not delete the dbt Cloud token"):
         await SecretStore().forget("shop", "dbt_cloud")
 
 

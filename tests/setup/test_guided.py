@@ -387,7 +387,7 @@ async def test_a_keyring_that_forgets_still_gives_a_profile(monkeypatch: pytest.
             assert setup.not_kept is not None
             assert setup.not_kept.state == "forgets"
             services.profiles.delete(profile.name)
-            with pytest.raises(KeyringError, match="did not keep"):
+            with pytest.raises(KeyringError, match="did not store"):
                 await setup.save("keyring")
             assert services.profiles.names() == ()
 

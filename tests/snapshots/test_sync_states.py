@@ -57,7 +57,7 @@ async def test_a_sync_that_could_not_write_all(size: tuple[int, int], snapshot: 
         told.say(
             *(Applied(change=change) for change in PLAN.changes[32:]),
             PhaseFinished(phase="write", text="58 written, 1 failed, 1 skipped", level="warn"),
-            PhaseStarted(phase="verification", text="reading back what was written"),
+            PhaseStarted(phase="verification", text="verifying what was written"),
             PhaseFinished(phase="verification", text="58 of 60 descriptions found", level="failed"),
             RunFinished(
                 outcome="partial",

@@ -52,7 +52,7 @@ class FaultyCollate:
 
     sandbox: Sandbox
     folder: Path
-    server_version: str = "newest"
+    server_version: str = "latest"
     url: str = ""
     front: Front | None = None
     writes: int = 0
@@ -210,7 +210,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def faulty(
-    folder: Path, server_version: str = "newest", protocol: Protocol = "1.1"
+    folder: Path, server_version: str = "latest", protocol: Protocol = "1.1"
 ) -> AsyncIterator[FaultyCollate]:
     """A dbt Cloud of the sandbox, and beside it a Collate that can be broken, over TLS."""
     async with AsyncExitStack() as stack:

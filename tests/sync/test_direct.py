@@ -104,7 +104,7 @@ class Ends:
 
 @asynccontextmanager
 async def ends(
-    folder: Path, scenario: str = "", version: str = "newest", options: SyncOptions | None = None
+    folder: Path, scenario: str = "", version: str = "latest", options: SyncOptions | None = None
 ) -> AsyncIterator[Ends]:
     async with (
         Sandbox(scenario, server_version=version) as sandbox,
@@ -135,7 +135,7 @@ def finished(events: list[SyncEvent]) -> RunFinished:
     return last
 
 
-@pytest.mark.parametrize("version", ["newest", "1.1"])
+@pytest.mark.parametrize("version", ["latest", "1.1"])
 async def test_the_first_sync_writes_and_the_second_plans_and_writes_nothing(
     tmp_path: Path, version: str
 ) -> None:

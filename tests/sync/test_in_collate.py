@@ -106,7 +106,7 @@ class Ends:
 async def ends(
     folder: Path,
     scenario: str = "",
-    version: str = "newest",
+    version: str = "latest",
     worker: PipelineWorker = sync_worker,
     refusals: int = 1,
 ) -> AsyncIterator[Ends]:
@@ -292,7 +292,7 @@ async def test_cancel_stops_the_following_and_the_run_only_if_wanted(tmp_path: P
 
 @pytest.mark.parametrize(
     ("scenario", "version"),
-    [("no-pipeline-service", "newest"), ("pipeline-service-down", "1.1")],
+    [("no-pipeline-service", "latest"), ("pipeline-service-down", "1.1")],
     ids=["disabled", "old and down"],
 )
 async def test_without_a_pipeline_service_the_direct_sync_is_the_way_on(

@@ -87,7 +87,7 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(folder: Path, version: str = "newest", scenario: str = "") -> AsyncIterator[Ends]:
+async def ends(folder: Path, version: str = "latest", scenario: str = "") -> AsyncIterator[Ends]:
     """A sandbox that holds the project already, by a sync from here."""
     async with (
         Sandbox(scenario, server_version=version) as sandbox,
@@ -109,7 +109,7 @@ def bare(node: Node) -> Node:
     return replace(node, tags=(), meta_tags=(), glossary=(), tier=None, owners=(), columns=columns)
 
 
-@pytest.mark.parametrize("version", ["newest", "1.1"])
+@pytest.mark.parametrize("version", ["latest", "1.1"])
 async def test_what_dbt_dropped_is_shown_and_goes_only_when_asked(tmp_path: Path, version: str) -> None:
     async with ends(tmp_path, version) as here:
         before = await here.table()
@@ -167,7 +167,7 @@ async def test_without_a_record_nothing_is_ours(tmp_path: Path) -> None:
         plan = await here.plan(here.changed("fct_orders", bare), Scope(remove=True))
         assert [change for change in plan.changes if change.action == "remove"] == []
         assert plan.removable == ()
-        assert "no record of a sync" in plan.notes[-1]
+        assert "no sync from this machine" in plan.notes[-1]
 
 
 async def test_an_edge_that_another_lineage_took_over_stays(tmp_path: Path) -> None:

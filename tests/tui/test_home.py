@@ -214,7 +214,7 @@ async def test_what_is_in_collate_after_a_sync_and_when_the_next_one_comes() -> 
         await keep(services, sandbox, profile_for(sandbox))
         async with whole(services) as app:
             await app.checked()
-            assert "nothing of this profile yet" in app.drawn()
+            assert "nothing from this profile yet" in app.drawn()
             await app.press("s")
             await app.planned()
             await app.press("w")

@@ -144,7 +144,7 @@ async def test_hostile_job_names_are_picked_like_others() -> None:
         )
         async with whole(offer=offer, size=LARGE) as app:
             await app.press("s")
-            await app.until(lambda: "The address of any dbt Cloud page" in app.drawn(), "the address")
+            await app.until(lambda: "The URL of any dbt Cloud page" in app.drawn(), "the address")
             await app.press("enter")
             await app.until(lambda: "dbt Cloud token" in app.drawn(), "the token")
             await app.press("s")

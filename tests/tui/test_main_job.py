@@ -54,7 +54,7 @@ async def test_sample_data_to_a_finished_sync_by_keyboard(size: tuple[int, int])
         drawn = app.drawn()
         assert f"{count} of {count} changes written" in drawn
         assert "descriptions equal" in drawn
-        assert "Not changed, and why" in drawn
+        assert "Unchanged, and why" in drawn
         await app.press("enter")
         await app.on("ChecklistScreen")
         await app.press("escape")

@@ -40,7 +40,7 @@ async def test_each_profile_shows_its_chain_and_its_age_and_a_digit_opens_it() -
             assert "✗" in signs
             assert signs in app.drawn()
             assert "s ago, paused" in app.drawn()
-            assert "○╌○╌○╌○╌○╌○  not looked at yet" in app.drawn()
+            assert "○╌○╌○╌○╌○╌○  not checked yet" in app.drawn()
             assert app.top.query_one(OptionList).highlighted == 0
             await app.press("2")
             await app.on("HomeScreen")

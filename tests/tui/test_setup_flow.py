@@ -136,7 +136,7 @@ async def test_another_project_empties_the_job_and_says_so() -> None:
         await driver.until(lambda: "finance  #" in driver.drawn(), "finance under the cursor")
         await driver.press("enter")
         await driver.at("job")
-        assert "Cleared, since it hung on the former answer: job." in driver.drawn()
+        assert "Cleared, because it depended on the previous answer: job." in driver.drawn()
         assert driver.screen.setup.draft.job_id is None
 
 
@@ -214,7 +214,7 @@ async def test_a_job_without_a_run_has_a_card_and_ways_on() -> None:
         await walk_to(driver, "job")
         await driver.press("enter")
         await driver.failed()
-        assert "Go on without a run" in driver.drawn()
+        assert "Continue without a run" in driver.drawn()
         await driver.press("escape")
         assert not driver.pane.failed
         assert driver.step == "job"
@@ -528,7 +528,7 @@ async def test_a_token_that_may_not_read_artifacts_is_told_at_the_job() -> None:
         assert "The token may not read artifacts of" in drawn
         assert "Account Viewer" in drawn
         assert "Service tokens" in drawn
-        assert "Go on all the same" in drawn
+        assert "Continue anyway" in drawn
         await play(sandbox, "healthy")
         await driver.press("r")
         await driver.at("collate")

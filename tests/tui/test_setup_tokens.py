@@ -188,7 +188,7 @@ async def test_a_missing_keyring_is_shown_with_the_token_field(monkeypatch: pyte
 async def test_another_way_of_keeping_is_chosen_with_k() -> None:
     async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
         await to_token(driver, sandbox.dbt_cloud_url)
-        await driver.until(lambda: "Will be kept in" in driver.drawn(), "the keyring's health")
+        await driver.until(lambda: "Will be stored in" in driver.drawn(), "the keyring's health")
         await driver.press("k")
         await driver.until(lambda: isinstance(driver.top, KeepingScreen), "the ways")
         listing = driver.top.query_one(OptionList)

@@ -164,7 +164,7 @@ async def test_a_run_inside_collate_is_asked_about_once(
         assert run.stop_in_collate is there
         assert ("c" in app.footer()) is not stopped
         assert ("stopping the run in Collate" in app.drawn()) is there
-        assert ("letting go of the run" in app.drawn()) is (stopped and not there)
+        assert ("no longer following the run" in app.drawn()) is (stopped and not there)
 
 
 async def test_what_failed_is_retried_and_nothing_else_is_written() -> None:

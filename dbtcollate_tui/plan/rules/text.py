@@ -29,7 +29,7 @@ def _lines(plan: Plan, left_out: frozenset[str]) -> Iterator[str]:
         for change in changes:
             yield from _change(change, change.key in left_out)
     if plan.conflicts:
-        yield from ("", f"kept as in Collate  {len(plan.conflicts)}")
+        yield from ("", f"unchanged in Collate  {len(plan.conflicts)}")
         for kept in plan.conflicts:
             yield from _kept(kept)
     if plan.match.missing:

@@ -61,7 +61,7 @@ async def read_tables(
     if chosen is None:
         raise UsageError(
             f"Collate has no database service {service}",
-            causes=["It was renamed or deleted, or the profile is meant for another server."],
+            causes=["It was renamed or deleted, or the profile belongs to another server."],
             fixes=[GoToStep("Choose the database service again", Step.SERVICE)],
         )
     services = [chosen]

@@ -52,7 +52,7 @@ class AskToken(LeavableModal[SecretStr | None]):
         why = "None is kept" if trouble is None else f"{trouble.as_sentence()} {trouble.fix()}"
         return (
             f"{why}{', and' if trouble is None else '.'} {ENV[self._side]} is not set. A token entered here "
-            "is used until the program ends, and written nowhere."
+            "is kept in memory until you quit."
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

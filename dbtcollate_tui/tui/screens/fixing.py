@@ -39,7 +39,7 @@ class NewToken(LeavableModal[str | None]):
     """Asks for a token, tries it, keeps it; gives in words what the server said and where it is kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go_on", "Try and keep it", priority=True),
+        Binding("enter", "go_on", "Test and save it", priority=True),
         Binding("ctrl+o", "open", "Open its page"),
         Binding("escape", "dismiss(None)", "Back"),
     ]
@@ -75,7 +75,7 @@ class NewToken(LeavableModal[str | None]):
             yield Static(f"{place.path}\nPermission: {place.permission}", classes="muted", markup=False)
             yield Static(Text(place.url, "dim", overflow="fold"))
             yield SecretInput()
-            yield Static("It is tried before it takes the former one's place.", id="state", markup=False)
+            yield Static("It is tested before it replaces the current one.", id="state", markup=False)
             yield ErrorCard()
         yield KeyFooter()
 
@@ -104,7 +104,7 @@ class NewToken(LeavableModal[str | None]):
             words = await try_token(self._services, self._profile, self._side, field.secret)
             kept = await keep_token(self._services, self._profile, self._side, field.secret)
         except ActionableError as error:
-            state.update("Nothing was kept.")
+            state.update("Nothing was saved.")
             told = ActionableError(error.title, causes=error.causes, evidence=error.evidence)
             await card.show(told)
             field.focus()

@@ -32,7 +32,7 @@ from dbtcollate_tui.wording import ago, span
 
 SHOWN_FAILURES = 5
 EMPTY = (
-    "Nothing yet.\n\nEvery sync, deploy and verification leaves a record here, with its plan and its log, "
+    "Nothing yet.\n\nEvery sync, deployment and verification is recorded here, with its plan and its log, "
     f"for {KEPT_DAYS} days. They are files in the state folder of this machine, without secrets.\n\n"
     "esc, then s plans the first sync; v verifies."
 )
@@ -88,7 +88,7 @@ class HistoryScreen(FittedScreen[None]):
         yield TitleBar(self._profile, "history")
         yield Static(id="chart", markup=False)
         yield Static(id="head", markup=False)
-        yield FilterLine("words: failed, verification, a run's number, a day", "#records")
+        yield FilterLine("filter: failed, verification, a run ID, a day", "#records")
         with ListAndDetail(id="parts"):
             yield RecordList(id="records")
             with VerticalScroll(id="about", classes="detail", can_focus=False):

@@ -217,7 +217,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self, table: Table, label: str, said: "StatusLine | None", *, stale: bool, way: bool = False
     ) -> None:
         if said is None:
-            table.add_row(label, Text("not looked at yet", "dim"))
+            table.add_row(label, Text("not checked yet", "dim"))
             return
         marked = said.state in (CheckState.WARN, CheckState.FAIL)
         line = Text(style="dim" if stale else "")

@@ -142,7 +142,7 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
                         log.write(Text(f"{index} | {redact(Text.from_ansi(line).plain)}"))
                     self._draw()
         except ActionableError as error:
-            await self._failed("The run is no longer followed; it goes on in dbt Cloud.", error)
+            await self._failed("The run is no longer followed; it continues in dbt Cloud.", error)
 
     async def _failed(self, head: str, error: ActionableError) -> None:
         self.query_one("#head", Static).update(head)
@@ -271,7 +271,7 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
                 f"Cancel run {run.id} in dbt Cloud?",
                 "Cancel the run",
                 "Let it run",
-                detail="Steps that have finished keep what they built; the others do not run.",
+                detail="What finished steps built remains; the other steps do not run.",
             ),
             answered,
         )
@@ -298,7 +298,7 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
         """Leave; a run goes on in dbt Cloud, and coming back follows it again."""
         run = self.run_now
         if run is not None and not self.has_ended:
-            self.app.notify(f"Run {run.id} goes on in dbt Cloud.", timeout=4)
+            self.app.notify(f"Run {run.id} continues in dbt Cloud.", timeout=4)
         self.dismiss(JobRunAnswer(run, sync=False) if run is not None else None)
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:

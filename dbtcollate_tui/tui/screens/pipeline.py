@@ -27,7 +27,7 @@ CREDENTIAL_WORDS = {
     "new": "dbt Cloud's token is stored with it",
     "same": "the stored token is the same",
     "differs": "another token is stored; this one replaces it",
-    "hidden": "Collate hides the stored token, so that nobody can compare it",
+    "hidden": "Collate hides the stored token, so it cannot be compared",
 }
 
 
@@ -149,9 +149,11 @@ def _settings(app: App[Any], plan: PipelinePlan) -> Table:
         table.add_row(Text("settings", "dim"), Text("equal", "dim"))
     table.add_row(Text("token", "dim"), Text(CREDENTIAL_WORDS[plan.diff.credential], "dim"))
     if plan.run is not None:
-        table.add_row(Text("run", "dim"), Text(f"Collate's workers would read run #{plan.run.id}", "dim"))
+        table.add_row(
+            Text("run", "dim"), Text(f"Collate's own ingestion would use run #{plan.run.id}", "dim")
+        )
     if plan.active_run is not None:
-        table.add_row(Text("!"), Text("A run of this pipeline is under way now."))
+        table.add_row(Text("!"), Text("A run of this pipeline is in progress."))
     for other in plan.diff.others:
         table.add_row(Text("!"), Text(f"{other.name} is another dbt pipeline of the same job."))
     for note in plan.notes:

@@ -46,7 +46,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
     ``plan`` holds the plan itself once it is ready, with the conflicts that were decided for dbt.
     """
 
-    DOING = "Comparing dbt's run with what Collate holds. Nothing is written."
+    DOING = "Comparing dbt's run with Collate. Nothing is written."
     UNDONE = "The plan could not be made."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "Write"),

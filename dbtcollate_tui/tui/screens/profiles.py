@@ -109,7 +109,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         if read:
             listing.highlighted = self._names.index(here) if here in self._names else 0
         listing.focus()
-        where = f"Files in {self._services.profiles.folder}; tokens are in none of them."
+        where = f"Files in {self._services.profiles.folder}; none contains a token."
         self.query_one("#where", Static).update(where if read else f"No profile yet. {where}")
         self.refresh_bindings()
 
@@ -150,7 +150,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         seen = known.seen
         if seen is None:
             waiting = small_chain(self.app, [CheckState.WAITING] * len(Stage))
-            return waiting.append("  not looked at yet", "dim")
+            return waiting.append("  not checked yet", "dim")
         now = datetime.now(UTC)
         text = small_chain(self.app, (seen.stages[stage].state for stage in Stage))
         text.append(f"  {ago(seen.at, now)}", "dim")
@@ -196,7 +196,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         if name is None:
             return
         if app_of(self).is_syncing and self._is_open(name):
-            self.notify(f"A sync of {name} is running; it can be renamed when that has ended.", timeout=4)
+            self.notify(f"A sync of {name} is running; rename the profile when it has finished.", timeout=4)
             return
 
         def answered(new: str | None) -> None:

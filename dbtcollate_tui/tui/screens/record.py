@@ -60,10 +60,10 @@ STATES = {
     "failed": CheckState.FAIL,
 }
 NOTHING: dict[Part, str] = {
-    "plan": "There was no plan, or it is no longer kept.",
-    "log": "There is no log, or it is no longer kept.",
+    "plan": "There was no plan, or it has been deleted.",
+    "log": "There is no log, or it has been deleted.",
     "failures": "Nothing failed.",
-    "verification": "Nothing was read back.",
+    "verification": "Nothing was verified.",
 }
 
 

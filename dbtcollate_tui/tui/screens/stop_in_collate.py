@@ -30,10 +30,10 @@ class StopInCollate(LeavableModal[str | None]):
     def compose(self) -> ComposeResult:
         """The question and its three answers; the harmless one has the focus."""
         with Vertical():
-            yield Static("Collate's own workers do this run. Stop it?", markup=False)
-            yield Static("What is written stays written.", markup=False, classes="muted")
+            yield Static("This run is executing in Collate. Stop it?", markup=False)
+            yield Static("What has been written remains.", markup=False, classes="muted")
             yield Button("Go on", id="on", compact=True)
-            yield Button("Stop following; it goes on in Collate", id="here", compact=True)
+            yield Button("Stop following; it continues in Collate", id="here", compact=True)
             yield Button("Stop it in Collate too", id="there", variant="warning", compact=True)
 
     def on_mount(self) -> None:

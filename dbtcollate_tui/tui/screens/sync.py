@@ -229,7 +229,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
             self.action_log()
         else:
             if self.run.finished is None:
-                self.notify("The sync goes on; s shows it again.", timeout=4)
+                self.notify("The sync continues; s shows it again.", timeout=4)
             self.dismiss(None)
 
     def action_cancel(self) -> None:
@@ -247,7 +247,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
                 "Cancel the sync?",
                 "Cancel it",
                 "Go on",
-                detail="What is written stays written; running the sync again writes the rest.",
+                detail="What has been written remains; running the sync again writes the rest.",
             ),
             answered,
         )
@@ -259,9 +259,11 @@ class SyncScreen(CardKeys, FittedScreen[None]):
             self.refresh_bindings()
 
     def _say_cancelling(self) -> None:
-        words = "cancelling: the writes under way end first"
+        words = "cancelling: writes in progress finish first"
         if self.run.in_collate:
-            words = "stopping the run in Collate" if self.run.stop_in_collate else "letting go of the run"
+            words = (
+                "stopping the run in Collate" if self.run.stop_in_collate else "no longer following the run"
+            )
         self.query_one(SyncBoard).cancelling(words)
 
     def _stop_in_collate(self, answer: str | None) -> None:

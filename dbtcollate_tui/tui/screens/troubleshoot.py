@@ -42,7 +42,7 @@ DONE_SHOWN = 4
 """So many of the last findings and fixes are named; the report has all."""
 BESIDE_FROM = 110
 """From so many columns on, symptoms and walk stand side by side."""
-GUIDE, BESIDE = "In Collate's guide", "What else is met"
+GUIDE, BESIDE = "In Collate's guide", "Other symptoms"
 OUTCOME_STATES = {
     Outcome.WALKING: CheckState.RUNNING,
     Outcome.BROKEN: CheckState.FAIL,
@@ -61,7 +61,7 @@ class TroubleshootScreen(SessionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Look again"),
         Binding("e", "evidence", "Evidence"),
-        Binding("m", "letter", "Text to send"),
+        Binding("m", "letter", "Support message"),
         Binding("y", "copy", "Copy"),
         Binding("w", "save", "Save"),
         Binding("escape", "back", "Back"),
@@ -403,5 +403,5 @@ def _hint(symptom: Symptom) -> Table:
     if symptom.from_guide:
         table.add_row("Guide", Text(f"Cause: {symptom.cause}. Fix: {symptom.solution}."))
     stages = ", ".join(stage.value for stage in TroubleshootingSession(symptom).stages)
-    table.add_row("Checked", Text(f"{stages}: {len(symptom.checks)} checks, up to the first that is broken"))
+    table.add_row("Checked", Text(f"{stages}: {len(symptom.checks)} checks, up to the first broken one"))
     return table

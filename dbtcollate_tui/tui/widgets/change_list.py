@@ -75,7 +75,7 @@ class ChangeList(RowList[OutlineRow]):
             return
         named = _name(self.current)
         rows = self.outline.rows()
-        self.empty = "Nothing fits the filter." if self.outline.leaves else "Collate holds all of it already."
+        self.empty = "Nothing fits the filter." if self.outline.leaves else "Collate already has all of it."
         at = next((number for number, row in enumerate(rows) if _name(row) == named), 0)
         self.set_rows(rows, at)
 
@@ -163,7 +163,7 @@ class ChangeList(RowList[OutlineRow]):
 def over_words(kept: Conflict) -> str:
     """What a decided conflict does."""
     if kept.is_removal:
-        return "to take away what dbt no longer has"
+        return "to remove what dbt no longer has"
     return f"over what {kept.by} edited in Collate" if kept.by else "over another text in Collate"
 
 
@@ -262,9 +262,9 @@ def _branch_words(row: BranchRow) -> str:
     parts = []
     if keys:
         count = len(keys)
-        parts.append(f"{wording.count(count, 'change')}. space leaves all of it out, or takes it in again.")
+        parts.append(f"{wording.count(count, 'change')}. space leaves all of it out, or includes it again.")
     if kept:
-        parts.append(f"{kept} kept as in Collate{'; u writes dbt over them' if row.conflicts else ''}.")
+        parts.append(f"{kept} unchanged in Collate{'; u writes dbt over them' if row.conflicts else ''}.")
     if not parts:
         parts.append(f"{len(row.leaves)} that remain unchanged.")
     return " ".join(parts)

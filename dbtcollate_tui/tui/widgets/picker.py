@@ -237,7 +237,7 @@ class Picker(Vertical):
         if self._found > LISTED_AT_MOST:
             words = f"{words}, the first {LISTED_AT_MOST} listed: search finds the others"
         if query and there and not self._shown:
-            words = f"{words}: none is like “{cut_middle(query, 24)}”, ctrl+u empties the search"
+            words = f"{words}: no match for “{cut_middle(query, 24)}”, ctrl+u empties the search"
         if self._loading:
             words = f"{words}, {self._loading}"
         self.query_one(".count", Static).update(Text(words))

@@ -233,7 +233,7 @@ class SyncBoard(Widget):
             return Text(f"waiting {since}: {self._waiting}", "dim")
         if silent >= SILENCE_SECONDS:
             doing = self.texts[self._current] or self._current
-            return Text(f"waiting {since}: {doing}, nothing heard for {silent:.0f} s", "dim")
+            return Text(f"waiting {since}: {doing}, no response for {silent:.0f} s", "dim")
         return Text("")
 
 

@@ -62,11 +62,11 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
         lines.append(EndLine("Not known whether it is written"))
         lines.extend(_failures(unsure, "not known", CheckState.WARN))
     if finished.verification is not None:
-        lines.append(EndLine("Read back from Collate"))
+        lines.append(EndLine("Verified in Collate"))
         lines.extend(_verification(finished.verification))
     left = [*_skipped(skipped), *(_left(plan) if plan is not None else ())]
     if left:
-        lines.append(EndLine("Not changed, and why"))
+        lines.append(EndLine("Unchanged, and why"))
         lines.extend(left)
     return lines
 

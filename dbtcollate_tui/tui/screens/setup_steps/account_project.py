@@ -75,7 +75,7 @@ class ProjectPane(PickPane):
                     PickerRow(
                         ANY,
                         "any project of this account",
-                        details=("The guide's empty project filter: jobs of every project are offered.",),
+                        details=("As an empty project filter in Collate's guide: jobs of every project.",),
                         dim=True,
                         words="all",
                         counted=False,

@@ -26,7 +26,7 @@ def address_words(text: str) -> str:
     except ActionableError:
         return ""
     if address.base_url is None:
-        return "dbt's common log-in page: every shared region will be asked."
+        return "dbt's shared login page: every shared region will be tried."
     parts = [f"{address.host}{f' ({address.region})' if address.region else ''}"]
     for name, value in (
         ("account", address.account_id),
@@ -43,7 +43,7 @@ class AddressPane(StepPane):
     """An empty answer is fine: the shared regions are asked then."""
 
     step = Step.ADDRESS
-    question = "The address of any dbt Cloud page"
+    question = "The URL of any dbt Cloud page"
 
     def __init__(self, context: SetupContext) -> None:
         super().__init__(context)
@@ -57,7 +57,7 @@ class AddressPane(StepPane):
         yield Static(id="says", markup=False)
         hint = (
             "Copied from the browser, it answers more questions: a job's page says region, account, project "
-            "and job. Left empty, the shared hosts are asked for the token: "
+            "and job. Left empty, the shared hosts are tried for the token: "
             f"{', '.join(region.host for region in SHARED_REGIONS)}."
         )
         if self.context.offer is not None:

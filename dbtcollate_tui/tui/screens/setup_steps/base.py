@@ -51,8 +51,8 @@ STEP_WORDS = {
 """Names that fixes use for a step beside the step's own."""
 
 SOURCES: dict[str, str] = {
-    "address": "as the address says",
-    "token": "the one that the token sees",
+    "address": "from the URL",
+    "token": "the only one the token can see",
     "only one": "the only one",
     "environment": "from the environment",
     "kept": "kept before",

@@ -55,7 +55,7 @@ class CollatePane(TokenPane):
 
     step = Step.COLLATE
     side = "collate"
-    question = "Collate's address and its bot's token"
+    question = "Collate's URL and its bot's token"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Go on", priority=True),
         Binding("down,up", "other_field", "Other field", show=False),

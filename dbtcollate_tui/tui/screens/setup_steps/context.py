@@ -40,7 +40,7 @@ class SetupContext:
     def keeping_words(self, side: Side) -> str:
         """One sentence on where the token will be kept, and why not in the keyring."""
         if self.health is None:
-            return "Asking the keyring whether it keeps a token; its dialog may be open."
+            return "Asking the keyring for a saved token; its dialog may be open."
         if self.keeping == "keyring":
             return self.health.as_sentence()
         session = next(way for way in ways_of_keeping(self.health, side) if way.where == "session")

@@ -26,8 +26,8 @@ PREVIEW_SECONDS = 0.15
 HELD_SECONDS = 2.0
 """A run that is held back says so after so long."""
 FILES = (("manifest.json", "manifest"), ("catalog.json", "catalog"), ("run_results.json", "run results"))
-ON_WITHOUT_RUN = GoOnWithoutRun("Go on without a run")
-ON_ALL_THE_SAME = GoOnWithoutRun("Go on all the same")
+ON_WITHOUT_RUN = GoOnWithoutRun("Continue without a run")
+ON_ALL_THE_SAME = GoOnWithoutRun("Continue anyway")
 
 
 def preview_lines(preview: RunPreview) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def preview_lines(preview: RunPreview) -> tuple[str, ...]:
         lines.extend(f"{'! ' if note.level == 'warn' else ''}{note.text}" for note in choice.notes)
         others = choice.other_runs(datetime.now(UTC))
         if others:
-            lines.append(f"Others that ended: {some(others, 2)}")
+            lines.append(f"Other finished runs: {some(others, 2)}")
     if preview.error is not None:
         lines.append(f"{bad} {preview.error.title}")
     return tuple(lines)
@@ -117,8 +117,8 @@ class JobPane(PickPane):
                 ("the latest run is used",),
                 state=CheckState.SKIPPED,
                 details=(
-                    "The guide's empty job filter: whichever job ran last is taken, CI jobs too.",
-                    "Fits where several jobs build the project together.",
+                    "As an empty job filter in Collate's guide: the last job that ran is used, even CI.",
+                    "Suitable if several jobs build the project together.",
                 ),
                 words="all",
                 counted=False,

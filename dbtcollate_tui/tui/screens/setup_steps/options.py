@@ -77,7 +77,7 @@ class OptionsPane(StepPane):
             if name == "include_tags":
                 with_name = LineInput(options.classification, id="classification", compact=True)
                 yield FieldRow("in the classification", with_name)
-        yield Static("Which run is taken", classes="head", markup=False)
+        yield Static("Which run is used", classes="head", markup=False)
         newest = draft.run_rule == "newest_successful"
         yield RadioSet(
             Choice("the latest successful one, as Collate's guide says", newest, id="newest_successful"),

@@ -1,4 +1,4 @@
-"""A setup was left half-way: go on with it, or begin anew."""
+"""An unfinished setup was found: go on with it, or begin anew."""
 
 from typing import ClassVar
 
@@ -49,9 +49,9 @@ class ResumeScreen(LeavableModal[str]):
     def compose(self) -> ComposeResult:
         """What was answered, and the two ways on."""
         with Vertical():
-            yield Static("A setup was left half-way", classes="title", markup=False)
+            yield Static("An unfinished setup was found", classes="title", markup=False)
             yield Static(f"\n{draft_words(self._draft)}\n", markup=False)
-            yield Static("No token is kept with it.", classes="muted", markup=False)
+            yield Static("It contains no token.", classes="muted", markup=False)
             with Horizontal():
                 yield Button("Go on with it", id="resume", variant="primary", compact=True)
                 yield Button("Start over", id="anew", compact=True)

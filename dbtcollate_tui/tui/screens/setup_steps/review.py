@@ -133,7 +133,7 @@ class ReviewPane(StepPane):
         words = ""
         environment = [side for side, origin in self.setup.origins.items() if origin == "environment"]
         if environment and len(environment) == len(self.setup.origins):
-            words += "in the environment, kept nowhere"
+            words += "in the environment, not saved"
         elif self.context.health is not None:
             words += self.context.keeping_words("dbt_cloud")
         try:

@@ -89,17 +89,17 @@ class TokenPane(StepPane):
         """Say that a token was found, and where."""
         words = ""
         if self.setup.has_token(self.side):
-            words = "The token given before was accepted. Enter goes on with it; a paste replaces it."
+            words = "The previous token was accepted. Enter continues with it; pasting replaces it."
         elif self.found is not None:
             shape = self.shape(self.found.secret)
             kind = f"{shape.label}, {shape.length} characters"
             if self.found.origin == "environment":
                 words = (
-                    f"{ENV[self.side]} is set: {kind}. Enter tries it. It comes before any kept token.\n"
+                    f"{ENV[self.side]} is set: {kind}. Enter tries it. It comes before any saved token.\n"
                     "i  ignore it in this session"
                 )
             else:
-                words = f"A token is kept for this profile ({self.found.origin}): {kind}. Enter tries it."
+                words = f"A token is saved for this profile ({self.found.origin}): {kind}. Enter tries it."
         line = self.query_one("#found", Static)
         line.update(words)
         line.set_class(bool(words), "-shown")

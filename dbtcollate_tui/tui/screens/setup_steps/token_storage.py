@@ -1,4 +1,4 @@
-"""Where the tokens are kept: the ways, chosen over the pane that asks for a token."""
+"""Where the tokens are stored: the ways, chosen over the pane that asks for a token."""
 
 from typing import ClassVar
 
@@ -43,13 +43,13 @@ class KeepingScreen(LeavableModal[str | None]):
     def compose(self) -> ComposeResult:
         """The ways, the ones that do not work dimmed and with their reason."""
         with Vertical():
-            yield Static("Where the tokens are kept", classes="question", markup=False)
+            yield Static("Where the tokens are stored", classes="question", markup=False)
             options = []
             for way in ways_of_keeping(self._health, self._side):
                 label = Text(way.label, "bold" if way.available else "dim")
                 detail = way.detail
                 if way.where == "environment":
-                    detail = f"{way.detail} It comes before everything kept, and is kept nowhere."
+                    detail = f"{way.detail} It comes before a saved token, and is not saved."
                 options.append(Option(_with(label, detail), way.where, disabled=not way.available))
             if not self._health.usable:
                 again = Text("Ask the keyring again", "bold")
