@@ -3,16 +3,22 @@
 import os
 import sys
 
+from dbtcollate_tui.standard_streams import flush_or_discard, write_any_sign
+
 
 def main() -> None:
     """Run the command line and leave with its exit code; with nothing on it the app stands sooner."""
+    write_any_sign()
     if len(sys.argv) == 1 and "_DBTCOLLATE_COMPLETE" not in os.environ:
         from dbtcollate_tui.tui.start import open_app
 
-        sys.exit(open_app())
-    from dbtcollate_tui.cli import run
+        code = int(open_app())
+    else:
+        from dbtcollate_tui.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    flush_or_discard()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

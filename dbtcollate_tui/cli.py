@@ -19,7 +19,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.printable import safe
-from dbtcollate_tui.standard_streams import has_screen
+from dbtcollate_tui.standard_streams import has_screen, only_errors_redirected, write_any_sign
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {int(code):3}  {code.meaning}" for code in ExitCode)
 SECRETS = (
@@ -93,7 +93,9 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 @_profile_option
 @click.option("--no-animation", is_flag=True, help="Turn off all motion in the app.")
 @click.option(
-    "--ascii/--no-ascii", default=None, help="Draw with ASCII only. Default: as the locale requires."
+    "--ascii/--no-ascii",
+    default=None,
+    help="Write with ASCII only, in the app and in commands. Default: as the locale requires.",
 )
 @click.option(
     "--version",
@@ -111,6 +113,7 @@ def dbtcollate(context: click.Context, profile: str | None, no_animation: bool, 
     """
     if ascii is not None:
         os.environ["DBTCOLLATE_ASCII"] = str(int(ascii))
+        write_any_sign(only_ascii=ascii)
     context.obj = Common(profile=profile, animation=not no_animation)
     if context.invoked_subcommand is None:
         from dbtcollate_tui.tui.start import open_app
@@ -141,7 +144,7 @@ def demo(
 
     if scenario == "list":
         _list_scenarios()
-    elif headless or as_json or not has_screen():
+    elif headless or as_json or not (has_screen() or only_errors_redirected()):
         context.exit(int(_run(common, lambda: demonstration.headless(scenario, server_version, common.json))))
     else:
         context.exit(int(demonstration.in_app(scenario, server_version, animation=common.animation)))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.platforms import leaving_on_signals
 from dbtcollate_tui.sandbox.collate.seed import SERVICE
 from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -97,10 +98,11 @@ async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCod
 def in_app(scenario: str, server_version: str, *, animation: bool) -> ExitCode:
     """The app on a fresh sandbox, with the sample tokens offered on the welcome screen."""
     from dbtcollate_tui.tui.keys import keys_file
-    from dbtcollate_tui.tui.start import run_app
+    from dbtcollate_tui.tui.start import require_screen, run_app
 
+    require_screen()
     keys = keys_file(ProfileStore())
-    with _own_folders() as services:
+    with leaving_on_signals(), _own_folders() as services:
         sandbox = Sandbox(scenario, server_version)
         sandbox.start()
         try:

@@ -6,7 +6,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 _HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
@@ -32,6 +32,27 @@ def on_signals(signals: Iterable[signal.Signals], callback: Callable[[], object]
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
         for number in signals:
             asyncio.get_running_loop().add_signal_handler(number, callback)
+
+
+@contextlib.contextmanager
+def leaving_on_signals() -> Iterator[None]:
+    """Unwind with exit code 130 where a signal asks to leave while no event loop takes it.
+
+    So that temporary folders are removed. Does nothing outside the main thread.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(130)
+
+    kept = {}
+    with contextlib.suppress(ValueError):
+        for number in leave_signals():
+            kept[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def has_process_groups() -> bool:

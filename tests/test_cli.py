@@ -145,6 +145,7 @@ def test_a_dumb_terminal_has_no_screen(
     environment: Mapping[str, str], screen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dbtcollate_tui.standard_streams.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
     monkeypatch.setenv("TERM", environment["TERM"])
     assert has_screen() is screen

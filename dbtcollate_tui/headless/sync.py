@@ -24,6 +24,7 @@ from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.standard_streams import write_utf8
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 
 Export = Literal["yaml", "pipeline", "curl", "connector"]
@@ -197,6 +198,7 @@ async def export(common: Common, kind: Export) -> ExitCode:
             text = pipeline_json(spec, collate.dialect)
         else:
             text = pipeline_curl(spec, collate.dialect, collate.base_url)
+    write_utf8(sys.stdout)
     sys.stdout.write(text)
     return ExitCode.OK
 

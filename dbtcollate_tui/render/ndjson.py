@@ -11,6 +11,7 @@ from dbtcollate_tui.events.types import SCHEMA_VERSION, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.printable import json_safe
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.standard_streams import write_utf8
 
 PART = 500
 """Items of a list that become text together."""
@@ -24,6 +25,7 @@ class NdjsonRenderer:
     """
 
     def __init__(self, stream: TextIO) -> None:
+        write_utf8(stream)
         self._stream = stream
 
     def event(self, event: SyncEvent) -> None:

@@ -258,12 +258,13 @@ class SystemKeyring:
         return keyring_choice.is_chosen_again(backend)
 
     def _ask_child(self, verb: str, service: str, value: str = "") -> str:
-        from dbtcollate_tui.settings.keyring_child import ask
+        from dbtcollate_tui.settings.keyring_process import ask
 
-        answer = ask(verb, service, value)
-        if isinstance(answer, KeyringHealth):
-            raise _failure(answer)
-        return answer
+        answer, first, detail = ask(verb, service, value)
+        if answer == "ok":
+            return first
+        state: KeyringState = next((state for state in STATES if state == answer), "failed")
+        raise _failure(KeyringHealth(state, first, detail))
 
     def _call(self, backend: KeyringBackend, work: Callable[[], _T]) -> _T:
         from keyring.errors import InitError, KeyringLocked, NoKeyringError

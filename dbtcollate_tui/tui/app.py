@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -74,6 +74,7 @@ class DbtCollateApp(OwningApp):
         self.places = Places(self, self.running)
         self._wanted = profile
         self._waiting: Callable[[], None] | None = None
+        self._leaving = self._stands = False
         held = services.state.load(APP_STATE, THEME_KEY)
         self.begin_with_theme(held if isinstance(held, str) else DARK.name, DARK, LIGHT)
 
@@ -81,7 +82,9 @@ class DbtCollateApp(OwningApp):
         """Show the first screen; leave in order when a signal says so."""
         self.push_screen(self.places.first(self._wanted))
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_changed(theme.name))
-        on_signals(leave_signals(), self._leave_cancelling)
+        self._stands = True
+        if self._leaving:
+            self._leave_cancelling()
         show_keyring_waits(self, self.services.secrets)
 
     def _theme_changed(self, name: str) -> None:
@@ -353,6 +356,20 @@ class DbtCollateApp(OwningApp):
 
     def _leave_cancelling(self) -> None:
         self.run_worker(self._leave(), group="leave", exclusive=True)
+
+    def terminal_closed(self) -> None:
+        """Leave in order, with the running sync cancelled and its record written."""
+        self._leave_cancelling()
+
+    async def run_async(self, **options: Any) -> ExitCode | None:
+        """Run the app; a signal that comes before the first screen is obeyed once it stands."""
+        on_signals(leave_signals(), self._leave_when_mounted)
+        return await super().run_async(**options)
+
+    def _leave_when_mounted(self) -> None:
+        self._leaving = True
+        if self._stands:
+            self._leave_cancelling()
 
     async def _leave(self) -> None:
         await self.running.end()

@@ -1,6 +1,13 @@
 """The clipboard of this machine, beside the terminal's own; never waited for."""
 
+import subprocess
+import sys
 import threading
+
+from dbtcollate_tui.platforms import has_process_groups
+
+SECONDS = 10.0
+"""How long a clipboard program may take; one whose display is gone may hang."""
 
 
 def put(text: str) -> None:
@@ -13,9 +20,16 @@ def put(text: str) -> None:
 
 
 def _put(text: str) -> None:
-    import pyperclip
-
+    """In a process without the terminal: xclip would draw its errors on the app's screen."""
     try:
-        pyperclip.copy(text)
-    except (pyperclip.PyperclipException, OSError):
+        subprocess.run(
+            [sys.executable, "-c", "import pyperclip, sys; pyperclip.copy(sys.stdin.buffer.read().decode())"],
+            input=text.encode(errors="replace"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
+            start_new_session=has_process_groups(),
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return

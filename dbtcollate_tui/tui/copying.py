@@ -8,12 +8,12 @@ from dbtcollate_tui.tui import clipboard
 
 
 def copy_text(node: DOMNode, text: str, what: str) -> None:
-    """Put the text on the terminal's clipboard (OSC 52) and on the machine's, and say so.
+    """Send the text to the terminal's clipboard (OSC 52) and to the machine's.
 
-    Secrets and terminal control are taken out first.
+    Neither reports whether it took the text. Secrets and terminal control are taken out first.
     """
     clean = safe(text)
     node.app.copy_to_clipboard(clean)
     clipboard.put(clean)
     lines = text.count("\n") + 1
-    node.app.notify(f"Copied {what}, {wording.count(lines, 'line')}.", timeout=3)
+    node.app.notify(f"Sent {what} to the clipboard, {wording.count(lines, 'line')}.", timeout=3)

@@ -1,12 +1,9 @@
 """What every drawn line goes through: no terminal control, ASCII where nothing else shows, no colour."""
 
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -14,48 +11,13 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
+from dbtcollate_tui.ascii_signs import as_ascii
 from dbtcollate_tui.printable import CONTROL, printable
 
-NOT_ASCII = re.compile("[^\x00-\x7f]")
-PAIRS = {
-    "─━╌╴╶╸╺┄┅┈┉═⎯–—▁▂▔▀▄▃": "-",
-    "│┃┆┇┊┋║▌▐▏▎▍▕▊▋▉": "|",
-    "┌┐└┘╭╮╰╯├┤┬┴┼┏┓┗┛╔╗╚╝╠╣╦╩╬": "+",
-    "█▇▆▅■▓▒░": "#",
-    "→▸▶►❯›»": ">",
-    "←◂◀◄❮‹«": "<",
-    "↑▲▴△": "^",
-    "↓▼▾▽": "v",
-    "…·": ".",
-    "•●◆★": "*",
-    "○◯◌": "o",
-    "✓✔": "+",
-    "✗✘✕×": "x",
-    "“”„": '"',
-    "‘’": "'",
-    "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏": "~",
-    "\u00a0": " ",
-}
-ASCII_OF = {ord(sign): shown for signs, shown in PAIRS.items() for sign in signs}
 NEAR = 12
 """How far a channel may be from a quiet background to count as one, of 255."""
 SAME = 4
 """How far a channel may be from a mark's background to count as one, of 255: blending rounds."""
-
-
-@lru_cache(4096)
-def as_ascii(text: str) -> str:
-    """The text in ASCII, cell for cell: lines and signs by their like, letters without accents, else "?"."""
-
-    def one(found: "re.Match[str]") -> str:
-        sign = found.group()
-        if ord(sign) in ASCII_OF:
-            return ASCII_OF[ord(sign)]
-        base = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
-        width = cell_len(sign)
-        return base if len(base) == width else "?" * width
-
-    return NOT_ASCII.sub(one, text)
 
 
 class Defused(LineFilter):

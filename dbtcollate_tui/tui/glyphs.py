@@ -102,8 +102,10 @@ def choose_glyphs(environment: Mapping[str, str] = os.environ) -> Glyphs:
 
 def _says_utf(environment: Mapping[str, str]) -> bool:
     """Whether the locale is one of UTF-8, or none is named. Python itself puts ``C.UTF-8`` in C's place."""
-    named = (environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    chosen = next((locale for locale in named if locale and locale not in COERCED), "")
+    chosen = environment.get("LC_ALL", "")
+    if not chosen:
+        named = environment.get("LC_CTYPE", "")
+        chosen = (named if named not in COERCED else "") or environment.get("LANG", "")
     if not chosen:
         return True
     return "utf" in chosen.lower() or (chosen not in {"C", "POSIX"} and "." not in chosen)

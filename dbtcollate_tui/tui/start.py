@@ -15,7 +15,7 @@ from dbtcollate_tui.log import log_from_first_record
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.secrets import tokens_kept_from_children
-from dbtcollate_tui.standard_streams import has_screen, is_terminal
+from dbtcollate_tui.standard_streams import has_screen, is_terminal, only_errors_redirected
 from dbtcollate_tui.tui.app import DbtCollateApp
 from dbtcollate_tui.tui.keys import keys_file, remap_keys
 
@@ -28,23 +28,33 @@ if TYPE_CHECKING:
 def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
     """The app on the person's own profiles, until it is left; an error is told on standard error."""
     try:
-        if not has_screen():
-            raise UsageError(
-                "There is no terminal for the app",
-                causes=[
-                    "TERM is dumb: this terminal cannot show a full-screen app."
-                    if is_terminal()
-                    else "Standard input or output is not a terminal."
-                ],
-                fixes=[
-                    Advice("Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
-                    Advice("dbtcollate --help lists them."),
-                ],
-            )
+        require_screen()
         return run_app(Services(), profile=profile, animation=animation)
     except ActionableError as error:
         sys.stderr.write(safe(error.as_text()) + "\n")
+        if only_errors_redirected():
+            sys.stdout.write(safe(error.as_text()) + "\n")
         return error.exit_code
+
+
+def require_screen() -> None:
+    """Raise `UsageError` where the app could not be seen."""
+    if has_screen():
+        return
+    if only_errors_redirected():
+        cause = "Standard error is not a terminal, and the app draws on it."
+    elif is_terminal():
+        cause = "TERM is dumb: this terminal cannot show a full-screen app."
+    else:
+        cause = "Standard input or output is not a terminal."
+    raise UsageError(
+        "There is no terminal for the app",
+        causes=[cause],
+        fixes=[
+            Advice("Use a command: dbtcollate verify, plan, sync, status or demo --headless."),
+            Advice("dbtcollate --help lists them."),
+        ],
+    )
 
 
 def run_app(

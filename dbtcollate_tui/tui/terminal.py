@@ -1,19 +1,25 @@
 """The app as a program in a terminal: how lines are drawn, words shown, pages opened, crashes told."""
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.color import ColorSystem
+from rich.console import RenderableType
 from textual import events, on
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.command import CommandPalette
+from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
+from textual.geometry import Size
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Input
 from textual.worker import WorkerFailed
@@ -23,6 +29,7 @@ from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import is_web_page
 from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
+from dbtcollate_tui.tui.frames import ChangedCells, Frames
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
 
 QUIET_GROUNDS = ("background", "surface", "panel")
@@ -44,6 +51,18 @@ MOVES = {
 """What the letters that move may be called in a widget, the first that it has."""
 
 
+TOO_SMALL = "\x1b[0m\x1b[2J\x1b[HWindow too small"
+KEY_WORDS = {
+    "up": "up",
+    "down": "down",
+    "left": "left",
+    "right": "right",
+    "backspace": "backspace",
+    "enter": "enter",
+}
+"""Names of the keys that Textual shows by a sign outside ASCII."""
+
+
 class TerminalApp(App[ExitCode]):
     """Knows the terminal and nothing of dbt or Collate.
 
@@ -62,6 +81,8 @@ class TerminalApp(App[ExitCode]):
         Binding("k", "move('up')", show=False),
         Binding("g", "move('home')", show=False),
         Binding("G", "move('end')", show=False),
+        Binding("ctrl+l", "redraw", "Redraw", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
         Binding("ctrl+d", "move('page_down')", show=False),
         Binding("ctrl+u", "move('page_up')", show=False),
     ]
@@ -71,6 +92,8 @@ class TerminalApp(App[ExitCode]):
         self.crash = ""
         if not animation:
             self.animation_level = "none"
+        self._frames = Frames()
+        self._drawn_size = Size(0, 0)
         self._early: list[events.Key | events.Paste] = []
         self._replaying = False
         self._backgrounds: tuple[str, Backgrounds] | None = None
@@ -88,6 +111,69 @@ class TerminalApp(App[ExitCode]):
             self.set_class(self.current_theme.dark is wanted, mark, update=False)
         self.add_class(f"-theme-{self.theme}", update=False)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver, or the one of a POSIX terminal that survives any input."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ == "LinuxDriver":
+            from dbtcollate_tui.tui.driver import TerminalDriver
+
+            return TerminalDriver
+        return chosen
+
+    def draw_whole_from_thread(self) -> None:
+        """Draw the whole screen again: the terminal did not read for a while, and frames were dropped."""
+        with contextlib.suppress(RuntimeError):
+            self.call_later(self._draw_whole)
+
+    def _draw_whole(self) -> None:
+        self._frames.forget()
+        if self._running and self.screen_stack:
+            self.screen.refresh()
+
+    def forget_drawn(self) -> None:
+        """Send every cell with the next update: the screen was switched."""
+        self._frames.forget()
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen again, over whatever another program has written on it."""
+        self._draw_whole()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send the cells that change alone; nothing but a word to a window too small for any layout."""
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            if isinstance(renderable, LayoutUpdate) and self._drawn_size != self.size:
+                self._drawn_size = self.size
+                self._frames.forget()
+            if getattr(self._driver, "is_too_small", False):
+                self._frames.forget()
+                if self._driver is not None:
+                    self._driver.write(TOO_SMALL)
+                return
+            super()._display(screen, cast(RenderableType, ChangedCells(renderable, self._frames)))
+        else:
+            super()._display(screen, renderable)
+
+    def terminal_closed(self) -> None:
+        """Leave: the terminal is gone."""
+        self.exit(ExitCode.INTERRUPTED, return_code=int(ExitCode.INTERRUPTED))
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """End as by every unexpected error: one line, the details in the log, and exit code 70."""
+        with self.console.capture() as shown:
+            self.console.print(*renderables)
+        LOGGER.error("unexpected error\n%s", redact(shown.get()))
+        self.crash = self.crash or f"The app ended unexpectedly  (details: {log_path()})"
+        self._return_code = int(ExitCode.INTERNAL)
+        self._close_messages_no_wait()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """The key's name, of letters where the terminal has no other signs."""
+        if GLYPHS is ASCII and not binding.key_display:
+            modifiers, key = binding.parse_key()
+            if key in KEY_WORDS:
+                return "+".join([*modifiers, KEY_WORDS[key]])
+        return super().get_key_display(binding)
 
     def _filters_of_lines(self) -> list[LineFilter]:
         filters: list[LineFilter] = [Defused()]
@@ -123,6 +209,10 @@ class TerminalApp(App[ExitCode]):
             if len(self._early) == 1:
                 self._wait_for_screen(EARLY_LOOKS)
             return
+        if isinstance(event, events.Paste) and not event.is_forwarded and not self.app_focus:
+            # A terminal that asks before it pastes (xfce4-terminal, urxvt) sends the text before the focus
+            # is reported back; Textual gives the focus back for keys and clicks alone.
+            self.app_focus = True
         await super().on_event(event)
 
     def _must_wait(self, event: events.Key | events.Paste) -> bool:

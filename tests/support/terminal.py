@@ -53,6 +53,29 @@ class Terminal:
             self.pressed += 1
             os.write(self._descriptor, KEYS.get(key, key.encode()))
 
+    def send(self, data: bytes) -> None:
+        """Bytes as a terminal sends them."""
+        os.write(self._descriptor, data)
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        os.kill(self._process, number)
+
+    def close(self) -> None:
+        """Close the window: the process gets SIGHUP and can no longer write."""
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def exit_code(self) -> int:
+        """Wait for the process's end without reading what it writes."""
+        end = time.monotonic() + WITHIN_SECONDS
+        while time.monotonic() < end:
+            process, status = os.waitpid(self._process, os.WNOHANG)
+            if process:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.05)
+        raise AssertionError("the process did not end")
+
     def paste(self, text: str) -> None:
         """A bracketed paste; counts as one press."""
         self.pressed += 1
@@ -111,11 +134,17 @@ def terminal(
     size: tuple[int, int] = (80, 24),
     environment: Mapping[str, str] | None = None,
     heard: Callable[[bytes], object] = len,
+    errors: int | None = None,
 ) -> Iterator[Terminal]:
-    """``python -m dbtcollate_tui`` with these arguments, killed at the end where it still runs."""
+    """``python -m dbtcollate_tui`` with these arguments, killed at the end where it still runs.
+
+    ``errors`` is the descriptor of its standard error, where that is not the terminal.
+    """
     shown = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", **(environment or {})}
     process, descriptor = pty.fork()
     if process == 0:
+        if errors is not None:
+            os.dup2(errors, 2)
         command = [sys.executable, "-m", "dbtcollate_tui", *arguments]
         os.execve(sys.executable, command, {**os.environ, **shown})
     made = Terminal(process, descriptor, size, heard)
@@ -127,4 +156,5 @@ def terminal(
             os.waitpid(process, 0)
         except (ProcessLookupError, ChildProcessError):
             pass
-        os.close(descriptor)
+        if made._descriptor >= 0:
+            os.close(descriptor)

@@ -1,19 +1,21 @@
 """The app in its terminal: ASCII, no colour, clipboard, browser, the letters that move, help, palette."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from textual.widgets import DataTable, Input, OptionList
 
+from dbtcollate_tui.ascii_signs import as_ascii
 from dbtcollate_tui.printable import printable
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui import browser, clipboard, terminal
 from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.filters import as_ascii
 from dbtcollate_tui.tui.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.fields import LONGEST, LineInput
@@ -231,12 +233,27 @@ async def test_the_palettes_cursor_blinks_only_where_motion_is_wanted(moving: bo
 
 def test_a_hanging_clipboard_program_holds_nothing_up() -> None:
     code = (
-        "import time, pyperclip\n"
-        "pyperclip.copy = lambda text: time.sleep(60)\n"
+        "import time\n"
         "from dbtcollate_tui.tui import clipboard\n"
+        "clipboard.subprocess.run = lambda *arguments, **options: time.sleep(60)\n"
         "clipboard.put('x')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+def test_a_clipboard_program_cannot_write_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """xclip, where it cannot open its display, ends with an error that pyperclip does not report."""
+    program = tmp_path / "xclip"
+    program.write_text(f'#!/bin/sh\ncat >{tmp_path}/got\necho "Can\'t open display" >&2\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("DISPLAY", ":98")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    clipboard._put("the address")
+    assert (tmp_path / "got").read_text() == "the address"
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_a_file_pasted_by_mistake_is_cut() -> None:
