@@ -212,7 +212,7 @@ class Cancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """The last event of every run."""
+    """The last event of every run; ``not_kept`` says why the history has no whole record of it."""
 
     kind: ClassVar[str] = "run_finished"
 
@@ -222,6 +222,7 @@ class RunFinished(Event):
     text: str
     verification: Verification | None = None
     seconds: float = 0.0
+    not_kept: str = ""
 
 
 SyncEvent = (

@@ -128,19 +128,16 @@ def load_written(state: StateStore, profile: Profile, project: str) -> Written:
 
 
 def note_written(state: StateStore, profile: Profile, lines: Iterable[Mapping[str, object]]) -> None:
-    """Append to the record. Writes the disk; what cannot be written is said in the log file."""
+    """Append to the record. Writes the disk; raises `OSError`."""
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     if not text:
         return
     path = _path(state, profile)
-    try:
-        private_folder(state.folder)
-        private_folder(path.parent)
-        path.touch(mode=0o600)
-        with path.open("ab", buffering=0) as file:
-            file.write(text.encode())
-    except OSError as error:
-        LOGGER.warning("the record of what was written could not be written: %s", error)
+    private_folder(state.folder)
+    private_folder(path.parent)
+    path.touch(mode=0o600)
+    with path.open("ab", buffering=0) as file:
+        file.write(text.encode())
 
 
 def _path(state: StateStore, profile: Profile) -> Path:

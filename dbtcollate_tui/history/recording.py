@@ -14,6 +14,7 @@ from dbtcollate_tui import __version__
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import Engine, SyncEvent
+from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history.entries import entry_of, log_text, plan_text, stored_change, stored_settings
 from dbtcollate_tui.history.ledger import lines_of, note_written
 from dbtcollate_tui.history.records import (
@@ -48,7 +49,7 @@ FLUSH_SECONDS = 0.25
 class Recorder:
     """One run's record, and what of it may be removed one day (`written`).
 
-    Nothing that it cannot write stops the run: it is said in the log file.
+    Nothing that it cannot write stops the run: it is said in the log file and in ``not_kept``.
 
     ``compared`` and ``run`` are set by an engine that knows more than its events tell.
     """
@@ -82,6 +83,7 @@ class Recorder:
         self._writing_record = threading.Lock()
         self._flushed = time.monotonic()
         self._ended = False
+        self.not_kept = ""
 
     @property
     def record(self) -> HistoryRecord:
@@ -229,7 +231,7 @@ class Recorder:
         return taken
 
     def _begin(self) -> None:
-        with told_in_the_log():
+        with self._noting():
             private_folder(self._state.folder)
             private_folder(self._state.folder_of(self._record.profile))
             private_folder(self._state.history_folder(self._record.profile))
@@ -240,25 +242,35 @@ class Recorder:
         self._append(self._taken_lines(), self._taken_notes())
         self._write_record()
 
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """What cannot be written stops nothing: it is noted, and said in the log file."""
+        try:
+            yield
+        except OSError as error:
+            self.not_kept = self.not_kept or (error.strerror or type(error).__name__)
+            LOGGER.warning("a record of the history could not be written: %s", error)
+
     def _taken_notes(self) -> list[Mapping[str, object]]:
         taken, self._notes = self._notes, []
         return taken
 
     def _append(self, lines: Sequence[LogEntry], notes: Sequence[Mapping[str, object]]) -> None:
-        note_written(self._state, self._profile, notes)
-        with told_in_the_log():
+        with self._noting():
+            note_written(self._state, self._profile, notes)
+        with self._noting():
             path = log_path(self._state, self._record)
             path.touch(mode=0o600)
             with path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(log_text(lines))
 
     def _write_record(self) -> None:
-        with told_in_the_log(), self._writing_record:
+        with self._noting(), self._writing_record:
             text = json.dumps(self._record.as_dict(), ensure_ascii=False, indent=1)
             write_private(record_path(self._state, self._record), redact(text) + "\n")
 
     def _write_plan(self, plan: Plan | PipelinePlan) -> None:
-        with told_in_the_log():
+        with self._noting():
             if isinstance(plan, Plan):
                 stored: Iterable[StoredChange] = (stored_change(change) for change in plan.changes)
                 count = len(plan.changes)
@@ -285,9 +297,23 @@ async def recorded(
                 if isinstance(event, events.RunFinished) and before_the_end is not None:
                     before_the_end(recorder)
                 await recorder.take(event)
-                yield event
+                yield _with_loss(event, recorder.not_kept)
     finally:
         recorder.abandon()
+
+
+def _with_loss(event: SyncEvent, not_kept: str) -> SyncEvent:
+    """The last event says that the record is not whole, and is then no success; others are unchanged."""
+    if not isinstance(event, events.RunFinished) or not not_kept:
+        return event
+    ok = event.exit_code is ExitCode.OK
+    return replace(
+        event,
+        outcome="partial" if event.outcome == "ok" else event.outcome,
+        exit_code=ExitCode.PARTIAL if ok else event.exit_code,
+        text=f"{event.text} The history has no whole record of it: {not_kept}.",
+        not_kept=not_kept,
+    )
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,12 @@ from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
-from dbtcollate_tui.events.types import Applied, Failed, LogLine, PlanReady, RunFinished, Sequencer
+from dbtcollate_tui.events.types import Applied, Failed, LogLine, PlanReady, RunFinished, Sequencer, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history import recording
 from dbtcollate_tui.history import records as history
 from dbtcollate_tui.history.checked import keep_verification
-from dbtcollate_tui.history.recording import Recorder
+from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.history.records import (
     HistoryRecord,
     find_record,
@@ -37,7 +39,7 @@ from dbtcollate_tui.history.records import (
     record_path,
 )
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.plan.model import DescriptionChange, Plan
+from dbtcollate_tui.plan.model import DescriptionChange, Plan, TagsChange
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
@@ -269,3 +271,35 @@ async def test_record_of_a_closed_sync_is_not_overwritten(
     await closing
     await recorder.plan_written()
     assert [record.outcome for record in list_records(state, "shop")] == ["cancelled"]
+
+
+@pytest.mark.parametrize("lost", ["folder", "ledger"])
+async def test_sync_without_a_record_is_not_ok(places: Places, lost: str) -> None:
+    state = StateStore()
+    tagged = TagsChange(table=REF, before=(), added=("dbtTags.daily",))
+
+    async def sync() -> AsyncGenerator[SyncEvent, None]:
+        yield stamp(Applied(change=tagged))
+        yield replace(ended(), text="1 written.")
+
+    if lost == "folder":
+        state.folder.parent.mkdir(parents=True, exist_ok=True)
+        state.folder.write_text("a file in the folder's place")
+    else:
+        server = sha256(PROFILE.collate.base_url.encode()).hexdigest()[:12]
+        (state.folder_of("shop") / f"written-{server}.ndjson").mkdir(parents=True)
+    told = [e async for e in recorded(sync(), Recorder(state, PROFILE, "direct"), plan_of())]
+    end = told[-1]
+    assert isinstance(end, RunFinished)
+    assert (end.outcome, end.exit_code) == ("partial", ExitCode.PARTIAL)
+    assert end.not_kept
+    assert end.text == f"1 written. The history has no whole record of it: {end.not_kept}."
+    assert end.as_dict()["not_kept"] == end.not_kept
+
+
+async def test_sync_with_a_record_is_unchanged(places: Places) -> None:
+    async def sync() -> AsyncGenerator[SyncEvent, None]:
+        yield end
+
+    end = ended()
+    assert [e async for e in recorded(sync(), Recorder(StateStore(), PROFILE, "direct"), plan_of())] == [end]

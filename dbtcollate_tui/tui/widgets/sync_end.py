@@ -64,6 +64,11 @@ def end_lines(finished: RunFinished, plan: Plan | None, history: Iterable[SyncEv
     if finished.verification is not None:
         lines.append(EndLine("Verified in Collate"))
         lines.extend(_verification(finished.verification))
+    if finished.not_kept:
+        lines.append(EndLine("History"))
+        lines.append(
+            EndLine("not kept", f"No whole record of this sync: {finished.not_kept}", CheckState.WARN)
+        )
     left = [*_skipped(skipped), *(_left(plan) if plan is not None else ())]
     if left:
         lines.append(EndLine("Unchanged, and why"))
