@@ -223,9 +223,12 @@ class ServerRelease:
 
 @cache
 def release_of(version: str) -> ServerRelease:
-    """The release that ``--server-version`` means: three numbers, fewer for the first such, or ``latest``."""
+    """The release that ``--server-version`` means: three numbers, fewer for the first such, or ``latest``.
+
+    ``newest`` is the former name of ``latest``.
+    """
     table = schema_table()
-    if version == "latest":
+    if version in ("latest", "newest"):
         return ServerRelease(NEWEST, table)
     try:
         wanted = numbers_of(version)
