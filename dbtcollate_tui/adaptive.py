@@ -3,19 +3,25 @@
 The one rule, for both:
 
 1. Begin with a small number for the kind of request, since a server that serialises gains nothing above 1.
-2. What went well and quickly allows one step more, up to a most.
-3. What took too long, timed out or was refused halves the number, down to a least.
-4. Too long is, for a page, more than ten seconds. For a write it is more than three times what the quickest
-   one took, from a tenth of a second on: then writes wait for each other in the server.
-5. A number is kept for as long as the connection lasts, for each kind of request by itself.
+2. What went well allows one step more, up to a most.
+3. What was refused, timed out or lost its connection halves the number, down to a least.
+4. So does a page that takes more than ten seconds.
+5. So do two rounds of writes in a row, of eight at least, that are slow for no gain: more than half a second
+   and three times what the quickest write took, with no more done in a second than by half as many at once.
+   Slow alone says little: the client may be busy, and a write of a large table takes longer than a small one.
+6. A number is kept for as long as the connection lasts, for each kind of request by itself.
 """
 
 import statistics
 
 QUICK_PAGE_SECONDS, SLOW_PAGE_SECONDS = 2.0, 10.0
-UNNOTICED_SECONDS = 0.1
+UNNOTICED_SECONDS = 0.5
 """A write that takes less than this is never too slow."""
 WAITING_FACTOR = 3.0
+ROUND = 8
+"""Answers that a judgement rests on, at least."""
+GAIN = 1.25
+"""How many times as much must be done in a second by twice as many at once."""
 
 
 class Adaptive:
@@ -58,6 +64,8 @@ class AtOnce(Adaptive):
         """What a request took in the last round, the median."""
         self._quickest = float("inf")
         self._round: list[float] = []
+        self._rates: dict[int, float] = {}
+        self._was_too_many = False
         self._since_refusal = most
 
     def took(self, seconds: float) -> None:
@@ -65,14 +73,24 @@ class AtOnce(Adaptive):
         self._since_refusal += 1
         self._round.append(seconds)
         self._quickest = min(self._quickest, seconds)
-        if len(self._round) < self.now:
+        if len(self._round) < max(self.now, ROUND):
             return
         self.seconds = statistics.median(self._round)
         self._round.clear()
-        if self.seconds <= max(WAITING_FACTOR * self._quickest, UNNOTICED_SECONDS):
+        self._rates[self.now] = self.now / self.seconds if self.seconds > 0 else float("inf")
+        again, self._was_too_many = self._was_too_many, self._too_many()
+        if not self._was_too_many:
             self.more()
-        else:
+        elif again:
+            self._was_too_many = False
             self.less()
+
+    def _too_many(self) -> bool:
+        """Whether the last round was slow without a gain; by one at once nothing is known to be gained."""
+        if self.now == self.least or self.seconds <= max(WAITING_FACTOR * self._quickest, UNNOTICED_SECONDS):
+            return False
+        fewer = [rate for number, rate in self._rates.items() if number <= self.now // 2]
+        return not fewer or self._rates[self.now] < GAIN * max(fewer)
 
     def refused(self) -> bool:
         """The server asked for a pause or dropped a request; whether fewer go out at once now.

@@ -24,6 +24,12 @@ class PrivateFileHandler(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         """A full disk costs the line, and prints no trace."""
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Whether the file is full, by its size: logging formats each line a second time to know it."""
+        if self.stream is None:
+            self.stream = self._open()
+        return os.fstat(self.stream.fileno()).st_size >= self.maxBytes
+
     def _open(self) -> TextIOWrapper:
         os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         return super()._open()

@@ -72,7 +72,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[SecretStr] = ()) -> None:
         self._lock = threading.Lock()
-        self._literal: set[str] = set()
+        self._literal: tuple[str, ...] = ()
+        """Longest first, since one secret may be a part of another."""
         for secret in secrets:
             self.learn(secret)
 
@@ -84,13 +85,11 @@ class Redactor:
             forms = {value, once, json.dumps(value)[1:-1], json.dumps(once, ensure_ascii=False)[1:-1]}
             forms |= {quote(value, safe=""), quote(value), quote_plus(value), repr(value)[1:-1]}
             with self._lock:
-                self._literal |= forms
+                self._literal = tuple(sorted(forms.union(self._literal), key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
         """The text with every known or recognised secret replaced."""
-        with self._lock:
-            known = sorted(self._literal, key=len, reverse=True)
-        for value in known:
+        for value in self._literal:
             text = text.replace(value, MASK)
         if "dbtc_" in text or "dbtu_" in text:
             text = _pattern("dbt").sub(MASK, text)

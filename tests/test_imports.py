@@ -1,6 +1,7 @@
 """What a part of the program drags in when it is imported: seen from outside, in a fresh interpreter."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import pkgutil
@@ -33,6 +34,11 @@ def loaded_by(statement: str, **environment: str) -> set[str]:
         env={**os.environ, **environment},
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_httpcore_finds_sniffio_in_every_installation() -> None:
+    """Httpcore tries to import it several times a request; the tests' own tools bring it along too."""
+    assert any(line.startswith("sniffio") for line in importlib.metadata.requires("dbtcollate-tui") or ())
 
 
 def test_only_the_tui_room_reaches_textual() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dbtcollate_tui.adaptive import PageSize
+from dbtcollate_tui.adaptive import AtOnce, PageSize
 from dbtcollate_tui.events.speed import Speed
 from dbtcollate_tui.events.types import Progress
 from dbtcollate_tui.sync.writing.concurrency import MOST, START, Pace
@@ -27,6 +27,40 @@ def test_the_limit_follows_what_the_server_does_at_once(
     alone: float, served_at_once: float, least: int, most: int
 ) -> None:
     assert least <= settled(Pace(lambda text: None), alone, served_at_once) <= most
+
+
+def test_a_wide_server_is_given_the_most_from_few_writes() -> None:
+    pace = Pace(lambda text: None)
+    assert pace.limit == START
+    for number in range(130):
+        pace.record(0.4 if number % 8 else 0.05)
+    assert pace.limit == MOST
+
+
+def test_own_load_alone_does_not_lower_the_limit() -> None:
+    """A busy client sees its writes take longer, ten times the quickest one, while more still get done."""
+    pace = Pace(lambda text: None)
+    settled(pace, 0.02, 100)
+    for _ in range(200):
+        pace.record(0.3)
+    assert pace.limit == MOST
+
+
+def test_one_slow_round_does_not_lower_the_limit() -> None:
+    rule = AtOnce(MOST, most=MOST)
+    for seconds in (0.2, 3.0, 0.2, 3.0, 0.2):
+        for _ in range(MOST):
+            rule.took(seconds)
+    assert rule.now == MOST
+
+
+def test_uneven_writes_of_a_wide_server_reach_the_most() -> None:
+    """The quickest write says nothing of the others: more at once still brings more."""
+    pace = Pace(lambda text: None)
+    pace.record(0.05)
+    for _ in range(400):
+        pace.record(0.9)
+    assert pace.limit == MOST
 
 
 def test_an_old_server_is_never_sent_more_than_it_gains_from() -> None:
