@@ -74,6 +74,9 @@ async def test_the_job_run_leads_from_symptom_to_sync(
         await app.until(lambda: screen.has_ended, "the run's end")
         assert "succeeded" in app.drawn()
         await app.press("enter")
+        if scenario == "stale":
+            await app.on("PipelineScreen")
+            await app.press("i")
         await app.planned()
         await app.press("w")
         await app.synced()

@@ -292,7 +292,7 @@ async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
         await case.app.synced()
         await case.app.press("escape")
         await case.ended(Outcome.BROKEN)
-        assert "Collate's plan does not allow" in case.app.drawn()
+        assert "a limit of the Collate plan is reached" in " ".join(case.app.drawn().split())
         await case.app.press("m")
         await case.app.on("SupportMessageScreen")
         await case.app.until(lambda: "To send to an administrator of Collate" in case.app.drawn(), "the text")
