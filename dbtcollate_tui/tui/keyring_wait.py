@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from dbtcollate_tui.settings.secrets import WAITING, SecretStore
+from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
@@ -28,7 +28,7 @@ def show_keyring_waits(app: App[Any], secrets: SecretStore) -> None:
     secrets.on_waiting = show
 
 
-class KeyringWait(ModalScreen[None]):
+class KeyringWait(LeavableModal[None]):
     """Stays until the keyring has answered; Escape goes on without it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "go_on", "Go on without")]

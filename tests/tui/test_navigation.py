@@ -93,7 +93,7 @@ async def test_help_explains_the_screen_below_with_its_keys() -> None:
             await app.press("question_mark")
             await app.on("HelpScreen")
             drawn = app.drawn()
-            assert "The chain at rest" in drawn
+            assert "The chain and its state" in drawn
             assert "Edit setup" in drawn
             assert "waiting" in drawn
             await app.press("escape")

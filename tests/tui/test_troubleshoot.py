@@ -345,7 +345,7 @@ async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
         assert case.walk.outcome is Outcome.BROKEN
         assert case.walk.stopped is not None
         assert case.walk.stopped.check_id == "run.exists"
-        await case.fix("newest completed")
+        await case.fix("latest completed")
         await case.app.until(lambda: case.walk.done, "what was done")
         await case.ended()
         assert case.walk.stopped is None
