@@ -23,6 +23,7 @@ from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.theme import DARK
 from dbtcollate_tui.tui.widgets.chain import ChainBar
+from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 SERVICE = "shop_warehouse"
@@ -106,6 +107,12 @@ class Driver:
     async def failed(self) -> None:
         """Wait for the card."""
         await self.until(lambda: self.pane.failed and not self.pane.busy, "a card")
+
+    async def fix(self, label: str) -> None:
+        """Press the key that the card offers for a fix."""
+        cards = [card for card in self.pane.query(ErrorCard) if card.has_class("-shown")]
+        [key] = [key for card in cards for key, fix in card._keys.items() if label in fix.label]
+        await self.press(key)
 
     def drawn(self) -> str:
         """The screen as text."""

@@ -40,8 +40,11 @@ async def test_a_new_size_is_laid_out_once_and_for_its_own_width() -> None:
         await pilot.pause()
         told = app.screen.query_one(Told)
         told.sizes.clear()
-        await pilot.resize_terminal(120, 30)
-        await pilot.resize_terminal(170, 30)
-        await pilot.resize_terminal(90, 30)
+        for width, laid_out in ((120, 120), (170, 170), (90, 30)):
+            await pilot.resize_terminal(width, 30)
+            for _ in range(500):
+                if told.sizes and told.sizes[-1][0] == laid_out:
+                    break
+                await pilot.pause(0.01)
         await pilot.pause()
         assert told.sizes == [(120, {"-wide"}), (170, {"-widest"}), (30, {"-narrow"})]

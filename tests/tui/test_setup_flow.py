@@ -233,7 +233,7 @@ async def test_only_failed_runs_are_fixed_by_the_other_rule() -> None:
         await driver.press("enter")
         await driver.failed()
         assert "Use the latest completed run" in driver.drawn()
-        await driver.press("t")
+        await driver.fix("Use the latest completed run")
         await driver.at("collate")
         assert driver.screen.setup.draft.run_rule == "newest_completed"
 
