@@ -17,7 +17,29 @@ from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 
 HOST = "127.0.0.1"
 CLOSING_SECONDS = 3.0
-COOKIE = "dbtcollate_key"
+OPEN_ROUTES = frozenset({"index", "static", "download"})
+"""What is answered without the key: pages without a secret, and downloads, whose names cannot be guessed."""
+KEY_SCRIPT = """<script>
+(() => {
+  const terminal = document.querySelector("#terminal");
+  const given = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (given) {
+    sessionStorage.setItem("key", given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  const key = given || sessionStorage.getItem("key");
+  if (key) {
+    terminal.dataset.sessionWebsocketUrl += "/" + encodeURIComponent(key);
+  } else {
+    terminal.remove();
+    document.querySelector(".intro div").textContent =
+      "Open the address that dbtcollate serve printed, with its key.";
+  }
+  addEventListener("hashchange", () => location.reload());
+})();
+</script>
+"""
+"""Runs before textual-serve's own script opens the WebSocket."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'"
@@ -31,8 +53,9 @@ class LoopbackServer(Server):
     """Serves one app process a page, to this machine's own browser alone.
 
     Whoever reaches the page acts with the tokens of who started it. So it listens on 127.0.0.1, answers to
-    that name alone, takes no WebSocket that another page opens, and wants the key that is in the printed
-    address and then in a cookie: other users of the machine and other pages do not have it.
+    that name alone, takes no WebSocket that another page opens, and wants a key for the WebSocket. The key
+    is the fragment of the printed address, then in the tab's session storage, and is sent in the WebSocket's
+    address alone. A cookie would not do: browsers send it to every port of 127.0.0.1.
     """
 
     def __init__(self, arguments: Sequence[str], port: int) -> None:
@@ -45,7 +68,7 @@ class LoopbackServer(Server):
     @property
     def address(self) -> str:
         """The address to open, with its key."""
-        return f"{self.public_url}/?key={self._key}"
+        return f"{self.public_url}/#key={self._key}"
 
     def initialize_logging(self) -> None:
         """Errors alone, without the frames' values."""
@@ -76,6 +99,7 @@ class LoopbackServer(Server):
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
+        app.router.add_get("/ws/{key}", self.handle_websocket, name="app")
         app.middlewares.append(self._guard)
         return app
 
@@ -84,13 +108,14 @@ class LoopbackServer(Server):
         host = f"{HOST}:{self.port}"
         if request.host != host or request.headers.get("Origin", self.public_url) != self.public_url:
             raise web.HTTPForbidden(text=f"Only pages of {self.public_url} are served.\n")
-        if _same(request.query.get("key", ""), self._key):
-            answer = web.HTTPSeeOther("/")
-            answer.set_cookie(COOKIE, self._key, httponly=True, samesite="Strict")
-            raise answer
-        if not _same(request.cookies.get(COOKIE, ""), self._key):
+        place = request.match_info.route.name
+        if place not in OPEN_ROUTES and not (
+            place == "app" and _same(request.match_info.get("key", ""), self._key)
+        ):
             raise web.HTTPForbidden(text="Open the address that dbtcollate serve printed, with its key.\n")
         response = await handler(request)
+        if place == "index" and isinstance(response, web.Response) and response.text:
+            response.text = response.text.replace("</body>", f"{KEY_SCRIPT}</body>")
         if not response.prepared:
             response.headers["Content-Security-Policy"] = POLICY.format(host=host)
         return response

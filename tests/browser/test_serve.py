@@ -4,10 +4,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -53,17 +58,73 @@ def test_the_demo_in_a_browser_by_click_and_key() -> None:
         drawn = page.until(lambda drawn: "In Collate now" in drawn, "home")
         assert "dbt Cloud" in drawn
         assert "key=" not in browser.current_url
-        elsewhere = {url for url in page.asked.values() if not url.startswith(address.partition("?")[0])}
+        elsewhere = {url for url in page.asked.values() if not url.startswith(address.partition("#")[0])}
         assert elsewhere <= page.refused
 
 
-def test_only_who_has_the_key_and_this_page_gets_in() -> None:
+def upgrade(address: str, headers: dict[str, str]) -> int:
+    """The status of a WebSocket's opening request."""
+    opening = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.netloc, timeout=20)
+    try:
+        connection.request(
+            "GET", address.removeprefix(f"http://{parts.netloc}"), headers={**opening, **headers}
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_key_opens_the_app_and_nothing_else_does() -> None:
     with served() as address:
-        place, _, key = address.partition("?key=")
-        cookie = {"Cookie": f"dbtcollate_key={key}"}
-        assert status(place, {}) == 403
-        assert status(f"{place}?key=guessed", {}) == 403
-        assert status(f"{place}static/js/textual.js", {}) == 403
-        assert status(place, cookie) == 200
-        assert status(place, {**cookie, "Host": "rebound.example"}) == 403
-        assert status(f"{place}ws", {**cookie, "Origin": "https://elsewhere.example"}) == 403
+        place, _, key = address.partition("#key=")
+        assert len(key) >= 32
+        assert upgrade(f"{place}ws/{key}", {}) == 101
+        assert status(place, {"Host": "rebound.example"}) == 403
+        assert upgrade(f"{place}ws/{key}", {"Origin": "https://elsewhere.example"}) == 403
+        assert upgrade(f"{place}ws/{key}", {"Host": "rebound.example"}) == 403
+        for guessed in ("ws", "ws/", "ws/guessed", "ws/%C3%A9", f"ws?key={key}"):
+            assert upgrade(f"{place}{guessed}", {"Cookie": f"dbtcollate_key={key}; key={key}"}) == 403
+
+
+class Listening(BaseHTTPRequestHandler):
+    """Another program of this machine: keeps what a browser sends to it."""
+
+    got: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.got.append(f"{self.path}\n{self.headers}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<title>elsewhere</title>")
+
+
+def test_key_is_not_sent_to_another_port() -> None:
+    """A page of another port of 127.0.0.1 gets no key, and what it gets opens nothing."""
+    other = ThreadingHTTPServer(("127.0.0.1", 0), Listening)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        with served() as address, chromium() as browser:
+            place, _, key = address.partition("#key=")
+            page = Page(browser)
+            browser.get(address)
+            page.until(lambda drawn: "Try it with sample data" in drawn, "the welcome")
+            assert key not in browser.current_url
+            assert browser.get_cookies() == []
+            browser.refresh()
+            page.until(lambda drawn: "Try it with sample data" in drawn, "the welcome after a reload")
+            browser.get(f"http://127.0.0.1:{other.server_port}/")
+            assert Listening.got
+            assert all(key not in text and "Cookie" not in text for text in Listening.got)
+            assert browser.execute_script("return sessionStorage.length") == 0
+            asked = [url for url in page.asked.values() if key in url.partition("#")[0]]
+            assert all(url.startswith(place.replace("http", "ws")) for url in asked)
+    finally:
+        other.shutdown()
+        other.server_close()
