@@ -45,7 +45,7 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
                 "This is a token, not an address",
                 fixes=[Advice("Paste the address of any page of Collate from the browser.")],
             )
-        host = _HOST.search(text)
+        host = next((found for found in _HOST.finditer(text) if text[found.end() :][:1] != "@"), None)
         if host is None:
             raise UsageError(
                 "No address of Collate in this text",
@@ -67,6 +67,8 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
             causes=[f"{error}."],
             fixes=[Advice("Paste the address of any page of Collate from the browser.")],
         ) from None
+    if "@" in parts.netloc or not parts.netloc.isascii():
+        check_address(f"{parts.scheme}://{parts.netloc}", allow_http=allow_http)
     host_name = parts.hostname or ""
     shown = f"[{host_name}]" if ":" in host_name else host_name
     default = {"https": 443, "http": 80}.get(parts.scheme)

@@ -87,7 +87,7 @@ def read_address(text: str) -> DbtCloudAddress:
         raise _not_an_address(cleaned, "its port is not a number from 0 to 65535") from None
     shown = f"[{host}]" if ":" in host else host
     if not _HOST.fullmatch(shown):
-        raise _not_an_address(cleaned, f"{host!r} is not a host name" if host else "it names no host")
+        raise _not_an_address(cleaned, f"{host!a} is not a host name" if host else "it names no host")
     local = is_loopback(host)
     if split.username is not None or split.password is not None:
         raise _not_an_address(cleaned, "it holds a user name; a token is never part of the address")
@@ -175,7 +175,7 @@ def _read_ids(segments: list[str]) -> dict[str, int]:
 
 def _not_an_address(text: str, why: str) -> UsageError:
     return UsageError(
-        f"{redact(text)[:80]!r} is not a dbt Cloud address",
+        f"{redact(text)[:80]!a} is not a dbt Cloud address",
         causes=[f"{why[:1].upper()}{why[1:]}."],
         fixes=[
             _PASTE,

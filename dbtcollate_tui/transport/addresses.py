@@ -29,7 +29,9 @@ class UnencryptedAddress(UsageError):
 def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
     """The address as a URL; raises `UsageError` unless it is https, or http to this machine.
 
-    With ``allow_http`` plain http to any host is accepted; without it that raises `UnencryptedAddress`.
+    An address with user info is refused, and so is one with letters outside ASCII, which may look like those
+    of another host: the host is shown as it is sent. With ``allow_http`` plain http to any host is accepted;
+    without it that raises `UnencryptedAddress`.
     """
     try:
         url = httpx.URL(base_url)
@@ -39,6 +41,11 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
             causes=[str(error)],
             fixes=[Advice("Paste the address of any page from the browser.")],
         ) from None
+    authority = base_url.partition("://")[2].partition("/")[0]
+    if url.host and "@" in authority:
+        raise _has_user(url)
+    if url.host and not authority.isascii():
+        raise _looks_alike(url)
     if url.scheme == "https" and url.host:
         return url
     if url.scheme == "http" and url.host:
@@ -49,6 +56,31 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
         f"{redact(base_url)} is not an https address",
         fixes=[Advice("Paste the URL of any page from the browser.")],
     )
+
+
+def _has_user(url: httpx.URL) -> UsageError:
+    return UsageError(
+        f"The address names a user before its host, {sent_host(url)}",
+        causes=["What stands before @ is not the host, whatever it looks like. A token is never part of it."],
+        fixes=[Advice(f"If {sent_host(url)} is the server, enter {url.scheme}://{sent_host(url)}.")],
+    )
+
+
+def _looks_alike(url: httpx.URL) -> UsageError:
+    ascii_host = sent_host(url)
+    return UsageError(
+        f"The address has letters outside ASCII; its host is {ascii_host}",
+        causes=["Letters of other alphabets can look like Latin ones and lead to another host."],
+        fixes=[
+            Advice("Type the address, or paste it from the browser."),
+            Advice(f"If {ascii_host} is the server, enter {url.scheme}://{ascii_host}."),
+        ],
+    )
+
+
+def sent_host(url: httpx.URL) -> str:
+    """Host and port as they are sent: in ASCII, without user info."""
+    return url.netloc.decode("ascii")
 
 
 def _unencrypted(url: httpx.URL) -> UnencryptedAddress:

@@ -57,3 +57,30 @@ def test_a_pasted_token_is_not_repeated() -> None:
         read_collate_address(secret)
     assert "token" in caught.value.title
     assert secret not in caught.value.as_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://collate.com@evil.example", "evil.example"),
+        ("https://collate.com:443@evil.example/explore", "evil.example"),
+        ("https://collate.com%2f@evil.example", "evil.example"),
+        ("https://collate.com\\@evil.example", "evil.example"),
+        ("https://@evil.example", "evil.example"),
+        ("https://ana:secret@acme.example:8585/", "acme.example:8585"),
+        ("https://c\u043ellate.com/explore", "xn--cllate-wqf.com"),
+        ("https://collate\u3002com", "collate.com"),
+    ],
+)
+def test_address_of_another_host_is_refused_in_ascii(text: str, shown: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_collate_address(text)
+    assert shown in caught.value.title
+    assert caught.value.as_text().isascii()
+    assert "secret" not in caught.value.as_text()
+
+
+@pytest.mark.parametrize("text", ["collate.com@evil.example", "c\u043ellate.com", "https://\u24d2ollate.com"])
+def test_host_that_cannot_be_meant_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_collate_address(text)
