@@ -9,7 +9,7 @@ The one rule, for both:
 5. So do two rounds of writes in a row, of eight at least, that are slow for no gain: more than half a second
    and three times what the quickest write took, with no more done in a second than by half as many at once.
    Slow alone says little: the client may be busy, and a write of a large table takes longer than a small one.
-6. A number is kept for as long as the connection lasts, for each kind of request by itself.
+6. A number is kept for as long as the connection lasts, for each kind of request on its own.
 """
 
 import statistics

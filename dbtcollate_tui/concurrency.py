@@ -18,7 +18,7 @@ async def bounded(
 ) -> list[R]:
     """``work`` of each item, at most ``at_once`` at a time; the results in the items' order.
 
-    ``on_done`` gets how many are done. The first error cancels the rest and is raised as it is.
+    ``on_done`` gets how many are done. The first error cancels the rest and is raised unchanged.
     """
     todo = list(items)
     results: dict[int, R] = {}
@@ -38,7 +38,7 @@ async def bounded(
 
 @asynccontextmanager
 async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose first error cancels the rest and is raised as it is."""
+    """A task group whose first error cancels the rest and is raised unchanged."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group

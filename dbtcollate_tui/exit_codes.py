@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a script can tell apart after a headless command."""
+    """What a script can distinguish after a headless command."""
 
     OK = 0
     FAILED = 1

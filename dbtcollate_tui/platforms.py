@@ -68,7 +68,7 @@ def has_desktop() -> bool:
 def close_to_others(folder: Path) -> None:
     """Take other users' rights to the folder away, where the file system knows such rights.
 
-    A folder with the sticky bit or of another owner is shared on purpose and stays as it is.
+    A folder with the sticky bit or of another owner is shared on purpose and stays unchanged.
     Raises ``OSError`` where that is refused.
     """
     if sys.platform == "win32":

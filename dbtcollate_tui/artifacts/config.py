@@ -12,7 +12,7 @@ from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.shapes import NodeConfig
 
 _REMEMBERED = 4_096
-"""So many different configs are kept while a manifest is read; a project's tests share a handful."""
+"""This many different configs are kept while a manifest is read; a project's tests share a handful."""
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 _NOTHING: Mapping[str, object] = {}
 

@@ -145,7 +145,7 @@ class DbtTest:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """The newest executed result of one test; ``completed_at_ms`` is epoch milliseconds, UTC."""
+    """The latest executed result of one test; ``completed_at_ms`` is epoch milliseconds, UTC."""
 
     __test__ = False
 
@@ -325,7 +325,7 @@ class Project:
 
     ``nodes`` holds the enabled nodes that have a relation, ``ephemeral`` the ones without, ``disabled`` those
     dbt leaves out. ``notes`` are sentences for the person: unknown versions, results that may be lost.
-    ``schema_version`` is the manifest's number (12 for v12), 0 where it does not tell. ``resources`` are all
+    ``schema_version`` is the manifest's number (12 for v12), 0 where it does not say. ``resources`` are all
     members of dbt's graph, for its selectors; ``selectors`` are the definitions of ``selectors.yml`` by name.
     ``unreadable`` are the unique ids of which something could not be read, so that nothing follows from what
     they lack. ``unchecked_sources`` have freshness limits, and the run that checked freshness tells nothing

@@ -76,7 +76,7 @@ class RunFindings:
 
 
 def read_run_results(steps: Iterable[StepResults], tests: Container[str], notes: Notes) -> RunFindings:
-    """The newest executed result of each known test, and each node's compiled SQL, of the last step first.
+    """The latest executed result of each known test, and each node's compiled SQL, of the last step first.
 
     A compiled-only entry (``success`` and nothing to say, or any entry of a command that runs no tests) is no
     result, and so is every entry of a run on no rows or a few (``--empty``, ``--sample``). What was executed

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SYNCS_LOOKED_AT = 50
-"""So many of the newest syncs are looked at for one that wrote something."""
+"""This many of the latest syncs are looked at for one that wrote something."""
 
 
 class CheckContext:
@@ -64,7 +64,7 @@ class CheckContext:
         return datetime.now(UTC)
 
     async def refresh(self) -> None:
-        """Forget what was read, so that the next checks look anew."""
+        """Forget what was read, so that the next checks look again."""
         await self.settle()
         self._reads.clear()
 
@@ -84,7 +84,7 @@ class CheckContext:
         return await asyncio.shield(task)
 
     def seen(self, host: str, *parts: str) -> tuple[str, ...]:
-        """The newest request to the host for each part of a path, as evidence."""
+        """The latest request to the host for each part of a path, as evidence."""
         lines: list[str] = []
         records = self.request_log.newest(500)
         for part in parts:

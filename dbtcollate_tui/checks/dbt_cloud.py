@@ -222,7 +222,7 @@ async def commands(context: CheckContext) -> Finding:
 
 
 def job_page(base_url: str, found: Job, context: CheckContext) -> str:
-    """The address of the page on which a job is run by hand."""
+    """The address of the page on which a job is run manually."""
     account_id = context.profile.dbt_cloud.account_id
     return f"{base_url}/deploy/{account_id}/projects/{found.project_id}/jobs/{found.id}"
 

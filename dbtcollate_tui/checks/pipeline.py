@@ -27,7 +27,7 @@ from dbtcollate_tui.wording import ago, count, span
 
 DEPLOY = DeployPipeline("Deploy the pipeline and run it")
 OVERDUE_TIMES = 2
-"""A schedule whose last so many times passed without a run is not being kept."""
+"""A schedule whose last this many times passed without a run is not being kept."""
 
 
 async def service(context: CheckContext) -> Finding:

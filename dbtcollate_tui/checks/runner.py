@@ -26,7 +26,7 @@ async def run_checks(
     """Every check's row as it changes: ``waiting`` for all first, then ``running``, then its result.
 
     ``ids`` names the checks to run (``None``: all); of what a check requires, only the selected ones hold it
-    back. Call `CheckContext.refresh` first to look anew. Closing the iterator cancels what still runs.
+    back. Call `CheckContext.refresh` first to look again. Closing the iterator cancels what still runs.
     """
     chosen = [check for check in checks if ids is None or check.id in ids]
     loop = asyncio.get_running_loop()
@@ -140,7 +140,7 @@ def _blocked(check: Check[CheckContext], blocker: CheckResult) -> CheckResult:
 def stage_states(results: Iterable[CheckResult]) -> dict[Stage, StageState]:
     """Each stage's state, its worst check's, with the captions; a stage behind a broken one is ``waiting``.
 
-    Takes the newest row of each check, so a stream of rows can be given as it came.
+    Takes the latest row of each check, so a stream of rows can be given as it came.
     """
     newest = {result.check_id: result for result in results}
     states: dict[Stage, StageState] = {}

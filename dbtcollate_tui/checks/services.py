@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 
 SERVICES_READ = 12
-"""The tables of at most so many services are listed, those of a fitting type."""
+"""The tables of at most this many services are listed, those of a fitting type."""
 READ_AT_ONCE = 3
 
 
@@ -29,7 +29,7 @@ async def iter_scores(
     options: SyncOptions,
     notes: list[str],
 ) -> AsyncGenerator[tuple[ServiceScore, ...]]:
-    """The services, best first: judged by type at once, then anew with each service's tables.
+    """The services, best first: judged by type at once, then again with each service's tables.
 
     A service whose tables cannot be listed keeps its score by type; ``notes`` then gets a sentence.
     """

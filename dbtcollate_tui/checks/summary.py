@@ -1,6 +1,6 @@
 """How the chain stands at rest: which run Collate shows, how far behind dbt that is, and what comes next.
 
-The facts are taken from what the checks have read, so that they cost no request; the words are made anew at
+The facts are taken from what the checks have read, so that they cost no request; the words are made again at
 each moment, so that what the last visit knew does not speak of times that have passed.
 """
 
@@ -165,7 +165,7 @@ def _of_record(record: HistoryRecord | None) -> Arrival | None:
 
 
 def _of_pipeline(status: PipelineStatus, runs: list[Run]) -> Arrival | None:
-    """Collate's workers take the newest run that had ended when they began."""
+    """Collate's workers take the latest run that had ended when they began."""
     at, began = ended(status), status.startDate or status.timestamp
     if at is None:
         return None
@@ -232,7 +232,7 @@ def _behind(arrival: Arrival, newest: RunFacts, now: datetime) -> str:
 
 
 def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> StatusLine | None:
-    """The next sync that comes by itself, in the person's zone; or why none does.
+    """The next automatic sync, in the user's time zone; or why there is none.
 
     ``None`` while it is not known.
     """

@@ -9,7 +9,7 @@ _GOOD = frozenset({"allow", "conditionalAllow"})
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """``True`` may, ``False`` may not, ``None`` the server does not tell; ``missing`` names operations."""
+    """``True`` may, ``False`` may not, ``None`` the server does not say; ``missing`` names operations."""
 
     can_read_tables: bool | None = None
     can_write_tables: bool | None = None
@@ -23,7 +23,7 @@ class Capabilities:
 
     @property
     def read_only(self) -> bool | None:
-        """Whether nothing at all may be written; ``None`` where the server does not tell."""
+        """Whether nothing at all may be written; ``None`` where the server does not say."""
         writers = (
             self.can_write_tables,
             self.can_write_lineage,

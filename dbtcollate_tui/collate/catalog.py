@@ -77,7 +77,7 @@ class CatalogCalls(ServerCalls):
         return read_total(answer, "count tables")
 
     async def tables(self, database_fqn: str, fields: Sequence[str] = TABLE_FIELDS) -> AsyncIterator[Table]:
-        """The tables of a database, one page in memory at a time; ``fields`` by their newest names."""
+        """The tables of a database, one page in memory at a time; ``fields`` by their latest names."""
         params: dict[str, str | int | bool] = {
             "database": database_fqn,
             "fields": self.dialect.fields(fields),
@@ -105,7 +105,7 @@ class CatalogCalls(ServerCalls):
         )
 
     async def table_versions(self, table_id: str) -> list[Table]:
-        """All versions of a table, newest first; one that cannot be read is left out."""
+        """All versions of a table, latest first; one that cannot be read is left out."""
         path = f"/tables/{path_segment(table_id)}/versions"
         history = await self.find(EntityHistory, path, doing="show the table's history")
         found = []
@@ -126,7 +126,7 @@ class CatalogCalls(ServerCalls):
         read_written(await self.patch(f"/tables/{path_segment(table_id)}", ops, doing=doing), table_id, doing)
 
     async def put_data_model(self, table_id: str, body: Mapping[str, Any]) -> None:
-        """Set a table's dbt data model; ``body`` in the newest form, sent in the server's.
+        """Set a table's dbt data model; ``body`` in the latest form, sent in the server's.
 
         An answer without that table is a `ServerFailedError` with a status below 300.
         """
@@ -142,7 +142,7 @@ class CatalogCalls(ServerCalls):
     async def lineage(
         self, table: Table | EntityReference, *, up: int = 1, down: int = 0
     ) -> tuple[LineageEdge, ...]:
-        """The edges around an entity with their details, so many levels each way (at most 3).
+        """The edges around an entity with their details, this many levels each way (at most 3).
 
         Raises `NotFoundError` where the entity is not there.
         """

@@ -201,7 +201,7 @@ class Dialect:
         return values
 
     def fields(self, names: Iterable[str]) -> str:
-        """The ``fields`` parameter: newest names in, this server's names out, unknown ones dropped."""
+        """The ``fields`` parameter: latest names in, this server's names out, unknown ones dropped."""
         kept: list[str] = []
         for name in names:
             if name == "owners":

@@ -20,7 +20,7 @@ def read_entity(model: type[M], value: object) -> M:
 
 
 def without_nulls(data: Any) -> Any:
-    """A JSON object without the fields that are null, so that they get their defaults; others as they are."""
+    """A JSON object without the fields that are null, so that they get their defaults; others unchanged."""
     if not isinstance(data, Mapping) or None not in data.values():
         return data
     return {key: value for key, value in data.items() if value is not None}

@@ -7,7 +7,7 @@ _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 
 
 def quote_part(name: str) -> str:
-    """One name as a part of an FQN: quoted where it holds a dot or a double quote, else as it is."""
+    """One name as a part of an FQN: quoted where it holds a dot or a double quote, else unchanged."""
     if "." in name or '"' in name:
         return '"' + name.replace('"', '""') + '"'
     return name

@@ -33,5 +33,5 @@ def pipeline_log_page(base_url: str, pipeline_fqn: str) -> str:
 
 
 def bots_page(base_url: str) -> str:
-    """Settings → Bots, where a bot's token is shown and made anew."""
+    """Settings → Bots, where a bot's token is shown and made again."""
     return f"{base_url.rstrip('/')}/settings/bots"

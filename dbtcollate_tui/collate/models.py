@@ -170,7 +170,7 @@ class ChangeDescription(Entity):
 
 
 class EntityHistory(Entity):
-    """An entity's versions, newest first, each as the JSON text that the server keeps of it."""
+    """An entity's versions, latest first, each as the JSON text that the server keeps of it."""
 
     versions: tuple[str | dict[str, Any], ...] = ()
 
@@ -425,7 +425,7 @@ class TestCaseResult(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestCase(Part):
-    """A test on a table or a column, with its newest result where the server gave it."""
+    """A test on a table or a column, with its latest result where the server gave it."""
 
     __test__ = False
     id: str

@@ -87,7 +87,7 @@ class TablePatch:
         return self
 
     def set_data_model(self, body: Mapping[str, Any]) -> "TablePatch":
-        """Set the dbt data model, ``body`` in its newest form; a compiled SQL that is there guards it.
+        """Set the dbt data model, ``body`` in its latest form; a compiled SQL that is there guards it.
 
         Unlike ``PUT …/dataModel`` the server does not put the model's tags on the table.
         """

@@ -23,7 +23,7 @@ LogWay = Literal["stream", "poll"]
 UNREACHABLE_SECONDS = 120.0
 START_SECONDS = 600.0
 LOOKS_AT_LOG = 5
-"""A run that has not reported itself: its log is read at every so many polls of its status."""
+"""A run that has not reported itself: its log is read at every this many polls of its status."""
 LAST_LINES = 5
 STREAM_TRIES = 4
 
@@ -95,7 +95,7 @@ def follow(
 ) -> AsyncGenerator[PipelineUpdate, None]:
     """Follow a run until it ends: its state, log lines and counts; closing the iterator stops it.
 
-    Without ``run_id`` the newest run is followed that is not among ``known_runs``. Something comes at
+    Without ``run_id`` the latest run is followed that is not among ``known_runs``. Something comes at
     least every ``quiet_seconds``. Logs by server-sent events where the server streams them, else polled.
     """
     return _Follower(

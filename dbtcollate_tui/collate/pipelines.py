@@ -46,13 +46,13 @@ class IngestionPipelines:
             return ServiceStatus(code=error.status, status="unhealthy", reason=error.message)
 
     async def of_service(self, service_fqn: str) -> list[IngestionPipeline]:
-        """Every ingestion pipeline of a database service, of any kind, with its newest run."""
+        """Every ingestion pipeline of a database service, of any kind, with its latest run."""
         params = {"service": service_fqn, "fields": "pipelineStatuses"}
         pages = self.client.pages(IngestionPipeline, ROOT, params=params, doing="list ingestion pipelines")
         return [pipeline async for page in pages for pipeline in page]
 
     async def get(self, fqn: str) -> IngestionPipeline | None:
-        """One pipeline by its FQN, with its newest run."""
+        """One pipeline by its FQN, with its latest run."""
         return await self.client.find(
             IngestionPipeline,
             f"{ROOT}/name/{path_segment(fqn)}",
@@ -68,9 +68,9 @@ class IngestionPipelines:
     async def create_or_update(
         self, spec: DbtPipelineSpec, diff: PipelineDiff | None = None
     ) -> IngestionPipeline:
-        """Write ``spec``: into the pipeline that ``diff`` (made anew if not given) found, else as a new one.
+        """Write ``spec``: into the pipeline that ``diff`` (made again if not given) found, else as a new one.
 
-        Settings of an existing pipeline that a spec does not have stay as they are. The pipeline is not
+        Settings of an existing pipeline that a spec does not have stay unchanged. The pipeline is not
         deployed by this.
         """
         found = diff if diff is not None else await self.diff(spec)
@@ -129,7 +129,7 @@ class IngestionPipelines:
         )
 
     async def statuses(self, pipeline_fqn: str, *, days: int = 14) -> list[PipelineStatus]:
-        """The runs of the last days, newest first."""
+        """The runs of the last days, latest first."""
         now = int(time.time() * 1000)
         try:
             answer = await self.client.call(

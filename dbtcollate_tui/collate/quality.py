@@ -12,11 +12,11 @@ from dbtcollate_tui.collate.server import ServerCalls
 CASE_FIELDS = ("testDefinition", "testCaseResult")
 CASES_START = 50
 MOST_CASES = 100
-"""So many test cases one request may make; the server answers 413 to more."""
+"""This many test cases one request may make; the server answers 413 to more."""
 
 
 class QualityCalls(ServerCalls):
-    """Calls about data quality; bodies in the newest form, sent in the server's."""
+    """Calls about data quality; bodies in the latest form, sent in the server's."""
 
     async def test_definition(self, name: str) -> TestDefinition | None:
         """A test definition by its name."""
@@ -164,7 +164,7 @@ class QualityCalls(ServerCalls):
         )
 
     async def test_case_results(self, fqn: str, since_ms: int, until_ms: int) -> list[TestCaseResult]:
-        """The results of a test case between two times (ms since 1970), newest first."""
+        """The results of a test case between two times (ms since 1970), latest first."""
         name = path_segment(fqn)
         path = f"testCaseResults/{name}" if self.dialect.posts_results else f"{name}/testCaseResult"
         try:

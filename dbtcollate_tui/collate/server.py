@@ -154,7 +154,7 @@ class ServerCalls:
         return await self.get(User, "/users/loggedInUser", doing="read who the token belongs to")
 
     async def capabilities(self) -> Capabilities:
-        """What the token may do; every answer is "unknown" where the server does not tell."""
+        """What the token may do; every answer is "unknown" where the server does not say."""
         try:
             answer = await self.call("GET", "/permissions", doing="read what the token may do")
             return read_as(answer, "read what the token may do", read_capabilities)

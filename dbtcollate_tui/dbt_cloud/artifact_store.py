@@ -234,7 +234,7 @@ class _Added:
 
 @asynccontextmanager
 async def _together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose first error is raised as it is."""
+    """A task group whose first error is raised unchanged."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group

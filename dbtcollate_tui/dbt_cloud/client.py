@@ -116,7 +116,7 @@ class DbtCloudClient:
 
     @property
     def request_log(self) -> RequestLog:
-        """The newest requests, without secrets."""
+        """The latest requests, without secrets."""
         return self._transport.request_log
 
     async def accounts(self) -> list[Account]:
@@ -177,7 +177,7 @@ class DbtCloudClient:
         limit: int = 20,
         offset: int = 0,
     ) -> list[Run]:
-        """The newest ``limit`` (at most 100) runs, with job and trigger, in dbt's ``order_by``."""
+        """The latest ``limit`` (at most 100) runs, with job and trigger, in dbt's ``order_by``."""
         params: dict[str, str | int | bool] = {
             "order_by": order_by,
             "limit": min(limit, PAGE),
@@ -281,7 +281,7 @@ class DbtCloudClient:
         return await self._post(path, Asked("run of job", account_id, subject=job_id), order.as_body())
 
     async def cancel_run(self, account_id: int, run_id: int) -> Run:
-        """Stop a run; one that has ended stays as it is."""
+        """Stop a run; one that has ended stays unchanged."""
         path = f"/api/v2/accounts/{account_id}/runs/{run_id}/cancel/"
         return await self._post(path, Asked("cancel", account_id, subject=run_id))
 

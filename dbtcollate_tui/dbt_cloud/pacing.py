@@ -7,7 +7,7 @@ lower one is the default, so that Collate's own calls with the same token still 
 A pacer keeps the times of the last minute's requests in a small file in the user's state folder, locked
 while it is read and written, named by a hash of host and token. A request takes the next free moment and
 waits for it, so that waiting requests go in order and nobody polls. Where the folder cannot be used, or its
-lock is held for two seconds, the process keeps to the ceiling by itself.
+lock is held for two seconds, the process keeps to the ceiling on its own.
 """
 
 import asyncio

@@ -85,7 +85,7 @@ def host_kind(host: str) -> HostKind:
 
 
 def region_of(host: str) -> str:
-    """The region's name for a host, in words; empty where the host does not tell."""
+    """The region's name for a host, in words; empty where the host does not say."""
     for region in SHARED_REGIONS:
         if host == region.host:
             return region.name

@@ -52,7 +52,7 @@ class NoRun(ActionableError):
 class RunChoice:
     """The run that will be used, its steps, and everything that is shown before it is used.
 
-    ``reference_run`` is the run that Collate's workers of today take: the newest success or failure.
+    ``reference_run`` is the run that Collate's workers of today take: the latest success or failure.
     ``reason_in_job`` is the reason for a line that already names the job.
     ``companions`` are runs of further jobs that add what it lacks.
     ``rule`` is ``None`` for a run that was named. ``missed`` counts scheduled times that passed since.
@@ -81,7 +81,7 @@ class RunChoice:
         return self.reference_run is not None and self.reference_run.id != self.run.id
 
     def other_runs(self, now: datetime) -> tuple[str, ...]:
-        """`alternatives` in words, newest first: "#98430 failed 2 h ago"."""
+        """`alternatives` in words, latest first: "#98430 failed 2 h ago"."""
         words: list[str] = []
         for run in self.alternatives:
             age = run.age_seconds(now)
@@ -103,9 +103,9 @@ async def choose_run(
 ) -> RunChoice:
     """Choose the run by the guide's rules: of the account, of a project, or of a job; mostly 2 requests.
 
-    The newest successful run is taken, or with ``newest_completed`` a failed one too, newest by its end.
+    The latest successful run is taken, or with ``newest_completed`` a failed one too, latest by its end.
     While no job is set, runs of pull requests are passed over and named in a note, unless there are no
-    others: they describe unmerged code. ``run_id`` names a run that is taken as it is. Raises `NoRun`, or
+    others: they describe unmerged code. ``run_id`` names a run that is used as given. Raises `NoRun`, or
     `UsageError` for a named run that has not ended. ``jobs`` are further jobs whose latest runs of the same
     environment and branch add what the run lacks.
     """

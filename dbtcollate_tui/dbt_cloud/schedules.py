@@ -26,7 +26,7 @@ ON_DEMAND_CRON = "0 */3 * * *"
 UNKNOWN_LAG_MINUTES = 30
 """How long after a frequent job Collate follows while no finished run shows how long it takes."""
 SHOWN_TIMES = 5
-"""So many of a schedule's next times are shown."""
+"""This many of a schedule's next times are shown."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_TIMES_A_DAY = 24 * 60 // SHORTEST_MINUTES
@@ -42,12 +42,12 @@ class ScheduleProposal:
 
 
 def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> ScheduleProposal:
-    """Propose Collate's schedule for a job and its newest runs.
+    """Propose Collate's schedule for a job and its latest runs.
 
     The guide's table: hourly → hourly, every 6 hours → every 6 hours, daily at 6 → daily at 7, on demand →
     every 3 hours. A job at set hours is followed an hour later, or more where its runs last longer; a more
     frequent one at the same pace, with enough minutes after it starts for a run to finish. A job that another
-    one starts is taken at the pace of its newest runs. Never under 15 minutes.
+    one starts is taken at the pace of its latest runs. Never under 15 minutes.
     """
     if job is None:
         return _proposal(
@@ -255,7 +255,7 @@ def _every(cron: str, gap: timedelta) -> str:
 
 
 def _shift(cron: str, hours: int) -> str | None:
-    """The cron so many hours later; ``None`` where that moves it to days that cannot be written simply."""
+    """The cron this many hours later; ``None`` where that moves it to days that cannot be written simply."""
     parsed = CronSim(cron, A_WEDNESDAY)
     minute, _, day, month, weekday = cron.split()
     if not minute.isdecimal():

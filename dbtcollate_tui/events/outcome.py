@@ -63,7 +63,7 @@ class VerificationGap:
 class VerificationRow:
     """One row of the guide's verification checklist, read back: counts with their whole, and what is amiss.
 
-    ``newest`` is the newest test result's time in ms since 1970, for the row "tests" alone.
+    ``newest`` is the latest test result's time in ms since 1970, for the row "tests" alone.
     """
 
     id: VerificationId

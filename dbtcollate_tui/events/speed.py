@@ -12,7 +12,7 @@ LEAST_SECONDS = 1.0
 
 
 class Speed:
-    """The rate of each phase and unit; one that starts over begins anew."""
+    """The rate of each phase and unit; one that starts over begins again."""
 
     def __init__(self) -> None:
         self._all: dict[tuple[str, str], deque[tuple[float, int]]] = {}

@@ -96,7 +96,7 @@ class EventEmitter:
         return time.monotonic() - self.started
 
     def waiting(self, seconds: float) -> SyncEvent:
-        """The event for a silence of so many seconds."""
+        """The event for a silence of this many seconds."""
         return self._sequencer.stamp(Waiting(what=self.doing, seconds=seconds))
 
 
@@ -106,7 +106,7 @@ OnRetry = Callable[[TransportRetrying], None]
 
 @contextlib.contextmanager
 def retries_told(emitter: EventEmitter, *transports: Transport) -> Iterator[None]:
-    """While it lasts, retries of these connections are told as events too."""
+    """While it lasts, retries of these connections are reported as events too."""
     before = [transport.on_retry for transport in transports]
     for transport, former in zip(transports, before, strict=True):
 

@@ -1,4 +1,4 @@
-"""What the commands without the app share: the profile, its clients, and the way events are told."""
+"""What the commands without the app share: the profile, its clients, and the way events are reported."""
 
 import asyncio
 import getpass
@@ -130,7 +130,7 @@ async def follow_or_cancel(
 async def follow(
     out: Renderer, events: AsyncIterator[SyncEvent], wanted: type[Ready]
 ) -> tuple[Ready | None, RunFinished]:
-    """Render an engine's events to their end; gives the newest of the wanted kind, and the last event."""
+    """Render an engine's events to their end; gives the latest of the wanted kind, and the last event."""
     found: Ready | None = None
     finished: RunFinished | None = None
     async for event in events:

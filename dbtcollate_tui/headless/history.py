@@ -22,7 +22,7 @@ from dbtcollate_tui.session.services import Services
 
 
 async def history(common: Common, *, action: RecordAction | None, limit: int) -> ExitCode:
-    """The profile's newest records, one a line."""
+    """The profile's latest records, one a line."""
     services = Services()
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)

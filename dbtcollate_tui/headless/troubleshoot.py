@@ -1,4 +1,4 @@
-"""``dbtcollate troubleshoot``: the walk of the app's troubleshooting, its report and its text to send."""
+"""``dbtcollate troubleshoot``: the session of the app's troubleshooting, its report and its text to send."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The records of what only looked: a verification's rows, a walk for a symptom."""
+"""The records of what only looked: a verification's rows, a session for a symptom."""
 
 import json
 from collections import Counter
@@ -70,9 +70,9 @@ def save_session(
     log: Sequence[LogEntry],
     record_id: str = "",
 ) -> HistoryRecord:
-    """Leave the record of a walk: its rows, how it ended, and line by line what was found and done.
+    """Leave the record of a session: its rows, how it ended, and line by line what was found and done.
 
-    A walk that goes on after a fix takes the place of its record so far, named by ``record_id``.
+    A session that goes on after a fix takes the place of its record so far, named by ``record_id``.
     """
     record = _record(
         "troubleshoot", profile, rows, record_id or new_id("troubleshoot", started), started, seconds, text

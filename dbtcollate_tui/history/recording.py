@@ -49,7 +49,7 @@ FLUSH_SECONDS = 0.25
 class Recorder:
     """One run's record, and what of it may be removed one day (`written`).
 
-    Nothing that it cannot write stops the run: it is said in the log file and in ``not_kept``.
+    Nothing that it cannot write stops the run: it is stated in the log file and in ``not_kept``.
 
     ``compared`` and ``run`` are set by an engine that knows more than its events tell.
     """
@@ -318,7 +318,7 @@ def _with_loss(event: SyncEvent, not_kept: str) -> SyncEvent:
 
 @contextlib.contextmanager
 def told_in_the_log() -> Iterator[None]:
-    """What cannot be written stops nothing: it is said in the log file."""
+    """What cannot be written stops nothing: it is stated in the log file."""
     try:
         yield
     except OSError as error:

@@ -3,7 +3,7 @@
 One record is up to three files of its own, so that several processes never write the same one:
 ``<id>.json`` (the record), ``<id>.plan.json`` (the plan) and ``<id>.log.ndjson`` (what happened).
 
-    for record in list_records(state, "shop", limit=20):     # newest first, no server is asked
+    for record in list_records(state, "shop", limit=20):     # latest first, no server is asked
         print(record.at, record.action, record.outcome, record.counts)
         plan = load_plan(state, record)                       # None where there was none
         log = load_log(state, record)
@@ -47,7 +47,7 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 class Failure:
     """One thing that failed: ``key`` is the change's or the check's id, ``title`` and ``causes`` say why.
 
-    ``kind`` is the change's kind, ``check`` of a verification or a walk, ``run`` where the whole could not
+    ``kind`` is the change's kind, ``check`` of a verification or a session, ``run`` where the whole could not
     go on. ``unsure`` says that the server may have the change all the same: no usable answer came.
     """
 
@@ -75,9 +75,9 @@ class HistoryRecord:
 
     ``profile`` is the name that the profile has now, whatever it was called then.
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
-    for a verification and a walk, ``server`` is Collate's address, ``service`` the database service.
+    for a verification and a session, ``server`` is Collate's address, ``service`` the database service.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` the rows of a
-    verification or a walk by state; ``partly`` counts those written that lack a part, ``unsure`` those
+    verification or a session by state; ``partly`` counts those written that lack a part, ``unsure`` those
     sent without a usable answer. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
     ``running`` while it runs and ``interrupted`` where the process ended before it did; ``written`` is then
     what the log tells, which is a second behind at most.
@@ -205,7 +205,7 @@ def list_records(
     action: RecordAction | None = None,
     limit: int | None = None,
 ) -> tuple[HistoryRecord, ...]:
-    """The profile's records, newest first. A file that cannot be read is left out. Reads the disk."""
+    """The profile's records, latest first. A file that cannot be read is left out. Reads the disk."""
     found: list[HistoryRecord] = []
     for path in _record_files(state, profile_name, action):
         if limit is not None and len(found) >= limit:
@@ -217,7 +217,7 @@ def list_records(
 
 
 def latest(state: StateStore, profile_name: str, action: RecordAction = "sync") -> HistoryRecord | None:
-    """The profile's newest record of that action which is not running, or ``None``. Reads the disk."""
+    """The profile's latest record of that action which is not running, or ``None``. Reads the disk."""
     for path in _record_files(state, profile_name, action):
         record = _read(path)
         if record is not None and record.outcome != "running":
@@ -301,7 +301,7 @@ def prune(state: StateStore, profile_name: str, now: datetime | None = None) -> 
 
 
 def _record_files(state: StateStore, profile_name: str, action: RecordAction | None = None) -> Iterator[Path]:
-    """The records' own files, newest first."""
+    """The records' own files, latest first."""
     try:
         paths = sorted(state.history_folder(profile_name).iterdir(), reverse=True)
     except OSError:

@@ -66,7 +66,7 @@ class ServerState:
     """What Collate holds of what the plan touches.
 
     ``edges`` by the ids of their two ends; ``cases`` by `case_key`; ``older_results`` are (case FQN,
-    ms) of results that are there though a newer one is; ``unread_results`` are FQNs of cases whose newest
+    ms) of results that are there though a newer one is; ``unread_results`` are FQNs of cases whose latest
     result the server cannot read; ``tags`` and ``terms`` are the FQNs that exist;
     ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
     stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.

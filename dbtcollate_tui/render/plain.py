@@ -31,7 +31,7 @@ LISTED_AT_MOST = 5
 """Exceptions of one row; `--json` has all of them."""
 PROGRESS_STEPS = 10
 TABLES_OPEN = 32
-"""So many tables' changes are gathered at a time; the server is written to by fewer at once."""
+"""This many tables' changes are gathered at a time; the server is written to by fewer at once."""
 
 
 class PlainRenderer:
@@ -161,7 +161,7 @@ class PlainRenderer:
             self._tell_written(event, keep=TABLES_OPEN)
 
     def _tell_written(self, event: events.Event, keep: int = 0) -> None:
-        """A line for each table whose changes were gathered, but the newest ``keep``."""
+        """A line for each table whose changes were gathered, but the latest ``keep``."""
         while len(self._written) > keep:
             fqn = next(iter(self._written))
             counts = self._written.pop(fqn)

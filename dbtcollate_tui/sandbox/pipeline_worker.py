@@ -23,7 +23,7 @@ REPORT_EVERY = 20
 async def sync_worker(context: PipelineRunContext) -> None:
     """Do the sync that the pipeline is configured for; logs a line for each change, counts records.
 
-    It takes the newest run that ended, as Collate's workers do. Raises `PipelineRunFailed` with the reason
+    It takes the latest run that ended, as Collate's workers do. Raises `PipelineRunFailed` with the reason
     where the sync fails: a token that dbt Cloud refuses, no run, no table.
     """
     from dbtcollate_tui.collate.client import CollateClient

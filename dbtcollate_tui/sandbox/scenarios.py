@@ -31,7 +31,7 @@ class Scenario:
     """The token's account has another id than the one that the sandbox tells; the told one answers 403."""
     dbt_runs: Literal["all", "none", "failed", "old", "running", "ci_newest"] = "all"
     """Which runs the account has: ``failed`` none that succeeded, ``old`` none of the last nine days,
-    ``running`` the newest one still at work, ``ci_newest`` the newest one of a pull request."""
+    ``running`` the latest one still at work, ``ci_newest`` the latest one of a pull request."""
     dbt_catalog: bool = True
     """False: no job generates docs, so no run has a catalog.json."""
     dbt_artifacts_allowed: bool = True
@@ -104,7 +104,7 @@ class Scenario:
     own_connector: bool = False
     """OpenMetadata's own dbt Cloud connector is set up for the account, and ran two days ago."""
     unreadable_test_case: bool = False
-    """A test case of another service whose newest result the server cannot read."""
+    """A test case of another service whose latest result the server cannot read."""
     pipeline_stale: bool = False
     """A dbt pipeline exists whose last run is nine days old, and it is paused."""
     pipeline_fails: bool = False

@@ -205,7 +205,7 @@ class Sandbox:
     def _play(self, wanted: Scenario) -> None:
         """Play another scenario; called in the servers' own thread.
 
-        dbt Cloud's state begins anew if its side changes. Collate keeps its state, unless the scenario wants
+        dbt Cloud's state begins again if its side changes. Collate keeps its state, unless the scenario wants
         other tables in it. Answers that are under way end as they began.
         """
         before, self._scenario = self._scenario, wanted

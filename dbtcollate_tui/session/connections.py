@@ -67,7 +67,7 @@ class Connections:
         return dict(self._origins)
 
     async def dbt_cloud(self) -> DbtCloudClient:
-        """The client of the profile's dbt Cloud; makes no request by itself."""
+        """The client of the profile's dbt Cloud; makes no request on its own."""
         async with self._opening:
             if self._dbt_cloud is None:
                 self._dbt_cloud = DbtCloudClient(
@@ -79,7 +79,7 @@ class Connections:
             return self._dbt_cloud
 
     async def collate(self) -> CollateClient:
-        """The connected client of the profile's Collate; a connection that failed is tried anew."""
+        """The connected client of the profile's Collate; a connection that failed is tried again."""
         async with self._opening:
             if self._collate is None:
                 client = CollateClient(

@@ -123,7 +123,7 @@ class SyncOptions(_Settings):
 
 
 class PipelineSettings(_Settings):
-    """The ingestion pipeline inside Collate; ``schedule`` is a cron expression, ``None`` is by hand."""
+    """The ingestion pipeline inside Collate; ``schedule`` is a cron expression; ``None``: manual."""
 
     name: EntityName = "dbt_cloud_sync"
     schedule: Cron | None = None

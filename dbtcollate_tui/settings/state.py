@@ -20,7 +20,7 @@ STATE_VERSION = 1
 class StateStore:
     """JSON values by name (a profile's, or ``setup``) and key, one file each, secrets removed on saving.
 
-    State is a convenience: what cannot be read or written is said in ``notes`` and the log, never raised.
+    State is a convenience: what cannot be read or written is stated in ``notes`` and the log, never raised.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -22,7 +22,7 @@ class SetupChecks:
         self._found: dict[str, tuple[object, CheckResult]] = {}
 
     def rows(self, stage: Stage | None = None) -> list[CheckResult]:
-        """What was found for the answers as they are, of one stage or of all."""
+        """What was found for the current answers, of one stage or of all."""
         inputs = self._inputs()
         held = [row for check_id, (of, row) in self._found.items() if inputs.get(check_id) == of]
         return [row for row in held if stage in (None, row.stage)]

@@ -28,7 +28,7 @@ from dbtcollate_tui.sync.decoding import read_project
 class CollateFacts:
     """What the server and the token say of themselves.
 
-    ``read_only`` is ``None`` where the server does not tell; ``missing`` names operations that the token may
+    ``read_only`` is ``None`` where the server does not say; ``missing`` names operations that the token may
     not do; ``expires_at`` is ``None`` for a token that does not end.
     """
 

@@ -114,7 +114,7 @@ class DbtSide(SetupBase):
         """Try a token: each host's answer as it comes; afterwards ``accounts`` are those it sees.
 
         The token stays in memory once a host accepted it. A single account, or the one that the address
-        names, is taken by itself. Raises `AuthError` or `UnreachableError` where no host accepts it.
+        names, is taken automatically. Raises `AuthError` or `UnreachableError` where no host accepts it.
         """
         token = self._cleaned("dbt_cloud", secret)
         shape = token_shape(token)
@@ -239,7 +239,7 @@ class DbtSide(SetupBase):
         yield ProjectList(sorted_projects(list(seen.values()), self.draft.address_project_id), True)
 
     async def settle_project(self) -> None:
-        """Find out whether there is a project to choose: one is taken by itself, as is the address's."""
+        """Find out whether there is a project to choose: the only one, or the URL's, is taken."""
         named = self.draft.address_project_id
         if not self.facts.projects or (named is not None and named not in self._projects):
             async with aclosing(self.iter_projects()) as pages:
@@ -267,8 +267,8 @@ class DbtSide(SetupBase):
     async def iter_jobs(self, *, anew: bool = False) -> AsyncGenerator[JobList]:
         """The jobs of the chosen project (or account) as their pages come, best first.
 
-        A list after the first comes no more often than every half second: each is ranked anew. A list that
-        was read whole in the last five minutes is given as it was, unless ``anew``.
+        A list after the first comes no more often than every half second: each is ranked again. A list that
+        was read whole in the last five minutes is given as it was, unless ``again``.
         """
         account_id, project_id = self._account_id(), self.draft.project_id
         read_at, seen, environments = self._jobs_read.get(project_id, (0.0, {}, {}))
@@ -314,7 +314,7 @@ class DbtSide(SetupBase):
         return job
 
     def set_run_rule(self, rule: RunRule) -> None:
-        """Which run is used: the newest successful one (the guide's rule), or the newest completed one."""
+        """Which run is used: the latest successful one (the guide's rule), or the latest completed one."""
         self.draft = self.draft.model_copy(update={"run_rule": rule})
         self.save_draft()
 

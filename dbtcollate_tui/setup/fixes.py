@@ -27,7 +27,7 @@ from dbtcollate_tui.settings.secrets import ENV, LABELS, Side
 from dbtcollate_tui.setup.rows import JobList, job_rows
 
 LIST_AGAIN_SECONDS = 0.5
-"""Jobs are listed anew at most so often while their pages come."""
+"""Jobs are listed again at most so often while their pages come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ async def with_job(context: CheckContext, job: Job) -> Mended:
 
 
 async def iter_services(context: CheckContext) -> AsyncGenerator[tuple[ServiceScore, ...]]:
-    """The database services, best first, judged anew as their tables are read."""
+    """The database services, best first, judged again as their tables are read."""
     client = await context.collate()
     services = await client.database_services()
     try:

@@ -21,7 +21,7 @@ Told = Callable[[Step, str], object]
 class Answers:
     """What the questions are answered with; what is left out is taken where there is one clear choice.
 
-    ``any_job`` is the guide's empty filter. ``schedule`` is a cron, "propose", or ``None`` for by hand.
+    ``any_job`` is the guide's empty filter. ``schedule`` is a cron, "propose", or ``None`` for manual syncs.
     """
 
     dbt_cloud_address: str

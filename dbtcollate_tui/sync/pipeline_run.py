@@ -48,8 +48,8 @@ class CancelledByPerson(Exception):
 class PipelineRun:
     """The pipeline of ``plan``, from its deploy to the end of one run of it.
 
-    ``deploy`` "needed" leaves a pipeline alone that is as it should be, "always" writes the token anew,
-    "never" takes the pipeline as it is. Setting ``cancel`` ends the following, not the run. ``memory`` holds
+    ``deploy`` "needed" leaves a pipeline alone that is as it should be, "always" writes the token again,
+    "never" takes the pipeline unchanged. Setting ``cancel`` ends the following, not the run. ``memory`` holds
     what the run told, ``wrote_token`` whether the deploy gave the pipeline this machine's dbt Cloud token.
     """
 

@@ -341,7 +341,7 @@ class Transport:
     def _wait_before_next(
         self, error: HttpError | NoAnswer, safe: bool, failures: int, seconds: float
     ) -> float | None:
-        """Seconds until the request is sent again, which is told; ``None`` where it is not."""
+        """Seconds until the request is sent again, which is reported; ``None`` where it is not."""
         policy = self._retries
         wait = _back_off(policy, failures)
         last = failures >= policy.attempts

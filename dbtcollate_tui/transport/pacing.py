@@ -27,7 +27,7 @@ class Unpaced:
         """Return at once."""
 
     async def hold(self, seconds: float) -> None:
-        """Hold nothing back: the request that was refused waits by itself."""
+        """Hold nothing back: the request that was refused waits on its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """The newest requests of the process, at most ``size`` of them."""
+    """The latest requests of the process, at most ``size`` of them."""
 
     def __init__(self, size: int = 500) -> None:
         self._records: deque[RequestRecord] = deque(maxlen=size)
@@ -71,5 +71,5 @@ class RequestLog:
         self._records.append(record)
 
     def newest(self, count: int = 100) -> list[RequestRecord]:
-        """At most ``count`` records, newest first."""
+        """At most ``count`` records, latest first."""
         return list(self._records)[-count:][::-1]

@@ -1,4 +1,4 @@
-"""A walk as text: the report of what was found and done, and what to send to whoever may mend the rest."""
+"""A session as text: the report of what was found and done, and what to send to whoever may fix the rest."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession
 
 NAMED_AT_MOST = 20
-"""So many exceptions of a row are named."""
+"""This many exceptions of a row are named."""
 WORDS = {
     CheckState.PASS: "ok",
     CheckState.WARN: "warn",
@@ -101,7 +101,7 @@ def report(walk: TroubleshootingSession, profile: Profile) -> str:
 
 
 def as_json(walk: TroubleshootingSession, profile: Profile) -> dict[str, object]:
-    """The end of a walk as JSON values, for ``troubleshoot --json``; the rows are events of their own."""
+    """The end of a session as JSON values, for ``troubleshoot --json``; the rows are events of their own."""
     row = walk.finding
     letter = letter_of(walk, profile)
     return {
@@ -119,9 +119,9 @@ def as_json(walk: TroubleshootingSession, profile: Profile) -> dict[str, object]
 def letter_of(
     walk: TroubleshootingSession, profile: Profile, row: CheckResult | None = None
 ) -> SupportMessage | None:
-    """The text to send about a row (``None``: the walk's finding): who may mend it, what is needed, where.
+    """The text to send about a row (``None``: the session's finding): who may fix it, what is needed, where.
 
-    ``None`` where there is nothing to mend.
+    ``None`` where there is nothing to fix.
     """
     found = row if row is not None else walk.finding
     if found is None or walk.outcome in (Outcome.WALKING, Outcome.GOOD):
@@ -162,7 +162,7 @@ def _said(page: str, needed: tuple[str, ...]) -> bool:
 
 
 def _needed(row: CheckResult, profile: Profile) -> tuple[str, tuple[str, ...]]:
-    """Who may mend the row, and what is needed in words: names, ids, places, addresses."""
+    """Who may fix the row, and what is needed in words: names, ids, places, addresses."""
     found = WHO[CheckId(row.check_id)] if row.check_id in set(CheckId) else _whoever
     to, lines = found(row, profile)
     advice = tuple(fix.label for fix in row.fixes if isinstance(fix, Advice))

@@ -25,7 +25,7 @@ ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState
 
 
 class Outcome(StrEnum):
-    """How a walk stands: ``walking``, or how it ended."""
+    """How a session stands: ``walking``, or how it ended."""
 
     WALKING = "walking"
     BROKEN = "broken"
@@ -45,7 +45,7 @@ class Entry:
 
 
 class TroubleshootingSession:
-    """One walk for one symptom. ``rows`` is the newest row of each concerned check, in chain order.
+    """One walk for one symptom. ``rows`` is the latest row of each concerned check, in chain order.
 
     `go` walks; ``stopped`` is the failed row it stopped at. After a fix, `did` notes it and `go` is called
     again with the check to go on from. Rows of stages before that stay, with their warnings.
@@ -104,7 +104,7 @@ class TroubleshootingSession:
 
     @property
     def story(self) -> tuple[Entry, ...]:
-        """What was found and then mended, or tried to be: pairs in their order, without what stands now."""
+        """What was found and then fixed, or tried to be: pairs in their order, without what stands now."""
         told = [entry for entry in self.record if entry.kind != "walked"]
         last = len(told) - 1
         return tuple(
@@ -149,7 +149,7 @@ class TroubleshootingSession:
                 return f"Every stage concerned is ok{after}"
 
     async def go(self, context: CheckContext, origin: str = "") -> AsyncGenerator[CheckResult]:
-        """Walk from the stage of the check ``origin`` (empty: from the first), reading everything anew.
+        """Walk from the stage of the check ``origin`` (empty: from the first), reading everything again.
 
         Gives each row as it changes. Ends at the first stage with a failed row, or behind the last one.
         """

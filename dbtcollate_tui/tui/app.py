@@ -134,7 +134,7 @@ class DbtCollateApp(OwningApp):
         return True
 
     def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
-        """Look anew at these checks of the open profile, or at all, in a worker of the app's own.
+        """Look again at these checks of the open profile, or at all, in a worker of the app's own.
 
         A look at all that a person ``asked`` for leaves a record in the history.
         """
@@ -202,11 +202,11 @@ class DbtCollateApp(OwningApp):
         self._once_open(self.show_troubleshooting)
 
     def show_troubleshooting(self, check_id: str | None = None) -> None:
-        """Show the symptoms, or at once the walk that a check's row is about."""
+        """Show the symptoms, or at once the session that a check's row is about."""
         self.places.troubleshoot(check_id)
 
     def action_verify(self) -> None:
-        """Show the checklist, looking anew."""
+        """Show the checklist, looking again."""
         self._once_open(lambda: self.places.checklist(look=True))
 
     def show_checklist(self, at: str | None = None, *, look: bool = False) -> None:
@@ -292,7 +292,7 @@ class DbtCollateApp(OwningApp):
         fixes.carry_out(self, fix)
 
     def rerun(self, check_id: str) -> None:
-        """Look anew at a check and at all that hang on it; at everything for an empty id."""
+        """Look again at a check and at all that hang on it; at everything for an empty id."""
         from dbtcollate_tui.tui import fixes as fixes
 
         fixes.rerun(self, check_id)

@@ -82,7 +82,7 @@ STATE_WORDS = {
 
 
 COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
-"""What Python may have set ``LC_CTYPE`` to by itself."""
+"""What Python may have set ``LC_CTYPE`` to on its own."""
 
 
 def choose_glyphs(environment: Mapping[str, str] = os.environ) -> Glyphs:

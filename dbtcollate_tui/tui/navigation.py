@@ -176,7 +176,7 @@ class Places:
             self._app.push_screen(TroubleshootScreen(symptom))
 
     def checklist(self, at: str | None = None, *, look: bool = False) -> None:
-        """The checklist, at a row; with ``look`` every check is looked at anew."""
+        """The checklist, at a row; with ``look`` every check is looked at again."""
         from dbtcollate_tui.tui.screens.checklist import ChecklistScreen
 
         app = self._app

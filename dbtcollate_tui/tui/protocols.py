@@ -54,14 +54,14 @@ class OwningApp(TerminalApp):
 
     @abstractmethod
     def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
-        """Look anew at these checks of the open profile, or at all.
+        """Look again at these checks of the open profile, or at all.
 
         A look at all that a person ``asked`` for leaves a record in the history.
         """
 
     @abstractmethod
     def rerun(self, check_id: str) -> None:
-        """Look anew at a check and at all that hang on it; at everything for an empty id."""
+        """Look again at a check and at all that hang on it; at everything for an empty id."""
 
     @abstractmethod
     def carry_out(self, fix: "Fix") -> None:
@@ -79,7 +79,7 @@ class OwningApp(TerminalApp):
 
     @abstractmethod
     def show_checklist(self, at: str | None = None, *, look: bool = False) -> None:
-        """Show the checklist, at a row; with ``look`` every check is looked at anew."""
+        """Show the checklist, at a row; with ``look`` every check is looked at again."""
 
     @abstractmethod
     def show_sync(self, *, run_id: int | None = None, direct: bool = False, then: Then | None = None) -> None:
@@ -102,7 +102,7 @@ class OwningApp(TerminalApp):
 
     @abstractmethod
     def show_troubleshooting(self, check_id: str | None = None) -> None:
-        """Show the symptoms, or at once the walk that a check's row is about."""
+        """Show the symptoms, or at once the session that a check's row is about."""
 
     @abstractmethod
     def new_setup(self) -> None:

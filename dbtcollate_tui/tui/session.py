@@ -42,7 +42,7 @@ Start = Callable[[DbtCloudClient, CollateClient], AsyncGenerator[SyncEvent, None
 class ProfileSession:
     """The clients stay open for as long as the profile is.
 
-    ``rows`` is the newest result of each check; ``looked`` names those of this session, the others are what
+    ``rows`` is the latest result of each check; ``looked`` names those of this session, the others are what
     the last visit knew at ``seen_at``. ``active`` are the checks under way, with the time they began
     (monotonic seconds). ``checking_all`` tells whether the last look was at all of them. ``standing`` is what
     the last visit knew, part by part replaced by what is read now.
@@ -105,7 +105,7 @@ class ProfileSession:
         return "" if check_id in self.looked else "from the last visit"
 
     def shown(self, check_id: str) -> CheckResult | None:
-        """A check's newest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""
+        """A check's latest row, ``running`` while it runs, ``waiting`` where nothing is known yet."""
         known = self.rows.get(check_id)
         state = self.active[check_id][0] if check_id in self.active else None
         if state is None:
@@ -118,7 +118,7 @@ class ProfileSession:
     async def check(
         self, ids: Collection[str] | None = None, *, asked: bool = False
     ) -> AsyncGenerator[CheckResult, None]:
-        """Look anew at these checks, or at all; gives each row as it changes.
+        """Look again at these checks, or at all; gives each row as it changes.
 
         One look at a time: this one begins when the one before, cancelled or not, has ended. A look at all
         that was ``asked`` for leaves a record in the history.
@@ -249,7 +249,7 @@ class ProfileSession:
         return self._engine(begin)
 
     async def recall_syncs(self) -> None:
-        """Read the last syncs anew."""
+        """Read the last syncs again."""
         self.syncs = await asyncio.to_thread(self._read_syncs)
 
     def _read_syncs(self) -> tuple[HistoryRecord, ...]:

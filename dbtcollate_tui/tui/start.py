@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def open_app(profile: str | None = None, *, animation: bool = True) -> ExitCode:
-    """The app on the person's own profiles, until it is left; an error is told on standard error."""
+    """The app on the person's own profiles, until it is left; an error is reported on standard error."""
     try:
         require_screen()
         return run_app(Services(), profile=profile, animation=animation)

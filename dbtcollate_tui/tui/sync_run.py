@@ -22,11 +22,11 @@ BATCH_AT_MOST = 150
 WAITING_AT_MOST = 1_000
 KEPT_AT_MOST = 5_000
 BULK = (Applied, Progress, Waiting, LogLine)
-"""Events of which only the newest are kept."""
+"""Events of which only the latest are kept."""
 
 
 class SyncRun:
-    """Drains one engine's events; keeps the newest of them for a screen that comes later.
+    """Drains one engine's events; keeps the latest of them for a screen that comes later.
 
     ``plan`` is what it writes; ``in_collate`` says that Collate's workers do the writing; ``ended`` is set
     once its last event was handed over. ``left`` is what it did not write; ``amount`` says in words how far

@@ -117,7 +117,7 @@ class TestResultChange(TableChange):
 
     @property
     def old(self) -> str:
-        """The newest result on the server, with its time."""
+        """The latest result on the server, with its time."""
         return self.before
 
     @property

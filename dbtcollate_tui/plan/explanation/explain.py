@@ -31,7 +31,7 @@ EdgeGap = Literal["none", "no_table", "pending"]
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who set a value in Collate, and when (``None`` where the server does not tell)."""
+    """Who set a value in Collate, and when (``None`` where the server does not say)."""
 
     name: str = ""
     at: datetime | None = None
@@ -156,7 +156,7 @@ def explain(
 ) -> Explanation:
     """Explain the table that these nodes stand for.
 
-    ``plan`` holds at least this table's changes; ``versions`` are the table's versions, newest first;
+    ``plan`` holds at least this table's changes; ``versions`` are the table's versions, latest first;
     ``around`` are the edges that Collate shows for the table.
     """
     nodes = [_node(project, unique_id) for unique_id in unique_ids]
@@ -373,7 +373,7 @@ def _column_of(conflict: Conflict, table: Table) -> str:
 def author_of(versions: Sequence[Table], name: str, column: str = "") -> Author | None:
     """Who set the value that a table has now: the oldest version in a row that already had it.
 
-    ``versions`` are newest first. ``None`` where there is no history or no rule for the fact.
+    ``versions`` are latest first. ``None`` where there is no history or no rule for the fact.
     """
     read = _READERS.get(name)
     if read is None or not versions:

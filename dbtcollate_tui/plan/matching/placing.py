@@ -40,7 +40,7 @@ class ColumnNames:
     def find_top(self, name: str) -> str | None:
         """The column of the table itself that holds what dbt names: a field's struct, however deep it is.
 
-        Servers refuse tests of fields. A column whose own name has a dot is found as it is.
+        Servers refuse tests of fields. A column whose own name has a dot is found unchanged.
         """
         parts = name.split(".")
         for count in range(len(parts), 0, -1):

@@ -131,7 +131,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\?")
 
 
 def same_sql(held: str, compiled: str) -> bool:
-    """Whether an edge holds this compiled SQL, as it is or as the reference ingestion writes it.
+    """Whether an edge holds this compiled SQL, unchanged or as Collate's own ingestion writes it.
 
     That one puts ``create table … as`` before it and question marks in the place of literals.
     """

@@ -48,7 +48,7 @@ def not_found(kind: str, name: str) -> ApiError:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A search index that is behind: entities by kind, and the newest results by test case, as they were."""
+    """A search index that is behind: entities by kind, and the latest results by test case, as they were."""
 
     entities: dict[str, list[Entity]]
     results: dict[str, Entity]

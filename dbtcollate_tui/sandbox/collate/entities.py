@@ -190,12 +190,12 @@ def _addressed(call: Call, kind: Kind) -> Entity:
 
 
 def create_body(call: Call, kind: Kind) -> dict[str, Any]:
-    """The checked body of a create request, in the newest server's names."""
+    """The checked body of a create request, in the latest server's names."""
     return checked_body(call, call.json(), CREATE[kind.name])
 
 
 def checked_body(call: Call, body: Any, name: str) -> dict[str, Any]:
-    """A body checked by this release's schema ``name``, in the newest server's names."""
+    """A body checked by this release's schema ``name``, in the latest server's names."""
     return from_release(check_body(call.release, body, name), name, call.release)
 
 

@@ -31,7 +31,7 @@ class Kind:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """All keys that an entity of the newest release may have."""
+        """All keys that an entity of the latest release may have."""
         return frozenset(release_of("latest").fields(self.schema))
 
 

@@ -58,7 +58,7 @@ def patched(call: Call, kind: Kind, stored: Entity) -> tuple[Entity, bool]:
 
 
 def apply_patch(operations: Any, document: Entity) -> Any:
-    """The document after the operations; ``document`` itself stays as it is."""
+    """The document after the operations; ``document`` itself stays unchanged."""
     if not isinstance(operations, list):
         raise ApiError(400, "JSON patch has to be an array of objects")
     if not all(isinstance(operation, dict) for operation in operations):

@@ -18,7 +18,7 @@ from dbtcollate_tui.sandbox.collate.store import Entity
 
 
 def list_statuses(call: Call) -> Response:
-    """Statuses of runs, newest first: the last five, or those between ``startTs`` and ``endTs``."""
+    """Statuses of runs, latest first: the last five, or those between ``startTs`` and ``endTs``."""
     pipeline = addressed(call)
     since, until = call.number("startTs"), call.number("endTs")
     limit = call.number("limit", DEFAULT_STATUSES if since is None and until is None else 1000) or 0
@@ -70,7 +70,7 @@ def _log_page(call: Call, fqn: str, run_id: str, key: str) -> dict[str, str]:
 
 
 def last_logs(call: Call) -> Response:
-    """The log of the newest run by ``after`` and ``limit`` lines; no ``after`` in it means the end."""
+    """The log of the latest run by ``after`` and ``limit`` lines; no ``after`` in it means the end."""
     pipeline = addressed(call)
     if call.collate.scenario.pipeline_service == "down":
         raise ApiError(400, f"Failed to get last ingestion logs of [{pipeline['name']}] due to [null].")
@@ -84,7 +84,7 @@ def last_logs(call: Call) -> Response:
 
 
 def download_logs(call: Call) -> Response:
-    """The whole log of the newest run as a file."""
+    """The whole log of the latest run as a file."""
     pipeline = addressed(call)
     fqn = pipeline["fullyQualifiedName"]
     latest = call.store.statuses(fqn, 0, 2**53, 1)
@@ -104,7 +104,7 @@ def run_logs(call: Call) -> Response:
 
 
 def list_runs(call: Call) -> Response:
-    """Ids of the runs that have a log, newest first."""
+    """Ids of the runs that have a log, latest first."""
     statuses = call.store.statuses(
         addressed(call)["fullyQualifiedName"], 0, 2**53, call.number("limit", 10) or 10
     )

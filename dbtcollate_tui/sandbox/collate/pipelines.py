@@ -96,7 +96,7 @@ def _unmasked(value: Any, stored: Any) -> Any:
 
 
 def shown(call: Call, entity: Entity, fields: frozenset[str]) -> Entity:
-    """As the caller sees it: secrets masked (server 1.1 shows them to a bot), newest statuses on request."""
+    """As the caller sees it: secrets masked (server 1.1 shows them to a bot), latest statuses on request."""
     if "pipelineStatuses" in fields:
         latest = call.store.statuses(entity["fullyQualifiedName"], 0, 2**53, DEFAULT_STATUSES)
         if latest:

@@ -167,7 +167,7 @@ def list_cases(call: Call) -> Response:
 
 
 def with_results(call: Call, cases: list[Entity], fields: frozenset[str]) -> None:
-    """Put each case's newest result and status into it, where they were asked for."""
+    """Put each case's latest result and status into it, where they were asked for."""
     if not fields & {"testCaseResult", "testCaseStatus"}:
         return
     needs_search(call)
@@ -185,7 +185,7 @@ def with_results(call: Call, cases: list[Entity], fields: frozenset[str]) -> Non
 
 
 def get_case(call: Call) -> Response:
-    """One test case, with its newest result where asked for."""
+    """One test case, with its latest result where asked for."""
     key = {"fqn": call.params["fqn"]} if "fqn" in call.params else {"entity_id": call.params["id"]}
     case = checked_entity(call, "testCase", **key)
     with_results(call, [case], requested_fields(call, CASE))
@@ -261,7 +261,7 @@ def put_result(call: Call) -> Response:
 
 
 def list_results(call: Call) -> Response:
-    """Results between ``startTs`` and ``endTs`` (ms, both obligatory), newest first."""
+    """Results between ``startTs`` and ``endTs`` (ms, both obligatory), latest first."""
     since, until = call.number("startTs"), call.number("endTs")
     missing = [
         f"query param {name} must not be null"
@@ -276,7 +276,7 @@ def list_results(call: Call) -> Response:
 
 
 def latest_result(call: Call) -> Response:
-    """The newest result of ``testCaseFQN``; needs the search index, 404 where there is no result."""
+    """The latest result of ``testCaseFQN``; needs the search index, 404 where there is no result."""
     if call.collate.scenario.search == "down":
         raise ApiError(500, "Failed to search: Connection refused")
     fqn = call.query("testCaseFQN")
@@ -288,7 +288,7 @@ def latest_result(call: Call) -> Response:
 
 
 def search_results(call: Call) -> Response:
-    """Results of ``testCaseFQN``, newest first; needs the search index."""
+    """Results of ``testCaseFQN``, latest first; needs the search index."""
     if call.collate.scenario.search == "down":
         raise ApiError(500, "Failed to search: Connection refused")
     fqn = call.query("testCaseFQN")

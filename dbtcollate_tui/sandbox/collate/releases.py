@@ -217,7 +217,7 @@ class ServerRelease:
 
     @property
     def searches_results(self) -> bool:
-        """Whether the newest result of a test case comes from the search index (seen on 1.6, not on 1.1)."""
+        """Whether the latest result of a test case comes from the search index (seen on 1.6, not on 1.1)."""
         return self.since(1, 6)
 
 

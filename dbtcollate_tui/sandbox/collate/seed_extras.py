@@ -197,7 +197,7 @@ def add_test_definitions(seeder: Seeder) -> None:
 
 
 def add_unreadable_test_case(seeder: Seeder, table_fqn: str) -> None:
-    r"""A test case with a ``\`` in its name, of which newer servers cannot read the newest result."""
+    r"""A test case with a ``\`` in its name, of which newer servers cannot read the latest result."""
     table = seeder.store.by_fqn("table", table_fqn)
     definition = seeder.store.by_fqn("testDefinition", "columnValuesToBeNotNull")
     assert table is not None

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 Entity = dict[str, Any]
-"""One JSON object as the API shows it, with the newest server's names."""
+"""One JSON object as the API shows it, with the latest server's names."""
 
 _SCHEMA = """
 create table if not exists entities(
@@ -134,7 +134,7 @@ class Store:
             )
 
     def versions(self, entity_id: str) -> list[Entity]:
-        """The versions of a table that were stored, newest first."""
+        """The versions of a table that were stored, latest first."""
         rows = self._db.execute("select json from versions where id=? order by version desc", (entity_id,))
         return [_decode(row[0]) for row in rows]
 
@@ -235,7 +235,7 @@ class Store:
         )
 
     def results(self, fqn: str, since: int, until: int) -> list[Entity]:
-        """Results between two times in ms, both included, newest first."""
+        """Results between two times in ms, both included, latest first."""
         rows = self._db.execute(
             "select json from results where fqn=? and timestamp between ? and ? order by timestamp desc",
             (fqn, since, until),
@@ -243,7 +243,7 @@ class Store:
         return [_decode(row[0]) for row in rows]
 
     def latest_result(self, fqn: str) -> Entity | None:
-        """The newest result of a test case."""
+        """The latest result of a test case."""
         return self._one("select json from results where fqn=? order by timestamp desc limit 1", fqn)
 
     # pipeline runs
@@ -260,7 +260,7 @@ class Store:
         return self._one("select json from statuses where pipeline=? and run_id=?", pipeline, run_id)
 
     def statuses(self, pipeline: str, since: int, until: int, limit: int) -> list[Entity]:
-        """Statuses of runs between two times in ms, newest first."""
+        """Statuses of runs between two times in ms, latest first."""
         rows = self._db.execute(
             "select json from statuses where pipeline=? and timestamp between ? and ?"
             " order by timestamp desc, run_id limit ?",

@@ -19,7 +19,7 @@ _ENUM_NAMES = {"tests/testDefinition#TestPlatform": (("dbt", "DBT"),)}
 
 
 def requested_fields(call: Call, kind: Kind) -> frozenset[str]:
-    """The names in ``fields=``, in the newest server's spelling; 400 for an unknown one."""
+    """The names in ``fields=``, in the latest server's spelling; 400 for an unknown one."""
     text = call.query("fields")
     if not text:
         return frozenset()
@@ -89,7 +89,7 @@ def _shown(value: Any, shape: Shape, release: ServerRelease) -> Any:
 
 
 def from_release(body: dict[str, Any], name: str, release: ServerRelease) -> dict[str, Any]:
-    """A body in the names of ``release`` as the newest would have it; ``name`` is its schema."""
+    """A body in the names of ``release`` as the latest would have it; ``name`` is its schema."""
     if release.is_newest:
         return body
     fields = release.fields(name)

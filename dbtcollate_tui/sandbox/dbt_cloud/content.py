@@ -47,7 +47,7 @@ DOCS_GENERATE = "dbt docs generate"
 
 
 def account_id_for(scenario: Scenario) -> int:
-    """The id of the token's account; in the scenario ``wrong-account`` it is not the one that is told."""
+    """The id of the token's account; in the scenario ``wrong-account`` it is not the one that is reported."""
     return OTHER_ACCOUNT_ID if scenario.dbt_other_account else ACCOUNT_ID
 
 
@@ -211,7 +211,7 @@ def jobs(scenario: Scenario) -> Iterator[dict[str, Any]]:
 
 
 def many(account_id: int) -> Iterator[Item]:
-    """So many more projects and jobs that there are 300 and 5,000; the same ones each time."""
+    """This many more projects and jobs that there are 300 and 5,000; the same ones each time."""
     chance = random.Random(17)
     teams = ("growth", "supply", "pricing", "risk", "search", "loyalty", "returns", "ads", "hr", "legal")
     areas = ("core", "events", "reporting", "ml", "finance", "ops", "partners", "privacy", "web", "store")

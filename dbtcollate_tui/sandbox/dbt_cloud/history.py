@@ -302,7 +302,7 @@ def _recent(jobs: dict[int, dict[str, Any]], now: float, scenario: Scenario) -> 
 
 
 def _earlier(jobs: dict[int, dict[str, Any]], now: float) -> Iterator[RunPlan]:
-    """Two weeks of nightly runs, four Sundays, some pull requests, and what was started by hand."""
+    """Two weeks of nightly runs, four Sundays, some pull requests, and what was started manually."""
     success, failed, ci = (recorded(name) for name in ("nightly-success", "nightly-failed", "ci"))
     nightly, weekly = jobs[ids.NIGHTLY_ID], jobs[ids.NIGHTLY_FULL_ID]
     today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)

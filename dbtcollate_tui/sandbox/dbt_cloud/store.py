@@ -1,7 +1,7 @@
 """The sandbox's dbt Cloud in SQLite: what lists filter, order and page through, and started runs.
 
 A run is written once, with all its times; its status at a moment follows from them, so that a run which was
-started goes from queued to its end by itself.
+started goes from queued to its end on its own.
 """
 
 import json
@@ -145,7 +145,7 @@ class DbtCloudStore:
         return self._one(self._db.execute(f"{_NOW_RUNS} WHERE id = ?2", (now, run_id)))
 
     def last_run(self, job_id: int, now: float, *, completed: bool = False) -> Row | None:
-        """The job's newest run, or its newest that has ended."""
+        """The job's latest run, or its latest that has ended."""
         condition = " AND finished <= ?1" if completed else ""
         query = f"{_NOW_RUNS} WHERE job_id = ?2{condition} ORDER BY id DESC LIMIT 1"
         return self._one(self._db.execute(query, (now, job_id)))

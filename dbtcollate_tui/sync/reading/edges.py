@@ -15,7 +15,7 @@ READERS = 8
 """Reads at once; OpenMetadata's gain above that is small."""
 
 SAMPLE = 16
-"""Of more tables than this whose edges were not shown, so many are asked: an interrupted sync leaves
+"""Of more tables than this whose edges were not shown, this many are asked: an interrupted sync leaves
 hundreds without edges, and an answer from a cache misses some of any."""
 
 OnDone = Callable[[int, int], object]

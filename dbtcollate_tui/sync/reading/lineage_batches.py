@@ -16,7 +16,7 @@ Pair = tuple[str, str]
 DEEPEST = 3
 """The server refuses more levels."""
 MOST_PATHS = 1000
-"""So many paths one reading may make the server walk, unless one level alone has more."""
+"""This many paths one reading may make the server walk, unless one level alone has more."""
 
 
 @dataclass(frozen=True, slots=True)

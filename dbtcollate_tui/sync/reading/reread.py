@@ -21,7 +21,7 @@ from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import TABLE_FIELDS
 
 SINGLE_TABLES = 10
-"""Up to so many tables are read one by one, more by listing their databases."""
+"""Up to this many tables are read one by one, more by listing their databases."""
 
 
 async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Change]) -> Mapping[str, Table]:

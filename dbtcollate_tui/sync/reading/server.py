@@ -36,7 +36,7 @@ TABLE_FIELDS = (
     "certification",
 )
 PEOPLE_LISTED = 5_000
-"""At most so many users and teams are listed to suggest an owner."""
+"""At most this many users and teams are listed to suggest an owner."""
 
 OnProgress = Callable[[int, int | None, str, str], object]
 """Gets done, total (``None``: not known), unit, and a word on what is read."""
@@ -123,7 +123,7 @@ async def read_details(
     only: Collection[str] | None = None,
     on_progress: OnProgress = _silent,
 ) -> ServerState:
-    """Edges, test cases with their newest results, definitions, tags and owners of what the plan touches."""
+    """Edges, test cases with their latest results, definitions, tags and owners of what the plan touches."""
     used = {ref.fqn for ref in report.matched.values()}
     kept = {fqn: table for fqn, table in tables.items() if fqn in used}
     nodes = [project.nodes[uid] for uid in report.matched if only is None or uid in only]
@@ -338,7 +338,7 @@ def _owner_ref(reference: EntityReference) -> OwnerRef:
 
 
 async def _suggestions(collate: CollateClient, unknown: list[str]) -> dict[str, tuple[str, ...]]:
-    """For each unknown owner, the users and teams whose names are like it; never applied by itself."""
+    """For each unknown owner, the users and teams whose names are like it; never applied on its own."""
     if not unknown:
         return {}
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""Reads test cases with their newest results, and test definitions: in pages where that costs less."""
+"""Reads test cases with their latest results, and test definitions: in pages where that costs less."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from dbtcollate_tui.sync.reading.edges import READERS
 
 CASE_FIELDS = ("testCaseResult",)
 FEW = 3
-"""So many tables or definitions are asked for one by one, without a look at the whole list."""
+"""This many tables or definitions are asked for one by one, without a look at the whole list."""
 CASES_A_TABLE = 20
-"""Reading so many cases in a page costs the server about as much as one more request."""
+"""Reading this many cases in a page costs the server about as much as one more request."""
 
 _ENTITY_BY_ENTITY = 25
-"""So many test cases whose results cannot be read are tried one by one; then no more is asked for."""
+"""This many test cases whose results cannot be read are tried one by one; then no more is asked for."""
 
 
 @dataclass(slots=True)
 class Unread:
-    """Test cases that were read without their newest result, by FQN, and why the first of them was."""
+    """Test cases that were read without their latest result, by FQN, and why the first of them was."""
 
     cases: set[str] = field(default_factory=set)
     search_down: bool = False
@@ -51,7 +51,7 @@ def _silent(done: int, total: int) -> None:
 async def read_cases(
     collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent, unread: Unread | None = None
 ) -> dict[tuple[str, str], TestCase]:
-    """The test cases of these tables with their newest results, by `case_key`; read as by `each_case`."""
+    """The test cases of these tables with their latest results, by `case_key`; read as by `each_case`."""
     found: dict[tuple[str, str], TestCase] = {}
     await each_case(
         collate,
@@ -70,7 +70,7 @@ async def each_case(
     on_done: OnDone = _silent,
     unread: Unread | None = None,
 ) -> None:
-    """Give each test case of these tables to ``take``, with its newest result.
+    """Give each test case of these tables to ``take``, with its latest result.
 
     Newer servers read results from their search index. Where one cannot be read, its case is given without,
     and noted in ``unread``; test cases of other tables then do not matter.
@@ -112,7 +112,7 @@ async def each_case(
 
 
 async def _one_by_one(collate: CollateClient, fqn: str, lost: Unread) -> list[TestCase]:
-    """A table's test cases, each with its newest result if that can be read."""
+    """A table's test cases, each with its latest result if that can be read."""
     found = []
     for case in await collate.test_cases(fqn, ()):
         whole: TestCase | None = None

@@ -38,7 +38,7 @@ async def read_text_authors(
 
 
 def author_of(text: str, column: str, versions: Collection[Table]) -> str:
-    """The author of the oldest of the newest versions that hold this text; empty where none does."""
+    """The author of the oldest of the latest versions that hold this text; empty where none does."""
     author = ""
     for version in versions:
         if _text(version, column).strip() != text.strip():

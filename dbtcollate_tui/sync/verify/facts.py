@@ -31,7 +31,7 @@ from dbtcollate_tui.sync.reading.edges import READERS, read_edges
 from dbtcollate_tui.sync.reading.test_cases import Unread, each_case
 
 SINGLE_TABLES = 10
-"""Up to so many tables are read one by one, more by listing their databases."""
+"""Up to this many tables are read one by one, more by listing their databases."""
 
 OnProgress = Callable[[int, int, str], object]
 """Gets how much is read back, of how much, and words on what still is: tables, edges and results together."""
@@ -41,7 +41,7 @@ OnProgress = Callable[[int, int, str], object]
 class Held:
     """What the server was seen to hold of what is expected.
 
-    ``descriptions`` by (table FQN, column); ``edges`` by the ids of their ends; ``results``: newest result by
+    ``descriptions`` by (table FQN, column); ``edges`` by the ids of their ends; ``results``: latest result by
     (entity link, case name).
     """
 
@@ -49,7 +49,7 @@ class Held:
     edges: frozenset[tuple[str, str]]
     results: Mapping[tuple[str, str], TestCaseResult | None]
     unchecked: frozenset[str] = frozenset()
-    """FQNs of test cases whose newest result the server cannot read."""
+    """FQNs of test cases whose latest result the server cannot read."""
     metrics: frozenset[str] = frozenset()
     metric_edges: frozenset[tuple[str, str]] = frozenset()
     """FQNs of the metrics, and of what they read with the metric's."""

@@ -95,7 +95,7 @@ LAST_WRITES_SECONDS = 0.5
 
 
 class Writer:
-    """Writes the chosen changes of one plan; every outcome is told as an event.
+    """Writes the chosen changes of one plan; every outcome is reported as an event.
 
     ``present`` are the keys of changes of this plan that are written already, so that others may need them;
     ``tables`` are tables as they are now, by FQN, where the plan was made a while ago.
@@ -267,7 +267,7 @@ class Writer:
     async def _make_cases(self, batch: Batch) -> None:
         """The batch by one request; where it is refused, its halves, so that one case fails alone.
 
-        Where it may be that some are there already, each by itself: making one again changes nothing. So too
+        Where it may be that some are there already, each on its own: making one again changes nothing. So too
         where the token may not make many; a policy on the tables may still let it make one.
         """
         ready = self._ready_cases(batch)
@@ -358,7 +358,7 @@ class Writer:
         return []
 
     async def _patch_table(self, fqn: str, changes: Sequence[Change]) -> None:
-        """One patch for all changes of a table; where it is refused, each by itself."""
+        """One patch for all changes of a table; where it is refused, each on its own."""
         table = self._tables.get(fqn) or self._plan.tables[fqn]
         try:
             await self._collate.patch_table(table.id, self._ops(table, changes))

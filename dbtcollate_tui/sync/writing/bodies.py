@@ -29,7 +29,7 @@ def new_case(change: TestCaseChange) -> dict[str, object]:
 
 
 def edge_of(change: LineageChange) -> LineageEdge:
-    """The edge as it will be, with what stands there and dbt does not tell."""
+    """The edge as it will be, with what stands there and dbt does not say."""
     if change.existing is not None:
         return replace(change.existing, sqlQuery=change.sql, columnsLineage=change.columns)
     return LineageEdge(

@@ -42,7 +42,7 @@ async def read_stale(
     A table counts as lost where dbt no longer builds the node that it was written for, because it is deleted,
     disabled or ephemeral: a node that a run builds elsewhere, as a pull request's does, loses nothing, nor
     does one that could not be read. Where a part was chosen (``only``), lost tables are
-    left alone, and so are the edges of a node whose SQL this run does not tell or nobody could read: it may
+    left alone, and so are the edges of a node whose SQL this run does not say or nobody could read: it may
     read more than ``depends_on`` says.
     """
     known = {"", *project.nodes, *project.unreadable}

@@ -33,7 +33,7 @@ Tell = Callable[[Event], object]
 PROGRESS_SECONDS = 0.1
 """Progress is told no oftener; the last of a stage always."""
 SILENT_WRITES = 2
-"""After so many writes without an answer, each already tried several times, no other is tried."""
+"""After this many writes without an answer, each already tried several times, no other is tried."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Account:
                     self._left_out.setdefault(change.table.fqn, []).append(change)
 
     def begin(self, stage: str, total: int) -> None:
-        """A stage of so many changes begins."""
+        """A stage of this many changes begins."""
         self._stage, self._stage_total, self._stage_done = stage, total, 0
 
     def ready(self, change: Change) -> Change | None:

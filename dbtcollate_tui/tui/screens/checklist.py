@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TITLE_WIDTH = 26
 SILENT_SECONDS = 2.0
 TIMES_FROM, LEAST_TOLD = 60, 0.05
-"""Rows of this width tell how long a check took, where it took so many seconds."""
+"""Rows of this width tell how long a check took, where it took this many seconds."""
 ORDER = tuple(check.id for check in ALL_CHECKS)
 UNDER_WAY = (CheckState.WAITING, CheckState.RUNNING)
 
@@ -114,7 +114,7 @@ class ChecklistScreen(FittedScreen[None]):
         await self._show_card()
 
     def on_resize(self) -> None:
-        """Cut the lines anew."""
+        """Cut the lines again."""
         self.call_after_refresh(self._draw)
 
     def _pass_time(self) -> None:
@@ -250,7 +250,7 @@ class ChecklistScreen(FittedScreen[None]):
         self.query_one(ChainBar).focus()
 
     def action_again(self) -> None:
-        """Look anew at the row under the cursor and at what hangs on it."""
+        """Look again at the row under the cursor and at what hangs on it."""
         app_of(self).rerun(self.current)
 
     def action_troubleshoot(self) -> None:
@@ -258,7 +258,7 @@ class ChecklistScreen(FittedScreen[None]):
         app_of(self).show_troubleshooting(self.current)
 
     def action_all_again(self) -> None:
-        """Look anew at everything."""
+        """Look again at everything."""
         app_of(self).start_checks(asked=True)
 
     def action_evidence(self) -> None:

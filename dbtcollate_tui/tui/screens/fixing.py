@@ -167,7 +167,7 @@ class ChooseOne(LeavableModal[str | None]):
 
 
 class SupportMessageScreen(LeavableModal[None]):
-    """A text to send to whoever may mend it."""
+    """A support message for the person who can fix it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy it"),

@@ -59,7 +59,7 @@ class RecordList(RowList[HistoryRecord]):
 
 
 class HistoryScreen(FittedScreen[None]):
-    """Newest first, a chart on top; enter opens a record to its plan and its log."""
+    """Latest first, a chart on top; enter opens a record to its plan and its log."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Plan and log", key_display="enter"),
@@ -199,7 +199,7 @@ class HistoryScreen(FittedScreen[None]):
             await export_record(self, self._state, self.current)
 
     async def action_again(self) -> None:
-        """Read the records anew."""
+        """Read the records again."""
         await self._read()
 
     def action_back(self) -> None:

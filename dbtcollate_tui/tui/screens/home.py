@@ -47,7 +47,7 @@ WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
 
 
 class HomeScreen(CardKeys, FittedScreen[None]):
-    """Shows at once what the last visit knew, grey with its age, then looks anew, stage by stage."""
+    """Shows at once what the last visit knew, grey with its age, then looks again, stage by stage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sync", "Sync"),
@@ -163,7 +163,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self._draw()
 
     def on_resize(self) -> None:
-        """Lay out anew what depends on the size, once that stays."""
+        """Lay out again what depends on the size, once that stays."""
         if self._fitting is not None:
             self._fitting.stop()
         self._fitting = self.set_timer(RESIZED_SECONDS, self._fit)
@@ -250,7 +250,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         return table
 
     def _name_syncs(self, table: Table, session: "ProfileSession") -> None:
-        """The newest syncs by name, as many as there is height for."""
+        """The latest syncs by name, as many as there is height for."""
         from dbtcollate_tui.tui.widgets.durations import outcome_mark
 
         now = datetime.now(UTC)
@@ -344,7 +344,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         return True
 
     def action_again(self) -> None:
-        """Look anew at the whole chain; at the profile's file where that could not be read."""
+        """Look again at the whole chain; at the profile's file where that could not be read."""
         if self._session is None:
             self.query_one(ErrorCard).clear()
             self._begin()

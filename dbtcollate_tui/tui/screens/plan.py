@@ -236,7 +236,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             super().action_back()
 
     def action_runs(self) -> None:
-        """Choose another run than the rule's, for this once; the plan is made anew for it."""
+        """Choose another run than the rule's, for this once; the plan is made again for it."""
         plan = self.plan
         current = plan.run.id if plan is not None and plan.run is not None else None
 

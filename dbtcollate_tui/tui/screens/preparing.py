@@ -77,7 +77,7 @@ class PreparingScreen(CardKeys, FittedScreen[ScreenResultType]):
         self.refresh_bindings()
 
     async def action_again(self) -> None:
-        """Prepare anew."""
+        """Prepare again."""
         self.query_one(ErrorCard).clear()
         await self.query_one(SyncBoard).remove()
         await self.mount(SyncBoard(), after=self.query_one("#head"))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.settings.model import Profile
 
 NUMBERED = 9
-"""So many profiles have a digit that opens them at once."""
+"""This many profiles have a digit that opens them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class ProfilesScreen(CardKeys, FittedScreen[None]):
         await self._fill()
 
     def on_resize(self) -> None:
-        """Lay the lines out anew."""
+        """Lay the lines out again."""
         self.run_worker(self._fill(), group="fill", exclusive=True)
 
     async def _fill(self) -> None:

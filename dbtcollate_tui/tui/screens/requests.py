@@ -23,7 +23,7 @@ FIXED_WIDTH = 50
 
 
 class RequestsScreen(FittedScreen[None]):
-    """Newest first: time, method, path, status, seconds, size; no secret is in any of it."""
+    """Latest first: time, method, path, status, seconds, size; no secret is in any of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy as curl"),
@@ -54,7 +54,7 @@ class RequestsScreen(FittedScreen[None]):
         self.query_one(DataTable).focus()
 
     def on_resize(self) -> None:
-        """Cut the paths anew."""
+        """Cut the paths again."""
         self._fill()
 
     def _fill(self) -> None:

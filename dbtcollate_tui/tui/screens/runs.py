@@ -32,7 +32,7 @@ Choose = Callable[[], Awaitable[RunChoice]]
 
 
 class RunsScreen(CardKeys, FittedScreen[int | None]):
-    """Gives the id of the run to take, or ``None`` where the choice stays as it is."""
+    """Gives the id of the run to take, or ``None`` where the choice stays unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Take it", priority=True),
@@ -72,7 +72,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         self.action_again()
 
     def action_again(self) -> None:
-        """Read the runs anew."""
+        """Read the runs again."""
         self.query_one(ErrorCard).clear()
         self.remove_class("-failed")
         self.run_worker(self._read(), group="runs", exclusive=True)

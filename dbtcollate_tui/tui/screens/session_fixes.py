@@ -1,4 +1,4 @@
-"""Fixes carried out while the chain is walked: each ends with the walk going on from where it stood."""
+"""Fixes carried out while the chain is checked: each ends with the session going on from where it stood."""
 
 import asyncio
 from abc import abstractmethod
@@ -53,10 +53,10 @@ if TYPE_CHECKING:
 
 
 class SessionScreen(FittedScreen[None]):
-    """A screen with a walk of the chain that its fixes lead on.
+    """A screen with a session of the chain that its fixes lead on.
 
     ``run_id`` is the dbt Cloud run taken in place of the rule's; ``reopened`` says that a fix opened the
-    profile anew.
+    profile again.
     """
 
     walk: "TroubleshootingSession | None"
@@ -66,11 +66,11 @@ class SessionScreen(FittedScreen[None]):
     @property
     @abstractmethod
     def context(self) -> "CheckContext | None":
-        """What the checks of this walk share."""
+        """What the checks of this session share."""
 
     @abstractmethod
     def shows(self, check_id: str) -> bool:
-        """Put the cursor on a row of the walk that needs a person; false where it is none."""
+        """Put the cursor on a row of the session that needs a person; false where it is none."""
 
     @abstractmethod
     def go_on(self, origin: str) -> None:
@@ -97,7 +97,7 @@ class SessionFixes:
         self._app = app_of(screen)
 
     def carry_out(self, fix: Fix, row: CheckResult) -> None:
-        """Carry out a fix of the row, then go on with the walk; advice alone does nothing."""
+        """Carry out a fix of the row, then go on with the session; advice alone does nothing."""
         screen, app = self._screen, self._app
         match fix:
             case OpenUrl():
@@ -152,7 +152,7 @@ class SessionFixes:
             await self._screen.show_end()
 
     async def _save(self, profile: "Profile", words: str, row: CheckResult) -> None:
-        """Save the changed profile, open it anew, and walk on from the first check that it concerns."""
+        """Save the changed profile, open it again, and walk on from the first check that it concerns."""
         session = self._app.session
         if session is None:
             return
@@ -305,7 +305,7 @@ class SessionFixes:
             self._screen.go_on(row.check_id)
 
     def _follow(self, run: "SyncRun | None", fix: Fix, row: CheckResult) -> None:
-        """Wait for the end of a run, then come back by itself and walk on; a failure stays to be read."""
+        """Wait for the end of a run, then come back automatically and go on; a failure stays to be read."""
         if run is not None:
             self._screen.run_worker(self._ended(run, fix, row), group="fix", exclusive=True)
 

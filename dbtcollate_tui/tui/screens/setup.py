@@ -227,7 +227,7 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     @work(group="checks", exclusive=True)
     async def _check(self) -> None:
-        """Look at what the answers now allow to be looked at; the next question begins it anew."""
+        """Look at what the answers now allow to be looked at; the next question begins it again."""
         async with aclosing(self.context.checks.look()) as results:
             async for _ in results:
                 self._light()

@@ -99,7 +99,7 @@ class StageChecks(LeavableModal[Fix | Literal["question"] | None]):
         self.dismiss("question")
 
     def action_again(self) -> None:
-        """Look anew at the stage."""
+        """Look again at the stage."""
         self.dismiss(RETRY)
 
     def action_evidence(self) -> None:

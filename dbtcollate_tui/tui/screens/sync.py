@@ -286,7 +286,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         self._name_keys()
 
     def action_follow(self) -> None:
-        """Follow the newest line, or stand still."""
+        """Follow the latest line, or stand still."""
         log = self.query_one(EventLog)
         log.set_follow(not log.follow)
         self._name_keys()

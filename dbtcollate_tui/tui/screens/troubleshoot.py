@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 SEEN_WIDTH = 47
 DONE_SHOWN = 4
-"""So many of the last findings and fixes are named; the report has all."""
+"""This many of the last findings and fixes are named; the report has all."""
 BESIDE_FROM = 110
-"""From so many columns on, symptoms and walk stand side by side."""
+"""From this many columns on, symptoms and walk stand side by side."""
 GUIDE, BESIDE = "In Collate's guide", "Other symptoms"
 OUTCOME_STATES = {
     Outcome.WALKING: CheckState.RUNNING,
@@ -55,7 +55,7 @@ OUTCOME_STATES = {
 class TroubleshootScreen(SessionScreen):
     """List the symptoms, then check the chain for the chosen one; a given ``symptom`` is checked at once.
 
-    ``walk`` is the walk that is shown. `SessionFixes` carries out fixes, then calls `go_on`.
+    ``walk`` is the session that is shown. `SessionFixes` carries out fixes, then calls `go_on`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,7 +99,7 @@ class TroubleshootScreen(SessionScreen):
         self._of: ProfileSession | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, chain, how it stands, symptoms, the walk with its card."""
+        """Title, chain, how it stands, symptoms, the session with its card."""
         yield TitleBar("", "troubleshooting")
         yield ChainBar()
         yield Static("What do you see?", id="head", markup=False)
@@ -134,12 +134,12 @@ class TroubleshootScreen(SessionScreen):
 
     @property
     def session(self) -> "ProfileSession | None":
-        """The open profile; a fix may have opened it anew."""
+        """The open profile; a fix may have opened it again."""
         return app_of(self).session
 
     @property
     def context(self) -> CheckContext | None:
-        """What the checks of this walk share; made anew with the session and with another run."""
+        """What the checks of this session share; made again with the session and with another run."""
         session = self.session
         if session is None:
             return None
@@ -150,7 +150,7 @@ class TroubleshootScreen(SessionScreen):
             )
         return self._checks
 
-    # ------------------------------------------------------------------ the walk
+    # ------------------------------------------------------------------ the session
 
     def begin(self, symptom: Symptom) -> None:
         """Walk the chain for a symptom, from its first stage."""
@@ -218,7 +218,7 @@ class TroubleshootScreen(SessionScreen):
         return self.app.size.width < BESIDE_FROM
 
     def on_resize(self) -> None:
-        """Cut the lines anew."""
+        """Cut the lines again."""
         self.call_after_refresh(self._draw)
         listing, width = self.query_one("#symptoms", OptionList), self.app.size.width
         for symptom in SYMPTOMS:
@@ -319,7 +319,7 @@ class TroubleshootScreen(SessionScreen):
             )
 
     def action_letter(self) -> None:
-        """Show the text to send to whoever may mend the row."""
+        """Show the support message for the person who can fix the row."""
         session, row = self.session, self.query_one(CheckCard).row
         letter = self._letter(session, row) if session is not None and row is not None else None
         if letter is not None:
@@ -371,7 +371,7 @@ class TroubleshootScreen(SessionScreen):
             app.start_checks()
 
     def shows(self, check_id: str) -> bool:
-        """Put the cursor on a row of the walk that needs a person; false where it is none."""
+        """Put the cursor on a row of the session that needs a person; false where it is none."""
         row = self.walk.rows.get(check_id) if self.walk is not None else None
         if row is None or row.state not in BAD:
             return False

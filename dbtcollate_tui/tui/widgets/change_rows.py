@@ -12,11 +12,11 @@ from dbtcollate_tui.plan.model import GROUPS, Change, Conflict, LineageChange, P
 Entry = Change | Conflict | Unmatched | str
 Arrangement = Literal["kind", "table"]
 OPEN_AT_MOST = 12
-"""A branch of so many leaves stands open by itself."""
+"""A branch of this many leaves stands open on its own."""
 FILTERED_OPEN_AT_MOST = 2_000
-"""Where no more than these fit the filter, every branch stands open by itself."""
+"""Where no more than these fit the filter, every branch stands open on its own."""
 SEARCHED_AT_MOST = 2_000
-"""So many characters of each value are searched by the filter."""
+"""This many characters of each value are searched by the filter."""
 NO_TABLE, NO_OWNER, NOTES = "no table in Collate", "owners not found", "notes"
 
 

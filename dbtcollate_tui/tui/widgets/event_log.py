@@ -21,7 +21,7 @@ LINES_AT_MOST = 20_000
 TABLE_SHARE, TABLE_LEAST, TABLE_MOST = 0.34, 18, 48
 """The table's column: its share of the width, and its bounds in cells."""
 ALIGNED_FROM, WHAT_SHARE, WHAT_LEAST = 100, 0.26, 26
-"""From so many cells on outcomes stand below each other, behind what has this share of the width."""
+"""From this many cells on outcomes stand below each other, behind what has this share of the width."""
 LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
 _STAMP = re.compile(
     r"^\[\d{4}-\d\d-\d\d[^\]]*\]\s*(?:(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\s*|\{[^}]*\}\s*|-\s+)*"
@@ -56,7 +56,7 @@ class LogRow:
 class EventLog(RowList[LogRow]):
     """Shows each change as it is written, failed or skipped, and every line that an engine says.
 
-    While ``follow`` holds the newest line stays in sight; moving up lets it stand still.
+    While ``follow`` holds the latest line stays in sight; moving up lets it stand still.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("end,G", "follow_on", show=False)]
@@ -97,14 +97,14 @@ class EventLog(RowList[LogRow]):
         self._anew()
 
     def set_follow(self, follow: bool) -> None:
-        """Keep the newest line in sight, or stand still."""
+        """Keep the latest line in sight, or stand still."""
         self.follow = follow
         if follow:
             self._to_end()
         self._say()
 
     def action_follow_on(self) -> None:
-        """To the newest line, and follow it."""
+        """To the latest line, and follow it."""
         self.set_follow(True)
         self.post_message(self.Stood())
 

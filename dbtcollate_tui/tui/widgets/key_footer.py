@@ -1,4 +1,4 @@
-"""The keys that work now, at the bottom of a screen, drawn anew only where they changed."""
+"""The keys that work now, at the bottom of a screen, drawn again only where they changed."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ PADDING = 3
 class KeyFooter(Footer):
     """Textual's footer without the palette's key, and with as many whole keys as fit the width.
 
-    Textual's own makes all its keys anew each time that anything asks for the bindings to be looked at, one
+    Textual's own makes all its keys again each time that anything asks for the bindings to be looked at, one
     time after the other, and nothing is painted meanwhile: while checks run that is hundreds of times.
     """
 

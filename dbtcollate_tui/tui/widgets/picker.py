@@ -24,7 +24,7 @@ from dbtcollate_tui.wording import count
 
 MATCHES_AT_MOST = 200
 LISTED_AT_MOST = 500
-"""So many rows are drawn; the others are there for the search."""
+"""This many rows are drawn; the others are there for the search."""
 GOOD_MATCH = 60
 BESIDE_WIDTH = 90
 
@@ -90,7 +90,7 @@ class _SearchInput(Input):
 
 
 class _Rows(OptionList):
-    """Lays its columns anew when its own width changes."""
+    """Lays its columns again when its own width changes."""
 
     def on_resize(self, event: events.Resize) -> None:
         """Tell the picker."""
@@ -304,7 +304,7 @@ class Picker(Vertical):
         self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
 
     def lay(self, width: int) -> None:
-        """Lay the columns anew for this width of the list, in cells."""
+        """Lay the columns again for this width of the list, in cells."""
         if width != self._width:
             self._width = width
             current = self.current

@@ -1,4 +1,4 @@
-"""Options drawn anew where they stand."""
+"""Options drawn again where they stand."""
 
 from collections.abc import Iterable
 

@@ -105,7 +105,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
             self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
 
     def on_resize(self, _: events.Resize) -> None:
-        """Lay the lines out anew."""
+        """Lay the lines out again."""
         self._resized()
         self._in_sight()
         self.refresh()

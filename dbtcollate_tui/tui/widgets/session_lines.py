@@ -1,4 +1,4 @@
-"""A walk as lines: each stage that it concerns with its state, below it the rows that did not pass."""
+"""A session as lines: each stage that it concerns with its state, below it the rows that did not pass."""
 
 import time
 from typing import ClassVar
@@ -60,9 +60,9 @@ class SessionLines(OptionList):
         return rows[0] if rows and rows[0].state not in UNDER_WAY else None
 
     def show(self, walk: TroubleshootingSession, *, at: str | None = None, compact: bool = False) -> None:
-        """Draw the walk as it stands; put the cursor on the row ``at``.
+        """Draw the session as it stands; put the cursor on the row ``at``.
 
-        With ``compact`` a walk that has ended is drawn without its stages, by the rows that need a person.
+        With ``compact`` a session that has ended is drawn without its stages, by the rows that need a person.
         """
         self._walk, self._compact = walk, compact
         finding = walk.finding

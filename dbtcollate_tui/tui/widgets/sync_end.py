@@ -28,7 +28,7 @@ VERIFICATION_STATES = {
     "skipped": CheckState.SKIPPED,
 }
 NAMED_AT_MOST = 200
-"""So many exceptions of one row, and so many lines of one reason, are listed."""
+"""This many exceptions of one row, and this many lines of one reason, are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class SyncEnd(OptionList):
         return "\n".join(f"{'  ' * line.indent}{line.title}  {line.text}".rstrip() for line in self.lines)
 
     def on_resize(self, _: events.Resize) -> None:
-        """Cut the lines anew."""
+        """Cut the lines again."""
         self.draw_anew()
 
     def draw_anew(self) -> None:

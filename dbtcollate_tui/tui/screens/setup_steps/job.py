@@ -20,7 +20,7 @@ from dbtcollate_tui.tui.widgets.picker import PickerRow
 from dbtcollate_tui.wording import ago, some
 
 REFILL_SECONDS = 0.2
-"""The list is filled anew no more often than this while pages come in."""
+"""The list is filled again no more often than this while pages come in."""
 PREVIEW_SECONDS = 0.15
 """A run is looked up once the cursor rests so long."""
 HELD_SECONDS = 2.0

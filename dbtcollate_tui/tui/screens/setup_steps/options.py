@@ -1,4 +1,4 @@
-"""What a sync may change, which run it takes, and when Collate runs it by itself."""
+"""What a sync may change, which run it takes, and when Collate runs it on its own."""
 
 import contextlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""An unfinished setup was found: go on with it, or begin anew."""
+"""An unfinished setup was found: go on with it, or begin again."""
 
 from typing import ClassVar
 
@@ -26,7 +26,7 @@ def draft_words(draft: SetupDraft) -> str:
 
 
 class ResumeScreen(LeavableModal[str]):
-    """Gives ``resume``, ``anew`` or ``back``."""
+    """Gives ``resume``, ``again`` or ``back``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss('back')", "Back"),

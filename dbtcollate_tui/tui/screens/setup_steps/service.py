@@ -52,7 +52,7 @@ class ServicePane(PickPane):
         return (self.setup.draft.collate_base_url,)
 
     async def read(self) -> None:
-        """Fill the list, and order it anew with each service that was read."""
+        """Fill the list, and order it again with each service that was read."""
         async with aclosing(self.setup.iter_services()) as lists:
             async for listed in lists:
                 self._fill(listed)

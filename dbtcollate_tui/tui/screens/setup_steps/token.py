@@ -38,7 +38,7 @@ def host_line(answer: HostAnswer, began: float) -> StatusLine:
 
 
 class DbtTokenPane(TokenPane):
-    """Accepted, the token leads on by itself: the chain's first stage says what it opened."""
+    """Accepted, the token leads on automatically: the chain's first stage says what it opened."""
 
     step = Step.DBT_TOKEN
     side = "dbt_cloud"

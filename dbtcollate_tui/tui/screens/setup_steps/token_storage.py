@@ -18,7 +18,7 @@ from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 
 class KeepingScreen(LeavableModal[str | None]):
-    """Gives ``keyring``, ``session``, ``environment``, ``again`` (ask the keyring anew) or ``None``."""
+    """Gives ``keyring``, ``session``, ``environment``, ``again`` (ask the keyring again) or ``None``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Take it", priority=True),
