@@ -86,7 +86,7 @@ def test_without_a_pipeline_service_the_exit_code_and_the_way_on_are_told() -> N
     with running(Sandbox("no-pipeline-service")) as (sandbox, profile):
         done = run("sync", "--yes", "--engine", "collate", "-p", profile, **tokens(sandbox))
         assert done.returncode == ExitCode.FAILED
-        assert "--engine direct" in done.stdout
+        assert "--engine direct" in done.stderr
 
 
 def test_a_failing_pipeline_is_a_failure_with_its_log() -> None:

@@ -61,8 +61,13 @@ async def read_back(
     expected: Expected,
     written: Collection[Change],
     on_progress: OnProgress | None = None,
+    *,
+    texts_known: bool = False,
 ) -> Held:
-    """Read what was written; what the plan found equal was read for the plan and is not read again."""
+    """Read what was written; what the plan found equal was read for the plan and is not read again.
+
+    ``texts_known``: no description is read, since the plan was just made and nothing was written.
+    """
     told: dict[str, tuple[int, int]] = {}
 
     def tell(done: int, total: int, text: str) -> None:
@@ -75,8 +80,11 @@ async def read_back(
                 ", ".join(open_parts or told),
             )
 
+    async def texts_now() -> dict[tuple[str, str], str]:
+        return {} if texts_known else await _descriptions(collate, plan, expected, tell)
+
     async with together() as group:
-        reading_texts = group.create_task(_descriptions(collate, plan, expected, tell))
+        reading_texts = group.create_task(texts_now())
         reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
         reading_metrics = group.create_task(_metrics(collate, plan, expected, written))
         reading_results = group.create_task(_results(collate, plan, expected, written, tell))

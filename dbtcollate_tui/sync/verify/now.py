@@ -22,7 +22,7 @@ async def prove_now(collate: CollateClient, plan: Plan, *, base_url: str, servic
             if not (item.of_freshness and fqn in pending)
         },
     )
-    held = await read_back(collate, plan, expected, ())
+    held = await read_back(collate, plan, expected, (), texts_known=True)
     before = {
         (change.table.fqn, change.column): change.before
         for change in plan.changes
