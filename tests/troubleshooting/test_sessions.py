@@ -96,7 +96,15 @@ LIFTED = (
     ),
     Case("html", "other-host", BROKEN, "dbt.reachable", "another web page", "another address", "Access URL"),
     Case("moved", "other-host", BROKEN, "dbt.reachable", "moved there", "ab123.us1.dbt.com", "Access URL"),
-    Case("down", "invalid-token", BROKEN, "dbt.reachable", "failure", "status page", "api/v3/accounts"),
+    Case(
+        "down",
+        "invalid-token",
+        BROKEN,
+        "dbt.reachable",
+        "incident or is under maintenance",
+        "status page",
+        "api/v3/accounts",
+    ),
     Case(
         "missing-permission",
         "wrong-account",

@@ -257,7 +257,7 @@ async def test_the_result_and_the_log_change_places_and_a_line_s_page_is_copied(
             await app.press("w")
             await app.synced()
             await app.shows("tab", "Log")
-            await app.shows("y", "Copy stage")
+            await app.shows("y", "Copy link")
             await app.press("y")
             await app.shows("o", "Open in dbt Cloud")
             assert app.app.clipboard.startswith(sandbox.dbt_cloud_url)

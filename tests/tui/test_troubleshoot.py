@@ -169,7 +169,7 @@ async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> Non
         assert token not in case.app.app.export_screenshot()
         await case.app.press("enter")
         await case.ended(Outcome.GOOD)
-        assert "after 1 fix" in case.app.drawn()
+        await case.app.until(lambda: "after 1 fix" in case.app.drawn(), "the summary")
         kept = await Services().secrets.get("shop", "dbt_cloud")
         assert kept is not None
         assert kept.secret.get_secret_value() == token
@@ -197,7 +197,7 @@ async def test_collate_s_expired_token_is_replaced_and_walked_with() -> None:
         await case.app.paste(new.get_secret_value())
         await case.app.press("enter")
         await case.ended(Outcome.GOOD)
-        assert "after 1 fix" in case.app.drawn()
+        await case.app.until(lambda: "after 1 fix" in case.app.drawn(), "the summary")
         kept = await Services().secrets.get("shop", "collate")
         assert kept is not None
         assert kept.secret.get_secret_value() == new.get_secret_value()
