@@ -21,7 +21,7 @@ from dbtcollate_tui.tui.widgets.fields import LineInput
 from dbtcollate_tui.tui.widgets.toggles import Choice, Switch
 
 SWITCHES: tuple[tuple[str, str], ...] = (
-    ("update_descriptions", "Descriptions, but not over those edited in Collate (off: only empty ones)"),
+    ("update_descriptions", "Descriptions, except those edited in Collate (off: only empty ones)"),
     ("update_owners", "Owners: dbt's owners, where Collate knows them"),
     ("include_tags", "Tags: added, none removed"),
     ("include_tests", "Tests and their results"),
@@ -80,9 +80,9 @@ class OptionsPane(StepPane):
         yield Static("Which run is used", classes="head", markup=False)
         newest = draft.run_rule == "newest_successful"
         yield RadioSet(
-            Choice("the latest successful one, as Collate's guide says", newest, id="newest_successful"),
+            Choice("the latest successful, as Collate's guide says", newest, id="newest_successful"),
             Choice(
-                "the latest completed one, failed or not, as Collate's own ingestion does",
+                "the latest completed, failed or not, as Collate's own ingestion does",
                 not newest,
                 id="newest_completed",
             ),
