@@ -86,7 +86,7 @@ def say_waits_for_keyring(services: Services) -> None:
 
     def say(waiting: bool) -> None:
         if waiting:
-            sys.stderr.write(WAITING + "\n")
+            sys.stderr.write(safe(f"{WAITING}\n"))
             sys.stderr.flush()
 
     secrets.on_waiting = say

@@ -7,6 +7,7 @@ import click
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.help import TOPICS, topic_named
+from dbtcollate_tui.printable import safe
 
 
 def show(name: str) -> None:
@@ -15,7 +16,7 @@ def show(name: str) -> None:
         width = max(len(topic.name) for topic in TOPICS)
         click.echo("Topics of dbtcollate help TOPIC:\n")
         for topic in TOPICS:
-            click.echo(f"  {topic.name:{width}}  {topic.summary}")
+            click.echo(safe(f"  {topic.name:{width}}  {topic.summary}"))
         click.echo("\nCommands and their options: dbtcollate --help, dbtcollate COMMAND --help.")
         return
     try:
@@ -23,7 +24,7 @@ def show(name: str) -> None:
     except KeyError:
         raise UsageError(f'There is no help topic "{name}"', fixes=_nearest(name)) from None
     if not sys.stdout.isatty():
-        click.echo(text.rstrip())
+        click.echo(safe(text.rstrip()))
         return
     from rich.console import Console
     from rich.markdown import Markdown
