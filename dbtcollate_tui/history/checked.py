@@ -20,6 +20,7 @@ from dbtcollate_tui.history.records import (
     prune,
     record_path,
 )
+from dbtcollate_tui.printable import json_safe
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.model import Profile
@@ -124,4 +125,4 @@ def _keep(state: StateStore, record: HistoryRecord, log: Sequence[LogEntry] = ()
         if log:
             write_private(log_path(state, record), log_text(log))
         text = json.dumps(record.as_dict(), ensure_ascii=False, indent=1)
-        write_private(record_path(state, record), redact(text) + "\n")
+        write_private(record_path(state, record), json_safe(redact(text)) + "\n")

@@ -11,6 +11,7 @@ from dbtcollate_tui.events.types import SyncEvent
 from dbtcollate_tui.history.records import EntryLevel, LogEntry, StoredChange, StoredPlan
 from dbtcollate_tui.plan.model import Change
 from dbtcollate_tui.plan.pipeline import PipelinePlan
+from dbtcollate_tui.printable import json_safe
 from dbtcollate_tui.redact import redact
 
 TEXT_AT_MOST = 2_000
@@ -99,13 +100,13 @@ def stored_settings(plan: PipelinePlan) -> list[StoredChange]:
 
 
 def log_text(entries: Sequence[LogEntry]) -> str:
-    """Lines of a log as its file holds them, secrets removed."""
+    """Lines of a log as its file holds them: secrets removed, nothing for a terminal to obey."""
     safe = (replace(entry, text=redact(entry.text)) for entry in entries)
-    return _ENCODER.encode_lines(safe).decode()
+    return json_safe(_ENCODER.encode_lines(safe).decode())
 
 
 def plan_text(changes: Iterable[StoredChange], head: StoredPlan, most: int) -> Iterator[str]:
-    """A plan's file in pieces, secrets removed.
+    """A plan's file in pieces: secrets removed, nothing for a terminal to obey.
 
     It holds the changes that come first, as many as ``most`` characters take; ``head.left_out`` is the number
     of all of them.
@@ -123,10 +124,10 @@ def plan_text(changes: Iterable[StoredChange], head: StoredPlan, most: int) -> I
             lines.append(text)
         if lines:
             yield ",\n" if kept else "\n"
-            yield redact(",\n".join(lines))
+            yield json_safe(redact(",\n".join(lines)))
         kept += len(lines)
     told = {"summary": head.summary, "notes": head.notes, "left_out": head.left_out - kept}
-    yield f"\n],{redact(_ENCODER.encode(told).decode()).removeprefix('{')}\n"
+    yield f"\n],{json_safe(redact(_ENCODER.encode(told).decode())).removeprefix('{')}\n"
 
 
 def _cut(text: str) -> str:

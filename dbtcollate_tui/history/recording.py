@@ -34,6 +34,7 @@ from dbtcollate_tui.history.records import (
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import PipelinePlan
+from dbtcollate_tui.printable import json_safe
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.model import Profile
@@ -267,7 +268,7 @@ class Recorder:
     def _write_record(self) -> None:
         with self._noting(), self._writing_record:
             text = json.dumps(self._record.as_dict(), ensure_ascii=False, indent=1)
-            write_private(record_path(self._state, self._record), redact(text) + "\n")
+            write_private(record_path(self._state, self._record), json_safe(redact(text)) + "\n")
 
     def _write_plan(self, plan: Plan | PipelinePlan) -> None:
         with self._noting():

@@ -40,6 +40,7 @@ from dbtcollate_tui.history.records import (
 )
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import DescriptionChange, Plan, TagsChange
+from dbtcollate_tui.printable import CONTROL
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
@@ -303,3 +304,27 @@ async def test_sync_with_a_record_is_unchanged(places: Places) -> None:
 
     end = ended()
     assert [e async for e in recorded(sync(), Recorder(StateStore(), PROFILE, "direct"), plan_of())] == [end]
+
+
+HOSTILE = "a\x1b[2Jb\x9b31mc\u202ed\x7fe\u2028f"
+
+
+async def test_files_of_a_record_hold_no_raw_controls(places: Places) -> None:
+    """The values are the server's; as bytes of a file, a terminal that shows it obeys nothing."""
+    state = StateStore()
+    recorder = Recorder(state, PROFILE, "direct")
+    odd = change(1, HOSTILE)
+    await recorder.begin(replace(plan_of(odd), notes=(HOSTILE,)))
+    await recorder.take(stamp(LogLine(source=HOSTILE, level="info", text=HOSTILE)))
+    await recorder.take(stamp(Failed(change=odd, error=ActionableError(HOSTILE, causes=[HOSTILE]))))
+    await recorder.take(replace(ended(), text=HOSTILE))
+    row = CheckResult("run.exists", HOSTILE, Stage.RUN, CheckState.FAIL, HOSTILE)
+    keep_verification(state, PROFILE, [row], datetime.now(UTC), 1.0)
+    files = list(state.history_folder("shop").iterdir())
+    assert len(files) >= 4
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert not CONTROL.search(text.replace("\r", "")), path.name
+    plan = load_plan(state, recorder.record)
+    assert plan is not None
+    assert plan.changes[0].new == HOSTILE
