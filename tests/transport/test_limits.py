@@ -1,5 +1,6 @@
 """The bounds on a download and on an answer: rate, whole time, size, and how far it was packed."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -79,6 +80,7 @@ async def test_dripping_download_is_a_timeout(clock: Clock) -> None:
         while True:
             clock.now += 1.0
             record.received += 1
+            await asyncio.sleep(0)
             yield b"x"
 
     async def all_of_it() -> None:
