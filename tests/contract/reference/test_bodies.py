@@ -102,7 +102,9 @@ async def read_everything(client: httpx.AsyncClient) -> None:
                 (await client.get(f"/lineage/table/{table['id']}", params=params)).raise_for_status()
 
 
-EMPTY = frozenset({"domain", "metric", "mlmodel", "apiEndpoint", "glossary", "glossaryTerm"})
+EMPTY = frozenset(
+    {"domain", "metric", "mlmodel", "apiEndpoint", "glossary", "glossaryTerm", "pipelineService"}
+)
 """Kinds of which the shop's server has none."""
 SENT = {
     "AddLineageRequest",
