@@ -63,7 +63,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
 async def _refuse_taken(services: Services, name: str) -> None:
     if name in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
-            f"There is already a profile {name} already",
+            f"There is already a profile {name}",
             fixes=[Advice("Give another --name, or replace it with --overwrite.")],
         )
 

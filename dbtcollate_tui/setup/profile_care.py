@@ -45,7 +45,7 @@ async def duplicate_profile(services: Services, old: str, new: str) -> None:
     check_name(new)
     if new in await asyncio.to_thread(services.profiles.names):
         raise UsageError(
-            f"There is already a profile {new} already",
+            f"There is already a profile {new}",
             fixes=[SetField("Take another name", ProfileField.NAME, "")],
         )
     profile = await asyncio.to_thread(services.profiles.load, old)

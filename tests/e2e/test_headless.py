@@ -176,7 +176,7 @@ def test_plan_names_every_change_with_both_values_and_writes_nothing(sandbox: Sa
     assert done.returncode == ExitCode.OK
     plan = next(event["plan"] for event in events(done) if event["event"] == "plan")
     assert all(change["new"] for change in plan["changes"])
-    conflicts = [kept for kept in plan["kept"] if kept["group"] == "descriptions"]
+    conflicts = [kept for kept in plan["conflicts"] if kept["group"] == "descriptions"]
     assert [(kept["label"], kept["by"]) for kept in conflicts] == [
         ("marts.dim_customers.email", "ana"),
         ("marts.dim_products", "ana"),

@@ -29,7 +29,7 @@ def test_a_profile_is_made_verified_and_holds_no_token(sandbox: Sandbox, places:
     assert verified.returncode == ExitCode.OK, verified.stderr
     again = run(*_addresses(sandbox), "--name", "shop-nightly", **secrets)
     assert again.returncode == ExitCode.USAGE
-    assert "There is a profile shop-nightly already" in again.stderr
+    assert "There is already a profile shop-nightly" in again.stderr
     anew = run(*_addresses(sandbox), "--name", "shop-nightly", "--overwrite", "--schedule", "none", **secrets)
     assert anew.returncode == ExitCode.OK, anew.stderr
     assert ProfileStore().load("shop-nightly").pipeline.schedule is None

@@ -93,7 +93,7 @@ def test_a_failing_pipeline_is_a_failure_with_its_log() -> None:
     with running(Sandbox("pipeline-fails")) as (sandbox, profile):
         done = run("sync", "--yes", "--engine", "collate", "-p", profile, **tokens(sandbox))
         assert done.returncode == ExitCode.FAILED
-        assert "401 Unauthorized" in done.stdout
+        assert "401 Unauthorized" in done.stderr
 
 
 def test_an_interrupt_stops_the_run_in_collate_if_wanted() -> None:

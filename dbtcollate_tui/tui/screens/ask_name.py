@@ -51,6 +51,6 @@ class AskName(LeavableModal[str | None]):
             wrong.update(f"{error.title}. {error.causes[0]}")
             return
         if name in self._taken:
-            wrong.update(f"There is already a profile {name} already.")
+            wrong.update(f"There is already a profile {name}.")
             return
         self.dismiss(name)
