@@ -34,7 +34,7 @@ QUEUED = 30
 MODE_LENGTH = 64
 """Longest sequence that switches a mode of the terminal; these are never dropped, longer ones are frames."""
 MODES = 200
-SMALLEST = (20, 5)
+SMALLEST = (40, 8)
 """Columns and lines below which a line says that the window is too small."""
 CLOSE_SECONDS = 1.0
 """How long leaving waits for a terminal that does not read."""
@@ -130,7 +130,7 @@ class TerminalDriver(LinuxDriver):
     def _laid_out(self, columns: int, lines: int) -> tuple[int, int]:
         least_columns, least_lines = SMALLEST
         is_too_small = columns < least_columns or lines < least_lines
-        if is_too_small is not self.is_too_small:
+        if is_too_small or self.is_too_small:
             self.is_too_small = is_too_small
             self._app.draw_whole_from_thread()
         self._size = max(columns, least_columns), max(lines, least_lines)

@@ -29,9 +29,10 @@ SCHEMAS = {
     "testSuite": "tests/testSuite.json",
     "ingestionPipeline": "entity/services/ingestionPipelines/ingestionPipeline.json",
     "workflow": "entity/automations/workflow.json",
+    "pipelineService": "entity/services/pipelineService.json",
 }
 """The schema of each kind, by its path among OpenMetadata's."""
-EMPTY = {"metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow"}
+EMPTY = {"metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow", "pipelineService"}
 """Kinds of which the server below has none, or no list."""
 
 
