@@ -131,7 +131,7 @@ async def test_cases_come_in_pages_and_those_of_others_are_left() -> None:
         found = await read_cases(client, TABLES)
     assert {key[0] for key in found} == {f"<#E::table::{table}::columns::id>" for table in TABLES}
     asked = [item for item in fake.asked if item.path.endswith("testCases")]
-    assert [item.query["limit"] for item in asked] == ["1", "1000", "1000", "1000"]
+    assert [item.query["limit"] for item in asked] == ["1", "50", "100", "150"]
     assert all("entityLink" not in item.query for item in asked)
     assert "testCaseResult" in asked[1].query["fields"]
 
