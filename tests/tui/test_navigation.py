@@ -95,7 +95,8 @@ async def test_help_explains_the_screen_below_with_its_keys() -> None:
             drawn = app.drawn()
             assert "The chain and its state" in drawn
             assert "Edit setup" in drawn
-            assert "waiting" in drawn
+            await app.press("end")
+            await app.until(lambda: "waiting" in app.drawn(), "the signs, at the end of a long help")
             await app.press("escape")
             await app.on("HomeScreen")
             await app.press("f1")
