@@ -220,7 +220,7 @@ async def test_a_job_without_a_run_has_a_card_and_ways_on() -> None:
         assert driver.step == "job"
         await driver.press("enter")
         await driver.failed()
-        await driver.press("g")
+        await driver.fix("Continue without a run")
         await driver.at("collate")
 
 
