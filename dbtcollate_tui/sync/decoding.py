@@ -3,11 +3,13 @@
 import asyncio
 import mmap
 from contextlib import ExitStack
+from pathlib import Path
 
 from dbtcollate_tui.artifacts.load import StepResults, load_project
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
+from dbtcollate_tui.errors import UsageError
 
 
 async def read_project(fetched: FetchedArtifacts) -> Project:
@@ -15,14 +17,16 @@ async def read_project(fetched: FetchedArtifacts) -> Project:
     return await asyncio.to_thread(_read, fetched)
 
 
+async def read_folder(folder: Path) -> Project:
+    """Decode the artifacts of a dbt ``target`` folder in a thread; raises `UsageError` without a manifest."""
+    return await asyncio.to_thread(_read_folder, folder)
+
+
 def _read(fetched: FetchedArtifacts) -> Project:
     with ExitStack() as stack:
 
         def content(file: ArtifactFile) -> mmap.mmap | bytes:
-            handle = stack.enter_context(file.path.open("rb"))
-            if file.size == 0:
-                return b""
-            return stack.enter_context(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ))
+            return _mapped(stack, file.path)
 
         return load_project(
             content(fetched.manifest),
@@ -31,3 +35,33 @@ def _read(fetched: FetchedArtifacts) -> Project:
             content(fetched.sources) if fetched.sources is not None else None,
             [content(file) for file in fetched.other_manifests],
         )
+
+
+def _read_folder(folder: Path) -> Project:
+    with ExitStack() as stack:
+
+        def content(name: str) -> mmap.mmap | bytes | None:
+            path = folder / name
+            return (_mapped(stack, path) or None) if path.is_file() else None
+
+        manifest = content("manifest.json")
+        if manifest is None:
+            raise UsageError(
+                f"{folder} has no manifest.json",
+                causes=["It is not the target folder of a dbt project, or dbt has not run there yet."],
+            )
+        results = content("run_results.json")
+        return load_project(
+            manifest,
+            content("catalog.json"),
+            [StepResults(None, results)] if results is not None else [],
+            content("sources.json"),
+        )
+
+
+def _mapped(stack: ExitStack, path: Path) -> mmap.mmap | bytes:
+    """The file's content, mapped until the stack is left; an empty file cannot be mapped."""
+    handle = stack.enter_context(path.open("rb"))
+    if path.stat().st_size == 0:
+        return b""
+    return stack.enter_context(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ))

@@ -39,10 +39,10 @@ def find_nodes(project: Project, text: str, options: SyncOptions | None = None) 
     nodes = [*project.nodes.values(), *project.ephemeral.values(), *project.disabled.values()]
     if not wanted:
         return Lookup(name)
-    for names_of in (_identities, _short_names):
-        found = [node for node in nodes if wanted in names_of(node, options)]
-        if found:
-            return _result(name, found)
+    found = [node for node in nodes if wanted in _identities(node, options)]
+    found = found or [node for node in nodes if wanted in _short_names(node)]
+    if found:
+        return _result(name, found)
     parts = [node for node in nodes if any(wanted in known for known in _all_names(node, options))]
     if len({node.unique_id for node in parts}) == 1:
         return _result(name, parts)
@@ -93,13 +93,12 @@ def _identities(node: Node, options: SyncOptions | None) -> set[str]:
 _QUOTES = str.maketrans("", "", '"`[]')
 
 
-def _short_names(node: Node, options: SyncOptions | None) -> set[str]:
-    del options
+def _short_names(node: Node) -> set[str]:
     return {node.name.casefold(), node.identifier.casefold()}
 
 
 def _all_names(node: Node, options: SyncOptions | None) -> set[str]:
-    return _identities(node, options) | _short_names(node, options)
+    return _identities(node, options) | _short_names(node)
 
 
 def without_service(name: str) -> str:
