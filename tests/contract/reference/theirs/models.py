@@ -20,6 +20,7 @@ NOTHING = ""
 Line = tuple[str, str, str, str]
 ENTITIES = {
     "services/databaseServices": "entity.services.databaseService:DatabaseService",
+    "services/pipelineServices": "entity.services.pipelineService:PipelineService",
     "databases": "entity.data.database:Database",
     "databaseSchemas": "entity.data.databaseSchema:DatabaseSchema",
     "tables": "entity.data.table:Table",
@@ -119,6 +120,7 @@ def _lines() -> list[Line]:
 
 
 PATCH_VALUES = {
+    "dataModel": "entity.data.table:DataModel",
     "owners": "type.entityReferenceList:EntityReferenceList",
     "tags": "type.tagLabel:TagLabel",
 }
