@@ -241,10 +241,7 @@ class CheckContext:
         async def read() -> Verification:
             from dbtcollate_tui.sync.verify.now import prove_now
 
-            side = self.profile.collate
-            return await prove_now(
-                await self.collate(), await self.plan(), base_url=side.base_url, service=side.service
-            )
+            return await prove_now(await self.collate(), await self.plan(), self.profile.collate)
 
         return await self._once("verification", read)
 

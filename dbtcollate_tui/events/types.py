@@ -15,7 +15,7 @@ from dbtcollate_tui.redact import redact
 
 SCHEMA_VERSION = 1
 
-Engine = Literal["direct", "collate"]
+EngineName = Literal["direct", "collate"]
 Phase = Literal["run", "artifacts", "tables", "plan", "write", "verification"]
 PHASES: tuple[Phase, ...] = ("run", "artifacts", "tables", "plan", "write", "verification")
 Level = Literal["debug", "info", "warn", "error"]
@@ -64,7 +64,7 @@ class RunStarted(Event):
 
     kind: ClassVar[str] = "run_started"
 
-    engine: Engine
+    engine: EngineName
     profile: str
     title: str
 

@@ -10,7 +10,7 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import connect, load_profile, renderer
+from dbtcollate_tui.headless.common import connect, engine_of, load_profile, renderer
 from dbtcollate_tui.plan.explanation.coverage import FACTS, TITLES, Coverage, FactName, Grouping
 from dbtcollate_tui.plan.explanation.text import dot, explanation_text, mermaid
 from dbtcollate_tui.render.coverage import coverage_csv, coverage_html, coverage_text
@@ -38,10 +38,7 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
     out = renderer(common.json)
     async with connect(common, services, profile) as connections:
         found = await explain_table(
-            profile,
-            await connections.dbt_cloud(),
-            await connections.collate(),
-            services.artifacts,
+            await engine_of(services, profile, connections),
             name,
             run_id=options.run_id,
             levels=options.levels,
@@ -104,13 +101,7 @@ async def coverage(common: Common, options: CoverageOptions) -> ExitCode:
         services = Services()
         profile = await load_profile(services, common.profile)
         async with connect(common, services, profile) as connections:
-            found = await read_coverage(
-                profile,
-                await connections.dbt_cloud(),
-                await connections.collate(),
-                services.artifacts,
-                options.by,
-            )
+            found = await read_coverage(await engine_of(services, profile, connections), options.by)
         title = (
             f"{profile.name}: {profile.dbt_cloud.project_name or 'dbt Cloud'} in {profile.collate.service}"
         )

@@ -3,20 +3,18 @@
 import asyncio
 
 from dbtcollate_tui.collate.agents import MetadataAgent, WantedTable, include_schemas, metadata_agent
-from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.pipeline_follow import EndedUpdate, LogUpdate, NoteUpdate, trigger_and_follow
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
+from dbtcollate_tui.headless.common import Renderer, connect, engine_of, load_profile, renderer
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import choose, read_artifacts
 from dbtcollate_tui.sync.reading.server import read_tables
 
@@ -35,8 +33,9 @@ async def ingest_tables(common: Common, *, yes: bool, then_sync: bool = True) ->
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=not yes)
     async with connect(common, services, profile) as connections:
-        dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
-        missing = await missing_tables(profile, dbt_cloud, collate, services)
+        engine = await engine_of(services, profile, connections)
+        collate = engine.collate
+        missing = await missing_tables(engine)
         if not missing:
             out.say(f"Every table that dbt built is in {profile.collate.service}.")
             return ExitCode.OK
@@ -66,21 +65,20 @@ async def ingest_tables(common: Common, *, yes: bool, then_sync: bool = True) ->
         if state not in ("success", "partialSuccess"):
             out.say(f"{agent.pipeline.name} ended as {state}; nothing is synced.")
             return ExitCode.FAILED
-        left = await missing_tables(profile, dbt_cloud, collate, services)
+        left = await missing_tables(engine)
         out.say(f"{len(missing) - len(left)} of {len(missing)} missing tables are in Collate now.")
         if not then_sync:
             return ExitCode.PARTIAL if left else ExitCode.OK
         return await plan_and_write(out, services, profile, connections, yes=yes)
 
 
-async def missing_tables(
-    profile: Profile, dbt_cloud: DbtCloudClient, collate: CollateClient, services: Services
-) -> list[WantedTable]:
+async def missing_tables(engine: Engine) -> list[WantedTable]:
     """The tables of dbt's nodes that Collate does not have."""
+    profile = engine.profile
     emitter = EventEmitter()
-    choice = await choose(emitter, profile, dbt_cloud, None)
-    project = await read_artifacts(emitter, profile, dbt_cloud, choice, services.artifacts)
-    found = await read_tables(collate, profile.collate.service, project, profile.options)
+    choice = await choose(emitter, engine, None)
+    project = await read_artifacts(emitter, engine, choice)
+    found = await read_tables(engine.collate, profile.collate.service, project, profile.options)
     report = await asyncio.to_thread(match, project, found.inventories, profile.options)
     nodes = [project.nodes[item.unique_id] for item in report.missing if item.unique_id in project.nodes]
     wanted = (WantedTable(node.database or "", node.schema or "", node.identifier) for node in nodes)

@@ -6,7 +6,15 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.events.types import PlanReady
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.headless.common import Renderer, connect, follow, follow_or_cancel, load_profile, renderer
+from dbtcollate_tui.headless.common import (
+    Renderer,
+    connect,
+    engine_of,
+    follow,
+    follow_or_cancel,
+    load_profile,
+    renderer,
+)
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
@@ -20,15 +28,8 @@ async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=True)
     async with connect(common, services, profile) as connections:
-        events = prepare_direct(
-            profile,
-            await connections.dbt_cloud(),
-            await connections.collate(),
-            run_id=run_id,
-            scope=scope,
-            artifacts=services.artifacts,
-            state=services.state,
-        )
+        engine = await engine_of(services, profile, connections)
+        events = prepare_direct(engine, run_id=run_id, scope=scope)
         _, finished = await follow(out, events, PlanReady)
     return finished.exit_code
 
@@ -44,47 +45,19 @@ async def plan_and_write(
     scope: Scope = WHOLE,
 ) -> ExitCode:
     """A sync in one where ``yes``, else in two halves, between which the person says yes."""
-    dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
-    cancel = asyncio.Event()
+    engine = await engine_of(services, profile, connections)
     if yes:
-        events = run_direct(
-            profile,
-            dbt_cloud,
-            collate,
-            run_id=run_id,
-            scope=scope,
-            artifacts=services.artifacts,
-            state=services.state,
-            cancel=cancel,
-        )
-        _, finished = await follow_or_cancel(out, events, PlanReady, cancel)
+        events = run_direct(engine, run_id=run_id, scope=scope)
+        _, finished = await follow_or_cancel(out, events, PlanReady, engine.cancel)
         return finished.exit_code
-    prepared = prepare_direct(
-        profile,
-        dbt_cloud,
-        collate,
-        run_id=run_id,
-        scope=scope,
-        artifacts=services.artifacts,
-        state=services.state,
-    )
-    found, finished = await follow(out, prepared, PlanReady)
+    found, finished = await follow(out, prepare_direct(engine, run_id=run_id, scope=scope), PlanReady)
     if found is None:
         return finished.exit_code
     ready = found.plan
     if ready.changes and not await _says_yes(len(ready.changes)):
         out.say("Nothing was written.")
         return ExitCode.OK
-    events = run_direct(
-        profile,
-        dbt_cloud,
-        collate,
-        plan=ready,
-        artifacts=services.artifacts,
-        state=services.state,
-        cancel=cancel,
-    )
-    _, finished = await follow_or_cancel(out, events, PlanReady, cancel)
+    _, finished = await follow_or_cancel(out, run_direct(engine, plan=ready), PlanReady, engine.cancel)
     return finished.exit_code
 
 

@@ -13,10 +13,18 @@ from dbtcollate_tui.collate.export import connector_yaml, ingestion_yaml, pipeli
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import ActionableError, UsageError
-from dbtcollate_tui.events.types import Engine, PipelinePlanReady
+from dbtcollate_tui.events.types import EngineName, PipelinePlanReady
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import Renderer, connect, follow, follow_or_cancel, load_profile, renderer
+from dbtcollate_tui.headless.common import (
+    Renderer,
+    connect,
+    engine_of,
+    follow,
+    follow_or_cancel,
+    load_profile,
+    renderer,
+)
 from dbtcollate_tui.headless.job_follow import wait_for_run
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_spec
@@ -30,7 +38,7 @@ from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 Export = Literal["yaml", "pipeline", "curl", "connector"]
 
 
-async def _choose_engine(profile: Profile, collate: CollateClient) -> Engine:
+async def _choose_engine(profile: Profile, collate: CollateClient) -> EngineName:
     """``collate`` where the server runs pipelines and the profile's is deployed there, else ``direct``."""
     pipelines = IngestionPipelines(collate)
     try:
@@ -218,9 +226,9 @@ async def _prepare_and_run(
 
     An interrupt stops the following, with ``kill`` the run on the server too.
     """
-    dbt_cloud, collate = await connections.dbt_cloud(), await connections.collate()
+    engine = await engine_of(services, profile, connections)
     token = await connections.secret("dbt_cloud")
-    prepared = prepare_collate(profile, dbt_cloud, collate, token, needs_run=trigger)
+    prepared = prepare_collate(engine, token, needs_run=trigger)
     found, finished = await follow(out, prepared, PipelinePlanReady)
     if found is None:
         return finished.exit_code
@@ -228,21 +236,17 @@ async def _prepare_and_run(
     if not yes and not await _says_yes("Deploy and run" if trigger else "Deploy", plan):
         out.say("Nothing was written.")
         return ExitCode.OK
-    cancel = asyncio.Event()
     events = run_collate(
-        profile,
-        dbt_cloud,
-        collate,
+        engine,
         token,
         plan=plan,
         deploy="needed" if trigger else "always",
         trigger=trigger,
-        artifacts=services.artifacts,
-        state=services.state,
-        cancel=cancel,
         kill_on_cancel=kill,
     )
-    _, finished = await follow_or_cancel(out, events, PipelinePlanReady, cancel, limit_seconds=limit_seconds)
+    _, finished = await follow_or_cancel(
+        out, events, PipelinePlanReady, engine.cancel, limit_seconds=limit_seconds
+    )
     return finished.exit_code
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from dbtcollate_tui import __version__
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.outcome import Counts
-from dbtcollate_tui.events.types import Engine, SyncEvent
+from dbtcollate_tui.events.types import EngineName, SyncEvent
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history.entries import entry_of, log_text, plan_text, stored_change, stored_settings
 from dbtcollate_tui.history.ledger import lines_of, note_written
@@ -56,7 +56,7 @@ class Recorder:
     """
 
     def __init__(
-        self, state: StateStore, profile: Profile, engine: Engine, action: RecordAction = "sync"
+        self, state: StateStore, profile: Profile, engine: EngineName, action: RecordAction = "sync"
     ) -> None:
         started = datetime.now(UTC)
         self.compared: Plan | None = None

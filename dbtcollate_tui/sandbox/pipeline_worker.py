@@ -31,6 +31,7 @@ async def sync_worker(context: PipelineRunContext) -> None:
     from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
     from dbtcollate_tui.errors import ActionableError
     from dbtcollate_tui.sync.direct import run_direct
+    from dbtcollate_tui.sync.engine import Engine
 
     config = _config(context.pipeline)
     if config["dbtConfigSource"].get("dbtConfigType", "cloud") != "cloud":
@@ -49,7 +50,9 @@ async def sync_worker(context: PipelineRunContext) -> None:
         ):
             await collate.connect()
             events = run_direct(
-                profile, dbt_cloud, collate, artifacts=ArtifactStore(Path(folder.name)), report_runs=False
+                Engine(
+                    profile, dbt_cloud, collate, artifacts=ArtifactStore(Path(folder.name)), report_runs=False
+                )
             )
             async for event in events:
                 told.take(event)

@@ -3,27 +3,19 @@
 import asyncio
 from pathlib import Path
 
-from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.plan.explanation.coverage import Coverage, Grouping, measure
 from dbtcollate_tui.plan.matching.nodes import match
-from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_folder, read_project
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import sql_cache
 from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
 
 
-async def read_coverage(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    store: ArtifactStore,
-    by: Grouping = "schema",
-) -> Coverage:
+async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
     """Count the project of the profile's run against what Collate holds now."""
+    profile, dbt_cloud, collate, store = engine.profile, engine.dbt_cloud, engine.collate, engine.store
     side, options = profile.dbt_cloud, profile.options
     choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule)
     project = await read_project(await store.fetch(dbt_cloud, side.account_id, choice))

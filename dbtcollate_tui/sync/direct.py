@@ -1,14 +1,10 @@
 """The direct sync: a run's artifacts, a plan against what Collate holds, only the differences written."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import Literal
 
-from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.models import Table
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
 from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
@@ -29,8 +25,7 @@ from dbtcollate_tui.gc_tuning import not_looked_at
 from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.plan.model import Change, Plan, without
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
@@ -44,33 +39,20 @@ Level = Literal["ok", "warn", "failed"]
 
 
 def prepare_direct(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    *,
-    run_id: int | None = None,
-    scope: Scope = WHOLE,
-    artifacts: ArtifactStore | None = None,
-    state: StateStore | None = None,
-    cancel: asyncio.Event | None = None,
+    engine: Engine, *, run_id: int | None = None, scope: Scope = WHOLE
 ) -> AsyncGenerator[SyncEvent, None]:
     """Everything up to the plan, writing nothing: ends with `PlanReady`, then `RunFinished`.
 
     ``scope`` is what is asked for, without it all; ``run_id`` takes that run in place of the profile's rule.
-    ``state`` tells what earlier syncs wrote and so may remove. Setting ``cancel`` ends it with `Cancelled`,
-    then `RunFinished`. No error is raised: one that ends the run is a `Failed` event with ``change=None``,
-    before `RunFinished`.
+    Setting the engine's ``cancel`` ends it with `Cancelled`, then `RunFinished`. No error is raised: one that
+    ends the run is a `Failed` event with ``change=None``, before `RunFinished`.
     """
-    stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with (
-            retries_told(emitter, dbt_cloud.transport, collate.transport),
-            slow_pages_reported(emitter, collate),
-            unknown_fields_reported(emitter, collate, state, profile.name),
-        ):
-            emitter(RunStarted(engine="direct", profile=profile.name, title=f"Plan for {profile.name}"))
-            plan = await _prepare(emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state)
+        name = engine.profile.name
+        with _reported(engine, emitter):
+            emitter(RunStarted(engine="direct", profile=name, title=f"Plan for {name}"))
+            plan = await _prepare(emitter, engine, run_id, scope)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(plan.changes), unchanged=sum(plan.unchanged.values())),
@@ -79,82 +61,61 @@ def prepare_direct(
             seconds=emitter.seconds,
         )
 
-    return stream(work, stop, "The plan")
+    return stream(work, engine.cancel, "The plan")
 
 
 def run_direct(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
+    engine: Engine,
     *,
     plan: Plan | None = None,
     selection: Collection[str] | None = None,
     run_id: int | None = None,
     scope: Scope = WHOLE,
-    artifacts: ArtifactStore | None = None,
-    state: StateStore | None = None,
-    cancel: asyncio.Event | None = None,
-    report_runs: bool = True,
     present: Collection[str] = (),
 ) -> AsyncGenerator[SyncEvent, None]:
     """The whole sync: the plan (unless one is given), the writes, the verification; ends with `RunFinished`.
 
     ``selection`` are the keys of the changes to write (``None``: all), conflicts and removals among them.
-    ``state`` keeps the record for the history. Setting ``cancel`` stops within a second; what was written
-    stays. ``present`` are the keys of changes of the given plan that an earlier run wrote, so that others may
-    need them. With
-    ``report_runs`` a sync that has something to write tells the server of itself as a run of the profile's
-    pipeline, where there is one; a sync that has nothing to write sends nothing at all.
+    ``present`` are the keys of changes of the given plan that an earlier run wrote, so that others may need
+    them. Setting the engine's ``cancel`` stops within a second; what was written stays. A sync that has
+    nothing to write sends nothing at all.
     """
-    stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
-        with (
-            retries_told(emitter, dbt_cloud.transport, collate.transport),
-            slow_pages_reported(emitter, collate),
-            unknown_fields_reported(emitter, collate, state, profile.name),
-        ):
-            emitter(RunStarted(engine="direct", profile=profile.name, title=f"Sync of {profile.name}"))
-            async with _Writing(emitter, profile, collate, stop, present, report_runs=report_runs) as writing:
+        name = engine.profile.name
+        with _reported(engine, emitter):
+            emitter(RunStarted(engine="direct", profile=name, title=f"Sync of {name}"))
+            async with _Writing(emitter, engine, present) as writing:
                 chosen = plan
                 if chosen is None:
-                    chosen = await _prepare(
-                        emitter, profile, dbt_cloud, collate, run_id, scope, artifacts, state
-                    )
+                    chosen = await _prepare(emitter, engine, run_id, scope)
                 if selection is not None:
                     chosen = chosen.take_in(frozenset(selection))
                 changes = chosen.changes if selection is None else chosen.select(frozenset(selection))
                 return await writing.run(chosen, changes, made_before=plan is not None)
 
-    events = stream(work, stop, "The sync")
-    return recorded(events, Recorder(state, profile, "direct"), plan) if state is not None else events
+    events = stream(work, engine.cancel, "The sync")
+    if engine.state is None:
+        return events
+    return recorded(events, Recorder(engine.state, engine.profile, "direct"), plan)
 
 
-async def _prepare(
-    emitter: EventEmitter,
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    run_id: int | None,
-    scope: Scope,
-    artifacts: ArtifactStore | None,
-    state: StateStore | None,
-) -> Plan:
-    choice = await choose(emitter, profile, dbt_cloud, run_id)
-    store = artifacts or ArtifactStore()
-    project = await read_artifacts(emitter, profile, dbt_cloud, choice, store)
-    plan = await compare(
-        emitter,
-        "plan",
-        profile,
-        dbt_cloud,
-        collate,
-        choice,
-        project,
-        scope,
-        artifacts=store,
-        records=state,
-    )
+@contextmanager
+def _reported(engine: Engine, emitter: EventEmitter) -> Iterator[None]:
+    """Report repeated requests, slow pages and fields that the server does not know as events."""
+    collate = engine.collate
+    with (
+        retries_told(emitter, engine.dbt_cloud.transport, collate.transport),
+        slow_pages_reported(emitter, collate),
+        unknown_fields_reported(emitter, collate, engine.state, engine.profile.name),
+    ):
+        yield
+
+
+async def _prepare(emitter: EventEmitter, engine: Engine, run_id: int | None, scope: Scope) -> Plan:
+    choice = await choose(emitter, engine, run_id)
+    project = await read_artifacts(emitter, engine, choice)
+    plan = await compare(emitter, "plan", engine, choice, project, scope)
     for note in plan.notes:
         emitter(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:
@@ -169,22 +130,11 @@ async def _prepare(
 class _Writing:
     """Write and verify; while the sync lasts, its progress is also reported to the server as a run."""
 
-    def __init__(
-        self,
-        emitter: EventEmitter,
-        profile: Profile,
-        collate: CollateClient,
-        cancel: asyncio.Event,
-        present: Collection[str],
-        *,
-        report_runs: bool,
-    ) -> None:
-        self._teller = emitter
-        self._profile = profile
-        self._collate = collate
-        self._cancel = cancel
+    def __init__(self, emitter: EventEmitter, engine: Engine, present: Collection[str]) -> None:
+        self._emitter = emitter
+        self._engine = engine
+        self._collate = engine.collate
         self._present = present
-        self._report_runs = report_runs
         self._writer: Writer | None = None
         self._unchanged = 0
         self._stack = AsyncExitStack()
@@ -202,14 +152,14 @@ class _Writing:
         if changes:
             now = await reread_tables(self._collate, plan, changes) if made_before else None
             await self._write(plan, changes, now)
-        if self._cancel.is_set() and (self._tally.cancelled or self._tally.unsure):
+        if self._engine.cancel.is_set() and (self._tally.cancelled or self._tally.unsure):
             return self._cancelled()
         return self._reported(await self._read_back(plan, changes))
 
     def _cancelled(self) -> RunFinished:
         """The end of a sync that the person cancelled while it wrote."""
         text = _cancelled_words(self._tally)
-        self._teller(Cancelled(text=f"cancelled: {text}"))
+        self._emitter(Cancelled(text=f"cancelled: {text}"))
         finished = self._finished("cancelled", ExitCode.INTERRUPTED, text)
         return self._reported(finished)
 
@@ -220,18 +170,18 @@ class _Writing:
     async def _write(
         self, plan: Plan, changes: Sequence[Change], now: Mapping[str, Table] | None = None
     ) -> None:
-        emitter = self._teller
-        if self._report is None and self._report_runs:
+        emitter = self._emitter
+        if self._report is None and self._engine.report_runs:
             self._report = await self._stack.enter_async_context(
-                self_reported(emitter, self._collate, self._profile)
+                self_reported(emitter, self._collate, self._engine.profile)
             )
         emitter(PhaseStarted(phase="write", text=f"writing {len(changes)} changes"))
         with not_looked_at():
-            self._writer = Writer(self._collate, plan, changes, emitter, self._cancel, self._present, now)
+            self._writer = Writer(self._collate, plan, changes, emitter, self._engine.cancel, self._present)
             tally = self._tally
             emitter.counts = lambda: _counts(tally, self._unchanged)
             emitter.account = lambda: _cancelled_words(tally)
-            await self._writer.run()
+            await self._writer.run(now)
         emitter(PhaseFinished(phase="write", text=_words(self._tally), level=_level(self._tally)))
 
     async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:
@@ -240,8 +190,8 @@ class _Writing:
         try:
             verification = await self._prove(plan, changes)
         except ActionableError as error:
-            self._teller(PhaseFinished(phase="verification", text=error.title, level="failed"))
-            self._teller(Failed(error=error))
+            self._emitter(PhaseFinished(phase="verification", text=error.title, level="failed"))
+            self._emitter(Failed(error=error))
             text = f"{lead} Not verified: {error.title}."
             if tally.written:
                 return self._finished("partial", ExitCode.PARTIAL, text)
@@ -250,7 +200,7 @@ class _Writing:
         return self._finished(outcome, exit_code, f"{lead} Verified: {verification.summary()}.", verification)
 
     async def _prove(self, plan: Plan, changes: Sequence[Change]) -> Verification:
-        emitter, collate, tally = self._teller, self._collate, self._tally
+        emitter, collate, tally = self._emitter, self._collate, self._tally
         emitter(PhaseStarted(phase="verification", text="verifying what was written"))
         chosen = {change.key for change in changes}.union(self._present)
         expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
@@ -265,8 +215,7 @@ class _Writing:
             plan,
             expected,
             held,
-            base_url=collate.base_url,
-            service=self._profile.collate.service,
+            self._engine.profile.collate,
             written=tally.written.total(),
             failed=tally.failed,
         )
@@ -285,7 +234,7 @@ class _Writing:
             exit_code=exit_code,
             text=text,
             verification=verification,
-            seconds=self._teller.seconds,
+            seconds=self._emitter.seconds,
         )
 
     def _reported(self, finished: RunFinished) -> RunFinished:

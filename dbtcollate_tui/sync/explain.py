@@ -13,17 +13,16 @@ from dbtcollate_tui.collate.fqn import join_fqn, stored_name
 from dbtcollate_tui.collate.links import table_page
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.concurrency import bounded, together
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.plan.build import build_plan
 from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_of
 from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
 from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
-from dbtcollate_tui.settings.model import Profile, SyncOptions
+from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import sql_cache
 from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import (
@@ -52,41 +51,26 @@ class Explained:
 
 
 async def explain_table(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    store: ArtifactStore,
-    name: str,
-    *,
-    run_id: int | None = None,
-    levels: int = 0,
+    engine: Engine, name: str, *, run_id: int | None = None, levels: int = 0
 ) -> Explained:
     """Explain the table that ``name`` means; ``levels`` of lineage beyond its direct parents, 0 for none.
 
     Writes nothing. Raises ``ActionableError`` where a server does not answer.
     """
-    side = profile.dbt_cloud
+    dbt_cloud, side = engine.dbt_cloud, engine.profile.dbt_cloud
     choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
-    project = await read_project(await store.fetch(dbt_cloud, side.account_id, choice))
-    lookup = find_nodes(project, name, profile.options)
+    project = await read_project(await engine.store.fetch(dbt_cloud, side.account_id, choice))
+    lookup = find_nodes(project, name, engine.profile.options)
     if not lookup.unique_ids:
         return Explained(lookup)
-    return Explained(
-        lookup, await explain_nodes(profile, collate, store, project, lookup.unique_ids, levels=levels)
-    )
+    return Explained(lookup, await explain_nodes(engine, project, lookup.unique_ids, levels=levels))
 
 
 async def explain_nodes(
-    profile: Profile,
-    collate: CollateClient,
-    store: ArtifactStore | None,
-    project: Project,
-    unique_ids: Collection[str],
-    *,
-    levels: int = 0,
+    engine: Engine, project: Project, unique_ids: Collection[str], *, levels: int = 0
 ) -> Explanation:
     """Explain the table of these nodes of a decoded project."""
-    options = profile.options
+    profile, collate, options = engine.profile, engine.collate, engine.profile.options
     same, wanted = _related(project, unique_ids)
     found = await _read_few(collate, profile.collate.service, project, options, wanted, unique_ids)
     part = replace(
@@ -109,7 +93,7 @@ async def explain_nodes(
         options,
         lambda other: collate.table(other.fqn, ("columns",)),
         only=only,
-        cache=sql_cache(profile, store) if store is not None else None,
+        cache=sql_cache(profile, engine.artifacts) if engine.artifacts is not None else None,
     )
     async with sql, together() as group:
         details = group.create_task(read_details(collate, part, report, found.tables, options, only))

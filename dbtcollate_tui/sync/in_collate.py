@@ -1,17 +1,13 @@
 """The sync inside Collate: the ingestion pipeline written, deployed, run there, followed, and read back."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
-from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.links import pipeline_log_page, service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, NoPipelineServiceError
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification, VerificationRow, VerificationState
@@ -33,8 +29,8 @@ from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import PipelinePlan, pipeline_notes, pipeline_spec
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.state import StateStore
-from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun, Tempo
+from dbtcollate_tui.sync.engine import Engine
+from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts, run_facts
 from dbtcollate_tui.sync.runner_log import RunMemory
 from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
@@ -45,28 +41,22 @@ STOP_SECONDS = 10.0
 
 
 def prepare_collate(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    token: SecretStr,
-    *,
-    needs_run: bool = True,
-    cancel: asyncio.Event | None = None,
+    engine: Engine, token: SecretStr, *, needs_run: bool = True
 ) -> AsyncGenerator[SyncEvent, None]:
     """What deploying would change, writing nothing: ends with `PipelinePlanReady`, then `RunFinished`.
 
     ``token`` is dbt Cloud's, for the pipeline. With ``needs_run`` a job without a run to read is an error.
     Without a pipeline service it fails with the direct sync as the way on.
     """
-    stop = cancel if cancel is not None else asyncio.Event()
 
     async def work(emitter: EventEmitter) -> RunFinished:
+        name = engine.profile.name
         with (
-            retries_told(emitter, dbt_cloud.transport, collate.transport),
-            unknown_fields_reported(emitter, collate, None, profile.name),
+            retries_told(emitter, engine.dbt_cloud.transport, engine.collate.transport),
+            unknown_fields_reported(emitter, engine.collate, None, name),
         ):
-            emitter(RunStarted(engine="collate", profile=profile.name, title=f"Pipeline of {profile.name}"))
-            found = await _prepare(emitter, profile, dbt_cloud, collate, token, needs_run=needs_run)
+            emitter(RunStarted(engine="collate", profile=name, title=f"Pipeline of {name}"))
+            found = await _prepare(emitter, engine, token, needs_run=needs_run)
         return RunFinished(
             outcome="ok",
             counts=Counts(planned=len(found.plan.diff.changes)),
@@ -75,23 +65,17 @@ def prepare_collate(
             seconds=emitter.seconds,
         )
 
-    return stream(work, stop, "The plan")
+    return stream(work, engine.cancel, "The plan")
 
 
 def run_collate(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
+    engine: Engine,
     token: SecretStr,
     *,
     plan: PipelinePlan | None = None,
     deploy: Deploy = "needed",
     trigger: bool = True,
-    artifacts: ArtifactStore | None = None,
-    state: StateStore | None = None,
-    cancel: asyncio.Event | None = None,
     kill_on_cancel: bool | Callable[[], bool] = False,
-    tempo: Tempo | None = None,
 ) -> AsyncGenerator[SyncEvent, None]:
     """Write and deploy the pipeline, trigger a run, follow it to its end, then verify.
 
@@ -100,30 +84,27 @@ def run_collate(
     Setting ``cancel`` stops the following; ``kill_on_cancel``, asked at that moment, stops the run on the
     server too. ``state`` keeps the record for the history. Ends with `RunFinished`, as the direct sync.
     """
-    stop = cancel if cancel is not None else asyncio.Event()
-    engine = _Run(
-        profile, dbt_cloud, collate, token, plan, deploy, artifacts or ArtifactStore(), stop, kill_on_cancel,
-        tempo or Tempo(),
-    )  # fmt: skip
+    run = _Run(engine, token, plan, deploy, kill_on_cancel)
+    name = engine.profile.name
 
     async def work(emitter: EventEmitter) -> RunFinished:
         with (
-            retries_told(emitter, dbt_cloud.transport, collate.transport),
-            unknown_fields_reported(emitter, collate, state, profile.name),
+            retries_told(emitter, engine.dbt_cloud.transport, engine.collate.transport),
+            unknown_fields_reported(emitter, engine.collate, engine.state, name),
         ):
             word = "Sync" if trigger else "Deploy"
-            emitter(RunStarted(engine="collate", profile=profile.name, title=f"{word} of {profile.name}"))
-            return await engine.work(emitter, trigger=trigger)
+            emitter(RunStarted(engine="collate", profile=name, title=f"{word} of {name}"))
+            return await run.work(emitter, trigger=trigger)
 
-    events = stream(work, stop, "The sync", settle_seconds=STOP_SECONDS)
-    if state is None:
+    events = stream(work, engine.cancel, "The sync", settle_seconds=STOP_SECONDS)
+    if engine.state is None:
         return events
 
     def facts(recorder: Recorder) -> None:
-        recorder.compared = engine.compared
-        recorder.run = engine.plan.run if engine.plan is not None else None
+        recorder.compared = run.compared
+        recorder.run = run.plan.run if run.plan is not None else None
 
-    recorder = Recorder(state, profile, "collate", "sync" if trigger else "deploy")
+    recorder = Recorder(engine.state, engine.profile, "collate", "sync" if trigger else "deploy")
     return recorded(events, recorder, plan, before_the_end=facts)
 
 
@@ -133,15 +114,8 @@ class _Prepared:
     choice: RunChoice | None
 
 
-async def _prepare(
-    emitter: EventEmitter,
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    token: SecretStr,
-    *,
-    needs_run: bool,
-) -> _Prepared:
+async def _prepare(emitter: EventEmitter, engine: Engine, token: SecretStr, *, needs_run: bool) -> _Prepared:
+    profile, collate = engine.profile, engine.collate
     pipelines = IngestionPipelines(collate)
     status = await pipelines.service_status()
     if not status.available:
@@ -151,7 +125,7 @@ async def _prepare(
             evidence=[f"services/ingestionPipelines/status: {status.reason or status.status or 'no answer'}"],
             fixes=[DIRECT_SYNC, RETRY],
         )
-    choice = await _choose(emitter, profile, dbt_cloud, needs_run=needs_run)
+    choice = await _choose(emitter, engine, needs_run=needs_run)
     emitter(PhaseStarted(phase="plan", text="comparing with the pipelines in Collate"))
     service = await collate.database_service(profile.collate.service)
     if service is None:
@@ -169,7 +143,7 @@ async def _prepare(
         spec=spec,
         diff=diff,
         service_status=status,
-        run=run_facts(choice, dbt_cloud, profile) if choice is not None else None,
+        run=run_facts(choice, engine.dbt_cloud, profile) if choice is not None else None,
         notes=tuple(notes),
         page=service_ingestion_page(collate.base_url, profile.collate.service),
     )
@@ -180,13 +154,11 @@ async def _prepare(
     return _Prepared(plan, choice)
 
 
-async def _choose(
-    emitter: EventEmitter, profile: Profile, dbt_cloud: DbtCloudClient, *, needs_run: bool
-) -> RunChoice | None:
+async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> RunChoice | None:
     """The run that Collate's workers take, which may be another than the profile's rule takes."""
-    side = profile.dbt_cloud
+    side = engine.profile.dbt_cloud
     try:
-        choice = await choose(emitter, profile, dbt_cloud, None)
+        choice = await choose(emitter, engine, None)
     except ActionableError as error:
         if needs_run or error.exit_code in (ExitCode.AUTH, ExitCode.UNREACHABLE):
             raise
@@ -197,42 +169,37 @@ async def _choose(
     other = choice.reference_run
     text = f"Collate's own ingestion uses run #{other.id} ({other.outcome}), not #{choice.run.id}"
     emitter(LogLine(source="Collate", level="warn", text=text))
-    return await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
+    return await choose_run(engine.dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
 
 
 @dataclass(slots=True)
 class _Run:
     """One run of this engine, and what its record needs."""
 
-    profile: Profile
-    dbt_cloud: DbtCloudClient
-    collate: CollateClient
+    engine: Engine
     token: SecretStr
     plan: PipelinePlan | None
     deploy: Deploy
-    artifacts: ArtifactStore
-    cancel: asyncio.Event
     kill_on_cancel: bool | Callable[[], bool]
-    tempo: Tempo
     compared: Plan | None = None
 
     async def work(self, emitter: EventEmitter, *, trigger: bool) -> RunFinished:
         choice: RunChoice | None = None
         if self.plan is None:
-            prepared = await _prepare(
-                emitter, self.profile, self.dbt_cloud, self.collate, self.token, needs_run=trigger
-            )
+            prepared = await _prepare(emitter, self.engine, self.token, needs_run=trigger)
             self.plan, choice = prepared.plan, prepared.choice
         plan = self.plan
-        run = PipelineRun(IngestionPipelines(self.collate), plan, self.deploy, self.tempo, self.cancel)
+        engine = self.engine
+        pipelines = IngestionPipelines(engine.collate)
+        run = PipelineRun(pipelines, plan, self.deploy, engine.tempo, engine.cancel)
         emitter.counts = run.memory.counts
         emitter(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
         pipeline = await run.deployed(emitter)
         if not trigger:
-            text = f"{pipeline.name} is deployed, {_schedule_words(self.profile)}"
+            text = f"{pipeline.name} is deployed, {_schedule_words(engine.profile)}"
             emitter(PhaseFinished(phase="write", text=text))
             return _finished(emitter, "ok", ExitCode.OK, text, Counts(written=1))
-        page = pipeline_log_page(self.collate.base_url, pipeline.fullyQualifiedName)
+        page = pipeline_log_page(engine.collate.base_url, pipeline.fullyQualifiedName)
         try:
             ended = await run.followed(emitter, pipeline)
         except CancelledByPerson:
@@ -272,28 +239,17 @@ class _Run:
     ) -> RunFinished:
         """Verify as the direct sync does; a failure to read back does not undo the run's success."""
         partial = ended.pipelineState == "partialSuccess"
-        side = self.profile.dbt_cloud
+        engine, side = self.engine, self.engine.profile.dbt_cloud
         try:
             if choice is None:
                 run_id = facts.id if facts is not None else None
                 choice = await choose_run(
-                    self.dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id
+                    engine.dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id
                 )
-            project = await read_artifacts(emitter, self.profile, self.dbt_cloud, choice, self.artifacts)
-            compared = await compare(
-                emitter,
-                "verification",
-                self.profile,
-                self.dbt_cloud,
-                self.collate,
-                choice,
-                project,
-                artifacts=self.artifacts,
-            )
+            project = await read_artifacts(emitter, engine, choice)
+            compared = await compare(emitter, "verification", replace(engine, state=None), choice, project)
             self.compared = compared
-            verification = await prove_now(
-                self.collate, compared, base_url=self.collate.base_url, service=self.profile.collate.service
-            )
+            verification = await prove_now(engine.collate, compared, engine.profile.collate)
         except ActionableError as error:
             phase = emitter.open_phase or "verification"
             emitter(PhaseFinished(phase=phase, text=error.title, level="failed"))

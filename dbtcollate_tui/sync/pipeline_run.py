@@ -25,19 +25,10 @@ from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Progress
 from dbtcollate_tui.fixes import RETRY, Advice
 from dbtcollate_tui.plan.pipeline import PipelinePlan
+from dbtcollate_tui.sync.engine import Tempo
 from dbtcollate_tui.sync.runner_log import RunMemory
 
 Deploy = Literal["needed", "always", "never"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """Seconds between two looks at the run, before a silence is told, and for a trigger after a deploy."""
-
-    poll: float = 2.0
-    quiet: float = 2.0
-    trigger_patience: float = 60.0
-    trigger_pause: float = 5.0
 
 
 class CancelledByPerson(Exception):

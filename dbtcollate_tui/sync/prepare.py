@@ -8,7 +8,6 @@ from functools import partial
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
-from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
@@ -24,10 +23,10 @@ from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.selection.graph import Graph
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sql_lineage.cache import SqlCache
 from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
 from dbtcollate_tui.sync.reading.text_authors import read_text_authors
 from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, removable
@@ -35,14 +34,12 @@ from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, remo
 NO_RECORD = "Nothing can be removed: no sync from this machine has written tags, owners or edges."
 
 
-async def choose(
-    emitter: EventEmitter, profile: Profile, dbt_cloud: DbtCloudClient, run_id: int | None
-) -> RunChoice:
+async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> RunChoice:
     """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
     emitter(PhaseStarted(phase="run", text="choosing the run"))
-    side = profile.dbt_cloud
+    side = engine.profile.dbt_cloud
     choice = await choose_run(
-        dbt_cloud,
+        engine.dbt_cloud,
         side.account_id,
         side.project_id,
         side.job_id,
@@ -62,13 +59,7 @@ async def choose(
     return choice
 
 
-async def read_artifacts(
-    emitter: EventEmitter,
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    choice: RunChoice,
-    store: ArtifactStore,
-) -> Project:
+async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoice) -> Project:
     """The phase "artifacts": the run's artifacts, downloaded where they are not cached, and read."""
     emitter(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
     bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
@@ -84,7 +75,8 @@ async def read_artifacts(
         name = progress.name if progress.step is None else f"{progress.name} of step {progress.step}"
         emitter.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
 
-    fetched = await store.fetch(dbt_cloud, profile.dbt_cloud.account_id, choice, told)
+    account_id = engine.profile.dbt_cloud.account_id
+    fetched = await engine.store.fetch(engine.dbt_cloud, account_id, choice, told)
     for note in fetched.notes:
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     emitter.doing = "reading the artifacts"
@@ -100,23 +92,17 @@ async def read_artifacts(
 async def compare(
     emitter: EventEmitter,
     phase: Phase,
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
+    engine: Engine,
     choice: RunChoice,
     project: Project,
     scope: Scope = WHOLE,
-    *,
-    artifacts: ArtifactStore | None = None,
-    records: StateStore | None = None,
 ) -> Plan:
     """The phase "tables", then ``phase`` begun: what dbt says against what Collate holds. Writes nothing.
 
-    What the compiled SQL was found to read is kept beside ``artifacts``, where they are given; ``records``
-    tell what earlier syncs wrote and so may remove.
     Raises ``ActionableError`` where no node has a table, and `UsageError` where ``scope`` names what is not
     there.
     """
+    profile, collate = engine.profile, engine.collate
     selected = scope.nodes(Graph.of(project))
     options = scope.options(profile.options)
     emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
@@ -148,7 +134,7 @@ async def compare(
                 options,
                 lambda ref: collate.table(ref.fqn, ("columns",)),
                 only=wanted,
-                cache=sql_cache(profile, artifacts) if artifacts is not None else None,
+                cache=sql_cache(profile, engine.artifacts) if engine.artifacts is not None else None,
                 on_done=lambda done: told(done, None, "queries", "compiled SQL"),
             )
             await stack.enter_async_context(sql)
@@ -162,7 +148,7 @@ async def compare(
             options=options,
             dialect=collate.dialect,
             only=wanted,
-            run=run_facts(choice, dbt_cloud, profile),
+            run=run_facts(choice, engine.dbt_cloud, profile),
         )
         planning = await asyncio.to_thread(make_planning, state=state)
         if planning.unclear_texts:
@@ -175,8 +161,8 @@ async def compare(
             state = await with_sql_edges(collate, project, report, state, wanted)
     await asyncio.to_thread(planning.add_lineage, report, state)
     plan = await asyncio.to_thread(planning.plan)
-    if records is not None:
-        written = await asyncio.to_thread(load_written, records, profile, project.project_name)
+    if engine.state is not None:
+        written = await asyncio.to_thread(load_written, engine.state, profile, project.project_name)
         if scope.remove and not written:
             plan = replace(plan, notes=(*plan.notes, NO_RECORD))
         if written:

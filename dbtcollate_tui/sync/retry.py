@@ -1,17 +1,12 @@
 """What a sync could not write, or did not come to, tried again on demand."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection
 
-from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.events.types import Applied, Event, Failed, PlanReady, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 
 
 class Leftover:
@@ -56,16 +51,7 @@ class Leftover:
 
 
 def retry_direct(
-    profile: Profile,
-    dbt_cloud: DbtCloudClient,
-    collate: CollateClient,
-    left: Leftover,
-    *,
-    plan_again: bool = True,
-    scope: Scope = WHOLE,
-    artifacts: ArtifactStore | None = None,
-    state: StateStore | None = None,
-    cancel: asyncio.Event | None = None,
+    engine: Engine, left: Leftover, *, plan_again: bool = True, scope: Scope = WHOLE
 ) -> AsyncGenerator[SyncEvent, None]:
     """Write what ``left`` says is not written, or not whole, and nothing else; events as of `run_direct`.
 
@@ -77,15 +63,10 @@ def retry_direct(
     if plan is None:
         raise ValueError("there is no plan to retry")
     return run_direct(
-        profile,
-        dbt_cloud,
-        collate,
+        engine,
         plan=None if plan_again else plan,
         selection=left.unwritten | left.written if plan_again else left.unwritten,
         run_id=plan.run.id if plan.run is not None else None,
         scope=scope,
-        artifacts=artifacts,
-        state=state,
-        cancel=cancel,
         present=() if plan_again else frozenset(left.written),
     )

@@ -16,8 +16,6 @@ from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.checks.summary import PARTS, Summary, read_standing
-from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
@@ -30,13 +28,14 @@ from dbtcollate_tui.session.connections import Ask, Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.tui.widgets.chain import ChainView
 
 SYNCS_KNOWN = 20
 UNDER_WAY = frozenset({CheckState.WAITING, CheckState.RUNNING})
-Start = Callable[[DbtCloudClient, CollateClient], AsyncGenerator[SyncEvent, None]]
+Start = Callable[[Engine], AsyncGenerator[SyncEvent, None]]
 
 
 class ProfileSession:
@@ -160,57 +159,41 @@ class ProfileSession:
 
     def prepare(self, cancel: asyncio.Event, run_id: int | None = None) -> AsyncGenerator[SyncEvent, None]:
         """The plan's events, for the rule's run or the one that was chosen."""
-        return self._engine(
-            lambda dbt_cloud, collate: prepare_direct(
-                self.profile,
-                dbt_cloud,
-                collate,
+        return self._with_engine(
+            cancel,
+            lambda engine: prepare_direct(
+                engine,
                 run_id=run_id,
-                artifacts=self.services.artifacts,
-                state=self.services.state,
-                cancel=cancel,
-            )
+            ),
         )
 
     def write(
         self, plan: Plan, selection: Collection[str], cancel: asyncio.Event
     ) -> AsyncGenerator[SyncEvent, None]:
         """The events of writing the chosen changes of a plan."""
-        return self._engine(
-            lambda dbt_cloud, collate: run_direct(
-                self.profile,
-                dbt_cloud,
-                collate,
+        return self._with_engine(
+            cancel,
+            lambda engine: run_direct(
+                engine,
                 plan=plan,
                 selection=selection,
-                artifacts=self.services.artifacts,
-                state=self.services.state,
-                cancel=cancel,
-            )
+            ),
         )
 
     def retry(self, left: Leftover, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
         """The events of writing what a sync left unwritten, guarded by the tables as they are now."""
-        return self._engine(
-            lambda dbt_cloud, collate: retry_direct(
-                self.profile,
-                dbt_cloud,
-                collate,
+        return self._with_engine(
+            cancel,
+            lambda engine: retry_direct(
+                engine,
                 left,
                 plan_again=False,
-                artifacts=self.services.artifacts,
-                state=self.services.state,
-                cancel=cancel,
-            )
+            ),
         )
 
     def prepare_pipeline(self, cancel: asyncio.Event) -> AsyncGenerator[SyncEvent, None]:
         """The comparison of the pipeline inside Collate, as events."""
-        return self._with_token(
-            lambda dbt_cloud, collate, token: prepare_collate(
-                self.profile, dbt_cloud, collate, token, needs_run=False, cancel=cancel
-            )
-        )
+        return self._with_token(cancel, lambda engine, token: prepare_collate(engine, token, needs_run=False))
 
     def run_pipeline(
         self,
@@ -222,31 +205,28 @@ class ProfileSession:
     ) -> AsyncGenerator[SyncEvent, None]:
         """The events of deploying the pipeline and, with ``trigger``, of its run in Collate."""
         return self._with_token(
-            lambda dbt_cloud, collate, token: run_collate(
-                self.profile,
-                dbt_cloud,
-                collate,
+            cancel,
+            lambda engine, token: run_collate(
+                engine,
                 token,
                 plan=plan,
                 trigger=trigger,
-                artifacts=self.services.artifacts,
-                state=self.services.state,
-                cancel=cancel,
                 kill_on_cancel=kill_on_cancel,
-            )
+            ),
         )
 
     def _with_token(
         self,
-        start: Callable[[DbtCloudClient, CollateClient, SecretStr], AsyncGenerator[SyncEvent, None]],
+        cancel: asyncio.Event,
+        start: Callable[[Engine, SecretStr], AsyncGenerator[SyncEvent, None]],
     ) -> AsyncGenerator[SyncEvent, None]:
-        async def begin(dbt_cloud: DbtCloudClient, collate: CollateClient) -> AsyncGenerator[SyncEvent, None]:
+        async def begin(engine: Engine) -> AsyncGenerator[SyncEvent, None]:
             token = await self.connections.secret("dbt_cloud")
-            async with aclosing(start(dbt_cloud, collate, token)) as events:
+            async with aclosing(start(engine, token)) as events:
                 async for event in events:
                     yield event
 
-        return self._engine(begin)
+        return self._with_engine(cancel, begin)
 
     async def recall_syncs(self) -> None:
         """Read the last syncs again."""
@@ -257,9 +237,20 @@ class ProfileSession:
         found = list_records(self.services.state, self.profile.name, action="sync", limit=SYNCS_KNOWN)
         return tuple(record for record in reversed(found) if record.outcome != "running")
 
-    async def _engine(self, start: Start) -> AsyncGenerator[SyncEvent, None]:
+    async def engine(self, cancel: asyncio.Event | None = None) -> Engine:
+        """What a sync of the profile works with; raises what the servers answer."""
+        return Engine(
+            self.profile,
+            await self.connections.dbt_cloud(),
+            await self.connections.collate(),
+            artifacts=self.services.artifacts,
+            state=self.services.state,
+            cancel=cancel or asyncio.Event(),
+        )
+
+    async def _with_engine(self, cancel: asyncio.Event, start: Start) -> AsyncGenerator[SyncEvent, None]:
         try:
-            dbt_cloud, collate = await self.connections.dbt_cloud(), await self.connections.collate()
+            engine = await self.engine(cancel)
         except ActionableError as error:
             stamp = Sequencer().stamp
             yield stamp(Failed(error=error))
@@ -269,7 +260,7 @@ class ProfileSession:
                 )
             )
             return
-        async with aclosing(start(dbt_cloud, collate)) as events:
+        async with aclosing(start(engine)) as events:
             async for event in events:
                 yield event
 

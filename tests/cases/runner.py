@@ -31,6 +31,7 @@ from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Pro
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import compare
 
 DATA = Path(__file__).parent / "data"
@@ -168,15 +169,9 @@ class Place:
         )
         state = StateStore(self.folder / "state")
         dbt_cloud = _dbt_cloud(case)
-        plan = await compare(
-            EventEmitter(), "plan", profile, dbt_cloud, collate, choice, edit(read), scope, records=state
-        )
-        events = [
-            event
-            async for event in run_direct(
-                profile, dbt_cloud, collate, plan=plan, state=state, report_runs=False
-            )
-        ]
+        engine = Engine(profile, dbt_cloud, collate, state=state, report_runs=False)
+        plan = await compare(EventEmitter(), "plan", engine, choice, edit(read), scope)
+        events = [event async for event in run_direct(engine, plan=plan)]
         return Outcome(plan, events)
 
     async def twice(self, case: Mapping[str, Any], scope: Scope = WHOLE) -> Outcome:

@@ -10,8 +10,8 @@ from dbtcollate_tui.collate.automations import discovery_api
 from dbtcollate_tui.events.types import RunFinished
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.settings.secrets import Side
+from dbtcollate_tui.sync.engine import Engine, Tempo
 from dbtcollate_tui.sync.in_collate import run_collate
-from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import World, world
 
 ROW = "collate.network"
@@ -20,12 +20,11 @@ QUICK = Tempo(poll=0.05, quiet=0.2, trigger_pause=0.05)
 
 async def pipeline(here: World, *, trigger: bool) -> None:
     events = run_collate(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
+        Engine(
+            here.profile, await here.connections.dbt_cloud(), await here.connections.collate(), tempo=QUICK
+        ),
         here.sandbox.dbt_cloud_token,
         trigger=trigger,
-        tempo=QUICK,
     )
     (end,) = [event async for event in events if isinstance(event, RunFinished)]
     assert end.outcome == "ok", end.text

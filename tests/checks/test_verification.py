@@ -5,17 +5,11 @@ import pytest
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.direct import run_direct
-from tests.support.world import World, world
+from tests.support.world import World, engine_of, world
 
 
 async def _sync(here: World) -> None:
-    events = run_direct(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
-        artifacts=here.services.artifacts,
-        state=here.services.state,
-    )
+    events = run_direct(await engine_of(here))
     async for _ in events:
         pass
 

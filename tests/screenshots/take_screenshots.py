@@ -23,6 +23,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.tui.screens.fixing import NewToken
 from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
@@ -197,7 +198,7 @@ async def home(pictures: Callable[[Sandbox], Pictures], size: tuple[int, int], e
             for number in range(SYNCS):
                 await play(sandbox, "collate-down" if number == SYNCS // 2 else "healthy")
                 async for _ in run_direct(
-                    profile, dbt_cloud, collate, artifacts=services.artifacts, state=services.state
+                    Engine(profile, dbt_cloud, collate, artifacts=services.artifacts, state=services.state)
                 ):
                     pass
         async with whole(services, profile="shop", size=size) as app:

@@ -15,6 +15,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, PipelineSettings, Profile
 from dbtcollate_tui.settings.secrets import Side
+from dbtcollate_tui.sync.engine import Engine
 
 SERVICE = "shop_warehouse"
 
@@ -65,3 +66,14 @@ async def world(scenario: str | Scenario = "", server_version: str = "latest") -
         }
         async with Connections(profile, services, given=given) as connections:
             yield World(sandbox, services, profile, connections)
+
+
+async def engine_of(here: World) -> Engine:
+    """What a sync of the world's profile works with."""
+    return Engine(
+        here.profile,
+        await here.connections.dbt_cloud(),
+        await here.connections.collate(),
+        artifacts=here.services.artifacts,
+        state=here.services.state,
+    )

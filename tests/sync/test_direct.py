@@ -42,6 +42,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.transport.client import Transport
 from dbtcollate_tui.transport.pacing import RetryPolicy
 
@@ -70,15 +71,17 @@ class Ends:
         return [
             event
             async for event in run_direct(
-                self.profile,
-                self.dbt_cloud,
-                self.collate,
+                Engine(
+                    self.profile,
+                    self.dbt_cloud,
+                    self.collate,
+                    artifacts=self.artifacts,
+                    state=state,
+                    cancel=cancel or asyncio.Event(),
+                ),
                 plan=plan,
                 selection=selection,
                 scope=Scope(select=tuple(select)),
-                artifacts=self.artifacts,
-                state=state,
-                cancel=cancel,
             )
         ]
 
@@ -86,11 +89,8 @@ class Ends:
         events = [
             event
             async for event in prepare_direct(
-                self.profile,
-                self.dbt_cloud,
-                self.collate,
+                Engine(self.profile, self.dbt_cloud, self.collate, artifacts=self.artifacts),
                 scope=Scope(select=tuple(select), overwrite=overwrite),
-                artifacts=self.artifacts,
             )
         ]
         (ready,) = [event for event in events if isinstance(event, PlanReady)]
@@ -234,7 +234,7 @@ async def test_cancel_stops_between_writes_and_the_rest_is_written_later(tmp_pat
         cancel = asyncio.Event()
         events: list[SyncEvent] = []
         stream = run_direct(
-            both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, cancel=cancel
+            Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, cancel=cancel)
         )
         async for event in stream:
             events.append(event)
@@ -256,7 +256,7 @@ async def test_cancel_before_the_plan_ends_at_once(tmp_path: Path) -> None:
         cancel = asyncio.Event()
         events: list[SyncEvent] = []
         async for event in prepare_direct(
-            both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, cancel=cancel
+            Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, cancel=cancel)
         ):
             events.append(event)
             cancel.set()
@@ -268,7 +268,7 @@ async def test_cancel_before_the_plan_ends_at_once(tmp_path: Path) -> None:
 async def test_closing_the_stream_ends_its_work(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         before = asyncio.all_tasks()
-        stream = run_direct(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts)
+        stream = run_direct(Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts))
         async for event in stream:
             if isinstance(event, Applied):
                 break
@@ -385,7 +385,7 @@ async def test_a_server_lost_half_way_is_not_asked_for_every_change(tmp_path: Pa
         async with hasty, Transport(both.sandbox.collate_url, None) as control:
             await hasty.connect()
             events: list[SyncEvent] = []
-            async for event in run_direct(both.profile, both.dbt_cloud, hasty, plan=plan):
+            async for event in run_direct(Engine(both.profile, both.dbt_cloud, hasty), plan=plan):
                 events.append(event)
                 if isinstance(event, Applied) and not any(isinstance(e, Applied) for e in events[:-1]):
                     await control.request("POST", "/_sandbox/scenario", json_body={"name": scenario})
@@ -524,7 +524,9 @@ async def test_the_sync_leaves_its_record_and_so_does_a_failed_one(tmp_path: Pat
 async def test_a_sync_that_is_closed_half_way_leaves_what_it_wrote(tmp_path: Path) -> None:
     state = StateStore(tmp_path / "state")
     async with ends(tmp_path) as both:
-        events = run_direct(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, state=state)
+        events = run_direct(
+            Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts, state=state)
+        )
         written = 0
         async for event in events:
             if isinstance(event, Applied):

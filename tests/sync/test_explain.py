@@ -8,7 +8,7 @@ from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.explain import explain_nodes, explain_table
-from tests.support.world import World, world
+from tests.support.world import World, engine_of, world
 
 BASE_REQUESTS = 11
 """The table, its history, edges, test cases, definitions, tags, and what its singular tests read."""
@@ -16,23 +16,14 @@ BASE_REQUESTS = 11
 
 async def plan_of(here: World) -> Plan:
     """The whole project's plan, as ``dbtcollate plan`` makes it."""
-    events = prepare_direct(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
-        artifacts=here.services.artifacts,
-        state=here.services.state,
-    )
+    events = prepare_direct(await engine_of(here))
     plans = [event.plan async for event in events if isinstance(event, PlanReady)]
     return plans[-1]
 
 
 async def explained(here: World, name: str, levels: int = 0) -> Explanation:
     found = await explain_table(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
-        here.services.artifacts,
+        await engine_of(here),
         name,
         levels=levels,
     )
@@ -41,10 +32,7 @@ async def explained(here: World, name: str, levels: int = 0) -> Explanation:
 
 
 async def sync(here: World) -> None:
-    dbt_cloud, collate = await here.connections.dbt_cloud(), await here.connections.collate()
-    events = run_direct(
-        here.profile, dbt_cloud, collate, artifacts=here.services.artifacts, state=here.services.state
-    )
+    events = run_direct(await engine_of(here))
     async for _ in events:
         pass
 
@@ -54,18 +42,18 @@ async def test_next_sync_is_that_of_the_whole_plan(scenario: str) -> None:
     async with world(scenario) as here:
         plan = await plan_of(here)
         project = await here.context().project()
-        collate = await here.connections.collate()
+        engine = await engine_of(here)
         tables = {ref.fqn: one for one, ref in plan.match.matched.items()}
         for fqn, unique_id in tables.items():
             ids = find_nodes(project, unique_id).unique_ids
-            found = await explain_nodes(here.profile, collate, here.services.artifacts, project, ids)
+            found = await explain_nodes(engine, project, ids)
             assert found.fqn == fqn
             assert {change.key: change.new for change in found.changes} == {
                 change.key: change.new for change in changes_of(plan, fqn)
             }, fqn
         missing = {item.unique_id: item.cause for item in plan.match.unmatched}
         for unique_id, cause in missing.items():
-            found = await explain_nodes(here.profile, collate, here.services.artifacts, project, (unique_id,))
+            found = await explain_nodes(engine, project, (unique_id,))
             assert found.unmatched is not None
             assert found.unmatched.cause == cause
 

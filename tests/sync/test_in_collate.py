@@ -34,8 +34,8 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine, Tempo
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
-from dbtcollate_tui.sync.pipeline_run import Tempo
 from tests.support.world import SERVICE, profile_for
 
 QUICK = Tempo(poll=0.05, quiet=0.2, trigger_pause=0.05)
@@ -65,16 +65,18 @@ class Ends:
     ) -> list[SyncEvent]:
         found = []
         async for event in run_collate(
-            self.profile,
-            self.dbt_cloud,
-            self.collate,
+            Engine(
+                self.profile,
+                self.dbt_cloud,
+                self.collate,
+                artifacts=self.artifacts,
+                state=state,
+                cancel=cancel or asyncio.Event(),
+                tempo=QUICK,
+            ),
             token or self.sandbox.dbt_cloud_token,
             trigger=trigger,
-            artifacts=self.artifacts,
-            state=state,
-            cancel=cancel,
             kill_on_cancel=kill,
-            tempo=QUICK,
         ):
             found.append(event)
             if on_event is not None:
@@ -85,7 +87,7 @@ class Ends:
         events = [
             event
             async for event in prepare_collate(
-                self.profile, self.dbt_cloud, self.collate, self.sandbox.dbt_cloud_token
+                Engine(self.profile, self.dbt_cloud, self.collate), self.sandbox.dbt_cloud_token
             )
         ]
         return next((e.plan for e in events if isinstance(e, PipelinePlanReady)), None), events
@@ -323,7 +325,7 @@ async def test_a_direct_sync_shows_in_collate_as_a_run_of_the_pipeline(tmp_path:
         (pipeline,) = await both.dbt_pipelines()
 
         async def direct() -> RunFinished:
-            events = run_direct(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts)
+            events = run_direct(Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts))
             return finished([event async for event in events])
 
         first = await direct()
@@ -353,5 +355,5 @@ async def test_a_report_that_is_refused_fails_no_sync(tmp_path: Path) -> None:
             "airflowConfig": {},
         }
         await both.collate.put(IngestionPipeline, "/services/ingestionPipelines", body, doing="write it")
-        events = run_direct(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts)
+        events = run_direct(Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts))
         assert finished([event async for event in events]).outcome == "ok"

@@ -23,6 +23,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.tui.widgets.change_rows import PlanOutline
 from tests.support.world import SERVICE, profile_for
@@ -42,30 +43,27 @@ class Ends:
     project: Project
     state: StateStore
 
+    @property
+    def engine(self) -> Engine:
+        return Engine(self.profile, self.dbt_cloud, self.collate, state=self.state, report_runs=False)
+
     async def plan(self, project: Project | None = None, scope: Scope = WHOLE) -> Plan:
         return await compare(
             EventEmitter(),
             "plan",
-            self.profile,
-            self.dbt_cloud,
-            self.collate,
+            self.engine,
             self.choice,
             project or self.project,
             scope,
-            records=self.state,
         )
 
     async def write(self, plan: Plan, selection: Collection[str] | None = None) -> RunFinished:
         events = [
             event
             async for event in run_direct(
-                self.profile,
-                self.dbt_cloud,
-                self.collate,
+                self.engine,
                 plan=plan,
                 selection=selection,
-                state=self.state,
-                report_runs=False,
             )
         ]
         last = events[-1]
@@ -96,9 +94,9 @@ async def ends(folder: Path, version: str = "latest", scenario: str = "") -> Asy
     ):
         await collate.connect()
         profile = profile_for(sandbox)
-        choice = await choose(EventEmitter(), profile, dbt_cloud, None)
-        store = ArtifactStore(folder / "cache")
-        project = await read_artifacts(EventEmitter(), profile, dbt_cloud, choice, store)
+        engine = Engine(profile, dbt_cloud, collate, artifacts=ArtifactStore(folder / "cache"))
+        choice = await choose(EventEmitter(), engine, None)
+        project = await read_artifacts(EventEmitter(), engine, choice)
         here = Ends(dbt_cloud, collate, profile, choice, project, StateStore(folder / "state"))
         await here.write(await here.plan())
         yield here

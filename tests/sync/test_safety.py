@@ -40,6 +40,7 @@ from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.transport.pacing import RetryPolicy
@@ -72,9 +73,7 @@ class Ends:
         return await compare(
             EventEmitter(),
             "plan",
-            self.server.profile,
-            self.dbt_cloud,
-            self.collate,
+            Engine(self.server.profile, self.dbt_cloud, self.collate),
             self.choice,
             self.project,
             scope,
@@ -90,13 +89,15 @@ class Ends:
         selection: Collection[str] | None = None,
     ) -> AsyncIterator[SyncEvent]:
         return run_direct(
-            self.server.profile,
-            self.dbt_cloud,
-            self.collate,
+            Engine(
+                self.server.profile,
+                self.dbt_cloud,
+                self.collate,
+                cancel=cancel or asyncio.Event(),
+                report_runs=False,
+            ),
             plan=plan,
             selection=selection,
-            cancel=cancel,
-            report_runs=False,
         )
 
 
@@ -109,8 +110,9 @@ async def ends(folder: Path, protocol: Protocol = "1.1", version: str = "latest"
     ):
         await collate.connect()
         artifacts = ArtifactStore(folder / "cache")
-        choice = await choose(EventEmitter(), server.profile, dbt_cloud, None)
-        project = await read_artifacts(EventEmitter(), server.profile, dbt_cloud, choice, artifacts)
+        engine = Engine(server.profile, dbt_cloud, collate, artifacts=artifacts)
+        choice = await choose(EventEmitter(), engine, None)
+        project = await read_artifacts(EventEmitter(), engine, choice)
         yield Ends(server, dbt_cloud, collate, choice, project, artifacts)
 
 
@@ -206,12 +208,9 @@ async def test_a_refused_table_fails_alone_and_is_written_on_demand(tmp_path: Pa
             again = [
                 event
                 async for event in retry_direct(
-                    server.profile,
-                    both.dbt_cloud,
-                    both.collate,
+                    Engine(server.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts),
                     left,
                     plan_again=plan_again,
-                    artifacts=both.artifacts,
                 )
             ]
             assert [event for event in again if isinstance(event, Failed | Skipped)] == []
@@ -223,13 +222,15 @@ async def test_a_refused_table_fails_alone_and_is_written_on_demand(tmp_path: Pa
 async def test_nothing_can_be_tried_again_before_there_is_a_plan(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         with pytest.raises(ValueError, match="no plan"):
-            retry_direct(both.server.profile, both.dbt_cloud, both.collate, Leftover())
+            retry_direct(Engine(both.server.profile, both.dbt_cloud, both.collate), Leftover())
 
 
 async def test_a_sync_emits_its_whole_plan_once_before_it_writes(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         plan = await both.plan()
-        events = [event async for event in run_direct(both.server.profile, both.dbt_cloud, both.collate)]
+        events = [
+            event async for event in run_direct(Engine(both.server.profile, both.dbt_cloud, both.collate))
+        ]
         (emitted,) = [event for event in events if isinstance(event, PlanReady)]
         assert {change.key for change in emitted.plan.changes} == {change.key for change in plan.changes}
         assert emitted.seq < min(event.seq for event in events if isinstance(event, Applied))
@@ -246,7 +247,7 @@ async def test_two_syncs_at_once_end_as_one(tmp_path: Path, protocol: Protocol) 
         server.fresh()
         async with CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as other:
             await other.connect()
-            second = run_direct(server.profile, both.dbt_cloud, other, plan=plan, report_runs=False)
+            second = run_direct(Engine(server.profile, both.dbt_cloud, other, report_runs=False), plan=plan)
 
             async def all_of_it() -> list[SyncEvent]:
                 return [event async for event in second]
@@ -451,13 +452,9 @@ async def test_lost_answer_of_a_table_is_not_known(tmp_path: Path, fault: Fault)
         chosen = [change.key for change in plan.changes if isinstance(change, DescriptionChange)]
         server.on_write = lambda number: seen.setdefault(number, fault)
         stream = run_direct(
-            server.profile,
-            both.dbt_cloud,
-            both.collate,
+            Engine(server.profile, both.dbt_cloud, both.collate, state=state, report_runs=False),
             plan=plan,
             selection=chosen,
-            state=state,
-            report_runs=False,
         )
         events = [event async for event in stream]
         end = end_of(events)

@@ -6,6 +6,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.events.types import LogLine, SyncEvent
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine
 from tests.sync.test_direct import ends, finished
 
 
@@ -15,7 +16,9 @@ async def test_a_refused_field_is_reported_once_and_kept(tmp_path: Path) -> None
     async with ends(tmp_path, "odd-build") as both:
 
         async def sync(collate: CollateClient) -> list[SyncEvent]:
-            stream = run_direct(both.profile, both.dbt_cloud, collate, state=state, artifacts=both.artifacts)
+            stream = run_direct(
+                Engine(both.profile, both.dbt_cloud, collate, state=state, artifacts=both.artifacts)
+            )
             return [event async for event in stream]
 
         first = await sync(both.collate)

@@ -38,12 +38,12 @@ from dbtcollate_tui.setup.fixes import (
     with_job,
 )
 from dbtcollate_tui.sync.direct import run_direct
+from dbtcollate_tui.sync.engine import Engine, Tempo
 from dbtcollate_tui.sync.in_collate import run_collate
-from dbtcollate_tui.sync.pipeline_run import Tempo
 from dbtcollate_tui.troubleshooting.report import letter_of, report
 from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession, earlier, first_affected
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named, symptom_of
-from tests.support.world import World, profile_for, world
+from tests.support.world import World, engine_of, profile_for, world
 
 
 async def walked(
@@ -309,13 +309,15 @@ TEMPO = Tempo(poll=0.05, quiet=0.5, trigger_patience=10.0, trigger_pause=0.05)
 
 async def pipeline_run(here: World, profile: Profile) -> list[SyncEvent]:
     events = run_collate(
-        profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
+        Engine(
+            profile,
+            await here.connections.dbt_cloud(),
+            await here.connections.collate(),
+            artifacts=here.services.artifacts,
+            state=here.services.state,
+            tempo=TEMPO,
+        ),
         here.sandbox.dbt_cloud_token,
-        artifacts=here.services.artifacts,
-        state=here.services.state,
-        tempo=TEMPO,
     )
     return [event async for event in events]
 
@@ -385,13 +387,7 @@ async def test_without_a_pipeline_service_the_sync_from_here_brings_the_data(sce
 
 
 async def direct_sync(here: World) -> None:
-    events = run_direct(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
-        artifacts=here.services.artifacts,
-        state=here.services.state,
-    )
+    events = run_direct(await engine_of(here))
     async for _ in events:
         pass
 

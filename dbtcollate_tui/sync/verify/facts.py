@@ -26,6 +26,7 @@ from dbtcollate_tui.plan.model import (
     TestResultChange,
 )
 from dbtcollate_tui.plan.server_state import case_key
+from dbtcollate_tui.settings.model import CollateSettings
 from dbtcollate_tui.sync.reading.assets import read_asset_edges
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
 from dbtcollate_tui.sync.reading.test_cases import Unread, each_case
@@ -220,13 +221,13 @@ def prove(
     plan: Plan,
     expected: Expected,
     held: Held,
+    settings: CollateSettings,
     *,
-    base_url: str,
-    service: str,
     written: int,
     failed: int,
 ) -> Verification:
-    """The guide's five rows from what was read back; ``base_url`` is Collate's, for the links."""
+    """The guide's five rows from what was read back; ``settings`` give the links their address."""
+    base_url, service = settings.base_url, settings.service
     return Verification(
         rows=(
             _run_row(plan),

@@ -5,10 +5,11 @@ from dataclasses import replace
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.plan.model import DescriptionChange, Plan, TestResultChange
+from dbtcollate_tui.settings.model import CollateSettings
 from dbtcollate_tui.sync.verify.facts import prove, read_back
 
 
-async def prove_now(collate: CollateClient, plan: Plan, *, base_url: str, service: str) -> Verification:
+async def prove_now(collate: CollateClient, plan: Plan, settings: CollateSettings) -> Verification:
     """The guide's rows from a plan just made: what it would change counts as not there.
 
     Freshness that only a direct sync would bring is not expected.
@@ -32,8 +33,7 @@ async def prove_now(collate: CollateClient, plan: Plan, *, base_url: str, servic
         plan,
         expected,
         replace(held, descriptions={**held.descriptions, **before}),
-        base_url=base_url,
-        service=service,
+        settings,
         written=0,
         failed=0,
     )

@@ -97,8 +97,7 @@ LAST_WRITES_SECONDS = 0.5
 class Writer:
     """Writes the chosen changes of one plan; every outcome is reported as an event.
 
-    ``present`` are the keys of changes of this plan that are written already, so that others may need them;
-    ``tables`` are tables as they are now, by FQN, where the plan was made a while ago.
+    ``present`` are the keys of changes of this plan that are written already, so that others may need them.
     """
 
     def __init__(
@@ -109,13 +108,12 @@ class Writer:
         tell: Tell,
         cancel: asyncio.Event,
         present: Collection[str] = (),
-        tables: Mapping[str, Table] | None = None,
     ) -> None:
         self._account = Account(plan, changes, tell, cancel, present)
         self.tally = self._account.tally
         self._collate = collate
         self._plan = plan
-        self._tables = tables or {}
+        self._tables: Mapping[str, Table] = {}
         self._changes = changes
         self._tell = tell
         self._cancel = cancel
@@ -129,11 +127,13 @@ class Writer:
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
 
-    async def run(self) -> Tally:
+    async def run(self, tables: Mapping[str, Table] | None = None) -> Tally:
         """Write them all; ends early where the token is refused, nothing answers, or on cancel.
 
         A cancel waits half a second for the writes under way; those still without an answer are ``unsure``.
+        ``tables`` are tables as they are now, by FQN, where the plan was made a while ago.
         """
+        self._tables = tables or {}
         transport = self._collate.transport
         former = transport.on_retry
 

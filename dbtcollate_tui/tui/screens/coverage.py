@@ -79,13 +79,7 @@ class CoverageScreen(CardKeys, FittedScreen[None]):
     async def _read(self) -> None:
         session = self._session
         try:
-            found = await read_coverage(
-                session.profile,
-                await session.context.dbt_cloud(),
-                await session.context.collate(),
-                session.services.artifacts,
-                self._by,
-            )
+            found = await read_coverage(await session.engine(), self._by)
         except ActionableError as error:
             self.add_class("-failed")
             await self.query_one(ErrorCard).show(error)

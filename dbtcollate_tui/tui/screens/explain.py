@@ -181,9 +181,7 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
         session = self._session
         try:
             found = await explain_nodes(
-                session.profile,
-                await session.context.collate(),
-                session.services.artifacts,
+                await session.engine(),
                 self._project,
                 (unique_id,),
                 levels=LEVELS,

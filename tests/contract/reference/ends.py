@@ -17,6 +17,7 @@ from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.engine import Engine
 from tests.contract.reference.interpreter import run_theirs
 
 SERVICE = "shop_warehouse"
@@ -109,5 +110,6 @@ async def _events(dbt: Sandbox, collate: Sandbox, folder: Path, *, write: bool) 
         await target.connect()
         way = run_direct if write else prepare_direct
         return [
-            event async for event in way(profile, source, target, artifacts=ArtifactStore(folder / "cache"))
+            event
+            async for event in way(Engine(profile, source, target, artifacts=ArtifactStore(folder / "cache")))
         ]
