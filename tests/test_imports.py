@@ -124,3 +124,18 @@ def _modules_in(path: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         stack.extend(ast.iter_child_nodes(node))
     return found
+
+
+def test_public_functions_of_sync_take_few_arguments() -> None:
+    """Of two engines and what they read and write: six at most, beside ``self``."""
+    wide = []
+    for path in sorted((PACKAGE / "sync").rglob("*.py")):
+        for found in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            names = [one.arg for one in (*found.args.posonlyargs, *found.args.args, *found.args.kwonlyargs)]
+            if not found.name.startswith("_") or found.name == "__init__":
+                count = len([name for name in names if name not in ("self", "cls")])
+                if count > 6:
+                    wide.append(f"{path.name}: {found.name} takes {count}")
+    assert wide == []

@@ -222,11 +222,11 @@ class CheckContext:
         async def read() -> Plan:
             from dbtcollate_tui.plan.build import build_plan
             from dbtcollate_tui.plan.model import RunFacts
-            from dbtcollate_tui.sync.reading.server import read_details
+            from dbtcollate_tui.sync.reading.server import Part, read_details
 
             project, report, tables = await self.project(), await self.report(), await self.tables()
             collate, options = await self.collate(), self.profile.options
-            state = await read_details(collate, project, report, tables.tables, options)
+            state = await read_details(collate, Part(project, report, options), tables.tables)
             choice = await self.choice()
             facts = RunFacts(choice.run.id, choice.run.href, outcome=choice.run.outcome, reason=choice.reason)
             return await asyncio.to_thread(

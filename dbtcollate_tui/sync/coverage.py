@@ -10,7 +10,7 @@ from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_folder, read_project
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import sql_cache
-from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
+from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables, with_sql_edges
 
 
 async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
@@ -31,7 +31,7 @@ async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
         cache=sql_cache(profile, store),
     )
     async with sql:
-        state = await read_details(collate, project, report, found.tables, options)
+        state = await read_details(collate, Part(project, report, options), found.tables)
         report = await sql.report()
     state = await with_sql_edges(collate, project, report, state)
     return await asyncio.to_thread(lambda: measure(project, by, report=report, state=state))

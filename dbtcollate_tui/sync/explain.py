@@ -27,6 +27,7 @@ from dbtcollate_tui.sync.prepare import sql_cache
 from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import (
     TABLE_FIELDS,
+    Part,
     read_details,
     read_tables,
     table_ref,
@@ -96,7 +97,7 @@ async def explain_nodes(
         cache=sql_cache(profile, engine.artifacts) if engine.artifacts is not None else None,
     )
     async with sql, together() as group:
-        details = group.create_task(read_details(collate, part, report, found.tables, options, only))
+        details = group.create_task(read_details(collate, Part(part, report, options, only), found.tables))
         history = group.create_task(_versions(collate, ref.id if ref is not None else ""))
         around = group.create_task(
             _around(collate, found.tables[ref.fqn], levels) if ref is not None and levels else _no_edges()

@@ -27,7 +27,7 @@ from dbtcollate_tui.sql_lineage.cache import SqlCache
 from dbtcollate_tui.sql_lineage.reading import SqlReading
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.reading.server import read_details, read_tables, with_sql_edges
+from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables, with_sql_edges
 from dbtcollate_tui.sync.reading.text_authors import read_text_authors
 from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, removable
 
@@ -140,7 +140,7 @@ async def compare(
             await stack.enter_async_context(sql)
             if not sql.new:
                 report = await sql.report()
-        state = await read_details(collate, project, report, found.tables, options, wanted, told)
+        state = await read_details(collate, Part(project, report, options, wanted), found.tables, told)
         make_planning = partial(
             Planning,
             project,

@@ -17,7 +17,7 @@ from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.server_state import MetaState
 from dbtcollate_tui.settings.model import SyncOptions
-from dbtcollate_tui.sync.reading.server import read_details, read_tables
+from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables
 from tests.support.builders import node, of_kind, plan_of, project, table
 from tests.sync.test_direct import FIELDS, MARTS, SERVICE, Ends, ends, finished
 
@@ -140,7 +140,7 @@ class Shop:
         collate, options = self.both.collate, SyncOptions()
         found = await read_tables(collate, SERVICE, dbt, options)
         report = match(dbt, found.inventories, options)
-        state = await read_details(collate, dbt, report, found.tables, options)
+        state = await read_details(collate, Part(dbt, report, options), found.tables)
         return build_plan(dbt, state, report, options, collate.dialect)
 
     async def table(self) -> Table:

@@ -114,23 +114,28 @@ def table_ref(table: Table) -> TableRef:
     return TableRef(table.id, table.fullyQualifiedName, service, database, schema, table.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a project a plan is about: its matched nodes, or those of ``only``."""
+
+    project: Project
+    report: MatchReport
+    options: SyncOptions
+    only: Collection[str] | None = None
+
+
 async def read_details(
-    collate: CollateClient,
-    project: Project,
-    report: MatchReport,
-    tables: Mapping[str, Table],
-    options: SyncOptions,
-    only: Collection[str] | None = None,
-    on_progress: OnProgress = _silent,
+    collate: CollateClient, part: Part, tables: Mapping[str, Table], on_progress: OnProgress = _silent
 ) -> ServerState:
     """Edges, test cases with their latest results, definitions, tags and owners of what the plan touches."""
+    project, report, options, only = part.project, part.report, part.options, part.only
     used = {ref.fqn for ref in report.matched.values()}
     kept = {fqn: table for fqn, table in tables.items() if fqn in used}
     nodes = [project.nodes[uid] for uid in report.matched if only is None or uid in only]
     async with together() as group:
-        edges = group.create_task(_edges(collate, project, report, kept, options, only, on_progress))
+        edges = group.create_task(_edges(collate, part, kept, on_progress))
         assets = group.create_task(_assets(collate, project, options))
-        quality = group.create_task(_quality(collate, project, report, kept, options, only, on_progress))
+        quality = group.create_task(_quality(collate, part, kept, on_progress))
         metrics = group.create_task(read_metrics(collate, project, report, options, only))
         has_metrics = options.include_metrics and collate.dialect.has_metrics
         measured = chosen_metrics(project, only) if has_metrics else []
@@ -198,17 +203,11 @@ class _Quality:
 
 
 async def _edges(
-    collate: CollateClient,
-    project: Project,
-    report: MatchReport,
-    kept: Mapping[str, Table],
-    options: SyncOptions,
-    only: Collection[str] | None,
-    on_progress: OnProgress,
+    collate: CollateClient, part: Part, kept: Mapping[str, Table], on_progress: OnProgress
 ) -> Mapping[tuple[str, str], LineageEdge]:
-    if not options.include_lineage:
+    if not part.options.include_lineage:
         return {}
-    ends, _ = await asyncio.to_thread(place_edges, project, report, only)
+    ends, _ = await asyncio.to_thread(place_edges, part.project, part.report, part.only)
     return await read_edges(
         collate,
         [(end.upstream, end.downstream) for end in ends],
@@ -226,17 +225,11 @@ async def _assets(
 
 
 async def _quality(
-    collate: CollateClient,
-    project: Project,
-    report: MatchReport,
-    kept: Mapping[str, Table],
-    options: SyncOptions,
-    only: Collection[str] | None,
-    on_progress: OnProgress,
+    collate: CollateClient, part: Part, kept: Mapping[str, Table], on_progress: OnProgress
 ) -> _Quality:
-    if not options.include_tests:
+    if not part.options.include_tests:
         return _Quality()
-    placed, _ = await asyncio.to_thread(place_tests, project, report, kept, only)
+    placed, _ = await asyncio.to_thread(place_tests, part.project, part.report, kept, part.only)
     tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
     unread = Unread()
     cases = await read_cases(
@@ -251,7 +244,7 @@ async def _quality(
             (cases[key].fullyQualifiedName, result.completed_at_ms)
             for item in placed
             if (key := case_key(item.link, item.test.name)) in cases
-            and (result := result_of(project, item.test)) is not None
+            and (result := result_of(part.project, item.test)) is not None
             and (newest := cases[key].testCaseResult) is not None
             and newest.timestamp > result.completed_at_ms
         ],
