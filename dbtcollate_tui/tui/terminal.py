@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -51,6 +52,8 @@ MOVES = {
 """What the letters that move may be called in a widget, the first that it has."""
 
 
+RESIZE_SECONDS = 0.1
+"""Between two layouts for sizes that follow one another."""
 TOO_SMALL = "\x1b[0m\x1b[2J\x1b[HWindow too small"
 KEY_WORDS = {
     "up": "up",
@@ -98,6 +101,7 @@ class TerminalApp(App[ExitCode]):
         self._replaying = False
         self._backgrounds: tuple[str, Backgrounds] | None = None
         self._drawing = self._filters_of_lines()
+        self._resized_at = -RESIZE_SECONDS
 
     def begin_with_theme(self, name: str, *own: Theme) -> None:
         """Register the app's own themes and begin with the named one, else with the first of them.
@@ -196,6 +200,19 @@ class TerminalApp(App[ExitCode]):
             )
             self._backgrounds = self.theme, grounds
         return self._backgrounds[1]
+
+    def _check_resize(self) -> None:
+        """Lay out for a new size, at most every `RESIZE_SECONDS`: a window that is dragged changes often.
+
+        Textual lays out after 8 ms each time, so that the screens fall behind the drag by seconds.
+        """
+        wait = self._resized_at + RESIZE_SECONDS - time.monotonic()
+        if self._resize_timer is not None and wait > 0:
+            self._resize_timer.stop()
+            self._resize_timer = self.set_timer(wait, self._check_resize)
+            return
+        self._resized_at = time.monotonic()
+        super()._check_resize()
 
     async def on_event(self, event: events.Event) -> None:
         """Handle an event; keys and pastes wait, in their order, until the screen on top can take them."""
