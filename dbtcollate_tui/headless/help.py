@@ -7,6 +7,7 @@ import click
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.help import TOPICS, topic_named
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.printable import safe
 
 
@@ -33,11 +34,8 @@ def show(name: str) -> None:
 
 
 def _nearest(name: str) -> list[Advice]:
-    from rapidfuzz import process
-
     names = [topic.name for topic in TOPICS]
-    nearest = process.extractOne(name, names, score_cutoff=60)
     fixes = [Advice(f"Topics: {', '.join(names)}.")]
-    if nearest is not None:
-        fixes.insert(0, Advice(f"Nearest: dbtcollate help {nearest[0]}"))
+    for near in nearest(name, names, most=1, in_part=True):
+        fixes.insert(0, Advice(f"Nearest: dbtcollate help {near}"))
     return fixes

@@ -9,6 +9,7 @@ from typing import Literal
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument, Fix
+from dbtcollate_tui.nearest import nearest
 
 ScenarioSide = Literal["none", "dbt_cloud", "collate", "both"]
 
@@ -433,10 +434,7 @@ def scenario_named(name: str) -> Scenario:
     found = SCENARIOS.get(name)
     if found is not None:
         return found
-    from rapidfuzz import process
-
-    nearest = process.extractOne(name, list(SCENARIOS))
     fixes: list[Fix] = [Advice(f"Known scenarios: {', '.join(SCENARIOS)}")]
-    if nearest is not None and nearest[1] >= 60:
-        fixes.insert(0, Argument(f"Use {nearest[0]}", "scenario", f"{nearest[0]}"))
+    for near in nearest(name, SCENARIOS, most=1, in_part=True):
+        fixes.insert(0, Argument(f"Use {near}", "scenario", near))
     raise UsageError(f"No scenario is called {name!r}", fixes=fixes)

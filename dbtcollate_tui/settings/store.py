@@ -13,6 +13,7 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument, Fix
 from dbtcollate_tui.folders import folder
 from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
@@ -178,9 +179,8 @@ class ProfileStore:
 
     def _no_profile(self, name: str) -> UsageError:
         names = self.names()
-        near = _nearest(name, names)
         fixes: list[Fix] = [Advice("Create a profile: dbtcollate setup")]
-        if near:
+        for near in nearest(name, names, most=1):
             fixes.insert(0, Argument(f"Use {near!r}", "profile", near))
         return UsageError(
             f"No profile is called {name!r}",
@@ -289,15 +289,6 @@ def _sections() -> dict[str, type[BaseModel]]:
     }
 
 
-def _nearest(word: str, choices: Iterator[str] | tuple[str, ...] | list[str]) -> str | None:
-    from rapidfuzz import fuzz, process, utils
-
-    found = process.extractOne(
-        word, list(choices), scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=60
-    )
-    return found[0] if found else None
-
-
 def _key_error(path: Path, error: ValidationError) -> UsageError:
     """The first fault as the card's title, the others as its evidence."""
     items = error.errors(include_url=False, include_input=False)
@@ -332,11 +323,11 @@ def _unknown_key(place: str, table: str, key: str) -> tuple[str, str, tuple[Fix,
     sections = _sections()
     own = sections[table].model_fields if table in sections else Profile.model_fields
     title = f"{place} is not a known key"
-    near = _nearest(key, list(own))
+    near = next(iter(nearest(key, own, most=1)), "")
     if near:
         return title, f"The nearest key is {near}.", (Advice(f"Write {near} in place of {key}"),)
     for name, model in sections.items():
-        near = _nearest(key, list(model.model_fields)) if name != table else None
+        near = next(iter(nearest(key, model.model_fields, most=1)), "") if name != table else ""
         if near:
             return (
                 title,

@@ -9,6 +9,7 @@ from dbtcollate_tui.checks.ids import SymptomId
 from dbtcollate_tui.checks.registry import ALL_CHECKS, check_of
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.nearest import nearest
 
 _NEAR = 60.0
 
@@ -188,13 +189,10 @@ def symptom_named(name: str) -> Symptom:
     for symptom in SYMPTOMS:
         if wanted in (symptom.id, symptom.seen.lower(), symptom.issue.lower()):
             return symptom
-    from rapidfuzz import fuzz, process
-
-    texts = {symptom.id: f"{symptom.id} {symptom.seen} {symptom.issue}".lower() for symptom in SYMPTOMS}
-    nearest = process.extractOne(wanted, texts, scorer=fuzz.partial_token_ratio, score_cutoff=_NEAR)
+    texts = {f"{symptom.id} {symptom.seen} {symptom.issue}": symptom.id for symptom in SYMPTOMS}
     fixes = [Advice(f"{symptom.id:16} {symptom.seen}") for symptom in SYMPTOMS]
-    if nearest is not None:
-        fixes.insert(0, Advice(f"Nearest: dbtcollate troubleshoot {nearest[2]}"))
+    for near in nearest(wanted, texts, most=1, at_least=_NEAR, in_part=True):
+        fixes.insert(0, Advice(f"Nearest: dbtcollate troubleshoot {texts[near]}"))
     raise UsageError(f"No symptom is called {name!r}", fixes=fixes)
 
 

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.store import ProfileStore
 
@@ -100,13 +101,11 @@ def check_keys(path: Path) -> int:
 
 
 def _keys(path: Path, name: str, value: object, known: set[str]) -> tuple[str, ...]:
-    from rapidfuzz import process
-
     if name not in known:
-        nearest = ", ".join(found for found, *_ in process.extract(name, sorted(known), limit=3))
+        near = ", ".join(nearest(name, sorted(known), at_least=0, in_part=True))
         raise UsageError(
             f'{path} names an action that does not exist: "{name}"',
-            causes=[f"Nearest: {nearest}."],
+            causes=[f"Nearest: {near}."],
             fixes=[Advice(f"There are: {', '.join(sorted(known))}.")],
         )
     keys = [value] if isinstance(value, str) else value

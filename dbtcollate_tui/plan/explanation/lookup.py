@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import split_fqn
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.settings.model import SyncOptions
 
 MOST_SUGGESTIONS = 8
@@ -115,8 +116,8 @@ _OTHER_QUOTES = str.maketrans("", "", "`[]")
 
 
 def _similar(wanted: str, nodes: Iterable[Node]) -> list[str]:
-    from rapidfuzz import fuzz, process
-
-    names = {node.unique_id: node.unique_id.rpartition(".")[2].casefold() for node in nodes}
-    near = process.extract(wanted, names, scorer=fuzz.WRatio, limit=MOST_SUGGESTIONS, score_cutoff=SIMILAR)
-    return [unique_id for _, _, unique_id in near]
+    ids: dict[str, list[str]] = {}
+    for node in nodes:
+        ids.setdefault(node.unique_id.rpartition(".")[2].casefold(), []).append(node.unique_id)
+    near = nearest(wanted, ids, most=MOST_SUGGESTIONS, at_least=SIMILAR, in_part=True)
+    return [unique_id for name in near for unique_id in ids[name]]

@@ -9,6 +9,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.adapters import NO_DATABASE, Adapter, adapter_of, is_type_for
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.fqn import join_fqn, plain_name
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.plan.matching.matches import Cause, MatchReport, TableRef, Unmatched
 from dbtcollate_tui.settings.model import SyncOptions
 
@@ -285,7 +286,7 @@ def _why(
                 f"{service} is of type {inventory.service_type}, dbt's adapter is {project.adapter_type}",
                 f"Choose a database service of type {expected}",
             )
-        near = _nearest(database, index.databases.values(), 70)
+        near = nearest(database, index.databases.values(), at_least=70)
         known = ", ".join(sorted(index.databases.values())[:5]) or "none"
         return result(
             "database_not_ingested",
@@ -303,7 +304,7 @@ def _why(
                 f"Collate has schema {schema} of {real_database}, with no table in it",
                 f"Run the metadata ingestion of {service}; its table filter may leave {node.identifier} out",
             )
-        near = _nearest(schema, (refs[0].schema for refs in schemas.values()), 75)
+        near = nearest(schema, (refs[0].schema for refs in schemas.values()), at_least=75)
         return result(
             "schema_not_ingested",
             f"Collate has database {real_database}, but no schema {schema} in it",
@@ -333,7 +334,7 @@ def _why(
             [ref.fqn for ref in prefixed],
         )
     names, folded = index.names(database.casefold(), schema.casefold())
-    near = _nearest(node.identifier, names, 80, folded)
+    near = nearest(node.identifier, names, at_least=80, folded=folded)
     candidates = [ref.fqn for name in near for ref in refs if plain_name(ref.name) == name]
     elsewhere = [ref.fqn for ref in index.by_name.get(node.identifier.casefold(), ())]
     candidates += [name for name in elsewhere if name not in candidates]
@@ -405,18 +406,3 @@ def _whole_of(identifier: str, names: Iterable[str]) -> str:
     longer = identifier.casefold()
     found = [name for name in names if longer.startswith(f"{name.casefold()}_")]
     return max(found, key=len, default="")
-
-
-def _nearest(
-    name: str, choices: Iterable[str], cutoff: float, folded: Sequence[str] | None = None
-) -> list[str]:
-    """At most three of the choices that are like the name, nearest first; ``cutoff`` of 100.
-
-    ``folded`` are the choices case-folded, where the caller has them.
-    """
-    names = list(choices)
-    lower = folded if folded is not None else [choice.casefold() for choice in names]
-    from rapidfuzz import fuzz, process
-
-    found = process.extract(name.casefold(), lower, scorer=fuzz.ratio, limit=3, score_cutoff=cutoff)
-    return list(dict.fromkeys(names[place] for _, _, place in found))

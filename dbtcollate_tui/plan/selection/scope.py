@@ -6,10 +6,11 @@ from fnmatch import fnmatchcase
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
 from dbtcollate_tui.plan.model import GROUPS, Change, DataModelChange, DescriptionChange, Group, Plan, without
 from dbtcollate_tui.plan.selection.graph import Graph
-from dbtcollate_tui.plan.selection.selectors import nearest, select_nodes
+from dbtcollate_tui.plan.selection.selectors import select_nodes
 from dbtcollate_tui.settings.model import SyncOptions
 
 

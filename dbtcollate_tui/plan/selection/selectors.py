@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from dbtcollate_tui.artifacts.project import Resource
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, Argument
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.plan.selection.graph import Graph, slashed
 from dbtcollate_tui.plan.selection.methods import NAMES, NEEDS, RESOURCE_TYPES, ValueRefusedError, find
 
@@ -21,7 +22,6 @@ _CRITERION = re.compile(
     r"(?P<at>@)?(?:(?P<above>\d*)\+)?(?:(?P<method>[\w.]+):)?(?P<value>.*?)(?:\+(?P<below>\d*))?"
 )
 _FILES = (".sql", ".py", ".csv")
-NEAREST_AT_MOST = 3
 _MOST_DEFINITIONS = 100
 """Definitions of ``selectors.yml`` that name each other; dbt writes them out, so that none is deep."""
 
@@ -316,13 +316,3 @@ def _values(graph: Graph, method: str) -> set[str]:
             return {item.name for item in items if item.resource_type not in ("test", "unit_test")}
         case (name, _, _):
             return {item.name for item in items if item.resource_type == name}
-
-
-def nearest(text: str, names: Collection[str]) -> list[str]:
-    """At most three of the names that are like the text, nearest first."""
-    from rapidfuzz import fuzz, process
-
-    found = process.extract(
-        text, sorted(names), scorer=fuzz.ratio, processor=str.casefold, limit=NEAREST_AT_MOST, score_cutoff=60
-    )
-    return [name for name, _, _ in found]

@@ -12,6 +12,7 @@ from dbtcollate_tui.collate.models import DatabaseService, EntityReference, Line
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import GoToStep, Step
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.plan.matching.freshness import result_of
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 from dbtcollate_tui.plan.matching.nodes import Inventory, is_wanted, wanted_databases, wanted_tables
@@ -346,20 +347,9 @@ async def _suggestions(collate: CollateClient, unknown: list[str]) -> dict[str, 
                 break
     except CollateError:
         return {}
-    from rapidfuzz import fuzz, process
-
-    found = {}
-    for owner in unknown:
-        near = process.extract(
-            owner.partition("@")[0],
-            names,
-            scorer=fuzz.WRatio,
-            processor=str.casefold,
-            limit=3,
-            score_cutoff=75,
-        )
-        found[owner] = tuple(name for name, _, _ in near)
-    return found
+    return {
+        owner: tuple(nearest(owner.partition("@")[0], names, at_least=75, in_part=True)) for owner in unknown
+    }
 
 
 async def read_inventory(collate: CollateClient, service: DatabaseService, limit: int = 20) -> Inventory:
