@@ -60,6 +60,11 @@ def has_process_groups() -> bool:
     return os.name == "posix"
 
 
+def renames_open_files() -> bool:
+    """Whether a file can get another name while a process has it open."""
+    return os.name == "posix"
+
+
 def has_desktop() -> bool:
     """Whether a desktop, and so a browser, can be taken for granted."""
     return sys.platform in ("darwin", "win32")

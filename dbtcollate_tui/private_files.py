@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from dbtcollate_tui.platforms import close_to_others, lock_now
+from dbtcollate_tui.platforms import close_to_others, lock_now, renames_open_files
 
-ABANDONED_SECONDS = 5.0
+ABANDONED_SECONDS = 1.0
+"""Younger ones are left: a process may have made its file and not locked it yet."""
 MOST_FILES_LOOKED_AT = 20_000
 
 
@@ -65,6 +66,9 @@ def write_private(path: Path, text: str | bytes | Iterable[str], *, sync: bool =
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+            if renames_open_files():  # under the lock, so that no other process takes it for abandoned
+                temporary.replace(target)
+                return
         temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import RETRY, ChooseRun
+from dbtcollate_tui.platforms import renames_open_files
 from dbtcollate_tui.private_files import open_beside, private_folder, write_private
 
 KEPT_RUNS = 20
@@ -63,10 +64,13 @@ class PartialFile:
 
     def keep(self) -> int:
         """Give it its final name, with a note beside it; the size in bytes."""
-        self._file.close()
+        self._file.flush()
+        if not renames_open_files():
+            self._file.close()
         note = {"size": self._size, "sha256": self._hash.hexdigest()}
         write_private(_note_of(self._final), json.dumps(note))
         self.path.replace(self._final)
+        self._file.close()
         return self._size
 
     def discard(self) -> None:

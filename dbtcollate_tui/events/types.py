@@ -158,7 +158,8 @@ class Failed(Event):
     """A change could not be written, or (``change`` is ``None``) the run could not go on.
 
     ``repeats`` counts how often this cause was met before in this run. ``unsure`` says that the change was
-    sent and no usable answer came: the server may have it or not.
+    sent and no usable answer came: the server may have it or not. ``retracts`` says that it was reported as
+    `Applied` before: the server accepted it, and the verification did not find it.
     """
 
     kind: ClassVar[str] = "failed"
@@ -167,6 +168,7 @@ class Failed(Event):
     change: Change | None = None
     repeats: int = 0
     unsure: bool = False
+    retracts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,6 +154,8 @@ class Recorder:
 
     def _fail(self, event: events.Failed) -> None:
         change, error = event.change, event.error
+        if event.retracts and change is not None:
+            self._written[change.kind] -= 1
         self._failures.append(
             Failure(
                 key=change.key if change is not None else "",
@@ -186,7 +188,7 @@ class Recorder:
             unchanged=counts.unchanged,
             matched=len(match.matched) if match is not None else 0,
             expected=match.expected if match is not None else 0,
-            written_by_kind=dict(self._written),
+            written_by_kind=dict(+self._written),
             failures=tuple(self._failures[:FAILURES]),
             verification=tuple(
                 VerificationLine(row.id, row.title, row.state, row.summary) for row in verification

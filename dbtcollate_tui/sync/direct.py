@@ -31,7 +31,7 @@ from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
-from dbtcollate_tui.sync.verify.facts import prove, read_back
+from dbtcollate_tui.sync.verify.facts import not_held, prove, read_back
 from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.tally import Tally
 
@@ -186,16 +186,17 @@ class _Writing:
 
     async def _read_back(self, plan: Plan, changes: Sequence[Change]) -> RunFinished:
         tally = self._tally
-        lead = f"{_words(tally)}." if changes else "Nothing to write."
         try:
             verification = await self._prove(plan, changes)
         except ActionableError as error:
+            lead = f"{_words(tally)}." if changes else "Nothing to write."
             self._emitter(PhaseFinished(phase="verification", text=error.title, level="failed"))
             self._emitter(Failed(error=error))
             text = f"{lead} Not verified: {error.title}."
             if tally.written:
                 return self._finished("partial", ExitCode.PARTIAL, text)
             return self._finished("failed", error.exit_code, text)
+        lead = f"{_words(tally)}." if changes else "Nothing to write."
         outcome, exit_code = _outcome(tally, verification)
         return self._finished(outcome, exit_code, f"{lead} Verified: {verification.summary()}.", verification)
 
@@ -211,6 +212,8 @@ class _Writing:
             [*tally.done, *plan.select(self._present)],
             lambda done, total, text: emitter.progress("verification", done, total, "read back", text),
         )
+        if self._writer is not None:
+            self._writer.not_found(not_held(tally.done, expected, held))
         verification = prove(
             plan,
             expected,

@@ -46,6 +46,7 @@ class Leftover:
             self.failed.discard(event.change.key)
         elif isinstance(event, Failed | Skipped) and event.change is not None:
             self.failed.add(event.change.key)
+            self.written.discard(event.change.key)
         elif isinstance(event, RunFinished):
             self._cancelled = event.outcome == "cancelled"
 

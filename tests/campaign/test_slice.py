@@ -1,50 +1,57 @@
-"""A seeded part of the fault campaign; the whole is ``python -m tests.campaign.campaign``."""
+"""A seeded part of the fault campaign; the whole is ``python -m tests.campaign``."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.campaign.campaign import Servers, one_fault, random_run
+from tests.campaign.requests import lost_answer, one_fault
+from tests.campaign.seeds import one_round, one_seed
+from tests.campaign.world import World, world_in
 
-SEEDS = (1, 2, 3, 4)
-PLACES = (
-    ("dbt", r"GET .*/runs/($|\?)", "status"),
-    ("collate", r"GET /api/v1/permissions", "verify"),
-    ("collate", r"GET /api/v1/tables($|\?)", "plan"),
-)
+SEEDS = (1, 5, 11, 19, 52)
+"""Among them one of each engine, and kills by SIGKILL and SIGINT."""
 FAULTS = (
-    "redos-500",
-    "429-ra-minus0000",
-    "302-js",
-    "500-surrogate",
-    "json-nan",
-    "200-data-true",
-    "json-nesting",
+    ("dbt", r"GET /api/v2/accounts/\d+/runs/($|\?)", "verify", "302-js"),
+    ("dbt", r"GET .*run_results\.json", "plan", "json-half"),
+    ("dbt", r"GET /api/v3/accounts/\d+/projects", "setup", "json-nesting"),
+    ("collate", r"GET /api/v1/permissions", "verify", "500-surrogate"),
+    ("collate", r"GET /api/v1/tables($|\?)", "plan", "json-nan"),
+    ("collate", r"PUT /api/v1/lineage", "sync", "200-data-true"),
 )
+LOST = ((3, "lost-reset"), (60, "lost-html"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Servers, Path]]:
-    folder = tmp_path_factory.mktemp("campaign")
-    base = folder / "base"
-    base.mkdir()
-    async with Servers(folder, 1) as started:
-        await started.make_profile(base)
-        yield started, base
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world_in(tmp_path_factory.mktemp("campaign")) as started:
+        await started.find_ends()
+        yield started
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_sync_among_faults_loses_nothing(servers: tuple[Servers, Path], seed: int) -> None:
-    assert (await random_run(*servers, seed))["bad"] == []
+async def test_a_sync_among_faults_and_kills_recovers(world: World, seed: int) -> None:
+    assert (await one_seed(world, seed)).bad == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_an_odd_answer_becomes_a_card(servers: tuple[Servers, Path], fault: str) -> None:
-    place = PLACES[FAULTS.index(fault) % len(PLACES)]
-    found = await one_fault(*servers, *place, fault)
-    assert found["hits"] > 0
-    assert found["bad"] == []
+async def test_syncs_at_once_end_in_the_same_state(world: World) -> None:
+    assert (await one_round(world, 1)).bad == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("write", "fault"), LOST)
+async def test_a_lost_answer_loses_no_write(world: World, write: int, fault: str) -> None:
+    case = await lost_answer(world, write, fault)
+    assert (case.faults, case.bad) == (1, [])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("side", "pattern", "command", "fault"), FAULTS)
+async def test_an_odd_answer_becomes_a_card(
+    world: World, side: str, pattern: str, command: str, fault: str
+) -> None:
+    case = await one_fault(world, side, pattern, command, fault)
+    assert case.faults > 0
+    assert case.bad == []

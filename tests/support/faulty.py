@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.collate.app import collate_app
@@ -25,9 +25,9 @@ from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Pro
 from tests.support.tls_front import Front, Protocol, tls_front
 from tests.support.world import SERVICE
 
-Fault = Literal["500", "503", "too fast", "dropped before", "dropped after", "hangs"]
+Fault = Literal["500", "503", "too fast", "dropped before", "dropped after", "hangs", "ignored"]
 """Answered 500, 503 or 429 with Retry-After and not done; the connection dropped with nothing done, or with
-all done; no answer."""
+all done; no answer; 200 without a body, and nothing done."""
 
 VOLATILE = frozenset(
     {
@@ -58,6 +58,8 @@ class FaultyCollate:
     writes: int = 0
     on_write: Callable[[int], Fault | None] = lambda number: None
     after_write: Callable[[int], None] = lambda number: None
+    ignored_path: str = ""
+    """Writes below this path are answered with 200 and not done."""
     models_in_patches: Literal["kept", "ignored", "refused"] = "kept"
     released: asyncio.Event = field(default_factory=asyncio.Event)
     _app: Starlette | None = None
@@ -111,6 +113,8 @@ class FaultyCollate:
         self.writes += 1
         number = self.writes
         fault = self.on_write(number)
+        if self.ignored_path and scope["path"].startswith(self.ignored_path):
+            fault = "ignored"
         if scope["method"] == "PATCH" and self.models_in_patches != "kept" and fault is None:
             ops = json.loads(await _body(receive))
             left = [op for op in ops if not op["path"].startswith("/dataModel")]
@@ -133,6 +137,8 @@ class FaultyCollate:
             )
         elif fault == "dropped before":
             await _drop(send)
+        elif fault == "ignored":
+            await Response()(scope, receive, send)
         elif fault == "dropped after":
             await self._app(scope, receive, _ignore)
             await _drop(send)

@@ -35,7 +35,7 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history.records import list_records
-from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, LineageChange, Plan
+from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, Group, LineageChange, Plan
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
@@ -470,3 +470,31 @@ async def test_lost_answer_of_a_table_is_not_known(tmp_path: Path, fault: Fault)
         assert (record.unsure, record.failed) == (len(lost), 0)
         assert all(failure.unsure for failure in record.failures)
         assert "not known" in record.counts
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [("/api/v1/lineage", "lineage"), ("/api/v1/dataQuality/testCases/testCaseResults", "test results")],
+)
+async def test_an_accepted_write_counts_once_it_was_read(tmp_path: Path, path: str, group: Group) -> None:
+    async with ends(tmp_path) as here:
+        plan = await here.plan()
+        wanted = {change.key for change in plan.changes if change.group == group}
+        here.server.ignored_path = path
+        events = await here.write(plan)
+        finished = events[-1]
+        assert isinstance(finished, RunFinished)
+        assert (finished.outcome, finished.exit_code) == ("partial", ExitCode.PARTIAL)
+        assert finished.counts.unsure == len(wanted) > 0
+        assert finished.counts.written == len(plan.changes) - len(wanted)
+        assert finished.counts.written_by_group.get(group, 0) == 0
+        left = Leftover(plan)
+        for event in events:
+            left.take(event)
+        assert left.unwritten == wanted
+        assert not left.written & wanted
+        here.server.ignored_path = ""
+        engine = Engine(here.server.profile, here.dbt_cloud, here.collate)
+        again = [event async for event in retry_direct(engine, left, plan_again=False)]
+        assert end_of(again).exit_code == ExitCode.OK
+        assert end_of(again).counts.written == len(wanted)

@@ -22,6 +22,7 @@ from dbtcollate_tui.plan.model import (
     MetricChange,
     MetricEdgeChange,
     Plan,
+    RemoveEdge,
     TestCaseChange,
     TestResultChange,
 )
@@ -51,6 +52,8 @@ class Held:
     results: Mapping[tuple[str, str], TestCaseResult | None]
     unchecked: frozenset[str] = frozenset()
     """FQNs of test cases whose latest result the server cannot read."""
+    undeleted: frozenset[tuple[str, str]] = frozenset()
+    """Edges that were to be removed and are there, by the ids of their ends."""
     metrics: frozenset[str] = frozenset()
     metric_edges: frozenset[tuple[str, str]] = frozenset()
     """FQNs of the metrics, and of what they read with the metric's."""
@@ -89,13 +92,51 @@ async def read_back(
         reading_edges = group.create_task(_edges(collate, plan, expected, written, tell))
         reading_metrics = group.create_task(_metrics(collate, plan, expected, written))
         reading_results = group.create_task(_results(collate, plan, expected, written, tell))
+        reading_removed = group.create_task(_undeleted(collate, written))
     texts = reading_texts.result()
     pending = {(c.table.fqn, c.column) for c in plan.changes if isinstance(c, DescriptionChange)}
     for key, text in expected.descriptions.items():
         if key not in pending:
             texts.setdefault(key, text)
     results, unchecked = reading_results.result()
-    return Held(texts, reading_edges.result(), results, unchecked, *reading_metrics.result())
+    metrics, metric_edges = reading_metrics.result()
+    return Held(
+        texts,
+        reading_edges.result(),
+        results,
+        unchecked,
+        undeleted=reading_removed.result(),
+        metrics=metrics,
+        metric_edges=metric_edges,
+    )
+
+
+def not_held(written: Collection[Change], expected: Expected, held: Held) -> list[Change]:
+    """The changes that were accepted by an answer without content, and that the server does not hold.
+
+    These are edges and test results; of all else the answer itself holds the entity.
+    """
+
+    def lacks(change: Change) -> bool:
+        match change:
+            case LineageChange():
+                return (change.upstream.id, change.downstream.id) not in held.edges
+            case ExposureChange():
+                return (change.upstream.id, change.asset.id) not in held.edges
+            case RemoveEdge():
+                return (change.upstream.id, change.downstream.id) in held.undeleted
+            case MetricEdgeChange():
+                return (change.upstream.fqn, change.metric.fqn) not in held.metric_edges
+            case TestResultChange():
+                item = expected.results.get(change.fqn)
+                if item is None or change.fqn in held.unchecked:
+                    return False
+                result = held.results.get(case_key(item.link, item.name))
+                return result is None or result.timestamp < item.timestamp
+            case _:
+                return False
+
+    return [change for change in written if lacks(change)]
 
 
 async def _descriptions(
@@ -164,6 +205,17 @@ async def _edges(
         if below.id not in changed and (above.id, below.id) not in absent
     }
     return frozenset(seen.keys() | known | drawn)
+
+
+async def _undeleted(collate: CollateClient, written: Collection[Change]) -> frozenset[tuple[str, str]]:
+    removed = [change for change in written if isinstance(change, RemoveEdge)]
+
+    async def read(change: RemoveEdge) -> tuple[str, str] | None:
+        edge = await collate.edge(change.upstream.id, change.downstream.id)
+        is_there = edge is not None and edge.source == change.edge.source
+        return (change.upstream.id, change.downstream.id) if is_there else None
+
+    return frozenset(pair for pair in await bounded(removed, read, at_once=READERS) if pair is not None)
 
 
 async def _metrics(

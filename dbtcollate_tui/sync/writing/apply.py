@@ -161,6 +161,11 @@ class Writer:
             self._tell(LogLine(source="sync", level="warn", text=text + (" and others" if count > 1 else "")))
         return self.tally
 
+    def not_found(self, changes: Iterable[Change]) -> None:
+        """Take back what was accepted and is not there afterwards: it counts as not known."""
+        for change in changes:
+            self._account.not_found(change)
+
     async def _stop_on_cancel(self, work: "asyncio.Task[None]") -> None:
         await self._cancel.wait()
         await asyncio.sleep(LAST_WRITES_SECONDS)

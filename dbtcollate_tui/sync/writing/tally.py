@@ -18,6 +18,8 @@ from dbtcollate_tui.collate.errors import (
 )
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.events.types import Applied, Event, Failed, Progress, Skipped
+from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.plan.model import (
     Change,
     DataModelChange,
@@ -57,6 +59,12 @@ class Tally:
     def settled(self) -> int:
         """How many changes are written, failed, skipped, or sent without an answer."""
         return self.written.total() + self.failed + self.skipped + len(self.unsure)
+
+
+class NotFoundAfterwardsError(ActionableError):
+    """A write was accepted, and the verification did not find what it was to write."""
+
+    exit_code = ExitCode.PARTIAL
 
 
 class Account:
@@ -188,6 +196,24 @@ class Account:
         self.tally.done.append(change)
         self._tell(Applied(change=change, lacks=lacks))
         self._progress()
+
+    def not_found(self, change: Change) -> None:
+        """It was accepted, and the server does not hold it: no longer counted as written."""
+        self.tally.written -= Counter({change.group: 1})
+        self.tally.partly.discard(change.key)
+        self.tally.unsure.append(change)
+        error = NotFoundAfterwardsError(
+            "Collate accepted it, and does not show it",
+            causes=(
+                "Its search index or a cache is behind: the next sync finds it there.",
+                "The server, or a proxy before it, did not carry it out.",
+            ),
+            fixes=(Retry("Sync again"),),
+        )
+        self.tally.worst = self.tally.worst or error
+        repeats = self._causes[error.title]
+        self._causes[error.title] += 1
+        self._tell(Failed(change=change, error=error, repeats=repeats, unsure=True, retracts=True))
 
     def skipped(self, change: Change, reason: str) -> None:
         """It was not tried."""
