@@ -134,16 +134,33 @@ async def results(context: CheckContext) -> Finding:
         fresh = ", ".join(f"{number} {status}" for status, number in by_freshness.most_common())
         told += f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
         told += "Collate's own ingestion never fetches sources.json from dbt Cloud."
+    fresh_jobs: tuple[Fix, ...] = ()
+    if fetched.sources is None and any(node.checks_freshness for node in project.nodes.values()):
+        fresh_jobs = await other_jobs(context, "source freshness")
+        told += " This run has no source freshness; another job has it." if fresh_jobs else ""
     evidence = tuple(_file(file) for file in fetched.run_results)
     total, found = len(project.tests), len(project.results)
     if not total:
-        return Finding(CheckState.SKIPPED, "The project has no tests", evidence=evidence)
+        return Finding(
+            CheckState.SKIPPED,
+            "The project has no tests",
+            detail=told.strip(),
+            evidence=evidence,
+            fixes=fresh_jobs,
+        )
     by_status = Counter(result.status for result in project.results.values())
     words = ", ".join(f"{number} {status}" for status, number in by_status.most_common())
     summary = f"{found} of {total} tests have a result" + (f": {words}" if words else "")
     idle = tuple(test.name for test in project.tests_without_result())
     if found and not warned:
-        return Finding(CheckState.PASS, summary, detail=told, evidence=evidence, exceptions=idle)
+        return Finding(
+            CheckState.PASS,
+            summary,
+            detail=told.strip(),
+            evidence=evidence,
+            fixes=fresh_jobs,
+            exceptions=idle,
+        )
     return Finding(
         CheckState.WARN,
         summary if found else "This run has no test results",
@@ -152,7 +169,7 @@ async def results(context: CheckContext) -> Finding:
         causes=warned or ("The job runs no tests, or only a selection without them.",),
         evidence=evidence or ("no step wrote run_results.json",),
         fixes=(
-            *await other_jobs(context, "test results"),
+            *dict.fromkeys((*await other_jobs(context, "test results"), *fresh_jobs)),
             Advice("Add dbt test after dbt run, or use dbt build"),
             GoToStep("Choose another job", Step.JOB),
         ),

@@ -228,7 +228,13 @@ class CheckContext:
             collate, options = await self.collate(), self.profile.options
             state = await read_details(collate, Part(project, report, options), tables.tables)
             choice = await self.choice()
-            facts = RunFacts(choice.run.id, choice.run.href, outcome=choice.run.outcome, reason=choice.reason)
+            facts = RunFacts(
+                choice.run.id,
+                choice.run.href,
+                outcome=choice.run.outcome,
+                status_message=choice.run.reason_words,
+                reason=choice.reason,
+            )
             return await asyncio.to_thread(
                 lambda: build_plan(project, state, report, options, collate.dialect, run=facts)
             )

@@ -26,6 +26,9 @@ LOOKS_AT_LOG = 5
 """A run that has not reported itself: its log is read at every this many polls of its status."""
 LAST_LINES = 5
 STREAM_TRIES = 4
+SETTLED_LOOKS = 2
+"""A completed run is read this many times more: servers before 2.0 report a success, and then a failure
+(OpenMetadata issue 20256)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,8 @@ class _Follower:
         before = ""
         while self._run is None and not self._over.is_set():
             await asyncio.sleep(LOOKS_AT_LOG * self._poll)
+            if self._run is not None:
+                return
             text = await self._last_log()
             if self._run is not None or not text or text == former:
                 continue
@@ -277,26 +282,36 @@ class _Follower:
 
     async def _watch_status(self) -> None:
         silent_since: float | None = None
+        looks_left = SETTLED_LOOKS
         try:
             while True:
                 try:
                     run = await self._read_status()
                     silent_since = None
-                except AuthError:
-                    raise
-                except (UnreachableError, CollateError) as error:
+                except ActionableError as error:
+                    if self._run is not None and self._run.is_final:
+                        await self._end(self._run)
+                        return
+                    if isinstance(error, AuthError) or not isinstance(error, UnreachableError | CollateError):
+                        raise
                     now = time.monotonic()
                     silent_since = silent_since if silent_since is not None else now
                     if now - silent_since > UNREACHABLE_SECONDS:
                         raise
                     await self._note(error.title)
                     run = None
-                if run is not None and await self._tell(run):
-                    await self._queue.put(None)
-                    return
+                if run is not None:
+                    looks_left = await self._tell(run, looks_left)
+                    if not looks_left:
+                        await self._end(run)
+                        return
                 await asyncio.sleep(self._poll)
         finally:
             self._over.set()
+
+    async def _end(self, run: PipelineStatus) -> None:
+        await self._queue.put(EndedUpdate(run))
+        await self._queue.put(None)
 
     async def _read_status(self) -> PipelineStatus | None:
         fqn = self._pipeline.fullyQualifiedName
@@ -311,17 +326,19 @@ class _Follower:
             self._found.set()
         return found
 
-    async def _tell(self, run: PipelineStatus) -> bool:
-        """Queue what is new in ``run``; whether it has ended."""
+    async def _tell(self, run: PipelineStatus, looks_left: int) -> int:
+        """Queue what is new in ``run``; how many more times a completed run is read, 0 for the last."""
         before = self._run
         self._run = run
         if before is None or before.pipelineState != run.pipelineState:
             await self._queue.put(StateUpdate(run))
         if run.status and (before is None or before.status != run.status):
             await self._queue.put(StepsUpdate(run.status))
-        if run.is_final:
-            await self._queue.put(EndedUpdate(run))
-        return run.is_final
+        if not run.is_final:
+            return SETTLED_LOOKS
+        self._over.set()
+        unchanged = before is not None and before.pipelineState == run.pipelineState
+        return looks_left - 1 if unchanged else SETTLED_LOOKS
 
     async def _watch_logs(self) -> None:
         try:

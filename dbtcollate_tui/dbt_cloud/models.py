@@ -363,10 +363,14 @@ class Run(_Answered):
         return _OUTCOMES.get(self.status) or self.status_humanized.lower() or f"status {self.status}"
 
     @property
+    def reason_words(self) -> str:
+        """dbt Cloud's own reason for a run that did not succeed, in one line without its full stop."""
+        return "" if self.is_success else " ".join(self.status_message.split()).rstrip(".")
+
+    @property
     def outcome_words(self) -> str:
         """Its state, with dbt Cloud's own reason where it gives one: "cancelled: This run timed out …"."""
-        reason = self.status_message.strip().rstrip(".")
-        return f"{self.outcome}: {reason}" if reason and not self.is_success else self.outcome
+        return f"{self.outcome}: {self.reason_words}" if self.reason_words else self.outcome
 
     @property
     def seconds(self) -> float | None:

@@ -180,8 +180,7 @@ async def choose_run(
 
 
 def _why(run: Run) -> str:
-    reason = run.status_message.strip().rstrip(".")
-    return f" ({reason})" if reason and not run.is_success else ""
+    return f" ({run.reason_words})" if run.reason_words else ""
 
 
 def _by_end(runs: Iterable[Run]) -> list[Run]:

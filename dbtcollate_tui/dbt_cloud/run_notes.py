@@ -198,7 +198,8 @@ def notes_of_others(run: Run, newest: Sequence[Run], job_id: int | None) -> list
             Note(
                 NoteKind.NEWER_FAILED,
                 "warn",
-                f"Run {failed[0].id} of {_job_words(failed[0])} is newer and failed{more}.",
+                f"Run {failed[0].id} of {_job_words(failed[0])} is newer and "
+                f"{failed[0].outcome_words}{more}.",
             )
         )
     skipped = [other for other in later if other.is_success and is_ci_run(other)]
@@ -269,6 +270,6 @@ def notes_of_reference(run: Run, reference: Run) -> list[Note]:
             NoteKind.RUN_OF_COLLATE,
             "info",
             f"Collate's own ingestion would use run {reference.id} of {_job_words(reference)} "
-            f"({reference.outcome}), the latest completed run: {means}.",
+            f"({reference.outcome_words}), the latest completed run: {means}.",
         )
     ]

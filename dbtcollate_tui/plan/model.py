@@ -114,6 +114,8 @@ class RunFacts:
     url: str = ""
     job_name: str = ""
     outcome: str = ""
+    status_message: str = ""
+    """dbt Cloud's own reason where the run did not succeed."""
     finished_at: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()

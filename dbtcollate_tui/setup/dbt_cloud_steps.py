@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import get_args
 
 from pydantic import SecretStr
 
@@ -13,6 +14,7 @@ from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
 from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
+from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers, parts_of
 from dbtcollate_tui.dbt_cloud.pages import IP_RESTRICTIONS_PLACE, PERSONAL_TOKENS_PLACE, account_settings
 from dbtcollate_tui.dbt_cloud.regions import SHARED_DEPRECATED, SHARED_REGIONS, Region, own_address
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, RunRule, choose_run
@@ -305,13 +307,31 @@ class DbtSide(SetupBase):
     async def choose_job(self, job_id: int | None) -> Job | None:
         """Take a job, or any (``None``); a job that was not listed is asked for first."""
         if job_id is None:
-            self._answer(Step.JOB, job_id=None, job_name="", any_job=True)
+            self._answer(Step.JOB, job_id=None, job_name="", jobs=(), any_job=True)
             return None
         job = self._jobs.get(job_id)
         if job is None:
             job = self._jobs[job_id] = await self.dbt_cloud.job(self._account_id(), job_id)
-        self._answer(Step.JOB, job_id=job_id, job_name=job.name, any_job=False)
+        jobs = self.draft.jobs if job_id == self.draft.job_id else ()
+        self._answer(Step.JOB, job_id=job_id, job_name=job.name, jobs=jobs, any_job=False)
         return job
+
+    async def other_jobs(self) -> tuple[JobOffer, ...]:
+        """The jobs of the same environment whose latest runs have what the chosen job's run lacks."""
+        if self.draft.job_id is None:
+            return ()
+        choice = (await self.run_preview()).choice
+        if choice is None or choice.run.job is None:
+            return ()
+        lacking = set(get_args(Part)) - set(parts_of(choice.run.job, choice.run))
+        if not lacking:
+            return ()
+        return await offers(self.dbt_cloud, self._account_id(), choice.run, lacking)
+
+    def set_jobs(self, job_ids: Sequence[int]) -> None:
+        """Which further jobs' latest runs add what the chosen job's run lacks."""
+        self.draft = self.draft.model_copy(update={"jobs": tuple(dict.fromkeys(job_ids))})
+        self.save_draft()
 
     def set_run_rule(self, rule: RunRule) -> None:
         """Which run is used: the latest successful one (the guide's rule), or the latest completed one."""

@@ -9,6 +9,7 @@ from dbtcollate_tui.fixes import GoToStep, Step
 from dbtcollate_tui.settings.model import (
     CollateSettings,
     DbtCloudSettings,
+    Ids,
     PipelineSettings,
     Profile,
     RunRule,
@@ -41,6 +42,7 @@ class SetupDraft(BaseModel):
     any_project: bool = False
     job_id: int | None = None
     job_name: str = ""
+    jobs: Ids = ()
     any_job: bool = False
     run_rule: RunRule = "newest_successful"
     collate_address: str = ""
@@ -113,6 +115,7 @@ class SetupDraft(BaseModel):
             project_name=self.project_name,
             job_id=self.job_id,
             job_name=self.job_name,
+            jobs=self.jobs,
             run_rule=self.run_rule,
         )
 
@@ -133,6 +136,7 @@ def draft_of(profile: Profile) -> SetupDraft:
         any_project=dbt_cloud.project_id is None,
         job_id=dbt_cloud.job_id,
         job_name=dbt_cloud.job_name,
+        jobs=dbt_cloud.jobs,
         any_job=dbt_cloud.job_id is None,
         run_rule=dbt_cloud.run_rule,
         collate_address=profile.collate.base_url,

@@ -21,7 +21,7 @@ _EMPTY: dict[Step, dict[str, Any]] = {
     Step.DBT_TOKEN: {"dbt_base_url": ""},
     Step.ACCOUNT: {"account_id": None, "account_name": ""},
     Step.PROJECT: {"project_id": None, "project_name": "", "any_project": False},
-    Step.JOB: {"job_id": None, "job_name": "", "any_job": False},
+    Step.JOB: {"job_id": None, "job_name": "", "jobs": (), "any_job": False},
     Step.SERVICE: {"service": ""},
 }
 _HANGS_ON: dict[Step, tuple[Step, ...]] = {

@@ -167,7 +167,7 @@ async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> 
     if not choice.differs_from_reference or choice.reference_run is None:
         return choice
     other = choice.reference_run
-    text = f"Collate's own ingestion uses run #{other.id} ({other.outcome}), not #{choice.run.id}"
+    text = f"Collate's own ingestion uses run #{other.id} ({other.outcome_words}), not #{choice.run.id}"
     emitter(LogLine(source="Collate", level="warn", text=text))
     return await choose_run(engine.dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
 
@@ -214,7 +214,18 @@ class _Run:
         emitter(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
         if partial:
             emitter(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
-        return await self._proved(emitter, choice, plan.run, ended, text, page, run.memory.counts())
+        finished = await self._proved(emitter, choice, plan.run, ended, text, page, run.memory.counts())
+        later = await _changed_since(pipelines, pipeline, ended)
+        if later is None:
+            return finished
+        run.memory.steps = later.status or run.memory.steps
+        emitter(LogLine(source="Collate", level="error", text=f"run {later.runId} is {later.pipelineState}"))
+        card = run.memory.why(later, pipeline.name, page, own_token=run.wrote_token)
+        emitter(Failed(error=card))
+        code = ExitCode.FAILED
+        return replace(
+            finished, outcome="failed", exit_code=code, text=card.title, counts=run.memory.counts()
+        )
 
     async def _cancelled(
         self, emitter: EventEmitter, run: PipelineRun, pipeline: IngestionPipeline
@@ -266,6 +277,18 @@ class _Run:
         counts = replace(counts, unchanged=sum(compared.unchanged.values()))
         said = f"{text}. Verified: {verification.summary()}."
         return replace(_finished(emitter, outcome, code, said, counts), verification=verification)
+
+
+async def _changed_since(
+    pipelines: IngestionPipelines, pipeline: IngestionPipeline, ended: PipelineStatus
+) -> PipelineStatus | None:
+    """The run where it has failed after it had completed, as servers before 2.0 report it; else ``None``."""
+    try:
+        runs = await pipelines.statuses(pipeline.fullyQualifiedName)
+    except ActionableError:
+        return None
+    run = next((run for run in runs if run.runId == ended.runId), None)
+    return run if run is not None and run.pipelineState in ("failed", "stopped") else None
 
 
 def _with_ingestion(verification: Verification, ended: PipelineStatus, text: str, page: str) -> Verification:

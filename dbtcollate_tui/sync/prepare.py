@@ -54,7 +54,7 @@ async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> R
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         said = f"other finished runs: {', '.join(others[:3])}{more}; --run takes one"
         emitter(LogLine(source="dbt Cloud", level="info", text=said))
-    text = f"#{choice.run.id} {choice.run.outcome}, {choice.reason}"
+    text = f"#{choice.run.id} {choice.run.outcome_words}, {choice.reason}"
     emitter(PhaseFinished(phase="run", text=text, level="ok" if choice.run.is_success else "warn"))
     return choice
 
@@ -219,6 +219,7 @@ def run_facts(choice: RunChoice, dbt_cloud: DbtCloudClient, profile: Profile) ->
         url=url,
         job_name=job.name if job is not None else side.job_name,
         outcome=run.outcome,
+        status_message=run.reason_words,
         finished_at=run.finished_at.isoformat() if run.finished_at is not None else "",
         reason=choice.reason,
         notes=tuple(note.text for note in choice.notes),

@@ -200,6 +200,34 @@ async def test_secrets_in_a_log_are_removed() -> None:
     assert lines(await collect(fake)) == ["connecting with [secret]"]
 
 
+async def test_a_success_that_becomes_a_failure_is_a_failure() -> None:
+    fake = FakeCollate(
+        "1.6.0",
+        answers={
+            STATUS: runs("running", "success", "failed"),
+            PAGES: say({"dbt_task": "done", "total": "1"}),
+        },
+    )
+    updates = await collect(fake)
+    assert states(updates) == ["running", "success", "failed"]
+    last = updates[-1]
+    assert isinstance(last, EndedUpdate)
+    assert last.run.pipelineState == "failed"
+
+
+async def test_a_failing_last_look_leaves_the_state_as_it_was() -> None:
+    fake = FakeCollate(
+        "1.6.0",
+        answers={
+            STATUS: [*runs("running", "success"), refuse(401, "Expired token!")],
+            PAGES: say({"dbt_task": "done", "total": "1"}),
+        },
+    )
+    last = (await collect(fake))[-1]
+    assert isinstance(last, EndedUpdate)
+    assert last.run.pipelineState == "success"
+
+
 async def test_a_token_refused_meanwhile_ends_it() -> None:
     fake = FakeCollate("1.1.0", answers={STATUS: [*runs("running"), refuse(401, "Expired token!")]})
     with pytest.raises(TokenError):

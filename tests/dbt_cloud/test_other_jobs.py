@@ -60,6 +60,19 @@ async def test_missing_parts_are_offered_and_then_merged() -> None:
         assert await context.offers("catalog.json") == ()
 
 
+async def test_freshness_alone_is_offered_from_another_job() -> None:
+    """The tests come from a job that is read already; only source freshness is left to offer."""
+    async with world("split-jobs") as shop:
+        shop.profile = changed_profile(shop.profile, SetField("", ProfileField.JOBS, str(TESTS_ID)))
+        results = (await shop.check(["artifacts.results"]))["artifacts.results"]
+    assert results.state is CheckState.PASS
+    assert "no source freshness" in results.detail
+    offer = results.fixes[0]
+    assert isinstance(offer, SetField)
+    assert "nightly-docs: its run" in offer.label
+    assert offer.to == f"{TESTS_ID},{DOCS_ID}"
+
+
 async def test_a_job_without_a_run_here_is_named() -> None:
     async with world("split-jobs") as shop:
         values = shop.profile.model_dump()

@@ -16,6 +16,7 @@ from dbtcollate_tui.dbt_cloud.regions import Region
 from dbtcollate_tui.dbt_cloud.schedules import next_times_words
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError, UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField, Step
+from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID, TESTS_ID
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.model import SyncOptions
@@ -417,3 +418,28 @@ async def test_each_service_is_ranked_with_the_number_of_its_tables() -> None:
         assert [score.service.name for score in ranked.scores] == ["shop_warehouse", "legacy_crm"]
         assert [bool(score.tables) for score in ranked.scores] == [True, True]
         assert ranked.scores[0].tables == 24
+
+
+async def test_further_jobs_are_offered_and_survive_an_edit(places: Places) -> None:
+    async with Sandbox("split-jobs") as sandbox:
+        services = Services()
+        sample = SampleAnswers(
+            _page(sandbox, job=True), sandbox.collate_url, sandbox.job_id, "shop_warehouse"
+        )
+        async with GuidedSetup(services) as setup:
+            answers = answers_of(sample)
+            await answer_all(setup, answers, sandbox.dbt_cloud_token, sandbox.collate_token)
+            found = {offer.job.id: offer.parts for offer in await setup.other_jobs()}
+            assert found[TESTS_ID] == ("test results",)
+            assert found[DOCS_ID] == ("catalog.json", "source freshness")
+            setup.set_jobs([TESTS_ID, DOCS_ID, TESTS_ID])
+            await setup.save("session")
+        async with GuidedSetup.edit(services, "demo") as edited:
+            assert list(edited.draft.jobs) == [TESTS_ID, DOCS_ID]
+            assert edited.draft.profile() == services.profiles.load("demo")
+            async for _ in edited.try_dbt_token(sandbox.dbt_cloud_token):
+                pass
+            await edited.choose_job(sandbox.job_id)
+            assert list(edited.draft.jobs) == [TESTS_ID, DOCS_ID]
+            await edited.choose_job(DOCS_ID)
+            assert not edited.draft.jobs

@@ -4,10 +4,12 @@ import pytest
 from textual.widgets import Button
 
 from dbtcollate_tui.checks.chain import CheckState, Stage
+from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.widgets.chain import LINKS, ChainBar
+from dbtcollate_tui.tui.widgets.toggles import Switch
 from tests.tui.driving import LARGE, SERVICE, SMALL, driving, offer_of, walk_to
 
 
@@ -124,3 +126,23 @@ async def test_a_check_s_fix_leads_to_the_question_that_it_names() -> None:
         fix = next(each for each in driver.top.query(Button) if "Choose another job" in str(each.label))
         fix.press()
         await driver.at("job")
+
+
+async def test_further_jobs_are_switched_on_among_the_options() -> None:
+    async with (
+        Sandbox("split-jobs") as sandbox,
+        driving(GuidedSetup(Services()), offer=offer_of(sandbox), size=LARGE) as driver,
+    ):
+        await walk_to(driver, "options")
+        await driver.until(lambda: "nightly-docs: catalog.json" in driver.drawn(), "the other jobs")
+        assert "nightly-tests: test results of run" in driver.drawn()
+        pane = driver.screen
+        pane.query_one(f"#job-{DOCS_ID}", Switch).focus()
+        await driver.press("space", "enter")
+        await driver.at("review")
+        assert "the latest runs of 1 further job" in driver.drawn()
+        await driver.press("enter")
+        await driver.until(lambda: driver.saved, "the saved profile")
+    profile = driver.saved[0]
+    assert profile is not None
+    assert profile.dbt_cloud.jobs == (DOCS_ID,)

@@ -300,7 +300,8 @@ def _run_row(plan: Plan) -> VerificationRow:
     if run is None:
         return VerificationRow("run", title, "skipped", "no run is known")
     state: VerificationState = "ok" if run.outcome == "success" else "warn"
-    return VerificationRow("run", title, state, f"run #{run.id} {run.outcome}", url=run.url)
+    words = f"{run.outcome}: {run.status_message}" if run.status_message else run.outcome
+    return VerificationRow("run", title, state, f"run #{run.id} {words}", url=run.url)
 
 
 def _ingestion_row(written: int, failed: int, base_url: str, service: str) -> VerificationRow:

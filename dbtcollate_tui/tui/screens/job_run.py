@@ -177,9 +177,7 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
         name = f"Run {run.id} of {plan.job.name}"
         if self.has_ended:
             took = f" after {span(run.seconds)}" if run.seconds is not None else ""
-            reason = (
-                f": {run.status_message.rstrip('.')}" if run.status_message and not run.is_success else ""
-            )
+            reason = f": {run.reason_words}" if run.reason_words else ""
             return f"{name} {_ENDS.get(run.status, run.outcome)}{took}{reason}."
         ahead = self.latest.ahead if self.latest is not None else None
         if ahead is not None:

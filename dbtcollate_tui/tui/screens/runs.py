@@ -119,6 +119,8 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
             marks.append("Collate's workers")
         if marks:
             line.append(f"   {', '.join(marks)}", "bold")
+        if run.reason_words:
+            line.append(f"   {run.reason_words}", "dim")
         return line
 
     @property

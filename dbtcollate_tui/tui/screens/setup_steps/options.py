@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from pydantic import ValidationError
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
 
@@ -19,6 +20,7 @@ from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput
 from dbtcollate_tui.tui.widgets.toggles import Choice, Switch
+from dbtcollate_tui.wording import ago
 
 SWITCHES: tuple[tuple[str, str], ...] = (
     ("update_descriptions", "Descriptions, except those edited in Collate (off: only empty ones)"),
@@ -57,7 +59,9 @@ class OptionsPane(StepPane):
     OptionsPane .row Static { width: auto; padding: 0 1 0 4; color: $text-muted; }
     OptionsPane .row Input { width: 1fr; max-width: 32; background: $surface; }
     OptionsPane .head { text-style: bold; height: auto; }
-    OptionsPane #cron { display: none; }
+    OptionsPane #cron, OptionsPane #other-jobs { display: none; }
+    OptionsPane #other-jobs { height: auto; }
+    OptionsPane.-other-jobs #other-jobs { display: block; }
     OptionsPane.-own #cron { display: block; }
     """
 
@@ -67,6 +71,7 @@ class OptionsPane(StepPane):
         self._proposed_for: tuple[object, ...] | None = None
         self._proposed = False
         self._pressed = "by-hand"
+        self._other_jobs: tuple[int, ...] | None = None
 
     def fields(self) -> Iterable[Widget]:
         """Switches, the classification's name, the run rule, the schedule."""
@@ -89,6 +94,8 @@ class OptionsPane(StepPane):
             id="rule",
             compact=True,
         )
+        with Vertical(id="other-jobs"):
+            yield Static("Also read the latest runs of", classes="head", markup=False)
         yield Static("When Collate syncs automatically", classes="head", markup=False)
         yield Static(id="why", classes="hint", markup=False)
         yield RadioSet(
@@ -121,8 +128,30 @@ class OptionsPane(StepPane):
                 self.begin(self._propose, "Reading the job's schedule")
 
     async def _propose(self) -> None:
+        await self._show_other_jobs()
         await self._show_proposal()
         self._proposed = True
+
+    async def _show_other_jobs(self) -> None:
+        """A switch for each job that has what the chosen one lacks, and for each that is read already."""
+        held = self.setup.draft.jobs
+        try:
+            found = await self.setup.other_jobs()
+        except ActionableError:
+            found = ()
+        words = {
+            offer.job.id: f"{offer.job.name}: {', '.join(offer.parts)} of run {offer.run.id}, "
+            f"{ago(offer.run.finished_at, datetime.now(UTC))}"
+            for offer in found
+        }
+        words |= {job_id: f"job {job_id}" for job_id in held if job_id not in words}
+        place = self.query_one("#other-jobs", Vertical)
+        await place.query(Switch).remove()
+        await place.mount_all(
+            Switch(label, job_id in held, id=f"job-{job_id}", compact=True) for job_id, label in words.items()
+        )
+        self._other_jobs = tuple(words)
+        self.set_class(bool(words), "-other-jobs")
 
     async def _show_proposal(self) -> None:
         facts = self.setup.collate_facts
@@ -236,6 +265,10 @@ class OptionsPane(StepPane):
         pressed = self.query_one("#rule", RadioSet).pressed_button
         completed = pressed is not None and pressed.id == "newest_completed"
         self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
+        if self._other_jobs is not None:
+            self.setup.set_jobs(
+                [job_id for job_id in self._other_jobs if self.query_one(f"#job-{job_id}", Switch).value]
+            )
 
     def set_field(self, field: ProfileField, value: str) -> bool:
         """A name or a schedule that a fix proposes."""

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import ProfileField, Step
 from dbtcollate_tui.settings.model import Profile
@@ -44,6 +45,8 @@ def answer_lines(draft: SetupDraft) -> tuple[tuple[int, str, str], ...]:
     rule = "latest successful run" if draft.run_rule == "newest_successful" else "latest completed run"
     project = f"{draft.project_name}  #{draft.project_id}" if draft.project_id is not None else "any project"
     job = f"{draft.job_name}  #{draft.job_id}" if draft.job_id is not None else "any job"
+    if draft.jobs:
+        job += f", and the latest runs of {wording.count(len(draft.jobs), 'further job')}"
     schedule = f"{draft.pipeline.schedule} UTC" if draft.pipeline.schedule else "manual"
     return (
         (1, "dbt Cloud", draft.dbt_base_url),
