@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.dbt_cloud_service import Connector, connector_of
 from dbtcollate_tui.collate.errors import ServerFailedError
 from dbtcollate_tui.collate.models import DatabaseService, IngestionPipeline, ServiceStatus
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
@@ -192,6 +193,14 @@ class CheckContext:
             return await (await self.collate()).database_service(self.profile.collate.service)
 
         return await self._once("service", read)
+
+    async def connector(self) -> Connector | None:
+        """OpenMetadata's own dbt Cloud connector of the account; ``None`` where there is none to be seen."""
+
+        async def read() -> Connector | None:
+            return await connector_of(await self.collate(), self.profile.dbt_cloud.account_id)
+
+        return await self._once("connector", read)
 
     async def tables(self) -> Tables:
         """The tables of the service that dbt's nodes may mean."""

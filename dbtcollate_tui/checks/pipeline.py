@@ -9,8 +9,8 @@ from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.ids import CheckId, SymptomId
-from dbtcollate_tui.collate.dbt_cloud_service import connector_of
-from dbtcollate_tui.collate.links import service_ingestion_page
+from dbtcollate_tui.collate.dbt_cloud_service import Connector
+from dbtcollate_tui.collate.links import pipeline_service_page, service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron
 from dbtcollate_tui.dbt_cloud.regions import SHARED_DEPRECATED, host_kind
@@ -52,6 +52,10 @@ async def service(context: CheckContext) -> Finding:
 
 async def exists(context: CheckContext) -> Finding:
     """Whether the profile's dbt pipeline is there, deployed and switched on."""
+    return _with_connector(await _exists(context), await context.connector(), context)
+
+
+async def _exists(context: CheckContext) -> Finding:
     pipeline = await context.pipeline()
     client = await context.collate()
     evidence = context.seen(client.transport.host, "/ingestionPipelines")
@@ -62,7 +66,6 @@ async def exists(context: CheckContext) -> Finding:
                 CheckState.SKIPPED,
                 "No pipeline configured; syncs are manual",
                 caption="manual",
-                detail=await _connector(context),
                 evidence=evidence,
             )
         return Finding(
@@ -96,16 +99,43 @@ async def exists(context: CheckContext) -> Finding:
     return Finding(
         CheckState.PASS,
         f"{pipeline.name}, deployed",
-        detail=" ".join(part for part in (one_job_only(context.profile), await _connector(context)) if part),
+        detail=one_job_only(context.profile),
         evidence=evidence,
         fixes=(open_page,),
     )
 
 
-async def _connector(context: CheckContext) -> str:
-    """What to know of OpenMetadata's own dbt Cloud connector; empty where the account has none here."""
-    found = await connector_of(await context.collate(), context.profile.dbt_cloud.account_id)
-    return "" if found is None else found.sentence()
+def connector_words(found: Connector, now: datetime) -> tuple[str, str]:
+    """What the connector last did and saw, and what its lineage setting means for a sync."""
+    if found.ran_at is None:
+        ran = f"{found.name} has not run yet"
+    else:
+        state = found.last_run.pipelineState if found.last_run is not None else ""
+        ran = f"{found.name} ran {ago(found.ran_at, now)} ({state or 'state unknown'})"
+    if found.seen is not None:
+        ran += (
+            f"; last run seen there: {found.seen.job}, {found.seen.status.lower()}, {ago(found.seen.at, now)}"
+        )
+    if not found.writes_lineage:
+        return ran, "writes no lineage"
+    return ran, "writes lineage: each of its runs replaces the SQL and columns of dbt's edges"
+
+
+def _with_connector(finding: Finding, found: Connector | None, context: CheckContext) -> Finding:
+    """The finding with what to know of OpenMetadata's own dbt Cloud connector, and its page."""
+    if found is None:
+        return finding
+    ran, lineage = connector_words(found, context.now)
+    words = (
+        f"OpenMetadata's dbt Cloud connector shows this account's job runs. {ran}. It {lineage}. "
+        "It brings no descriptions, tags or test results, so both can stay."
+    )
+    if found.writes_lineage:
+        words += " Turn off Include Lineage in its agent, and dbt's edges stay whole."
+    url = pipeline_service_page(context.profile.collate.base_url, found.name)
+    open_page = OpenUrl("Open the dbt Cloud connector in Collate", url)
+    detail = " ".join(part for part in (finding.detail, words) if part)
+    return replace(finding, detail=detail, fixes=(*finding.fixes, open_page))
 
 
 def one_job_only(profile: Profile) -> str:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.pipeline import OVERDUE_TIMES, ended
+from dbtcollate_tui.checks.pipeline import OVERDUE_TIMES, connector_words, ended
+from dbtcollate_tui.collate.dbt_cloud_service import Connector
 from dbtcollate_tui.collate.pipeline_models import PipelineStatus
 from dbtcollate_tui.dbt_cloud.crons import explain_cron, read_cron
 from dbtcollate_tui.dbt_cloud.models import Run
@@ -67,12 +68,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known; ``None`` is not checked yet, an arrival at no time is ``Summary.nothing_came``."""
+    """What is known; ``None`` is not checked yet, an arrival at no time is ``Summary.nothing_came``.
+
+    ``connector`` is OpenMetadata's own dbt Cloud connector, where the account has one on this server.
+    """
 
     run: RunFacts | None = None
     pipeline: PipelineFacts | None = None
     arrival: Arrival | None = None
     nothing_came: bool = False
+    connector: Connector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class StatusLine:
     state: CheckState
     text: str
     more: str = ""
-    way: Literal["", "sync", "pipeline"] = ""
+    way: Literal["", "sync", "pipeline", "open_connector"] = ""
     brief: str = ""
 
 
@@ -100,6 +105,7 @@ async def read_standing(context: CheckContext, check_id: str, known: Summary) ->
             case "run.exists":
                 return replace(known, run=_run_facts((await context.choice()).run))
             case "pipeline.exists":
+                known = replace(known, connector=await context.connector())
                 return replace(known, pipeline=await _pipeline_facts(context))
             case "verification.ingestion":
                 arrival = await _arrival(context)
@@ -291,6 +297,15 @@ def next_sync(standing: Summary, now: datetime, zone: tzinfo | None = None) -> S
     if facts.state in ("queued", "running"):
         return StatusLine(CheckState.PASS, text, f"{facts.state} in Collate now", brief=brief)
     return StatusLine(CheckState.PASS, text, brief=brief)
+
+
+def connector_line(standing: Summary, now: datetime) -> StatusLine | None:
+    """What OpenMetadata's own dbt Cloud connector last did and saw; ``None`` where there is none."""
+    if standing.connector is None:
+        return None
+    ran, lineage = connector_words(standing.connector, now)
+    state = CheckState.WARN if standing.connector.writes_lineage else CheckState.SKIPPED
+    return StatusLine(state, ran, lineage, way="open_connector")
 
 
 def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:

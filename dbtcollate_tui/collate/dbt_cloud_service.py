@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import model_validator
@@ -39,24 +40,46 @@ class PipelineService(Entity):
         return values
 
 
+class JobRunStatus(Entity):
+    """The latest run of a job that the connector has read."""
+
+    executionStatus: str = ""
+    timestamp: int = 0
+
+
+class JobPipeline(Entity):
+    """A dbt Cloud job, as the connector shows it."""
+
+    id: str
+    name: str
+    displayName: str = ""
+    pipelineStatus: JobRunStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """The latest job run that the connector shows."""
+
+    job: str
+    status: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """The connector of an account on this server: its last run, and whether it writes lineage."""
+    """The connector of an account on this server: its last run, what it has seen, and its lineage setting."""
 
     name: str
     last_run: PipelineStatus | None
     writes_lineage: bool
+    seen: SeenRun | None = None
 
-    def sentence(self) -> str:
-        """What a person should know of it."""
-        run = "has not run yet"
-        if self.last_run is not None:
-            run = f"last run: {self.last_run.pipelineState or 'unknown'}"
-        lineage = "writes lineage of its own" if self.writes_lineage else "writes no lineage"
-        return (
-            f"OpenMetadata's dbt Cloud connector {self.name} shows this account's job runs ({run}; it "
-            f"{lineage}). It brings no descriptions, tags or test results, so both can stay."
-        )
+    @property
+    def ran_at(self) -> datetime | None:
+        """When its agent last ran."""
+        run = self.last_run
+        moment = run and (run.endDate or run.timestamp or run.startDate)
+        return datetime.fromtimestamp(moment / 1000, UTC) if moment else None
 
 
 async def connector_of(client: CollateClient, account_id: int) -> Connector | None:
@@ -76,14 +99,37 @@ async def connector_of(client: CollateClient, account_id: int) -> Connector | No
         )
         if found is None:
             return None
+        fqn = found.fullyQualifiedName or found.name
         pipelines = IngestionPipelines(client)
-        agents = await pipelines.of_service(found.fullyQualifiedName or found.name)
+        agents = await pipelines.of_service(fqn)
+        seen = await _last_seen(client, fqn)
         agent = next((item for item in agents if item.pipelineType == "metadata"), None)
         if agent is None:
-            return Connector(found.name, None, writes_lineage=True)
+            return Connector(fqn, None, writes_lineage=True, seen=seen)
         doing = "show the connector's agent"
         answer = await client.call("GET", f"{ROOT}/{path_segment(agent.id)}", doing=doing)
         config = (read_object(answer, doing).get("sourceConfig") or {}).get("config") or {}
-        return Connector(found.name, agent.pipelineStatuses, config.get("includeLineage") is not False)
+        lineage = config.get("includeLineage") is not False
+        return Connector(fqn, agent.pipelineStatuses, lineage, seen)
     except (CollateError, ForbiddenError):
         return None
+
+
+async def _last_seen(client: CollateClient, service: str) -> SeenRun | None:
+    """The latest job run among the pipelines of the connector's service; ``None`` where none can be read."""
+    found: list[SeenRun] = []
+    params = {"service": service, "fields": "pipelineStatus"}
+    try:
+        async for page in client.pages(JobPipeline, "/pipelines", params=params, doing="list pipelines"):
+            found += [
+                SeenRun(
+                    job.displayName or job.name,
+                    job.pipelineStatus.executionStatus,
+                    datetime.fromtimestamp(job.pipelineStatus.timestamp / 1000, UTC),
+                )
+                for job in page
+                if job.pipelineStatus is not None and job.pipelineStatus.timestamp
+            ]
+    except (CollateError, ForbiddenError):
+        return None
+    return max(found, key=lambda run: run.at, default=None)

@@ -27,6 +27,11 @@ def service_ingestion_page(base_url: str, service_fqn: str) -> str:
     return f"{service_page(base_url, service_fqn)}/ingestions"
 
 
+def pipeline_service_page(base_url: str, service_fqn: str) -> str:
+    """A pipeline service's page, with its pipelines."""
+    return f"{base_url.rstrip('/')}/service/pipelineServices/{path_segment(service_fqn)}"
+
+
 def pipeline_log_page(base_url: str, pipeline_fqn: str) -> str:
     """The log of a database service's ingestion pipeline."""
     return f"{base_url.rstrip('/')}/databaseServices/{path_segment(pipeline_fqn)}/logs"

@@ -1,8 +1,12 @@
 """The pipeline's rows: written, deployed, never run, failed, on time."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.checks.summary import Summary, connector_line, read_standing
+from dbtcollate_tui.collate.dbt_cloud_service import Connector
 from dbtcollate_tui.collate.models import IngestionPipeline
 from dbtcollate_tui.collate.pipeline_follow import trigger_and_follow
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
@@ -91,5 +95,19 @@ async def test_a_failed_run_is_a_failed_row_with_what_the_run_said() -> None:
 async def test_openmetadatas_own_connector_is_mentioned() -> None:
     async with world("dbt-cloud-connector") as here:
         found = (await here.check(ROWS))["pipeline.exists"]
-    assert "dbt Cloud connector dbt_cloud_jobs shows this account's job runs" in found.detail
-    assert "it writes no lineage" in found.detail
+        standing = await read_standing(here.context(), "pipeline.exists", Summary())
+        line = connector_line(standing, datetime.now(UTC))
+    assert "dbt_cloud_jobs ran 2 d ago (success)" in found.detail
+    assert "last run seen there: nightly, successful, 2 d ago. It writes no lineage" in found.detail
+    assert [fix.value for fix in found.fixes][-1].endswith("/service/pipelineServices/dbt_cloud_jobs")
+    assert line is not None
+    assert (line.state, line.more) == (CheckState.SKIPPED, "writes no lineage")
+    assert line.text.startswith("dbt_cloud_jobs ran 2 d ago")
+
+
+def test_a_connector_that_writes_lineage_is_warned_about() -> None:
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    line = connector_line(Summary(connector=Connector("jobs", None, writes_lineage=True)), now)
+    assert line is not None
+    assert (line.state, line.text) == (CheckState.WARN, "jobs has not run yet")
+    assert line.more.startswith("writes lineage: each of its runs replaces")

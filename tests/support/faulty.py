@@ -53,6 +53,7 @@ class FaultyCollate:
     sandbox: Sandbox
     folder: Path
     server_version: str = "latest"
+    scenario: str = ""
     url: str = ""
     front: Front | None = None
     writes: int = 0
@@ -82,7 +83,9 @@ class FaultyCollate:
         self.on_write = lambda seen: fault if seen == number else None
 
     def _open(self, path: Path) -> Starlette:
-        return collate_app(path, scenario_named(""), self.sandbox.collate_token, self.server_version)
+        return collate_app(
+            path, scenario_named(self.scenario), self.sandbox.collate_token, self.server_version
+        )
 
     def close(self) -> None:
         """Give the state's file back."""
@@ -216,12 +219,12 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def faulty(
-    folder: Path, server_version: str = "latest", protocol: Protocol = "1.1"
+    folder: Path, server_version: str = "latest", protocol: Protocol = "1.1", scenario: str = ""
 ) -> AsyncIterator[FaultyCollate]:
     """A dbt Cloud of the sandbox, and beside it a Collate that can be broken, over TLS."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox())
-        made = FaultyCollate(sandbox, folder, server_version)
+        made = FaultyCollate(sandbox, folder, server_version, scenario)
         made.fresh()
         listening = socket.socket(proto=socket.IPPROTO_TCP)
         listening.bind(("127.0.0.1", 0))

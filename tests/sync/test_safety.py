@@ -102,9 +102,11 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(folder: Path, protocol: Protocol = "1.1", version: str = "latest") -> AsyncIterator[Ends]:
+async def ends(
+    folder: Path, protocol: Protocol = "1.1", version: str = "latest", scenario: str = ""
+) -> AsyncIterator[Ends]:
     async with (
-        faulty(folder, version, protocol=protocol) as server,
+        faulty(folder, version, protocol, scenario) as server,
         DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
         CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as collate,
     ):

@@ -297,3 +297,16 @@ async def test_a_look_back_after_the_servers_changed() -> None:
             await play(sandbox, "healthy")
             await app.press("r")
             await app.until(lambda: session.rows["dbt.token"].state == "pass", "the token's check")
+
+
+async def test_the_own_connector_has_a_line_and_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    services, opened = Services(), list[str]()
+    async with Sandbox("dbt-cloud-connector") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            monkeypatch.setattr(app.app, "open_url", lambda url, **_: opened.append(url))
+            await app.until(lambda: "dbt_cloud_jobs ran 2 d ago" in app.drawn(), "the connector's line")
+            assert "writes no lineage" in app.drawn()
+            assert "o opens it" in app.drawn()
+            await app.press("o")
+            assert opened == [f"{sandbox.collate_url}/service/pipelineServices/dbt_cloud_jobs"]

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from dbtcollate_tui.sandbox.collate.api import BOT, ApiError, Call, Handler, Router, answer, checked_entity
-from dbtcollate_tui.sandbox.collate.bodies import CREATE, check_body
+from dbtcollate_tui.sandbox.collate.bodies import CREATE, JOB_STATUS, check_body
 from dbtcollate_tui.sandbox.collate.identity import join_fqn, new_id, now_ms, quote_name, reference, touch
 from dbtcollate_tui.sandbox.collate.kinds import KINDS, Kind
 from dbtcollate_tui.sandbox.collate.metrics import after_put, build_metric
@@ -362,6 +362,14 @@ def build_plain(call: Call, body: Entity) -> Placed:
     return body | {"fullyQualifiedName": join_fqn(body["name"])}, "", ""
 
 
+def put_job_status(call: Call) -> Response:
+    """The latest run of a pipeline, as a pipeline service's connector reports it."""
+    entity = checked_entity(call, "pipeline", fqn=call.params["fqn"])
+    entity["pipelineStatus"] = checked_body(call, call.json(), JOB_STATUS)
+    call.store.save("pipeline", entity)
+    return read_answer(call, KINDS["pipeline"], entity)
+
+
 def add_routes(router: Router) -> None:
     """Everything of the kinds that have no rules of their own."""
     builders = {
@@ -380,5 +388,6 @@ def add_routes(router: Router) -> None:
         add_read_routes(router, KINDS[name])
         add_change_routes(router, KINDS[name])
         add_create_routes(router, KINDS[name], build)
-    for name in ("pipelineService", "dashboard", "mlmodel", "apiEndpoint", "user", "team"):
+    router.add("PUT", "pipelines/{fqn}/status", put_job_status)
+    for name in ("pipelineService", "pipeline", "dashboard", "mlmodel", "apiEndpoint", "user", "team"):
         add_read_routes(router, KINDS[name])

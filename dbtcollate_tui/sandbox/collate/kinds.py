@@ -122,6 +122,12 @@ _ALL = (
         f"{_RELATIONS} charts dataModels",
     ),
     _kind(
+        "pipeline",
+        "pipelines",
+        "entity/data/pipeline#Pipeline",
+        f"{_RELATIONS} tasks pipelineStatus scheduleInterval",
+    ),
+    _kind(
         "metric",
         "metrics",
         "entity/data/metric#Metric",

@@ -311,6 +311,25 @@ def add_dbt_cloud_connector(seeder: Seeder) -> None:
         parent="dbt_cloud_jobs",
     )
     ended = now_ms() - 2 * DAY_MS
+    seeder.save(
+        "pipeline",
+        {
+            "name": "nightly",
+            "fullyQualifiedName": "dbt_cloud_jobs.nightly",
+            "service": reference("pipelineService", service),
+            "serviceType": "DBTCloud",
+            "sourceUrl": f"https://cloud.getdbt.com/deploy/{ACCOUNT_ID}/projects/{PROJECT_ID}/jobs/{NIGHTLY_ID}",
+            "tasks": [{"name": "Run", "displayName": "Run"}],
+            "pipelineStatus": {
+                "timestamp": ended - 3_600_000,
+                "executionStatus": "Successful",
+                "taskStatus": [{"name": "Run", "executionStatus": "Successful"}],
+            },
+            "owners": [],
+            "tags": [],
+        },
+        parent="dbt_cloud_jobs",
+    )
     seeder.store.save_status(
         "dbt_cloud_jobs.dbt_cloud_jobs_metadata",
         {

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.collate.links import pipeline_service_page
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Retry
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
@@ -42,7 +43,7 @@ LIST_SHOWN = 8
 LABEL_WIDTH = 15
 RESIZED_SECONDS = 0.1
 """A window that is drawn larger changes its size many times a second; the last one counts."""
-WAYS = {"sync": "syncs now", "pipeline": "sets it up"}
+WAYS = {"sync": "syncs now", "pipeline": "sets it up", "open_connector": "opens it"}
 """The key of each way on, for a line without a row of its own under "Needs attention"."""
 
 
@@ -60,6 +61,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         Binding("d", "app.pipeline", "Pipeline in Collate", show=False),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("c", "app.coverage", "Coverage", show=False),
+        Binding("o", "open_connector", "Open the dbt Cloud connector", show=False),
         Binding("r", "again", "Check again", show=False),
         Binding("left,right", "chain", show=False),
         Binding("down,up", "needs", show=False),
@@ -118,7 +120,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
                 with Vertical(id="needing"):
                     yield Static("Needs attention", id="needs-title", markup=False)
                     yield OptionList(id="needs")
-            yield CheckCard(taken="svthedprqy", opened_first=True)
+            yield CheckCard(taken="svthedporqy", opened_first=True)
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -197,7 +199,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self._list_needs(session)
 
     def _facts(self, session: "ProfileSession") -> Table:
-        from dbtcollate_tui.checks.summary import in_collate, next_sync
+        from dbtcollate_tui.checks.summary import connector_line, in_collate, next_sync
 
         now, looked = datetime.now(UTC), session.looked
         table = _grid()
@@ -209,6 +211,9 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         self._say(
             table, "Next", next_sync(session.standing, now), stale="pipeline.exists" not in looked, way=True
         )
+        connector = connector_line(session.standing, now)
+        if connector is not None:
+            self._say(table, "dbt connector", connector, stale="pipeline.exists" not in looked, way=True)
         if session.checking_since is not None and session.chain.stale and session.seen_at is not None:
             table.add_row("Known", Text(f"{ago(session.seen_at, now)}; checking again", "dim"))
         return table
@@ -341,6 +346,8 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             return self.has_class("-opened") or self._on_card
         if action == "needs":
             return self.has_class("-needy") and not isinstance(self.focused, OptionList)
+        if action == "open_connector":
+            return self._session is not None and self._session.standing.connector is not None
         return True
 
     def action_again(self) -> None:
@@ -350,6 +357,13 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             self._begin()
         else:
             app_of(self).start_checks()
+
+    def action_open_connector(self) -> None:
+        """Open the page of OpenMetadata's own dbt Cloud connector."""
+        session = self._session
+        if session is not None and session.standing.connector is not None:
+            name = session.standing.connector.name
+            self.app.open_url(pipeline_service_page(session.profile.collate.base_url, name))
 
     def action_chain(self) -> None:
         """Go to the chain's stages."""

@@ -1,0 +1,72 @@
+"""OpenMetadata's own dbt Cloud connector beside a sync: neither writes over what is the other's."""
+
+from pathlib import Path
+from typing import Any
+
+from dbtcollate_tui.collate.entity import Entity
+from dbtcollate_tui.collate.models import EntityReference, LineageEdge
+from dbtcollate_tui.plan.model import LineageChange
+from tests.sync.test_safety import Ends, ends
+
+JOB = "dbt_cloud_jobs.nightly"
+STATUS = {
+    "timestamp": 1_790_000_000_000,
+    "executionStatus": "Failed",
+    "taskStatus": [{"name": "Run", "executionStatus": "Failed"}],
+}
+
+
+class Job(Entity):
+    id: str
+    name: str
+
+
+async def job_of(both: Ends) -> EntityReference:
+    job = await both.collate.get(Job, f"/pipelines/name/{JOB}", doing="read a pipeline")
+    return EntityReference(id=job.id, type="pipeline")
+
+
+async def report_run(both: Ends) -> None:
+    """A job's run as openmetadata-ingestion 2.0.7 reports it."""
+    path = f"/pipelines/{JOB}/status"
+    await both.collate.call("PUT", path, body=STATUS, doing="report a job's run")
+
+
+def ours(state: dict[str, Any]) -> dict[str, Any]:
+    """All that the server holds but the connector's own pipelines."""
+    return {kind: held for kind, held in state.items() if kind != "pipeline"}
+
+
+async def test_connector_and_sync_leave_each_other_alone(tmp_path: Path) -> None:
+    """Without lineage of its own, as ``dbtcollate export connector`` sets it up."""
+    async with ends(tmp_path, scenario="dbt-cloud-connector") as both:
+        await report_run(both)
+        await both.write(await both.plan())
+        synced = both.server.state()
+        await report_run(both)
+        assert ours(both.server.state()) == ours(synced)
+        assert both.server.state()["pipeline"][JOB]["pipelineStatus"] == STATUS
+        assert (await both.plan()).changes == ()
+
+
+async def test_connector_lineage_is_completed_and_kept_its_own(tmp_path: Path) -> None:
+    """With lineage, its edges name the job and no SQL; a sync adds dbt's SQL and columns, once."""
+    async with ends(tmp_path, scenario="dbt-cloud-connector") as both:
+        plan = await both.plan()
+        job = await job_of(both)
+        drawn = [change for change in plan.changes if isinstance(change, LineageChange)]
+        for change in drawn:
+            edge = LineageEdge(
+                fromEntity=EntityReference(id=change.upstream.id, type="table"),
+                toEntity=EntityReference(id=change.downstream.id, type="table"),
+                source="PipelineLineage",
+                pipeline=job,
+            )
+            await both.collate.put_lineage(edge)
+        await both.write(await both.plan())
+        edges = both.server.state()["edges"]
+        held = [edges[f"table {c.upstream.fqn}", f"table {c.downstream.fqn}"] for c in drawn]
+        assert {edge["source"] for edge in held} == {"PipelineLineage"}
+        assert {edge["pipeline"]["fullyQualifiedName"] for edge in held} == {JOB}
+        assert [edge.get("sqlQuery") for edge in held] == [change.sql for change in drawn]
+        assert (await both.plan()).changes == ()
