@@ -1,9 +1,12 @@
-"""Which account a token opens: the given host asked alone, or every shared host at the same time."""
+"""Which account a token opens: the given host asked alone, or every shared host at the same time.
+
+An account that a shared host knows is asked for at its own host too, where dbt Cloud names that.
+"""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import SecretStr
@@ -19,7 +22,7 @@ from dbtcollate_tui.dbt_cloud.errors import (
     WrongHost,
 )
 from dbtcollate_tui.dbt_cloud.models import Account
-from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region, own_address
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.fixes import RETRY, EnterToken, GoToStep, Retry, SetField, Step
@@ -29,11 +32,17 @@ from dbtcollate_tui.transport.request_log import RequestLog
 HostState = Literal["asking", "ok", "refused", "unreachable", "other"]
 ONE_TIMEOUT = 10.0
 """Seconds within which every host has answered or is given up."""
+OWN_HOSTS_AT_MOST = 10
+FindOwn = Callable[[str, str], str]
+"""The address of an account's own host, of the host that knows it and its subdomain; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostAnswer:
-    """What one host said: its accounts when ``ok``, a card otherwise; ``seconds`` since it was asked."""
+    """What one host said: its accounts when ``ok``, a card otherwise; ``seconds`` since it was asked.
+
+    ``instead_of`` is the address of the shared host that named this one as an account's own.
+    """
 
     base_url: str
     region: str
@@ -41,6 +50,7 @@ class HostAnswer:
     seconds: float = 0.0
     accounts: tuple[Account, ...] = ()
     error: ActionableError | None = None
+    instead_of: str = ""
 
     @property
     def host(self) -> str:
@@ -71,11 +81,14 @@ async def find_accounts(
     regions: Sequence[Region] = SHARED_REGIONS,
     request_log: RequestLog | None = None,
     give_up_after: float = ONE_TIMEOUT,
+    find_own: FindOwn = own_address,
 ) -> AsyncIterator[HostAnswer]:
     """Ask for the token's accounts, one attempt a host: ``asking`` for each, then answers as they come.
 
-    The token goes to the address's host alone where one is given, else to every one of ``regions`` at once.
-    All is over within ``give_up_after`` seconds. Raises only `UsageError`, for a token that cannot be sent.
+    The token goes to the address's host alone where one is given, else to every one of ``regions`` at once;
+    then to the own host of each account found on a shared one, for which ``find_own`` makes the address of
+    that host and the account's subdomain. Each round is over within ``give_up_after`` seconds. Raises only
+    `UsageError`, for a token that cannot be sent.
     """
     given = address is not None and address.base_url is not None
     if address is not None and address.base_url is not None:
@@ -89,13 +102,30 @@ async def find_accounts(
         asyncio.create_task(_ask(region, token, account_id, given, request_log, give_up_after))
         for region in hosts
     ]
+    own_tasks: list[asyncio.Task[HostAnswer]] = []
+    asked_for_own: dict[str, str] = {}
     try:
-        for answer in asyncio.as_completed(tasks):
-            yield await answer
+        for done in asyncio.as_completed(tasks):
+            answer = await done
+            yield answer
+            for account in answer.accounts:
+                own = find_own(answer.base_url, account.own_host)
+                if own and own not in asked_for_own and len(asked_for_own) < OWN_HOSTS_AT_MOST:
+                    asked_for_own[own] = answer.base_url
+                    yield HostAnswer(own, answer.region, "asking", instead_of=answer.base_url)
+                    region = Region(answer.region, own)
+                    own_tasks.append(
+                        asyncio.create_task(
+                            _ask(region, token, account.id, False, request_log, give_up_after)
+                        )
+                    )
+        for done in asyncio.as_completed(own_tasks):
+            answer = await done
+            yield replace(answer, instead_of=asked_for_own[answer.base_url])
     finally:
-        for task in tasks:
+        for task in (*tasks, *own_tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *own_tasks, return_exceptions=True)
 
 
 async def _ask(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from dbtcollate_tui.dbt_cloud.addresses import DbtCloudAddress, read_address
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.discovery import HostAnswer, find_accounts, no_host_knows
+from dbtcollate_tui.dbt_cloud.discovery import FindOwn, HostAnswer, find_accounts, no_host_knows
 from dbtcollate_tui.dbt_cloud.models import DbtProject, Environment, Job
 from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers, parts_of
 from dbtcollate_tui.dbt_cloud.pages import IP_RESTRICTIONS_PLACE, PERSONAL_TOKENS_PLACE, account_settings
@@ -27,7 +27,14 @@ from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.base import SetupBase
 from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.job_runs import JobRunner
-from dbtcollate_tui.setup.rows import AccountRow, JobList, ProjectList, job_rows, sorted_projects
+from dbtcollate_tui.setup.rows import (
+    AccountRow,
+    JobList,
+    ProjectList,
+    account_rows,
+    job_rows,
+    sorted_projects,
+)
 from dbtcollate_tui.transport.pacing import Retrying
 
 RUNS_FOR_PACE = 20
@@ -54,8 +61,10 @@ class DbtSide(SetupBase):
         draft: SetupDraft | None = None,
         *,
         regions: Sequence[Region] = SHARED_REGIONS,
+        find_own: FindOwn = own_address,
     ) -> None:
         super().__init__(services, draft)
+        self._find_own = find_own
         self.accounts: tuple[AccountRow, ...] = ()
         self._regions = regions
         self._dbt: DbtCloudClient | None = None
@@ -128,7 +137,11 @@ class DbtSide(SetupBase):
             )
         answers: list[HostAnswer] = []
         found = find_accounts(
-            token, self.address, regions=self._regions, request_log=self.services.request_log
+            token,
+            self.address,
+            regions=self._regions,
+            request_log=self.services.request_log,
+            find_own=self._find_own,
         )
         async for answer in found:
             if answer.state != "asking":
@@ -137,16 +150,7 @@ class DbtSide(SetupBase):
         accepted = [answer for answer in answers if answer.state == "ok"]
         if not accepted:
             raise no_host_knows(answers, token)
-        rows = tuple(
-            sorted(
-                (
-                    AccountRow(account, answer.base_url, answer.region)
-                    for answer in accepted
-                    for account in answer.accounts
-                ),
-                key=lambda row: (row.account.name.lower(), row.region, row.account.id),
-            )
-        )
+        rows = account_rows(accepted)
         if not rows:
             host = accepted[0]
             raise AuthError(
@@ -211,10 +215,16 @@ class DbtSide(SetupBase):
                 f"The {row.account.plan} plan of {row.account.name} has no service tokens for this API: "
                 f"where something cannot be read, use a personal token ({PERSONAL_TOKENS_PLACE})."
             )
-        own = own_address(row.base_url, row.account.own_host)
+        own = self._find_own(row.base_url, row.account.own_host)
         if own:
             self.notes.append(
-                f"{SHARED_DEPRECATED}: {own} is {row.account.name}'s own. The checklist moves to it."
+                f"{SHARED_DEPRECATED}. {row.account.name}'s own host, {own}, did not accept the token: "
+                f"{row.base_url} is used."
+            )
+        elif row.instead_of:
+            self.notes.append(
+                f"{SHARED_DEPRECATED}: {row.account.name} is read from its own host, {row.base_url}, "
+                f"not from {row.instead_of}."
             )
         if row.account.locked:
             self.notes.append(

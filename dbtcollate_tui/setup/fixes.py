@@ -119,7 +119,7 @@ async def moved_to_account(context: CheckContext, account: Account) -> Mended:
         try:
             await (await context.dbt_cloud()).job(account.id, side.job_id)
         except (NotFound, WrongAccount, MissingPermission):
-            values |= {"project_id": None, "project_name": "", "job_id": None, "job_name": ""}
+            values |= {"project_id": None, "project_name": "", "job_id": None, "job_name": "", "jobs": ()}
             words += f"; it has no job {side.job_id}, so that any job will do until one is chosen"
         else:
             words += f"; job {side.job_name or side.job_id} is there too"
@@ -156,6 +156,7 @@ async def with_job(context: CheckContext, job: Job) -> Mended:
         "job_name": job.name,
         "project_id": job.project_id,
         "project_name": name,
+        "jobs": () if job.project_id != side.project_id else tuple(i for i in side.jobs if i != job.id),
     }
     return Mended(
         _with(context.profile, "dbt_cloud", values), f"job {job.name} ({job.id}) in place of {before}"

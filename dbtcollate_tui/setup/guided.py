@@ -5,7 +5,8 @@ from typing import Literal, Self
 
 from pydantic import SecretStr
 
-from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
+from dbtcollate_tui.dbt_cloud.discovery import FindOwn
+from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region, own_address
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import SetField, Step
 from dbtcollate_tui.session.connections import Connections
@@ -38,8 +39,9 @@ class GuidedSetup(CollateSide, DbtSide):
         *,
         editing: str = "",
         regions: Sequence[Region] = SHARED_REGIONS,
+        find_own: FindOwn = own_address,
     ) -> None:
-        super().__init__(services, draft, regions=regions)
+        super().__init__(services, draft, regions=regions, find_own=find_own)
         self.editing = editing
         self.not_kept: KeyringHealth | None = None
         """Why the tokens of the saved profile are not in the keyring, where they should be."""
@@ -141,7 +143,8 @@ class GuidedSetup(CollateSide, DbtSide):
         address = self.address
         if address is not None and address.base_url is not None:
             region = f" ({address.region})" if address.region else ""
-            found.append(Answered(Step.ADDRESS, "dbt Cloud", f"{address.host}{region}", "address"))
+            host = draft.dbt_base_url.split("://", 1)[-1] or address.host
+            found.append(Answered(Step.ADDRESS, "dbt Cloud", f"{host}{region}", "address"))
         if self._origins.get("dbt_cloud") == "environment":
             found.append(Answered(Step.DBT_TOKEN, "Token", ENV["dbt_cloud"], "environment"))
         elif self._origins.get("dbt_cloud") == "keyring":

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.dbt_cloud.discovery import HostAnswer
 from dbtcollate_tui.dbt_cloud.job_advice import rank
 from dbtcollate_tui.dbt_cloud.models import Account, DbtProject, Environment, Job
 from dbtcollate_tui.wording import ago
@@ -13,11 +14,32 @@ from dbtcollate_tui.wording import ago
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account that the token sees, and the host it was found on."""
+    """An account that the token sees, and the host it is read from.
+
+    ``instead_of`` is the shared host that knows it too, where it is read from its own.
+    """
 
     account: Account
     base_url: str
     region: str
+    instead_of: str = ""
+
+
+def account_rows(answers: Sequence[HostAnswer]) -> tuple[AccountRow, ...]:
+    """The accounts of the hosts that took the token, by name: each at its own host where that took it."""
+    moved = {
+        (answer.instead_of, account.id)
+        for answer in answers
+        if answer.instead_of
+        for account in answer.accounts
+    }
+    rows = (
+        AccountRow(account, answer.base_url, answer.region, answer.instead_of)
+        for answer in answers
+        for account in answer.accounts
+        if (answer.base_url, account.id) not in moved
+    )
+    return tuple(sorted(rows, key=lambda row: (row.account.name.lower(), row.region, row.account.id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import collate_token_help, dbt_token_help
 from dbtcollate_tui.setup.unattended import Answers, answer_all, answers_of
 from tests.conftest import Places
-from tests.dbt_cloud.fake import TOKEN, envelope, serving
+from tests.dbt_cloud.fake import TOKEN, envelope, refusal, serving
 from tests.support.memory_keyring import ForgetfulKeyring, MemoryKeyring
 
 
@@ -443,3 +443,37 @@ async def test_further_jobs_are_offered_and_survive_an_edit(places: Places) -> N
             assert list(edited.draft.jobs) == [TESTS_ID, DOCS_ID]
             await edited.choose_job(DOCS_ID)
             assert not edited.draft.jobs
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_an_accounts_own_host_comes_before_the_shared_one(accepted: bool) -> None:
+    shop = [{"id": 7, "name": "Shop", "static_subdomain": "ab123"}, {"id": 8, "name": "Test"}]
+    own_answer = envelope(shop[:1]) if accepted else refusal(401, "Invalid token.")
+
+    async def shared_host(_: Request) -> Response:
+        return envelope(shop)
+
+    async def own_host(_: Request) -> Response:
+        return own_answer
+
+    async with (
+        serving(Starlette(routes=[Route("/{path:path}", shared_host)])) as shared,
+        serving(Starlette(routes=[Route("/{path:path}", own_host)])) as own,
+    ):
+        setup = GuidedSetup(
+            Services(),
+            regions=(Region("North America", shared),),
+            find_own=lambda base, subdomain: own if base == shared and subdomain == "ab123" else "",
+        )
+        async with setup:
+            answers = [answer.state for answer in await _try(setup, TOKEN)]
+            assert answers == ["asking", "ok", "asking", "ok" if accepted else "refused"]
+            assert [(row.account.id, row.base_url) for row in setup.accounts] == [
+                (7, own if accepted else shared),
+                (8, shared),
+            ]
+            await setup.choose_account(7)
+            assert setup.draft.dbt_base_url == (own if accepted else shared)
+            said = f"from its own host, {own}" if accepted else "did not accept the token"
+            assert said in setup.notes[-1]
+            assert "deprecated" in setup.notes[-1]
