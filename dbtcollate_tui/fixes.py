@@ -33,6 +33,7 @@ class ProfileField(StrEnum):
     SERVICE = "collate.service"
     ALLOW_HTTP = "collate.allow_http"
     PIPELINE_NAME = "pipeline.name"
+    PIPELINE_READS = "pipeline.reads"
     SCHEDULE = "pipeline.schedule"
     MATCH_CASE = "options.match_case"
     UPDATE_DESCRIPTIONS = "options.update_descriptions"

@@ -7,7 +7,7 @@ no plan.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -268,16 +268,19 @@ class CheckContext:
 
         return await self._once("pipeline_service", read)
 
+    async def pipelines(self) -> Sequence[IngestionPipeline]:
+        """All pipelines of the profile's database service."""
+
+        async def read() -> Sequence[IngestionPipeline]:
+            return await IngestionPipelines(await self.collate()).of_service(self.profile.collate.service)
+
+        return await self._once("pipelines", read)
+
     async def pipeline(self) -> IngestionPipeline | None:
         """The dbt pipeline of this profile: of the same account and job, else of the profile's name."""
+        from dbtcollate_tui.plan.pipeline import own_pipeline
 
-        async def read() -> IngestionPipeline | None:
-            from dbtcollate_tui.plan.pipeline import own_pipeline
-
-            found = await IngestionPipelines(await self.collate()).of_service(self.profile.collate.service)
-            return own_pipeline(found, self.profile)
-
-        return await self._once("pipeline", read)
+        return own_pipeline(await self.pipelines(), self.profile)
 
     def last_sync(self) -> HistoryRecord | None:
         """The last sync from here that wrote something, all of it or a part, where one is remembered."""

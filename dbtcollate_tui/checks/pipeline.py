@@ -21,9 +21,10 @@ from dbtcollate_tui.dbt_cloud.schedules import (
     shortest_gap,
 )
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.fixes import Advice, DeployPipeline, OpenUrl, ProfileField, SetField, SyncNow
-from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.wording import ago, count, span
+from dbtcollate_tui.fixes import Advice, DeployPipeline, Fix, OpenUrl, ProfileField, SetField, SyncNow
+from dbtcollate_tui.plan.pipeline import jobs_without_pipeline, reads_as_asked
+from dbtcollate_tui.settings.model import PipelineReads, Profile
+from dbtcollate_tui.wording import ago, count, some, span
 
 DEPLOY = DeployPipeline("Deploy the pipeline and run it")
 OVERDUE_TIMES = 2
@@ -60,8 +61,8 @@ async def _exists(context: CheckContext) -> Finding:
     client = await context.collate()
     evidence = context.seen(client.transport.host, "/ingestionPipelines")
     if pipeline is None:
-        wanted = context.profile.pipeline.schedule
-        if wanted is None:
+        wanted = context.profile.pipeline
+        if wanted.schedule is None and wanted.reads == "job":
             return Finding(
                 CheckState.SKIPPED,
                 "No pipeline configured; syncs are manual",
@@ -96,12 +97,32 @@ async def _exists(context: CheckContext) -> Finding:
             evidence=evidence,
             fixes=(replace(DEPLOY, label="Deploy the pipeline with the profile's address"), open_page),
         )
+    if not reads_as_asked(pipeline, context.profile):
+        return Finding(
+            CheckState.WARN,
+            f"{pipeline.name} reads another job than the profile asks for",
+            caption="another job",
+            causes=("The profile was changed since the pipeline was deployed.",),
+            evidence=evidence,
+            fixes=(replace(DEPLOY, label="Deploy the pipeline with the profile's job and run it"), open_page),
+        )
+    lacking = jobs_without_pipeline(await context.pipelines(), context.profile)
+    if lacking:
+        return Finding(
+            CheckState.WARN,
+            f"{pipeline.name} is deployed; {count(len(lacking), 'job')} without a pipeline: "
+            f"{some(map(str, lacking))}",
+            caption="not deployed",
+            causes=("The profile asks for one pipeline per job.",),
+            evidence=evidence,
+            fixes=(replace(DEPLOY, label="Deploy one pipeline per job and run them"), open_page),
+        )
     return Finding(
         CheckState.PASS,
         f"{pipeline.name}, deployed",
-        detail=one_job_only(context.profile),
+        detail=jobs_read(context.profile),
         evidence=evidence,
-        fixes=(open_page,),
+        fixes=(*_other_set_ups(context.profile), open_page),
     )
 
 
@@ -138,16 +159,44 @@ def _with_connector(finding: Finding, found: Connector | None, context: CheckCon
     return replace(finding, detail=detail, fixes=(*finding.fixes, open_page))
 
 
-def one_job_only(profile: Profile) -> str:
-    """What Collate's own pipeline does with a profile of several jobs; empty for one of a single job."""
-    side = profile.dbt_cloud
+def jobs_read(profile: Profile) -> str:
+    """What Collate's own pipelines do with a profile of several jobs; empty for one of a single job."""
+    side, reads = profile.dbt_cloud, profile.pipeline.reads
+    together = "The direct sync reads all of them together."
+    if reads == "project":
+        return (
+            "Collate's pipeline takes the project's latest completed run, whichever job it is of; what that "
+            f"job does not write remains unchanged. {together if side.jobs else ''}"
+        ).rstrip()
     if not side.jobs:
         return ""
+    if reads == "each_job":
+        return (
+            f"Collate has one pipeline per job, {len(side.jobs) + 1} in all; each reads its job's latest "
+            f"completed run. {together}"
+        )
     others = f"the {count(len(side.jobs), 'further job')} of this profile"
     return (
         f"Collate's pipeline reads one run of job {side.job_name or side.job_id}, not {others}. There, each "
         "job needs a pipeline of its own, or one pipeline without a job takes the project's latest run, "
-        "whichever job it is of. The direct sync reads all of them together."
+        f"whichever job it is of. {together}"
+    )
+
+
+def _other_set_ups(profile: Profile) -> tuple[Fix, ...]:
+    """The other ways in which Collate can read several jobs."""
+    side = profile.dbt_cloud
+    if not side.jobs:
+        return ()
+    labels: tuple[tuple[PipelineReads, str], ...] = (
+        ("each_job", "Have one pipeline per job in Collate"),
+        ("project", "Have one pipeline that takes the project's latest run"),
+        ("job", f"Have one pipeline for job {side.job_name or side.job_id} alone"),
+    )
+    return tuple(
+        SetField(label, ProfileField.PIPELINE_READS, reads)
+        for reads, label in labels
+        if reads != profile.pipeline.reads
     )
 
 

@@ -95,7 +95,7 @@ def stored_settings(plan: PipelinePlan) -> list[StoredChange]:
             old=_cut(change.old),
             new=_cut(change.new),
         )
-        for change in plan.diff.changes
+        for change in plan.changes
     ]
 
 

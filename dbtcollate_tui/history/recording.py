@@ -200,7 +200,7 @@ class Recorder:
             self.compared = plan
             kinds = Counter(change.kind for change in plan.changes)
         else:
-            kinds = Counter(setting=len(plan.diff.changes))
+            kinds = Counter(setting=len(plan.changes))
         self.run = plan.run or self.run
         self._record = replace(self._record, planned_by_kind=dict(+kinds), planned=kinds.total())
         self._know_run()
@@ -278,7 +278,7 @@ class Recorder:
                 stored: Iterable[StoredChange] = (stored_change(change) for change in plan.changes)
                 count = len(plan.changes)
             else:
-                stored, count = stored_settings(plan), len(plan.diff.changes)
+                stored, count = stored_settings(plan), len(plan.changes)
 
             head = StoredPlan(plan.summary(), notes=tuple(plan.notes), left_out=count)
             write_private(plan_path(self._state, self._record), plan_text(stored, head, PLAN_BYTES))

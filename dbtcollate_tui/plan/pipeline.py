@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ from dbtcollate_tui.collate.models import (
     PipelineStatus,
     ServiceStatus,
 )
-from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, PipelineDiff
+from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, FieldChange, PipelineDiff
 from dbtcollate_tui.plan.model import RunFacts
 from dbtcollate_tui.settings.model import Profile
 
@@ -37,6 +37,27 @@ class PipelinePlan:
     run: RunFacts | None = None
     notes: tuple[str, ...] = ()
     page: str = ""
+    further: tuple["PipelinePlan", ...] = ()
+
+    @property
+    def parts(self) -> tuple["PipelinePlan", ...]:
+        """This pipeline and the further ones, in the order in which they run."""
+        return (self, *self.further)
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """The changed settings of all pipelines; those of a further one begin with its name."""
+        named = (
+            FieldChange(f"{part.name}: {change.field}", change.old, change.new)
+            for part in self.further
+            for change in part.diff.changes
+        )
+        return (*self.diff.changes, *named)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any pipeline has to be written or deployed."""
+        return any(part.action != "keep" for part in self.parts)
 
     @property
     def name(self) -> str:
@@ -74,7 +95,10 @@ class PipelinePlan:
         return last if time.time() * 1000 - began < ACTIVE_MS else None
 
     def summary(self) -> str:
-        """One line: what would be done with which pipeline."""
+        """One line: what would be done with which pipelines."""
+        return "; ".join(part._own_summary() for part in self.parts)
+
+    def _own_summary(self) -> str:
         where = f"{self.name} in {self.spec.service.name}"
         count = len(self.diff.changes)
         settings = f"{wording.count(count, 'setting')}"
@@ -111,6 +135,7 @@ class PipelinePlan:
             "run_id": self.run.id if self.run is not None else None,
             "notes": list(self.notes),
             "page": self.page,
+            "further": [part.as_dict() for part in self.further],
         }
 
 
@@ -138,6 +163,51 @@ def pipeline_spec(profile: Profile, service: DatabaseService, token: SecretStr) 
         catalog_mapping=options.database_map,
         schedule=pipeline.schedule,
         timezone=pipeline.timezone,
+    )
+
+
+def pipeline_specs(profile: Profile, service: DatabaseService, token: SecretStr) -> list[DbtPipelineSpec]:
+    """The pipelines that a profile asks for: of its job or project, then of each further job."""
+    first = pipeline_spec(as_pipeline_reads(profile), service, token)
+    if profile.pipeline.reads != "each_job":
+        return [first]
+    further = [
+        replace(first, name=f"{first.name}_job_{job_id}", job_id=job_id) for job_id in profile.dbt_cloud.jobs
+    ]
+    return [first, *further]
+
+
+def as_pipeline_reads(profile: Profile) -> Profile:
+    """The profile with the jobs that its pipelines read: none where one reads the whole project."""
+    side, reads = profile.dbt_cloud, profile.pipeline.reads
+    if reads == "each_job":
+        return profile
+    values: dict[str, object] = {"jobs": ()}
+    if reads == "project":
+        values |= {"job_id": None, "job_name": ""}
+    return profile.model_copy(update={"dbt_cloud": side.model_copy(update=values)})
+
+
+def reads_as_asked(pipeline: IngestionPipeline, profile: Profile) -> bool:
+    """Whether a pipeline reads the account and the job, or the project, that the profile asks for."""
+    return _is_of(pipeline, profile)
+
+
+def jobs_without_pipeline(pipelines: Sequence[IngestionPipeline], profile: Profile) -> tuple[int, ...]:
+    """The further jobs of which no deployed pipeline is there, though each shall have one."""
+    if profile.pipeline.reads != "each_job":
+        return ()
+    side = profile.dbt_cloud
+    return tuple(
+        job_id
+        for job_id in side.jobs
+        if not any(
+            pipeline.deployed
+            and _is_of(
+                pipeline, profile.model_copy(update={"dbt_cloud": side.model_copy(update={"job_id": job_id})})
+            )
+            for pipeline in pipelines
+        )
     )
 
 
@@ -169,7 +239,7 @@ def own_pipeline(pipelines: Sequence[IngestionPipeline], profile: Profile) -> In
 
 
 def _is_of(pipeline: IngestionPipeline, profile: Profile) -> bool:
-    side = profile.dbt_cloud
+    side = as_pipeline_reads(profile).dbt_cloud
     if pipeline.config is None:
         return False
     source = pipeline.config.dbtConfigSource

@@ -210,7 +210,7 @@ class PlainRenderer:
     def pipeline(self, plan: PipelinePlan) -> None:
         """What deploying would change: every setting of the pipeline that differs."""
         self.say(f"Pipeline: {plan.summary()}")
-        for change in plan.diff.changes:
+        for change in plan.changes:
             was = f"{change.old} → " if change.old else ""
             self.say(f"  {change.field:24} {was}{change.new}")
         if plan.takes_pause_off:

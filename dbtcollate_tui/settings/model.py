@@ -122,10 +122,18 @@ class SyncOptions(_Settings):
     include_metrics: bool = True
 
 
+PipelineReads = Literal["job", "each_job", "project"]
+
+
 class PipelineSettings(_Settings):
-    """The ingestion pipeline inside Collate; ``schedule`` is a cron expression; ``None``: manual."""
+    """The ingestion pipeline inside Collate; ``schedule`` is a cron expression; ``None``: manual.
+
+    ``reads``: one pipeline for the profile's job, one for each of its jobs, or one for the whole project,
+    which takes the project's latest completed run of any job.
+    """
 
     name: EntityName = "dbt_cloud_sync"
+    reads: PipelineReads = "job"
     schedule: Cron | None = None
     timezone: TimeZone = "UTC"
 

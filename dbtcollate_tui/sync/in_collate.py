@@ -1,6 +1,6 @@
 """The sync inside Collate: the ingestion pipeline written, deployed, run there, followed, and read back."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
@@ -26,8 +26,8 @@ from dbtcollate_tui.events.types import (
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import RETRY, GoToStep, Step
 from dbtcollate_tui.history.recording import Recorder, recorded
-from dbtcollate_tui.plan.model import Plan, RunFacts
-from dbtcollate_tui.plan.pipeline import PipelinePlan, pipeline_notes, pipeline_spec
+from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.plan.pipeline import PipelinePlan, as_pipeline_reads, pipeline_notes, pipeline_specs
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun
@@ -59,7 +59,7 @@ def prepare_collate(
             found = await _prepare(emitter, engine, token, needs_run=needs_run)
         return RunFinished(
             outcome="ok",
-            counts=Counts(planned=len(found.plan.diff.changes)),
+            counts=Counts(planned=len(found.plan.changes)),
             exit_code=ExitCode.OK,
             text=found.plan.summary(),
             seconds=emitter.seconds,
@@ -134,19 +134,16 @@ async def _prepare(emitter: EventEmitter, engine: Engine, token: SecretStr, *, n
             causes=["It was renamed or deleted, or the token may not see it."],
             fixes=[GoToStep("Choose another database service", Step.SERVICE)],
         )
-    spec = pipeline_spec(profile, service, token)
-    diff = await pipelines.diff(spec)
-    notes = list(pipeline_notes(profile, diff))
+    run = run_facts(choice, engine.dbt_cloud, profile) if choice is not None else None
+    page = service_ingestion_page(collate.base_url, profile.collate.service)
+    first, *further = [
+        PipelinePlan(spec, await pipelines.diff(spec), status, page=page)
+        for spec in pipeline_specs(profile, service, token)
+    ]
+    notes = list(pipeline_notes(profile, first.diff))
     if (await collate.capabilities()).can_manage_pipelines is False:
         notes.insert(0, f"The token of {collate.me.name} may not create or change pipelines.")
-    plan = PipelinePlan(
-        spec=spec,
-        diff=diff,
-        service_status=status,
-        run=run_facts(choice, engine.dbt_cloud, profile) if choice is not None else None,
-        notes=tuple(notes),
-        page=service_ingestion_page(collate.base_url, profile.collate.service),
-    )
+    plan = replace(first, run=run, notes=tuple(notes), further=tuple(further))
     for note in plan.notes:
         emitter(LogLine(source="sync", level="info", text=note))
     emitter(PipelinePlanReady(plan=plan))
@@ -156,9 +153,10 @@ async def _prepare(emitter: EventEmitter, engine: Engine, token: SecretStr, *, n
 
 async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> RunChoice | None:
     """The run that Collate's workers take, which may be another than the profile's rule takes."""
-    side = engine.profile.dbt_cloud
+    profile = as_pipeline_reads(engine.profile)
+    side = profile.dbt_cloud
     try:
-        choice = await choose(emitter, engine, None)
+        choice = await choose(emitter, replace(engine, profile=profile), None)
     except ActionableError as error:
         if needs_run or error.exit_code in (ExitCode.AUTH, ExitCode.UNREACHABLE):
             raise
@@ -169,7 +167,9 @@ async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> 
     other = choice.reference_run
     text = f"Collate's own ingestion uses run #{other.id} ({other.outcome_words}), not #{choice.run.id}"
     emitter(LogLine(source="Collate", level="warn", text=text))
-    return await choose_run(engine.dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id)
+    return await choose_run(
+        engine.dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id, jobs=side.jobs
+    )
 
 
 @dataclass(slots=True)
@@ -191,41 +191,42 @@ class _Run:
         plan = self.plan
         engine = self.engine
         pipelines = IngestionPipelines(engine.collate)
-        run = PipelineRun(pipelines, plan, self.deploy, engine.tempo, engine.cancel)
-        emitter.counts = run.memory.counts
-        emitter(PhaseStarted(phase="write", text=f"deploying {plan.name}"))
-        pipeline = await run.deployed(emitter)
+        runs = [PipelineRun(pipelines, part, self.deploy, engine.tempo, engine.cancel) for part in plan.parts]
+        emitter.counts = lambda: _total(runs)
+        emitter(PhaseStarted(phase="write", text=f"deploying {', '.join(part.name for part in plan.parts)}"))
+        deployed = [(run, await run.deployed(emitter)) for run in runs]
         if not trigger:
-            text = f"{pipeline.name} is deployed, {_schedule_words(engine.profile)}"
+            names = ", ".join(pipeline.name for _, pipeline in deployed)
+            verb = "is" if len(deployed) == 1 else "are"
+            text = f"{names} {verb} deployed, {_schedule_words(engine.profile)}"
             emitter(PhaseFinished(phase="write", text=text))
-            return _finished(emitter, "ok", ExitCode.OK, text, Counts(written=1))
-        page = pipeline_log_page(engine.collate.base_url, pipeline.fullyQualifiedName)
-        try:
-            ended = await run.followed(emitter, pipeline)
-        except CancelledByPerson:
-            return await self._cancelled(emitter, run, pipeline)
-        text = _run_words(ended, run.memory)
-        if ended.pipelineState in ("failed", "stopped"):
-            card = run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)
-            emitter(PhaseFinished(phase="write", text=text, level="failed"))
-            emitter(Failed(error=card))
-            return _finished(emitter, "failed", ExitCode.FAILED, card.title, run.memory.counts())
-        partial = ended.pipelineState == "partialSuccess"
-        emitter(PhaseFinished(phase="write", text=text, level="warn" if partial else "ok"))
-        if partial:
-            emitter(Failed(error=run.memory.why(ended, pipeline.name, page, own_token=run.wrote_token)))
-        finished = await self._proved(emitter, choice, plan.run, ended, text, page, run.memory.counts())
-        later = await _changed_since(pipelines, pipeline, ended)
-        if later is None:
-            return finished
-        run.memory.steps = later.status or run.memory.steps
-        emitter(LogLine(source="Collate", level="error", text=f"run {later.runId} is {later.pipelineState}"))
-        card = run.memory.why(later, pipeline.name, page, own_token=run.wrote_token)
-        emitter(Failed(error=card))
-        code = ExitCode.FAILED
-        return replace(
-            finished, outcome="failed", exit_code=code, text=card.title, counts=run.memory.counts()
-        )
+            return _finished(emitter, "ok", ExitCode.OK, text, Counts(written=len(deployed)))
+        ended: list[_Ended] = []
+        for run, pipeline in deployed:
+            page = pipeline_log_page(engine.collate.base_url, pipeline.fullyQualifiedName)
+            try:
+                ended.append(_Ended(run, pipeline, page, await run.followed(emitter, pipeline)))
+            except CancelledByPerson:
+                return await self._cancelled(emitter, run, pipeline)
+            if ended[-1].has_failed:
+                card = ended[-1].card()
+                emitter(PhaseFinished(phase="write", text=_all_words(ended), level="failed"))
+                emitter(Failed(error=card))
+                return _finished(emitter, "failed", ExitCode.FAILED, card.title, _total(runs))
+        partly = [one for one in ended if one.status.pipelineState == "partialSuccess"]
+        emitter(PhaseFinished(phase="write", text=_all_words(ended), level="warn" if partly else "ok"))
+        for one in partly:
+            emitter(Failed(error=one.card()))
+        finished = await self._proved(emitter, choice, (*partly, *ended)[0], _all_words(ended), _total(runs))
+        for one in ended:
+            later = await one.failed_since(pipelines)
+            if later is not None:
+                text = f"run {later.status.runId} is {later.status.pipelineState}"
+                emitter(LogLine(source="Collate", level="error", text=text))
+                emitter(Failed(error=later.card()))
+                title = later.card().title
+                return replace(finished, outcome="failed", exit_code=ExitCode.FAILED, text=title)
+        return finished
 
     async def _cancelled(
         self, emitter: EventEmitter, run: PipelineRun, pipeline: IngestionPipeline
@@ -242,20 +243,25 @@ class _Run:
         self,
         emitter: EventEmitter,
         choice: RunChoice | None,
-        facts: RunFacts | None,
-        ended: PipelineStatus,
+        worst: "_Ended",
         text: str,
-        page: str,
         counts: Counts,
     ) -> RunFinished:
         """Verify as the direct sync does; a failure to read back does not undo the run's success."""
-        partial = ended.pipelineState == "partialSuccess"
-        engine, side = self.engine, self.engine.profile.dbt_cloud
+        partial = worst.status.pipelineState == "partialSuccess"
+        facts = self.plan.run if self.plan is not None else None
+        engine, side = self.engine, as_pipeline_reads(self.engine.profile).dbt_cloud
         try:
             if choice is None:
                 run_id = facts.id if facts is not None else None
                 choice = await choose_run(
-                    engine.dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id
+                    engine.dbt_cloud,
+                    side.account_id,
+                    side.project_id,
+                    side.job_id,
+                    side.run_rule,
+                    run_id,
+                    jobs=side.jobs,
                 )
             project = await read_artifacts(emitter, engine, choice)
             compared = await compare(emitter, "verification", replace(engine, state=None), choice, project)
@@ -267,7 +273,7 @@ class _Run:
             emitter(Failed(error=error))
             said = f"{text}. Not verified: {error.title}."
             return _finished(emitter, "partial", ExitCode.PARTIAL, said, counts)
-        verification = _with_ingestion(verification, ended, text, page)
+        verification = _with_ingestion(verification, worst.status, text, worst.page)
         bad = any(row.state == "failed" for row in verification.rows if row.id != "ingestion")
         emitter(
             PhaseFinished(phase="verification", text=verification.summary(), level="failed" if bad else "ok")
@@ -279,16 +285,50 @@ class _Run:
         return replace(_finished(emitter, outcome, code, said, counts), verification=verification)
 
 
-async def _changed_since(
-    pipelines: IngestionPipelines, pipeline: IngestionPipeline, ended: PipelineStatus
-) -> PipelineStatus | None:
-    """The run where it has failed after it had completed, as servers before 2.0 report it; else ``None``."""
-    try:
-        runs = await pipelines.statuses(pipeline.fullyQualifiedName)
-    except ActionableError:
-        return None
-    run = next((run for run in runs if run.runId == ended.runId), None)
-    return run if run is not None and run.pipelineState in ("failed", "stopped") else None
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A pipeline whose run has ended."""
+
+    run: PipelineRun
+    pipeline: IngestionPipeline
+    page: str
+    status: PipelineStatus
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed or was stopped."""
+        return self.status.pipelineState in ("failed", "stopped")
+
+    def card(self) -> ActionableError:
+        """Why it did not end well."""
+        memory = self.run.memory
+        return memory.why(self.status, self.pipeline.name, self.page, own_token=self.run.wrote_token)
+
+    async def failed_since(self, pipelines: IngestionPipelines) -> "_Ended | None":
+        """The run where it has failed after it had completed, as older servers report it; else ``None``."""
+        try:
+            runs = await pipelines.statuses(self.pipeline.fullyQualifiedName)
+        except ActionableError:
+            return None
+        found = next((run for run in runs if run.runId == self.status.runId), None)
+        later = replace(self, status=found) if found is not None else None
+        return later if later is not None and later.has_failed else None
+
+
+def _total(runs: Sequence[PipelineRun]) -> Counts:
+    counts = [run.memory.counts() for run in runs]
+    return Counts(
+        planned=sum(count.planned for count in counts),
+        written=sum(count.written for count in counts),
+        failed=sum(count.failed for count in counts),
+        skipped=sum(count.skipped for count in counts),
+    )
+
+
+def _all_words(ended: Sequence[_Ended]) -> str:
+    if len(ended) == 1:
+        return _run_words(ended[0].status, ended[0].run.memory)
+    return "; ".join(f"{one.pipeline.name}: {_run_words(one.status, one.run.memory)}" for one in ended)
 
 
 def _with_ingestion(verification: Verification, ended: PipelineStatus, text: str, page: str) -> Verification:

@@ -12,6 +12,8 @@ from dbtcollate_tui.collate.pipeline_follow import trigger_and_follow
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.schedules import next_times_words
+from dbtcollate_tui.fixes import ProfileField, SetField
+from dbtcollate_tui.setup.fix_fields import changed_profile
 from tests.support.world import World, profile_for, world
 
 ROWS = ("pipeline.service", "pipeline.exists", "pipeline.status", "pipeline.schedule")
@@ -111,3 +113,27 @@ def test_a_connector_that_writes_lineage_is_warned_about() -> None:
     assert line is not None
     assert (line.state, line.text) == (CheckState.WARN, "jobs has not run yet")
     assert line.more.startswith("writes lineage: each of its runs replaces")
+
+
+async def test_several_jobs_say_what_collate_reads() -> None:
+    async with world() as here:
+        pipelines, pipeline = await _write(here, None)
+        await pipelines.deploy(pipeline)
+        here.profile = changed_profile(here.profile, SetField("", ProfileField.JOBS, "7,8"))
+        one = (await here.check(ROWS))["pipeline.exists"]
+        each, project = one.fixes[:2]
+        assert isinstance(each, SetField)
+        assert isinstance(project, SetField)
+        assert (each.to, project.to) == ("each_job", "project")
+        shop = here.profile
+        here.profile = changed_profile(shop, each)
+        each_row = (await here.check(ROWS))["pipeline.exists"]
+        here.profile = changed_profile(shop, project)
+        project_row = (await here.check(ROWS))["pipeline.exists"]
+    assert one.state is CheckState.PASS
+    assert "not the 2 further jobs" in one.detail
+    assert each_row.state is CheckState.WARN
+    assert "2 jobs without a pipeline: 7, 8" in each_row.summary
+    assert each_row.fixes[0].kind == "deploy_pipeline"
+    assert project_row.state is CheckState.WARN
+    assert project_row.fixes[0].kind == "deploy_pipeline"

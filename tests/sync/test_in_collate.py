@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.models import IngestionPipeline
+from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
+from dbtcollate_tui.collate.pipeline_follow import SETTLED_LOOKS
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
@@ -28,10 +29,11 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history.records import latest
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.sandbox.collate.runner import PipelineRunContext, PipelineRunFailed, PipelineWorker
+from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID, TESTS_ID
 from dbtcollate_tui.sandbox.pipeline_worker import sync_worker
 from dbtcollate_tui.sandbox.scenarios import scenario_named
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.model import PipelineReads, Profile
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine, Tempo
@@ -357,3 +359,66 @@ async def test_a_report_that_is_refused_fails_no_sync(tmp_path: Path) -> None:
         await both.collate.put(IngestionPipeline, "/services/ingestionPipelines", body, doing="write it")
         events = run_direct(Engine(both.profile, both.dbt_cloud, both.collate, artifacts=both.artifacts))
         assert finished([event async for event in events]).outcome == "ok"
+
+
+def _reading(profile: Profile, reads: PipelineReads) -> Profile:
+    values = profile.model_dump()
+    values["dbt_cloud"]["jobs"] = [DOCS_ID, TESTS_ID]
+    values["pipeline"]["reads"] = reads
+    return Profile.model_validate(values)
+
+
+async def test_each_job_gets_a_pipeline_of_its_own(tmp_path: Path) -> None:
+    async with ends(tmp_path, "split-jobs") as both:
+        both.profile = _reading(both.profile, "each_job")
+        events = await both.sync()
+        end = finished(events)
+        assert end.outcome == "ok", end.text
+        (plan,) = [event.plan for event in events if isinstance(event, PipelinePlanReady)]
+        assert "dbt_cloud_sync_job_" in plan.summary()
+        assert [part.action for part in plan.parts] == ["create"] * 3
+        read = [p.config.dbtConfigSource.dbtCloudJobId for p in await both.dbt_pipelines() if p.config]
+        assert sorted(read) == sorted(str(job) for job in (both.profile.dbt_cloud.job_id, DOCS_ID, TESTS_ID))
+        assert all(pipeline.deployed for pipeline in await both.dbt_pipelines())
+        assert f"job_{DOCS_ID}: Collate's run ended as success" in end.text
+        again = await both.sync()
+        (plan,) = [event.plan for event in again if isinstance(event, PipelinePlanReady)]
+        assert not plan.has_work
+        assert len(await both.dbt_pipelines()) == 3
+
+
+async def test_one_pipeline_takes_the_latest_run_of_the_project(tmp_path: Path) -> None:
+    async with ends(tmp_path, "split-jobs") as both:
+        await both.sync(trigger=False)
+        both.profile = _reading(both.profile, "project")
+        events = await both.sync()
+        assert finished(events).outcome == "ok"
+        (plan,) = [event.plan for event in events if isinstance(event, PipelinePlanReady)]
+        assert plan.action == "update"
+        assert plan.run is not None
+        assert plan.run.job_name == "nightly-docs"
+        (pipeline,) = await both.dbt_pipelines()
+        assert pipeline.config is not None
+        assert not pipeline.config.dbtConfigSource.dbtCloudJobId
+
+
+async def test_a_run_that_fails_after_its_success_fails_the_sync(tmp_path: Path) -> None:
+    """Servers before 2.0 may report a success and then a failure of the same run."""
+    async with ends(tmp_path) as both:
+        settled = 0
+        statuses = IngestionPipelines.statuses
+
+        async def changed(pipelines: IngestionPipelines, fqn: str, **more: int) -> list[PipelineStatus]:
+            nonlocal settled
+            runs = await statuses(pipelines, fqn, **more)
+            settled += bool(runs) and runs[0].pipelineState == "success"
+            if settled > 1 + SETTLED_LOOKS:
+                runs[0] = runs[0].model_copy(update={"pipelineState": "failed"})
+            return runs
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(IngestionPipelines, "statuses", changed)
+            events = await both.sync()
+        end = finished(events)
+        assert (end.outcome, end.exit_code) == ("failed", ExitCode.FAILED)
+        assert failure(events).error.title == end.text

@@ -102,7 +102,7 @@ class PipelineScreen(PreparingScreen[Answer | None]):
         if action == "run_there":
             return self.plan is not None
         if action == "deploy":
-            return self.plan is not None and self.plan.action != "keep"
+            return self.plan is not None and self.plan.has_work
         if action == "open":
             return self.plan is not None and bool(self.plan.page)
         if action == "again":
@@ -139,13 +139,13 @@ def _settings(app: App[Any], plan: PipelinePlan) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(max_width=30, overflow="ellipsis", no_wrap=True)
     table.add_column(ratio=1)
-    for change in plan.diff.changes:
+    for change in plan.changes:
         value = Text()
         if change.old:
             value.append(f"- {change.old}\n", state_colour(app, CheckState.FAIL))
         value.append(f"+ {change.new}", state_colour(app, CheckState.PASS))
         table.add_row(Text(change.field), value)
-    if not plan.diff.changes:
+    if not plan.changes:
         table.add_row(Text("settings", "dim"), Text("equal", "dim"))
     table.add_row(Text("token", "dim"), Text(CREDENTIAL_WORDS[plan.diff.credential], "dim"))
     if plan.run is not None:
