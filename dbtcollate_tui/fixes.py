@@ -200,6 +200,15 @@ class DeployPipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class IngestTables:
+    """Let the database service's metadata agent bring missing tables."""
+
+    kind: ClassVar[str] = "ingest_tables"
+    label: str
+    value: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetField:
     """Set a field of the profile, or of the answers given so far."""
 
@@ -236,6 +245,7 @@ Fix: TypeAlias = (
     | RunJob
     | SyncNow
     | DeployPipeline
+    | IngestTables
     | SetField
     | GoOnWithoutRun
 )

@@ -14,11 +14,13 @@ from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
 from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.services import iter_scores
+from dbtcollate_tui.collate.agents import metadata_agent, responsible_for
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.errors import BOTS_PAGE
+from dbtcollate_tui.collate.errors import BOTS_PAGE, CollateError, ForbiddenError
+from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, ProfileField, SetField, Step
+from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, IngestTables, ProfileField, SetField, Step
 from dbtcollate_tui.wording import some
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ async def service(context: CheckContext) -> Finding:
 
 async def matched(context: CheckContext) -> Finding:
     """How many of dbt's nodes have their table in Collate; the others by cause, each with its fix."""
+    from dbtcollate_tui.plan.matching.matches import NOT_INGESTED_CAUSES
+
     report = await context.report()
     client = await context.collate()
     evidence = context.seen(client.transport.host, "/databases", "/tables")
@@ -156,6 +160,10 @@ async def matched(context: CheckContext) -> Finding:
     if not report.matched:
         fixes.append(GoToStep("Choose another database service", Step.SERVICE))
     causes = [_words(group) for group in groups]
+    if better is None and any(group.cause in NOT_INGESTED_CAUSES for group in groups):
+        facts, offer = await _agent(context)
+        evidence = (*evidence, *facts)
+        fixes.insert(0, offer)
     if better is not None:
         causes.insert(
             0, f"The service is not the one that dbt's target is ingested into: {better.service.name} is."
@@ -171,6 +179,23 @@ async def matched(context: CheckContext) -> Finding:
         fixes=tuple(fixes),
         exceptions=exceptions,
     )
+
+
+async def _agent(context: CheckContext) -> tuple[tuple[str, ...], Fix]:
+    """What the service's metadata agent last did, when it runs and what it takes; and the way on."""
+    client = await context.collate()
+    service = context.profile.collate.service
+    try:
+        agent = await metadata_agent(IngestionPipelines(client), service)
+        whom = await responsible_for(client, service, agent)
+    except (CollateError, ForbiddenError):
+        return (), Advice("Run the service's metadata agent in Collate: dbtcollate ingest-tables")
+    if agent is None:
+        return (f"{service} has no metadata agent",), Advice(
+            f"Ask {whom} to add a metadata agent to {service}"
+        )
+    facts = tuple(f"metadata agent {agent.pipeline.name}, {line}" for line in agent.facts())
+    return facts, IngestTables(f"Run the metadata agent {agent.pipeline.name} for them")
 
 
 def _words(group: CauseGroup) -> str:

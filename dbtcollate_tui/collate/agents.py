@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from dbtcollate_tui.collate.client import CollateClient
+from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.fqn import join_fqn, path_segment
 from dbtcollate_tui.collate.models import FilterPattern, IngestionPipeline, PipelineStatus
 from dbtcollate_tui.collate.pipelines import ROOT, IngestionPipelines
@@ -25,6 +27,11 @@ class WantedTable:
     schema: str
     name: str
 
+    @property
+    def text(self) -> str:
+        """``database.schema.name``."""
+        return ".".join(part for part in (self.database, self.schema, self.name) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class MetadataAgent:
@@ -36,6 +43,7 @@ class MetadataAgent:
     tables: FilterPattern = field(default_factory=FilterPattern)
     by_fqn: bool = False
     """Whether the filters are for whole FQNs (``useFqnForFiltering``)."""
+    owners: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:
@@ -79,7 +87,7 @@ class MetadataAgent:
             )
             excluded = _matches(self.schemas.excludes, schema) or not _takes(self.tables, name)
             if excluded or (table.database and not _takes(self.databases, database)):
-                left_out[".".join(part for part in (table.database, table.schema, table.name) if part)] = None
+                left_out[table.text] = None
             elif not _takes(self.schemas, schema):
                 added[f"^{re.escape(schema)}$"] = None
         return AgentChange(tuple(added), tuple(left_out))
@@ -120,8 +128,10 @@ async def metadata_agent(pipelines: IngestionPipelines, service_fqn: str) -> Met
         return None
     pipeline = max(found, key=lambda item: (item.deployed, item.enabled))
     doing = "show the metadata agent"
-    answer = await pipelines.client.call("GET", f"{ROOT}/{path_segment(pipeline.id)}", doing=doing)
-    config = _mapping(_mapping(read_object(answer, doing).get("sourceConfig")).get("config"))
+    path = f"{ROOT}/{path_segment(pipeline.id)}"
+    params = {"fields": pipelines.client.dialect.fields(["owners"])}
+    answer = read_object(await pipelines.client.call("GET", path, params=params, doing=doing), doing)
+    config = _mapping(_mapping(answer.get("sourceConfig")).get("config"))
 
     def pattern(key: str) -> FilterPattern:
         return FilterPattern.model_validate(_mapping(config.get(key)))
@@ -132,7 +142,31 @@ async def metadata_agent(pipelines: IngestionPipelines, service_fqn: str) -> Met
         pattern("schemaFilterPattern"),
         pattern("tableFilterPattern"),
         config.get("useFqnForFiltering") is True,
+        _owner_names(answer),
     )
+
+
+async def responsible_for(client: CollateClient, service_fqn: str, agent: MetadataAgent | None) -> str:
+    """Whom to ask about the agent: its owners, else those of its service, else an admin."""
+    names = agent.owners if agent is not None else ()
+    if not names:
+        doing = "show the database service"
+        path = f"/services/databaseServices/name/{path_segment(service_fqn)}"
+        params = {"fields": client.dialect.fields(["owners"])}
+        try:
+            names = _owner_names(
+                read_object(await client.call("GET", path, params=params, doing=doing), doing)
+            )
+        except (CollateError, ForbiddenError):
+            names = ()
+    return f"{' or '.join(names[:3])} (owner of {service_fqn})" if names else "a Collate admin"
+
+
+def _owner_names(entity: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = entity.get("owners")
+    held = listed if isinstance(listed, list) else [entity.get("owner")]
+    owners = [_mapping(owner) for owner in held]
+    return tuple(str(o.get("displayName") or o["name"]) for o in owners if o.get("name"))
 
 
 async def include_schemas(

@@ -28,14 +28,25 @@ if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
     from dbtcollate_tui.fixes import Step
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
-    from dbtcollate_tui.tui.protocols import Ended, RunEnded, Then
+    from dbtcollate_tui.tui.protocols import Ended, RunEnded, TablesIngested, Then
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun
     from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 
 APP_STATE, THEME_KEY = "app", "theme"
 NEED_A_PROFILE = frozenset(
-    {"history", "explain", "coverage", "sync", "verify", "edit_setup", "pipeline", "troubleshoot", "run_job"}
+    {
+        "history",
+        "explain",
+        "coverage",
+        "sync",
+        "verify",
+        "edit_setup",
+        "pipeline",
+        "troubleshoot",
+        "run_job",
+        "ingest_tables",
+    }
 )
 
 
@@ -196,6 +207,14 @@ class DbtCollateApp(OwningApp):
     def show_job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
         """Show what running the profile's dbt Cloud job would do, then the run."""
         self.places.job_run(options, then=then)
+
+    def action_ingest_tables(self) -> None:
+        """Let the database service's metadata agent bring missing tables."""
+        self._once_open(self.show_table_ingestion)
+
+    def show_table_ingestion(self, *, then: "TablesIngested | None" = None) -> None:
+        """Show the missing tables and what their metadata agent needs, then its run."""
+        self.places.table_ingestion(then=then)
 
     def action_troubleshoot(self) -> None:
         """Walk the chain from a symptom to its cause and fix."""

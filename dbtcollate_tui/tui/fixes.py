@@ -15,6 +15,7 @@ from dbtcollate_tui.fixes import (
     Fix,
     GoOnWithoutRun,
     GoToStep,
+    IngestTables,
     OpenUrl,
     RerunCheck,
     Retry,
@@ -52,6 +53,8 @@ def carry_out(app: "OwningApp", fix: Fix) -> None:
         case SetField():
             if app.session is not None:
                 app.run_worker(_set_field(app, app.session, fix), group="open", exclusive=True)
+        case IngestTables():
+            app.show_table_ingestion()
         case RunJob():
             app.show_job_run(options_of(fix))
         case Advice() | Argument() | GoOnWithoutRun():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
     from dbtcollate_tui.setup.guided import GuidedSetup
-    from dbtcollate_tui.tui.protocols import Ended, OwningApp, RunEnded, Then
+    from dbtcollate_tui.tui.protocols import Ended, OwningApp, RunEnded, TablesIngested, Then
     from dbtcollate_tui.tui.running_syncs import Running
     from dbtcollate_tui.tui.screens.pipeline import Answer
 
@@ -165,6 +165,31 @@ class Places:
 
         runner = JobRunner.of_profile(session.profile, session.connections)
         app.push_screen(JobRunScreen(session.profile.name, runner, options), answered)
+
+    def table_ingestion(self, *, then: "TablesIngested | None" = None) -> None:
+        """The missing tables and what their metadata agent needs, then its run; the sync may follow.
+
+        ``then`` gets how many tables arrived in place of the sync, or ``None`` where the agent did not run.
+        """
+        from dbtcollate_tui.setup.table_ingestion import TableIngestion
+        from dbtcollate_tui.tui.screens.table_ingestion import IngestionAnswer, TableIngestionScreen
+
+        app, session = self._app, self._app.session
+        if session is None or isinstance(app.screen, TableIngestionScreen):
+            return
+
+        def answered(answer: IngestionAnswer | None) -> None:
+            if then is not None:
+                then(answer.arrived if answer is not None else None)
+            elif answer is not None:
+                app.start_checks()
+                if answer.sync:
+                    app.show_sync()
+
+        async def ingestion() -> TableIngestion:
+            return TableIngestion(await session.engine(asyncio.Event()))
+
+        app.push_screen(TableIngestionScreen(session.profile.name, ingestion), answered)
 
     def troubleshoot(self, check_id: str | None = None) -> None:
         """Troubleshooting: the symptoms, or at once the one that a check's row is about."""

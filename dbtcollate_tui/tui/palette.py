@@ -16,6 +16,7 @@ PLACES = (
     ("sync", "Sync", "Plan a sync, or show the running one"),
     ("pipeline", "Pipeline in Collate", "Compare, deploy, run it there"),
     ("run_job", "Run the dbt Cloud job", "Run it now and follow it, or follow the run in progress"),
+    ("ingest_tables", "Ingest missing tables", "Let the service's metadata agent bring them, then sync"),
     ("verify", "Verify", "Run the checklist"),
     ("troubleshoot", "Troubleshoot", "From what you see to its cause and fix"),
     ("explain", "Explain a table", "What dbt says, what Collate has, what the next sync does"),

@@ -22,6 +22,8 @@ Then = Callable[["SyncRun | None"], None]
 """Gets the sync that was begun, or ``None`` where none was."""
 RunEnded = Callable[["Run | None"], None]
 """Gets the dbt Cloud run that was followed, or ``None`` where none was started."""
+TablesIngested = Callable[[int | None], None]
+"""Gets how many missing tables arrived, or ``None`` where the metadata agent did not run."""
 Ended = Callable[["Profile | None"], Awaitable[None]]
 """Gets the profile that a setup saved, or ``None`` where it was left."""
 
@@ -98,6 +100,13 @@ class OwningApp(TerminalApp):
         """Show what running the profile's dbt Cloud job would do, then the run; the sync may follow.
 
         ``then`` gets the run in place of the sync; ``None`` where none was started.
+        """
+
+    @abstractmethod
+    def show_table_ingestion(self, *, then: "TablesIngested | None" = None) -> None:
+        """Show the missing tables and what their metadata agent needs, then its run; the sync may follow.
+
+        ``then`` gets how many tables arrived in place of the sync; ``None`` where the agent did not run.
         """
 
     @abstractmethod

@@ -34,6 +34,10 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     "disabled": "disabled in dbt",
 }
 
+NOT_INGESTED_CAUSES: frozenset[Cause] = frozenset(
+    {"database_not_ingested", "schema_not_ingested", "table_not_ingested", "name_differs"}
+)
+"""Causes that a run of the service's metadata agent can end; a like name may be that of another table."""
 HARMLESS_CAUSES: frozenset[Cause] = frozenset({"ephemeral", "disabled"})
 
 

@@ -57,6 +57,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "enter. Then the queue, each step with its duration, and the log. {cancel_run} cancels the run in "
         "dbt Cloud and asks first; esc leaves it running, and coming back follows it again.",
     ),
+    "TableIngestionScreen": (
+        "Ingest missing tables",
+        "Shows dbt's tables that Collate lacks, the database service's metadata agent (last run, schedule, "
+        "filters) and what is changed of it; nothing is written before enter. A schema is added to its "
+        "filter, none is replaced. Then the run and its log; esc leaves it running in Collate.",
+    ),
     "PlanScreen": (
         "Plan",
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! "

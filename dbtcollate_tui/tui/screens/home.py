@@ -61,6 +61,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         Binding("d", "app.pipeline", "Pipeline in Collate", show=False),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("c", "app.coverage", "Coverage", show=False),
+        Binding("i", "app.ingest_tables", "Ingest missing tables", show=False),
         Binding("o", "open_connector", "Open the dbt Cloud connector", show=False),
         Binding("r", "again", "Check again", show=False),
         Binding("left,right", "chain", show=False),
@@ -120,7 +121,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
                 with Vertical(id="needing"):
                     yield Static("Needs attention", id="needs-title", markup=False)
                     yield OptionList(id="needs")
-            yield CheckCard(taken="svthedporqy", opened_first=True)
+            yield CheckCard(taken="svthedpiorqy", opened_first=True)
         yield KeyFooter()
 
     def on_mount(self) -> None:

@@ -19,6 +19,7 @@ from dbtcollate_tui.fixes import (
     Fix,
     GoOnWithoutRun,
     GoToStep,
+    IngestTables,
     OpenUrl,
     RerunCheck,
     Retry,
@@ -128,6 +129,8 @@ class SessionFixes:
                 app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, fix, row))
             case DeployPipeline():
                 app.show_pipeline(then=lambda run: self._follow(run, fix, row))
+            case IngestTables():
+                app.show_table_ingestion(then=lambda arrived: self._ingested(arrived, row))
             case RunJob():
                 app.show_job_run(options_of(fix), then=lambda run: self._job_ran(run, row))
             case Advice() | Argument() | GoOnWithoutRun():
@@ -303,6 +306,11 @@ class SessionFixes:
             self._screen.mended(row, f"run #{run.id} of the job finished", "run.exists")
         elif run is not None:
             self._screen.go_on(row.check_id)
+
+    def _ingested(self, arrived: int | None, row: CheckResult) -> None:
+        """Go on with the session once the metadata agent has run."""
+        if arrived is not None:
+            self._screen.mended(row, f"{arrived} missing tables ingested")
 
     def _follow(self, run: "SyncRun | None", fix: Fix, row: CheckResult) -> None:
         """Wait for the end of a run, then come back automatically and go on; a failure stays to be read."""

@@ -23,6 +23,7 @@ from dbtcollate_tui.fixes import (
     Fix,
     GoOnWithoutRun,
     GoToStep,
+    IngestTables,
     OpenUrl,
     ProfileField,
     RerunCheck,
@@ -306,7 +307,7 @@ class StepPane(VerticalScroll, can_focus=False):
                 self._go_to(fix.step)
             case ChooseRun():
                 self._go_to(Step.JOB)
-            case Advice() | Argument() | RunJob() | SyncNow() | DeployPipeline():
+            case Advice() | Argument() | RunJob() | SyncNow() | DeployPipeline() | IngestTables():
                 self.notify(fix.label, timeout=6)
             case _:
                 assert_never(fix)
