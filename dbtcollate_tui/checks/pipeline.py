@@ -38,7 +38,12 @@ async def service(context: CheckContext) -> Finding:
     evidence = context.seen(client.transport.host, "/ingestionPipelines/status")
     if status.available:
         platform = " ".join(part for part in (status.platform, status.version) if part)
-        return Finding(CheckState.PASS, f"{platform or 'a pipeline service'} is healthy", evidence=evidence)
+        return Finding(
+            CheckState.PASS,
+            f"{platform or 'a pipeline service'} is healthy",
+            detail=await _runner(context),
+            evidence=evidence,
+        )
     return Finding(
         CheckState.SKIPPED,
         f"No pipeline service ({status.reason or 'it does not answer'}): syncs run from here",
@@ -48,6 +53,19 @@ async def service(context: CheckContext) -> Finding:
             Advice("The direct sync needs none: dbtcollate sync --engine direct"),
             SyncNow("Sync from here now"),
         ),
+    )
+
+
+async def _runner(context: CheckContext) -> str:
+    """What to know of the ingestion runner that runs the service's agents; empty where none is named."""
+    found = await context.service()
+    runner = found.ingestionRunner if found is not None else None
+    if runner is None:
+        return ""
+    return (
+        f"Agents of {context.profile.collate.service} run on the ingestion runner "
+        f"{runner.displayName or runner.name}. dbt Cloud must be reachable from there. A hybrid runner reads "
+        "secrets from its own vault; a reference (secret:/…) that the pipeline already has is kept."
     )
 
 

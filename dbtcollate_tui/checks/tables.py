@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dbtcollate_tui.adapters import adapter_of, is_type_for
 from dbtcollate_tui.checks.base import Finding
@@ -16,9 +17,9 @@ from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.agents import metadata_agent, responsible_for
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.errors import BOTS_PAGE, CollateError, ForbiddenError
+from dbtcollate_tui.collate.errors import BOTS_PAGE, PERSONAL_TOKENS_PAGE, CollateError, ForbiddenError
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
-from dbtcollate_tui.collate.tokens import read_jwt
+from dbtcollate_tui.collate.tokens import TokenKind, read_jwt
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, IngestTables, ProfileField, SetField, Step
 from dbtcollate_tui.wording import some
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
     from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
     from dbtcollate_tui.plan.matching.services import ServiceScore
 
+_OF_KIND: dict[TokenKind, str] = {
+    "bot": " (bot)",
+    "personal": " (personal access token)",
+    "sign_in": " (sign-in token)",
+    "other": "",
+}
+_ON_PERSONAL = (
+    "Collate shows what it writes as this person's, and it ends with the person's account. Texts that this "
+    "person edited in Collate are kept like anyone's. A bot's token suits a schedule better."
+)
 EXPIRES_SOON = timedelta(days=14)
 
 
@@ -53,7 +64,8 @@ async def token(context: CheckContext) -> Finding:
     capabilities = await client.capabilities()
     facts = read_jwt(await context.clients.secret("collate"))
     origin = ORIGIN_WORDS[context.clients.origins["collate"]]
-    who = f"{user.displayName or user.name}{' (bot)' if user.isBot or facts.is_bot else ''}"
+    kind = "bot" if user.isBot else facts.kind
+    who = f"{user.displayName or user.name}{_OF_KIND[kind]}"
     end = f"valid until {facts.expires_at:%Y-%m-%d}" if facts.expires_at is not None else "does not expire"
     evidence = (*context.seen(client.transport.host, "/users/loggedInUser", "/permissions"),)
     warnings: list[str] = []
@@ -62,6 +74,9 @@ async def token(context: CheckContext) -> Finding:
     if facts.expires_at is not None and facts.expires_at - context.now < EXPIRES_SOON:
         warnings.append(f"The token expires on {facts.expires_at:%Y-%m-%d %H:%M} UTC.")
     fixes: tuple[Fix, ...] = ()
+    if kind == "sign_in":
+        by = urlsplit(facts.issuer).hostname or "this server"
+        warnings.append(f"It comes from signing in ({by}) and ends soon; syncs need a token that lasts.")
     if capabilities.read_only:
         warnings.insert(0, "The token is read-only: a sync cannot write with it.")
     elif capabilities.missing:
@@ -69,6 +84,7 @@ async def token(context: CheckContext) -> Finding:
     if warnings:
         fixes = (
             Advice(f"{BOTS_PAGE}: give the bot the role Ingestion bot role, or create a new token"),
+            *((Advice(f"Without admin rights: {PERSONAL_TOKENS_PAGE}"),) if kind != "bot" else ()),
             EnterToken("Enter another token", "collate"),
         )
     summary = f"token of {who}, {origin}, {end}"
@@ -78,6 +94,7 @@ async def token(context: CheckContext) -> Finding:
     return Finding(
         state,
         summary,
+        detail=_ON_PERSONAL if kind == "personal" else "",
         causes=tuple(warnings),
         evidence=evidence,
         fixes=fixes,

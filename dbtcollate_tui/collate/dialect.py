@@ -8,7 +8,11 @@ from typing import Any, Literal
 OLDEST = (1, 1)
 NEWEST = (2, 0)
 
-_PIPELINE_SINCE = {"raiseOnError": (1, 7, 1), "enableStreamableLogs": (1, 10, 0)}
+_PIPELINE_SINCE = {
+    "raiseOnError": (1, 7, 1),
+    "processingEngine": (1, 9, 0),
+    "enableStreamableLogs": (1, 10, 0),
+}
 _DBT_OPTION_SINCE = {
     "parsingTimeoutLimit": (1, 1, 1),
     "searchAcrossDatabases": (1, 6, 3),

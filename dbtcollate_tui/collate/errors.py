@@ -17,6 +17,8 @@ GATEWAY_STATUSES = (502, 503, 504)
 """What a gateway answers for a server that is down or too slow."""
 _GUARD_STATUSES = frozenset({400, 409, 412, 422, 500})
 BOTS_PAGE = "Settings → Bots → ingestion-bot → Token"
+PERSONAL_TOKENS_PAGE = "your profile → Access Tokens → Generate New Token"
+"""Only admins see Bots; source of both: docs.open-metadata.org, API Reference, Authentication."""
 
 
 class CollateError(ActionableError):

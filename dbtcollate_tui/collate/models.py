@@ -72,6 +72,7 @@ class DatabaseService(Entity):
     deleted: bool = False
     host: str = ""
     database: str = ""
+    ingestionRunner: EntityReference | None = None
 
     @model_validator(mode="before")
     @classmethod

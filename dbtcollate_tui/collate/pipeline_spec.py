@@ -12,6 +12,11 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField
 
 CredentialState = Literal["new", "same", "differs", "hidden"]
+SECRET_REFERENCE = "secret:"  # noqa: S105
+"""How a setting names a secret in the vault of a hybrid ingestion runner.
+
+Source: docs.open-metadata.org, Connectors, "When using a Hybrid Ingestion Runner, …".
+"""
 DESCRIPTION = "Metadata of dbt Cloud: descriptions, owners, tags, lineage and test results."
 
 
@@ -122,16 +127,21 @@ class DbtPipelineSpec:
             if key in existing and existing[key] is not None and key in values:
                 values[key] = existing[key]
         kept = dict(_mapping(_mapping(existing.get("sourceConfig")).get("config")))
-        kept.pop("dbtConfigSource", None)
+        stored = str(_mapping(kept.pop("dbtConfigSource", None)).get("dbtCloudAuthToken") or "")
         ours = values["sourceConfig"]["config"]
+        if stored.startswith(SECRET_REFERENCE):
+            ours["dbtConfigSource"] = {**ours["dbtConfigSource"], "dbtCloudAuthToken": stored}
         values["sourceConfig"] = {"config": {**_without_none(kept), **ours}}
         airflow = {**_without_none(_mapping(existing.get("airflowConfig"))), **_schedule(self)}
         if self.schedule is None:
             airflow.pop("scheduleInterval", None)
         values["airflowConfig"] = airflow
+        engine = _mapping(existing.get("processingEngine"))
+        if engine.get("id"):
+            values["processingEngine"] = {"id": engine["id"], "type": engine["type"]}
         if existing.get("owners") and dialect.many_owners:
             values["owners"] = [{"id": o["id"], "type": o["type"]} for o in existing["owners"]]
-        return values
+        return dialect.pipeline_fields(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +183,7 @@ def is_masked(secret: SecretStr | None) -> bool:
     if secret is None:
         return True
     text = secret.get_secret_value()
-    return not text.strip("*•") or text.startswith(("secret:", "fernet:", "${"))
+    return not text.strip("*•") or text.startswith((SECRET_REFERENCE, "fernet:", "${"))
 
 
 def diff_pipeline(

@@ -5,9 +5,13 @@ import binascii
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
+
+TokenKind = Literal["bot", "personal", "sign_in", "other"]
+OWN_ISSUER = "open-metadata.org"
+"""Who signs the tokens that the server makes itself, unless it is configured otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,22 @@ class JwtFacts:
     issued_at: datetime | None = None
     expires_at: datetime | None = None
     length: int = 0
+    token_type: str = ""
+
+    @property
+    def kind(self) -> TokenKind:
+        """Whose token it is: a bot's, a person's own, or what a person got by signing in.
+
+        The server's own tokens name their type (``ServiceTokenType``: ``BOT``, ``PERSONAL_ACCESS``,
+        ``OM_USER`` for a sign-in with a password); a provider of single sign-on has an issuer of its own.
+        """
+        if self.is_bot or self.token_type == "BOT":  # noqa: S105
+            return "bot"
+        if self.token_type == "PERSONAL_ACCESS":  # noqa: S105
+            return "personal"
+        if self.token_type == "OM_USER" or (self.issuer and self.issuer != OWN_ISSUER):  # noqa: S105
+            return "sign_in"
+        return "other"
 
     @property
     def expired(self) -> bool:
@@ -50,6 +70,7 @@ def read_jwt(secret: SecretStr) -> JwtFacts:
         issued_at=_moment(claims.get("iat")),
         expires_at=_moment(claims.get("exp")),
         length=len(text),
+        token_type=str(claims.get("tokenType") or "").upper(),
     )
 
 

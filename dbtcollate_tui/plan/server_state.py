@@ -87,6 +87,8 @@ class ServerState:
     owners: Mapping[str, OwnerRef | None] = field(default_factory=dict)
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_names: frozenset[str] = frozenset()
+    person: str = ""
+    """The person whose token is used; empty for a bot's. Their texts may be edits in Collate."""
     exclusive: frozenset[str] = frozenset({"Tier"})
     assets: Mapping[str, AssetRef] = field(default_factory=dict)
     asset_edges: frozenset[tuple[str, str]] = frozenset()

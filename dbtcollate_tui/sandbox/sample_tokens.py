@@ -45,6 +45,27 @@ def bot_jwt(*, expired: bool = False) -> SecretStr:
         "iat": now - 30 * DAY_SECONDS,
         "exp": now - DAY_SECONDS if expired else None,
     }
+    return _jwt(header, claims)
+
+
+def person_jwt(*, sign_in: bool = False) -> SecretStr:
+    """A JWT of the user ana: a personal access token of thirty days, or an hour's one of a sign-on."""
+    now = int(time.time())
+    header = {"kid": secrets.token_hex(16), "typ": "JWT", "alg": "RS256"}
+    claims: dict[str, object] = {
+        "iss": "https://shop.okta.example" if sign_in else "open-metadata.org",
+        "sub": "ana",
+        "email": "ana@shop.example",
+        "iat": now,
+        "exp": now + (3_600 if sign_in else 30 * DAY_SECONDS),
+    }
+    if not sign_in:
+        claims |= {"isBot": False, "tokenType": "PERSONAL_ACCESS"}
+    return _jwt(header, claims)
+
+
+def _jwt(header: object, claims: object) -> SecretStr:
+    """Both as a JWT, signed with noise."""
     parts = [json.dumps(part, separators=(",", ":")).encode() for part in (header, claims)]
     parts.append(secrets.token_bytes(256))
     return SecretStr(".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts))

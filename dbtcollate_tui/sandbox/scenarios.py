@@ -102,6 +102,11 @@ class Scenario:
     """Fields, with spaces between, that this server refuses though its release has them."""
     collate_other_server: bool = False
     """The token was made by another server: 500 to every request but ``system/version``."""
+    collate_caller: Literal["bot", "personal", "sign_in"] = "bot"
+    """Whose the sample token is: the ingestion bot's, or ana's: a personal access token, or one of an hour
+    from the server's single sign-on."""
+    ingestion_runner: bool = False
+    """The warehouse's service is assigned to a hybrid ingestion runner."""
     own_connector: bool = False
     """OpenMetadata's own dbt Cloud connector is set up for the account, and ran two days ago."""
     unreadable_test_case: bool = False
@@ -126,6 +131,7 @@ class Scenario:
             self.pipeline_stale,
             self.unreadable_test_case,
             self.own_connector,
+            self.ingestion_runner,
         )
 
     def of_side(self, side: Literal["dbt_cloud", "collate"]) -> tuple[object, ...]:
@@ -387,6 +393,24 @@ _ALL = (
         side="collate",
         sentence="OpenMetadata's own dbt Cloud connector shows the account's job runs in Collate, too.",
         own_connector=True,
+    ),
+    Scenario(
+        name="personal-token",
+        side="collate",
+        sentence="Collate's token is a personal access token of ana, who also edits texts in Collate.",
+        collate_caller="personal",
+    ),
+    Scenario(
+        name="sso",
+        side="collate",
+        sentence="Collate has single sign-on only, and its token is the one of ana's browser, for an hour.",
+        collate_caller="sign_in",
+    ),
+    Scenario(
+        name="hybrid-runner",
+        side="collate",
+        sentence="The database service's agents run on a hybrid ingestion runner of Collate.",
+        ingestion_runner=True,
     ),
     Scenario(
         name="odd-build",

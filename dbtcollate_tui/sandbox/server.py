@@ -27,7 +27,7 @@ from dbtcollate_tui.sandbox.collate.runner import PipelineWorker
 from dbtcollate_tui.sandbox.dbt_cloud.app import RUN_SECONDS, dbt_cloud_app
 from dbtcollate_tui.sandbox.dbt_cloud.content import ACCOUNT_ID, NIGHTLY_ID, PROJECT_ID
 from dbtcollate_tui.sandbox.pipeline_worker import sync_worker
-from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens, bot_jwt
+from dbtcollate_tui.sandbox.sample_tokens import DbtCloudTokens, bot_jwt, person_jwt
 from dbtcollate_tui.sandbox.scenarios import SCENARIOS, Scenario, scenario_named
 
 CONTROL = "/_sandbox"
@@ -80,7 +80,11 @@ class Sandbox:
         self._scenario = scenario if isinstance(scenario, Scenario) else scenario_named(scenario)
         self.server_version = server_version
         self.dbt_cloud_tokens = DbtCloudTokens()
-        self.collate_token: SecretStr = bot_jwt(expired=self._scenario.collate_token_refused)
+        self.collate_token: SecretStr = (
+            bot_jwt(expired=self._scenario.collate_token_refused)
+            if self._scenario.collate_caller == "bot"
+            else person_jwt(sign_in=self._scenario.collate_caller == "sign_in")
+        )
         self._scale = scale
         self._run_seconds = run_seconds
         self._worker = worker

@@ -169,3 +169,13 @@ def test_an_update_keeps_what_others_set() -> None:
     assert config["dbtUpdateOwners"] is False
     assert config["dbtConfigSource"]["dbtCloudAuthToken"] == SECRET
     assert not {"openMetadataServerConnection", "deployed", "id"} & set(body)
+
+
+def test_an_update_keeps_the_runner_and_its_secret() -> None:
+    """A PUT without the engine takes it away; a plain token would replace the reference into the vault."""
+    existing: dict[str, Any] = {**SPEC.body(NEW, "secret:/dbt/token"), "id": "p1"}
+    existing["processingEngine"] = {"id": "e1", "type": "ingestionEngine", "name": "eu"}
+    body = SPEC.updated_body(existing, NEW, SECRET)
+    assert body["sourceConfig"]["config"]["dbtConfigSource"]["dbtCloudAuthToken"] == "secret:/dbt/token"
+    assert body["processingEngine"] == {"id": "e1", "type": "ingestionEngine"}
+    assert "processingEngine" not in SPEC.updated_body(existing, Dialect.of("1.8.0"), SECRET)

@@ -290,6 +290,11 @@ FIELD_USES: list[tuple[str, str, Callable[[Dialect], bool]]] = [
     (CREATE["testSuite"], "basicEntityReference", lambda dialect: "basic" in dialect.suite_key),
     (CREATE["ingestionPipeline"], "raiseOnError", in_body("raiseOnError")),
     (CREATE["ingestionPipeline"], "enableStreamableLogs", in_body("enableStreamableLogs")),
+    (
+        CREATE["ingestionPipeline"],
+        "processingEngine",
+        lambda dialect: bool(dialect.pipeline_fields({"processingEngine": {}})),
+    ),
     (PIPELINE_STATUS, "status", lambda dialect: dialect.status_has_steps),
     (PROGRESS, "runId", lambda dialect: dialect.tracks_progress),
     *(

@@ -28,6 +28,20 @@ def test_a_personal_token_is_not_a_bot() -> None:
 
 
 @pytest.mark.parametrize(
+    ("claims", "kind"),
+    [
+        ({}, "bot"),
+        ({"isBot": False, "tokenType": "PERSONAL_ACCESS"}, "personal"),
+        ({"isBot": False, "tokenType": "OM_USER"}, "sign_in"),
+        ({"isBot": None, "iss": "https://shop.okta.example"}, "sign_in"),
+        ({"isBot": None, "iss": "open-metadata.org"}, "other"),
+    ],
+)
+def test_a_token_says_whose_it_is(claims: dict[str, object], kind: str) -> None:
+    assert read_jwt(jwt(**claims)).kind == kind
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -54,6 +54,18 @@ def test_version_history_tells_whose_text_it_is(author: str, replaced: bool) -> 
     assert [conflict.by for conflict in plan.conflicts] == ([] if replaced else ["ana"])
 
 
+@pytest.mark.parametrize(("person", "replaced"), [("", True), ("ana", False)])
+def test_a_persons_own_edit_is_kept_under_their_token(person: str, replaced: bool) -> None:
+    """With a personal access token a sync and its person write under one name; an edit is an edit."""
+    model = node("orders", description="dbt's words")
+    there = table("orders", description="Somebody's words", **PAST)
+    authors = {(there.fullyQualifiedName, ""): "ana"}
+    own = frozenset({"ana"})
+    plan = plan_of(project(model), there, text_authors=authors, own_names=own, person=person)
+    assert bool(texts_of(plan)) is replaced
+    assert [conflict.by for conflict in plan.conflicts] == ([] if replaced else ["ana"])
+
+
 def versions(*pairs: tuple[str, str]) -> list[Table]:
     return [table("t", column("c", text), description=text, updatedBy=author) for text, author in pairs]
 

@@ -126,7 +126,8 @@ def _author(table: Table, column: str, state: ServerState) -> tuple[str, bool]:
     """
     known_author = state.text_authors.get((table.fullyQualifiedName, column))
     if known_author is not None:
-        return known_author, not (known_author.endswith("bot") or known_author in state.own_names)
+        by_us = known_author in state.own_names and known_author != state.person
+        return known_author, not (known_author.endswith("bot") or by_us)
     summary = table.changeDescription.changeSummary if table.changeDescription is not None else {}
     known = summary.get(f"columns.{column}.description" if column else "description")
     if known is not None and known.changedBy:

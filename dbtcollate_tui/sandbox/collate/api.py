@@ -94,7 +94,7 @@ class Call:
     @property
     def user(self) -> str:
         """Name of the caller."""
-        return BOT
+        return BOT if self.collate.scenario.collate_caller == "bot" else "ana"
 
     def query(self, name: str, default: str = "") -> str:
         """A query parameter."""

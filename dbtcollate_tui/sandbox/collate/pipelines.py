@@ -63,7 +63,7 @@ def build_pipeline(call: Call, body: Entity) -> Placed:
         "raiseOnError": True,
         "enableStreamableLogs": False,
         "provider": "user",
-    } | {key: value for key, value in body.items() if key != "processingEngine"}
+    } | dict(body)
     entity |= {
         "service": service,
         "fullyQualifiedName": fqn,

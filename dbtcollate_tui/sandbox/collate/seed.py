@@ -7,6 +7,7 @@ from dataclasses import replace
 from dbtcollate_tui.sandbox.collate.seed_extras import (
     add_dashboard,
     add_dbt_cloud_connector,
+    add_ingestion_runner,
     add_metadata_agent,
     add_people,
     add_stale_pipeline,
@@ -100,6 +101,8 @@ def seed(store: Store, scenario: Scenario) -> None:
         if scenario.edited_in_collate:
             for edit in MORE_EDITS:
                 seeder.edit(holder, edit, upper=upper, owner=people["chen"] if edit.column is None else None)
+        if scenario.ingestion_runner:
+            add_ingestion_runner(seeder, holder)
         if scenario.own_connector:
             add_dbt_cloud_connector(seeder)
         if scenario.tables_missing:

@@ -340,3 +340,16 @@ def add_dbt_cloud_connector(seeder: Seeder) -> None:
             "endDate": ended,
         },
     )
+
+
+def add_ingestion_runner(seeder: Seeder, service: Entity) -> None:
+    """The hybrid runner that a service's agents run on: ``ingestionRunner``, in the schemas since 1.7."""
+    service["ingestionRunner"] = {
+        "id": new_id(),
+        "type": "ingestionRunner",
+        "name": "eu_runner",
+        "fullyQualifiedName": "eu_runner",
+        "displayName": "EU runner",
+        "deleted": False,
+    }
+    seeder.store.save("databaseService", service)

@@ -163,6 +163,7 @@ async def read_details(
         suggestions=suggestions,
         exclusive=exclusive | {"Tier"},
         own_names=frozenset({collate.me.name, "ingestion-bot"}),
+        person="" if collate.me.isBot else collate.me.name,
         assets=asset_refs,
         asset_edges=asset_edges,
         meta=meta.result(),
