@@ -60,6 +60,19 @@ def has_process_groups() -> bool:
     return os.name == "posix"
 
 
+def is_running(pid: int) -> bool:
+    """Whether this process runs, as far as the system says so without harm to it."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def renames_open_files() -> bool:
     """Whether a file can get another name while a process has it open."""
     return os.name == "posix"

@@ -1,6 +1,9 @@
 """A connection test that the server's own workers do: what dbt Cloud looks like from Collate's network."""
 
 import asyncio
+import hashlib
+import os
+import socket
 import time
 import uuid
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.reader import read_data, read_one
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.platforms import is_running
 from dbtcollate_tui.redact import redact
 
 ROOT = "/automations/workflows"
@@ -95,7 +99,7 @@ async def try_dbt_cloud(
             causes=("Its connection to dbt Cloud came with 1.5.",),
         )
     await remove_left_tests(client)
-    name = f"{NAME_PREFIX}{int(time.time())}-{uuid.uuid4().hex[:12]}"
+    name = f"{NAME_PREFIX}{int(time.time())}-{_this_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
     body = {
         "name": name,
         "workflowType": "TEST_CONNECTION",
@@ -136,10 +140,22 @@ async def remove_left_tests(client: CollateClient) -> None:
     except ActionableError:
         return
     for test in found:
-        began = test.name.removeprefix(NAME_PREFIX).split("-", 1)[0]
-        ours = test.name.startswith(NAME_PREFIX)
-        if ours and not (began.isdecimal() and 0 <= time.time() - int(began) < STILL_RUNNING_SECONDS):
+        if test.name.startswith(NAME_PREFIX) and is_left_behind(test.name, time.time()):
             await _remove(client, f"{ROOT}/{path_segment(test.id)}", "")
+
+
+def is_left_behind(name: str, now: float) -> bool:
+    """Whether a test of this program has no process any more: it is old, or its process here has ended."""
+    began, *process = name.removeprefix(NAME_PREFIX).split("-")
+    if not began.isdecimal() or not 0 <= now - int(began) < STILL_RUNNING_SECONDS:
+        return True
+    if len(process) != 3 or process[0] != _this_host() or not process[1].isdecimal():
+        return False
+    return not is_running(int(process[1]))
+
+
+def _this_host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 async def _remove(client: CollateClient, path: str, by_name: str) -> None:

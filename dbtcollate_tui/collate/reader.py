@@ -1,10 +1,13 @@
 """The one reader of Collate's answers: everything unexpected in one becomes an error that names the request.
 
-No other module decodes an answer. One odd element of a list is left out and noted in the log; a list without
-any readable element is an error.
+No other module decodes an answer. One odd element of a list is left out and noted in the log and the plan; a
+list without any readable element is an error.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -113,6 +116,20 @@ def unreadable(answer: Answer, doing: str, reason: str) -> ActionableError:
     )
 
 
+_left_out: ContextVar[Counter[str] | None] = ContextVar("left_out", default=None)
+
+
+@contextlib.contextmanager
+def counting_left_out() -> Iterator[Counter[str]]:
+    """Count, by path, the elements of lists that cannot be read, in this task and those that it starts."""
+    counts: Counter[str] = Counter()
+    token = _left_out.set(counts)
+    try:
+        yield counts
+    finally:
+        _left_out.reset(token)
+
+
 def _elements(model: type[M], values: list[Any], answer: Answer) -> list[M]:
     """The readable ones of the values, which are let go while they are read."""
     found: list[M] = []
@@ -128,6 +145,9 @@ def _elements(model: type[M], values: list[Any], answer: Answer) -> list[M]:
     if first is not None:
         if not found:
             raise first
+        counts = _left_out.get()
+        if counts is not None:
+            counts[answer.record.path.partition("?")[0]] += odd
         LOGGER.warning(
             "%s %s: left out %d of %d elements; %s",
             answer.record.method,

@@ -147,7 +147,7 @@ class ArtifactStore:
         `HiddenOrMissing` where the token may not read the run's artifacts, and what the client raises.
         Every other file may be missing: a note then says what is lost.
         """
-        folder = self.folder / re.sub(r"[^a-z0-9.-]", "_", client.host) / str(account_id) / str(choice.run.id)
+        folder = self._folder_of(client, account_id, choice.run.id)
         fetch = _Fetch(client, account_id, choice, on_progress or (lambda _: None), folder)
         try:
             await asyncio.to_thread(prepare, folder)
@@ -180,6 +180,13 @@ class ArtifactStore:
             (*fetch.broken, *notes),
             tuple(reversed(others)),
         )
+
+    def forget(self, client: DbtCloudClient, account_id: int, run_id: int) -> None:
+        """Remove a run's files, so that they are downloaded again: a proxy may have changed them."""
+        shutil.rmtree(self._folder_of(client, account_id, run_id), ignore_errors=True)
+
+    def _folder_of(self, client: DbtCloudClient, account_id: int, run_id: int) -> Path:
+        return self.folder / re.sub(r"[^a-z0-9.-]", "_", client.host) / str(account_id) / str(run_id)
 
     async def _added(
         self, fetch: _Fetch, catalog: ArtifactFile | None, sources: ArtifactFile | None

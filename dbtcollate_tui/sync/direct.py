@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from typing import Literal
 
 from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.collate.reader import counting_left_out
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
 from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
@@ -31,7 +33,7 @@ from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
-from dbtcollate_tui.sync.verify.facts import not_held, prove, read_back
+from dbtcollate_tui.sync.verify.facts import ANSWERED_EMPTY, not_held, prove, read_back
 from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.tally import Tally
 
@@ -115,7 +117,12 @@ def _reported(engine: Engine, emitter: EventEmitter) -> Iterator[None]:
 async def _prepare(emitter: EventEmitter, engine: Engine, run_id: int | None, scope: Scope) -> Plan:
     choice = await choose(emitter, engine, run_id)
     project = await read_artifacts(emitter, engine, choice)
-    plan = await compare(emitter, "plan", engine, choice, project, scope)
+    with counting_left_out() as counts:
+        plan = await compare(emitter, "plan", engine, choice, project, scope)
+    if counts:
+        places = ", ".join(f"{count} of {path}" for path, count in sorted(counts.items()))
+        note = f"Collate sent elements that cannot be read and are left out: {places}."
+        plan = replace(plan, notes=(*plan.notes, note))
     for note in plan.notes:
         emitter(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:
@@ -189,11 +196,14 @@ class _Writing:
         try:
             verification = await self._prove(plan, changes)
         except ActionableError as error:
+            if self._writer is not None:
+                unread = [change for change in tally.done if isinstance(change, ANSWERED_EMPTY)]
+                self._writer.not_verified(unread, was_read=False)
             lead = f"{_words(tally)}." if changes else "Nothing to write."
             self._emitter(PhaseFinished(phase="verification", text=error.title, level="failed"))
             self._emitter(Failed(error=error))
             text = f"{lead} Not verified: {error.title}."
-            if tally.written:
+            if tally.written or tally.unsure:
                 return self._finished("partial", ExitCode.PARTIAL, text)
             return self._finished("failed", error.exit_code, text)
         lead = f"{_words(tally)}." if changes else "Nothing to write."
@@ -213,7 +223,7 @@ class _Writing:
             lambda done, total, text: emitter.progress("verification", done, total, "read back", text),
         )
         if self._writer is not None:
-            self._writer.not_found(not_held(tally.done, expected, held))
+            self._writer.not_verified(not_held(tally.done, expected, held), was_read=True)
         verification = prove(
             plan,
             expected,

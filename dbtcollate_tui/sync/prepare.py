@@ -81,6 +81,8 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     emitter.doing = "reading the artifacts"
     project = await read_project(fetched)
+    if project.unreadable:
+        await asyncio.to_thread(engine.store.forget, engine.dbt_cloud, account_id, choice.run.id)
     count = len(fetched.files)
     text = f"{wording.count(count, 'file')}, {fetched.size / 1e6:.1f} MB"
     if not project.has_catalog:
@@ -114,6 +116,9 @@ async def compare(
         lambda done, total, unit, text: emitter.progress("tables", done, total, unit, text),
     )
     report = await asyncio.to_thread(match, project, found.inventories, options)
+    if report.expected and not report.matched:
+        account_id = profile.dbt_cloud.account_id
+        await asyncio.to_thread(engine.store.forget, engine.dbt_cloud, account_id, choice.run.id)
     _check_match(profile, report)
     wanted = scope.among(report, selected)
     emitter(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))

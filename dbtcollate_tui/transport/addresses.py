@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import httpx
@@ -113,4 +114,33 @@ def is_web_page(address: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname) and plain
 
 
+DOCUMENTATION = (
+    "https://docs.getdbt.com",
+    "https://status.getdbt.com",
+    "https://docs.open-metadata.org",
+    "https://docs.getcollate.io",
+)
+"""Sites that the program's own texts link to."""
+
+
+def is_own_page(address: str, base_urls: Iterable[str]) -> bool:
+    """Whether it is a page of the documentation, or of one of these servers: same scheme, host and port."""
+    if not is_web_page(address):
+        return False
+    known = {_origin(base_url) for base_url in (*base_urls, *DOCUMENTATION) if is_web_page(base_url)}
+    return _origin(address) in known
+
+
+def in_ascii(address: str) -> str:
+    """The address as it can be shown: letters outside ASCII and controls by their code."""
+    return address.encode("ascii", "backslashreplace").decode("ascii").translate(_ESCAPED)
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(address)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or default
+
+
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 _PRINTED = re.compile(r"[\x21-\x7e]+")

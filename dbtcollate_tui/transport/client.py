@@ -359,6 +359,8 @@ class Transport:
             reason = f"{error.kind}: {error.detail}"
         else:
             return None
+        if isinstance(error, NoAnswer) and error.kind == "timeout":
+            last = last or seconds + self._whole_answer > policy.total_seconds
         if last or wait > bounds.MOST_PAUSE_SECONDS or seconds + wait > policy.total_seconds:
             return None
         if self.on_retry is not None and error.record is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +19,7 @@ from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.keyring_wait import show_keyring_waits
 from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.navigation import Places
-from dbtcollate_tui.tui.protocols import OwningApp
+from dbtcollate_tui.tui.protocols import OwningApp, WithServers
 from dbtcollate_tui.tui.running_syncs import Running
 from dbtcollate_tui.tui.theme import DARK, LIGHT
 from dbtcollate_tui.tui.widgets.chain import ChainBar
@@ -160,6 +160,15 @@ class DbtCollateApp(OwningApp):
                     self._tell_rows()
         finally:
             self._tell_rows()
+
+    def own_addresses(self) -> Iterator[str]:
+        """The servers of the open profile, of a setup that is on, and of the demo."""
+        if self.session is not None:
+            profile = self.session.profile
+            yield from (profile.dbt_cloud.base_url, profile.collate.base_url)
+        for screen in self.screen_stack:
+            if isinstance(screen, WithServers):
+                yield from screen.own_addresses()
 
     def _tell_rows(self) -> None:
         for screen in self.screen_stack:

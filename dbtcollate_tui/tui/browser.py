@@ -15,6 +15,8 @@ from dbtcollate_tui.tui.leaving import LeavableModal
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER")
+NO_BROWSER = "No browser can be opened from here. The URL of the page:"
+OTHER_SERVER = "This page is on neither of the profile's servers, so it is not opened. Its URL:"
 
 
 def has_browser() -> bool:
@@ -37,7 +39,7 @@ def open_page(address: str, *, new_tab: bool) -> bool:
 
 
 class AddressScreen(LeavableModal[None]):
-    """The address of a page that no browser here can open."""
+    """The address of a page that is not opened from here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy"),
@@ -53,14 +55,15 @@ class AddressScreen(LeavableModal[None]):
     AddressScreen Footer { background: $panel; }
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, why: str = NO_BROWSER) -> None:
         super().__init__()
         self.address = address
+        self._why = why
 
     def compose(self) -> ComposeResult:
         """Why, and the address whole."""
         with Vertical():
-            yield Static("No browser can be opened from here. The URL of the page:", markup=False)
+            yield Static(self._why, markup=False)
             yield Static(self.address, markup=False)
             yield KeyFooter()
 

@@ -1,8 +1,8 @@
 """The app as its screens know it: what it owns, and what they may ask it to do."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual.dom import DOMNode
 
@@ -26,6 +26,14 @@ TablesIngested = Callable[[int | None], None]
 """Gets how many missing tables arrived, or ``None`` where the metadata agent did not run."""
 Ended = Callable[["Profile | None"], Awaitable[None]]
 """Gets the profile that a setup saved, or ``None`` where it was left."""
+
+
+@runtime_checkable
+class WithServers(Protocol):
+    """A screen that knows servers of its own, such as those of a setup's answers."""
+
+    def own_addresses(self) -> Iterable[str]:
+        """Their addresses."""
 
 
 class OwningApp(TerminalApp):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar, cast
 
@@ -28,7 +28,7 @@ from textual.worker import WorkerFailed
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
-from dbtcollate_tui.transport.addresses import is_web_page
+from dbtcollate_tui.transport.addresses import in_ascii, is_own_page, is_web_page
 from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
 from dbtcollate_tui.tui.frames import ChangedCells, Frames
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
@@ -282,14 +282,25 @@ class TerminalApp(App[ExitCode]):
         """Open the page in the browser, or show its address where there is none.
 
         Only a web page is opened: a program that is handed anything else may take it for an option or a file.
+        A page of another server than those of `own_addresses` is not opened, its address is shown.
         """
         if not is_web_page(url):
-            self.notify("This is not the address of a web page, so it is not opened.", severity="warning")
+            text = f"This is not the address of a web page, so it is not opened: {in_ascii(url)[:200]}"
+            self.notify(text, severity="warning")
+            return
+        if not is_own_page(url, self.own_addresses()):
+            from dbtcollate_tui.tui import browser
+
+            self.push_screen(browser.AddressScreen(url, browser.OTHER_SERVER))
             return
         if self.is_web:
             super().open_url(url, new_tab=new_tab)
         else:
             self.run_worker(self._open_page(url, new_tab), group="browser", exit_on_error=False)
+
+    def own_addresses(self) -> Iterable[str]:
+        """The addresses of the servers whose pages may be opened, apart from the documentation."""
+        return ()
 
     async def _open_page(self, url: str, new_tab: bool) -> None:
         from dbtcollate_tui.tui import browser

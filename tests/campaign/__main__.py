@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from tests.campaign import requests, seeds
+from tests.campaign import left_behind, requests, seeds, slow
 from tests.campaign.world import Case, World, world_in
 
 
@@ -31,8 +31,11 @@ PARTS: dict[str, Callable[[World, argparse.Namespace], AsyncIterator[Case]]] = {
     "seeds": lambda world, given: seeds.seeds(world, numbers(given.seeds)),
     "at-once": lambda world, given: seeds.at_once(world, numbers(given.rounds)),
     "lost": lambda world, given: requests.lost(world, given.slice),
+    "slow": lambda world, given: slow.slow(world),
+    "long": lambda world, given: slow.slow(world, long=True),
+    "left-behind": lambda world, given: left_behind.left_behind(world),
 }
-COMPARING = {"sweep", "seeds", "at-once", "lost"}
+COMPARING = {"sweep", "seeds", "at-once", "lost", "slow"}
 """Parts that compare states with those that an undisturbed sync leaves."""
 
 

@@ -90,7 +90,7 @@ async def one_fault(world: World, side: str, pattern: str, command: str, fault: 
 
     world.decide = {side: decide}
     name = command.removesuffix(" after a sync")
-    arguments = (*world.setup(), "--json") if name == "setup" else COMMANDS[name]
+    arguments = (*world.setup(job=False), "--json") if name == "setup" else COMMANDS[name]
     caught = len(world.caught)
     ran = await world.run(home, *arguments)
     case.facts = {"code": ran.code, "seconds": ran.seconds}

@@ -9,8 +9,8 @@ from tests.campaign.requests import lost_answer, one_fault
 from tests.campaign.seeds import one_round, one_seed
 from tests.campaign.world import World, world_in
 
-SEEDS = (1, 5, 11, 19, 52)
-"""Among them one of each engine, and kills by SIGKILL and SIGINT."""
+SEEDS = (1, 5, 11, 19, 52, 130)
+"""Among them one of each engine, kills by SIGKILL and SIGINT, and a manifest that a proxy emptied."""
 FAULTS = (
     ("dbt", r"GET /api/v2/accounts/\d+/runs/($|\?)", "verify", "302-js"),
     ("dbt", r"GET .*run_results\.json", "plan", "json-half"),

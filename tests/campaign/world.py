@@ -340,15 +340,16 @@ class World:
                     ran.not_json.append(line[:200])
         return ran
 
-    def setup(self, name: str = "other") -> tuple[str, ...]:
-        """The arguments that make a profile of the two proxies."""
+    def setup(self, name: str = "other", *, job: bool = True) -> tuple[str, ...]:
+        """The arguments that make a profile of the two proxies; without ``job`` the jobs are listed."""
         sandbox = self.sandbox
         return (
             "setup",
             "--dbt-cloud",
             f"https://127.0.0.1:{self.dbt.port}/deploy/{sandbox.account_id}/projects/{sandbox.project_id}",
             *("--collate", f"https://127.0.0.1:{self.collate.port}", "--name", name),
-            *("--job", str(sandbox.job_id), "--service", "shop_warehouse"),
+            *(("--job", str(sandbox.job_id)) if job else ()),
+            *("--service", "shop_warehouse"),
         )
 
     async def make_profile(self, home: Path, name: str = "shop") -> Path:

@@ -7,6 +7,7 @@ from dbtcollate_tui.collate.agents import (
     MetadataAgent,
     WantedTable,
     include_schemas,
+    is_quick,
     metadata_agent,
 )
 from dbtcollate_tui.collate.errors import GuardFailedError
@@ -103,3 +104,25 @@ async def test_a_service_may_have_no_agent() -> None:
     fake = FakeCollate(answers={LIST: say({"data": [{**METADATA, "pipelineType": "dbt"}]})})
     async with connected(fake) as client:
         assert await metadata_agent(IngestionPipelines(client), "shop") is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^marts$", "^stg_.*$", ".*_tmp.*", "^(a|b)_x$", r"^shop\.marts\..*", "^[^_]+_[a-z*+?]+$", "(?i)^marts"],
+)
+def test_a_common_filter_is_matched(pattern: str) -> None:
+    assert is_quick(pattern, "marts")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a|a)*$", "(a{1,9}){9}", "(?:a|b)+x", "a?" * 30 + "a" * 30, ".*.*.*.*x", "x" * 501],
+)
+def test_a_filter_that_may_take_long_is_not_matched(pattern: str) -> None:
+    assert not is_quick(pattern, "a" * 40)
+
+
+def test_a_filter_on_a_long_name_may_repeat_twice() -> None:
+    assert is_quick("a*a*a*b", "a" * 100)
+    assert not is_quick("a*a*a*b", "a" * 200)
+    assert is_quick("a*a*b", "a" * 200)

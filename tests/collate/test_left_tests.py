@@ -1,8 +1,17 @@
 """Connection tests that a killed process left in Collate, which hold dbt's token, are removed."""
 
+import os
+import subprocess
+import sys
 import time
 
-from dbtcollate_tui.collate.automations import NAME_PREFIX, STILL_RUNNING_SECONDS, remove_left_tests
+from dbtcollate_tui.collate.automations import (
+    NAME_PREFIX,
+    STILL_RUNNING_SECONDS,
+    _this_host,
+    is_left_behind,
+    remove_left_tests,
+)
 from tests.collate.server import FakeCollate, connected, refuse, say
 
 ROOT = "/automations/workflows"
@@ -30,6 +39,17 @@ async def test_left_connection_tests_are_removed() -> None:
     assert all(
         asked.query["hardDelete"].lower() == "true" for asked in fake.asked if asked.method == "DELETE"
     )
+
+
+def test_a_test_of_an_ended_process_here_is_left_behind() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    now, here = 1_000_000.0, _this_host()
+    name = f"{NAME_PREFIX}999990-{here}-{{}}-aa"
+    assert is_left_behind(name.format(ended.pid), now)
+    assert not is_left_behind(name.format(os.getpid()), now)
+    assert not is_left_behind(name.format(ended.pid).replace(here, "0" * 8), now)
+    assert is_left_behind(name.format(os.getpid()), now + STILL_RUNNING_SECONDS)
 
 
 async def test_left_tests_that_cannot_be_listed_stop_nothing() -> None:

@@ -116,3 +116,12 @@ def test_a_list_that_brings_nothing_new_ends(pages: list[tuple[list[str], str]])
         seen.check(page, answer(b""), "list tables")
     with pytest.raises(ActionableError, match="Could not list tables"):
         seen.check(pages[-1], answer(b""), "list tables")
+
+
+def test_elements_left_out_are_counted_by_path() -> None:
+    page = answer(b'{"data": [%s, {"id": []}, null]}' % TABLE)
+    with reader.counting_left_out() as counts:
+        assert len(reader.read_data(Table, page, "list tables")) == 1
+    assert counts == {"/api/v1/tables": 2}
+    reader.read_data(Table, page, "list tables")
+    assert counts.total() == 2

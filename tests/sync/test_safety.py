@@ -19,6 +19,7 @@ from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import (
     PHASES,
@@ -39,6 +40,7 @@ from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, Group,
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
+from dbtcollate_tui.sync import direct
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
@@ -500,3 +502,19 @@ async def test_an_accepted_write_counts_once_it_was_read(tmp_path: Path, path: s
         again = [event async for event in retry_direct(engine, left, plan_again=False)]
         assert end_of(again).exit_code == ExitCode.OK
         assert end_of(again).counts.written == len(wanted)
+
+
+async def test_writes_that_cannot_be_verified_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(*_: object, **__: object) -> None:
+        raise ActionableError("it cannot be read")
+
+    async with ends(tmp_path) as here:
+        plan = await here.plan(FEW)
+        monkeypatch.setattr(direct, "read_back", unreadable)
+        finished = end_of(await here.write(plan))
+        unread = [change for change in plan.changes if change.group in ("lineage", "test results")]
+        assert finished.counts.unsure == len(unread) > 0
+        assert finished.counts.written == len(plan.changes) - len(unread)
+        assert (finished.outcome, finished.exit_code) == ("partial", ExitCode.PARTIAL)

@@ -13,6 +13,7 @@ from dbtcollate_tui.ascii_signs import as_ascii
 from dbtcollate_tui.printable import printable
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
+from dbtcollate_tui.transport.addresses import is_own_page
 from dbtcollate_tui.tui import browser, clipboard, terminal
 from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text
@@ -160,6 +161,7 @@ async def test_without_a_browser_the_address_is_shown(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     address = "https://ab123.eu1.dbt.com/deploy/70403/projects/1/jobs/2"
+    monkeypatch.setattr(DbtCollateApp, "own_addresses", lambda app: (address,))
     async with whole() as app:
         app.app.open_url(address)
         await app.on("AddressScreen")
@@ -172,6 +174,21 @@ async def test_without_a_browser_the_address_is_shown(monkeypatch: pytest.Monkey
         app.app.open_url(address)
         await app.until(lambda: opened, "the browser")
         assert opened == [address]
+
+
+async def test_a_page_of_another_server_is_shown_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "open_page", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setenv("DISPLAY", ":0")
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shop") as app:
+            await app.checked()
+            assert is_own_page(f"{sandbox.collate_url}/table/x", app.app.own_addresses())
+            app.app.open_url("https://evil.test/deploy/1")
+            await app.on("AddressScreen")
+            assert "neither of the profile's servers" in app.drawn()
+            assert "https://evil.test/deploy/1" in app.drawn()
 
 
 async def test_help_is_for_the_screen_and_for_what_has_the_focus() -> None:

@@ -35,6 +35,9 @@ from dbtcollate_tui.sync.reading.test_cases import Unread, each_case
 SINGLE_TABLES = 10
 """Up to this many tables are read one by one, more by listing their databases."""
 
+ANSWERED_EMPTY = (LineageChange, ExposureChange, RemoveEdge, MetricEdgeChange, TestResultChange)
+"""Changes that servers accept by an answer without content: only reading shows that they are there."""
+
 OnProgress = Callable[[int, int, str], object]
 """Gets how much is read back, of how much, and words on what still is: tables, edges and results together."""
 
@@ -112,10 +115,7 @@ async def read_back(
 
 
 def not_held(written: Collection[Change], expected: Expected, held: Held) -> list[Change]:
-    """The changes that were accepted by an answer without content, and that the server does not hold.
-
-    These are edges and test results; of all else the answer itself holds the entity.
-    """
+    """The changes of `ANSWERED_EMPTY` that the server does not hold."""
 
     def lacks(change: Change) -> bool:
         match change:

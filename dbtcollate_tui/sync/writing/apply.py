@@ -161,10 +161,10 @@ class Writer:
             self._tell(LogLine(source="sync", level="warn", text=text + (" and others" if count > 1 else "")))
         return self.tally
 
-    def not_found(self, changes: Iterable[Change]) -> None:
-        """Take back what was accepted and is not there afterwards: it counts as not known."""
+    def not_verified(self, changes: Iterable[Change], *, was_read: bool) -> None:
+        """Take back what was accepted and is not known to be there: it counts as not known."""
         for change in changes:
-            self._account.not_found(change)
+            self._account.not_verified(change, was_read=was_read)
 
     async def _stop_on_cancel(self, work: "asyncio.Task[None]") -> None:
         await self._cancel.wait()

@@ -61,10 +61,21 @@ class Tally:
         return self.written.total() + self.failed + self.skipped + len(self.unsure)
 
 
-class NotFoundAfterwardsError(ActionableError):
-    """A write was accepted, and the verification did not find what it was to write."""
-
-    exit_code = ExitCode.PARTIAL
+NOT_SHOWN = ActionableError(
+    "Collate accepted it, and does not show it",
+    causes=(
+        "Its search index or a cache is behind: the next sync finds it there.",
+        "The server, or a proxy before it, did not carry it out.",
+    ),
+    fixes=(Retry("Sync again"),),
+    exit_code=ExitCode.PARTIAL,
+)
+NOT_READ = ActionableError(
+    "Collate accepted it, and it could not be verified",
+    causes=("Its answer holds no content, and what would show it could not be read.",),
+    fixes=(Retry("Sync again"),),
+    exit_code=ExitCode.PARTIAL,
+)
 
 
 class Account:
@@ -197,19 +208,15 @@ class Account:
         self._tell(Applied(change=change, lacks=lacks))
         self._progress()
 
-    def not_found(self, change: Change) -> None:
-        """It was accepted, and the server does not hold it: no longer counted as written."""
+    def not_verified(self, change: Change, *, was_read: bool) -> None:
+        """It was accepted, and is not known to be there: no longer counted as written.
+
+        ``was_read``: the server was asked and does not show it; else the verification could not be done.
+        """
         self.tally.written -= Counter({change.group: 1})
         self.tally.partly.discard(change.key)
         self.tally.unsure.append(change)
-        error = NotFoundAfterwardsError(
-            "Collate accepted it, and does not show it",
-            causes=(
-                "Its search index or a cache is behind: the next sync finds it there.",
-                "The server, or a proxy before it, did not carry it out.",
-            ),
-            fixes=(Retry("Sync again"),),
-        )
+        error = NOT_SHOWN if was_read else NOT_READ
         self.tally.worst = self.tally.worst or error
         repeats = self._causes[error.title]
         self._causes[error.title] += 1

@@ -109,6 +109,10 @@ class SetupScreen(FittedScreen[Profile | None]):
             return None
         return self.query_one(f"#step-{self._shown.value}", StepPane)
 
+    def own_addresses(self) -> tuple[str, ...]:
+        """The servers of the answers so far."""
+        return tuple(filter(None, (self.setup.draft.dbt_base_url, self.setup.draft.collate_base_url)))
+
     def compose(self) -> ComposeResult:
         """Title, chain, rail and question, keys."""
         yield TitleBar(self.setup.editing or "new profile")
