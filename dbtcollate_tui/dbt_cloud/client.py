@@ -361,10 +361,15 @@ class DbtCloudClient:
         first: ValidationError | None = None
         for item in listed:
             try:
-                items.append(self._own(model.model_validate(item)))
+                found = self._own(model.model_validate(item))
             except ValidationError as error:
                 first = first or error
                 self.left_out += 1
+            else:
+                if getattr(found, "id", 1) > 0:
+                    items.append(found)
+                else:
+                    self.left_out += 1
         if first is not None and not items:
             raise unreadable(asked, answer.record, first) from None
         extra = body.get("extra")

@@ -41,6 +41,7 @@ _OUTCOMES = {
     ERROR: "failed",
     CANCELLED: "cancelled",
 }
+_YEARS = range(2010, 2200)
 _DAYS = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays")
 
 
@@ -86,6 +87,9 @@ def _details(given: Any) -> Any:
 
 
 def _as_utc(moment: datetime) -> datetime:
+    """The moment in UTC; raises ``ValueError`` far outside of dbt's time, where zones cannot be converted."""
+    if moment.year not in _YEARS:
+        raise ValueError("is not a time of a run")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
