@@ -3,6 +3,8 @@
 The product is called dbt Cloud here, as in Collate's guide; dbt Labs now calls it the dbt platform.
 """
 
+from urllib.parse import quote
+
 PRODUCT_NOTE = "dbt Cloud is the product that dbt Labs now calls the dbt platform."
 
 ACCESS_URL_PLACE = "Account settings → Account information → Access URL"
@@ -36,3 +38,9 @@ def job_page(base_url: str, account_id: int, project_id: int, job_id: int) -> st
 def job_settings(base_url: str, account_id: int, project_id: int, job_id: int) -> str:
     """The page on which a job's commands and schedule are changed."""
     return f"{job_page(base_url, account_id, project_id, job_id)}/settings"
+
+
+def node_page(base_url: str, account_id: int, project_id: int, unique_id: str) -> str:
+    """A model's, seed's, snapshot's or source's page in the catalog of the production environment."""
+    place = f"explore/{account_id}/projects/{project_id}/environments/production/details"
+    return f"{base_url}/{place}/{quote(unique_id, safe='')}"

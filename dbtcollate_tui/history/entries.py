@@ -79,6 +79,7 @@ def stored_change(change: Change) -> StoredChange:
         old=_cut(change.old),
         new=_cut(change.new),
         note=change.note,
+        table=change.table_fqn,
     )
 
 

@@ -32,6 +32,7 @@ from dbtcollate_tui.history.records import (
     record_path,
 )
 from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.plan.explanation.coverage import after
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.printable import json_safe
@@ -77,6 +78,7 @@ class Recorder:
         self._started = started
         self._failures: list[Failure] = []
         self._written: Counter[str] = Counter()
+        self._applied: set[str] = set()
         self._lines: list[LogEntry] = []
         self._notes: list[Mapping[str, object]] = []
         self._lines_kept = 0
@@ -107,6 +109,7 @@ class Recorder:
                 await self._keep_plan(event.plan)
             case events.Applied():
                 self._written[event.change.kind] += 1
+                self._applied.add(event.change.key)
                 if self.compared is not None:
                     self._notes += lines_of(event.change, self.compared.project_name)
             case events.Failed():
@@ -164,6 +167,7 @@ class Recorder:
                 title=error.title,
                 causes=error.causes if event.repeats == 0 else (),
                 unsure=event.unsure,
+                table=change.table_fqn if change is not None else "",
             )
         )
 
@@ -189,6 +193,7 @@ class Recorder:
             matched=len(match.matched) if match is not None else 0,
             expected=match.expected if match is not None else 0,
             written_by_kind=dict(+self._written),
+            coverage=after(self.compared, self._applied) if self.compared is not None else {},
             failures=tuple(self._failures[:FAILURES]),
             verification=tuple(
                 VerificationLine(row.id, row.title, row.state, row.summary) for row in verification

@@ -47,6 +47,8 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 class Failure:
     """One thing that failed: ``key`` is the change's or the check's id, ``title`` and ``causes`` say why.
 
+    ``table`` is the FQN of the change's table.
+
     ``kind`` is the change's kind, ``check`` of a verification or a session, ``run`` where the whole could not
     go on. ``unsure`` says that the server may have the change all the same: no usable answer came.
     """
@@ -57,6 +59,7 @@ class Failure:
     title: str
     causes: tuple[str, ...] = ()
     unsure: bool = False
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class HistoryRecord:
     ``profile`` is the name that the profile has now, whatever it was called then.
     ``at`` is when it began, ISO 8601 in UTC; ``run_finished_at`` the end of dbt's run. ``engine`` is empty
     for a verification and a session, ``server`` is Collate's address, ``service`` the database service.
+    ``coverage`` has, by fact, how many dbt declared of the whole project and how many of these Collate held
+    when it ended; empty where a part was synced.
     ``planned_by_kind`` and ``written_by_kind`` count changes by `Change.kind`, ``checks`` the rows of a
     verification or a session by state; ``partly`` counts those written that lack a part, ``unsure`` those
     sent without a usable answer. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
@@ -110,9 +115,16 @@ class HistoryRecord:
     planned_by_kind: Mapping[str, int] = field(default_factory=dict)
     written_by_kind: Mapping[str, int] = field(default_factory=dict)
     checks: Mapping[str, int] = field(default_factory=dict)
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     verification: tuple[VerificationLine, ...] = ()
     version: str = ""
+
+    @property
+    def percent(self) -> float | None:
+        """Collate's share of all that dbt declares, when it ended; ``None`` where it was not counted."""
+        dbt = sum(declared for declared, _ in self.coverage.values())
+        return 100.0 * sum(held for _, held in self.coverage.values()) / dbt if dbt else None
 
     @property
     def counts(self) -> str:
@@ -134,7 +146,10 @@ class HistoryRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """A change as the plan had it; of a pipeline's plan, a setting (``kind`` is then ``setting``)."""
+    """A change as the plan had it; of a pipeline's plan, a setting (``kind`` is then ``setting``).
+
+    ``table`` is the FQN of the table that it is about, empty where there is none.
+    """
 
     key: str
     kind: str
@@ -145,6 +160,7 @@ class StoredChange:
     old: str
     new: str
     note: str = ""
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.collate.models import Table
@@ -33,6 +34,9 @@ from dbtcollate_tui.plan.changes.tables import RemoveOwners as RemoveOwners
 from dbtcollate_tui.plan.changes.tables import RemoveTags as RemoveTags
 from dbtcollate_tui.plan.changes.tables import TagsChange as TagsChange
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.explanation.coverage import Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,8 @@ class Plan:
     """Everything a sync would write, what it would leave, and why.
 
     ``unchanged`` counts what is equal already, by group; ``tables`` are the tables as they were read, by FQN,
-    which guard the writes. ``project_name`` is dbt's. ``removable`` is what dbt no
+    which guard the writes. ``project_name`` is dbt's; ``coverage`` counts what Collate held before the sync,
+    where that was asked for. ``removable`` is what dbt no
     longer has and a sync from here wrote: it is kept unless `take_in` takes it into the changes.
     ``not_written`` is what the manifest declares and no change carries; ``notes`` hold its sentences.
     """
@@ -181,6 +186,7 @@ class Plan:
     expected: Expected = field(default_factory=Expected)
     tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
     project_name: str = field(default="", repr=False, compare=False)
+    coverage: "Coverage | None" = field(default=None, repr=False, compare=False)
 
     @property
     def counts(self) -> dict[Group, int]:

@@ -28,6 +28,7 @@ _HEADS: Mapping[FactName, str] = {
     "passing": "passing",
     "lineage": "lineage",
     "column_lineage": "col. lin.",
+    "metrics": "metrics",
 }
 
 
@@ -43,6 +44,7 @@ def coverage_text(found: Coverage) -> Iterator[str]:
     if not found.rows:
         return
     facts = [fact for fact in FACTS if found.with_collate or fact not in NEEDS_COLLATE]
+    facts = [fact for fact in facts if fact in found.whole.cells and found.whole.cells[fact].dbt]
     width = min(_NAME_WIDTH, max(len(found.grouping), *(len(row.name) for row in found.rows)))
     yield ""
     sides = "in Collate / in dbt" if found.with_collate else "in dbt"

@@ -13,6 +13,7 @@ from dbtcollate_tui.collate.fqn import join_fqn, stored_name
 from dbtcollate_tui.collate.links import table_page
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.concurrency import bounded, together
+from dbtcollate_tui.dbt_cloud.pages import node_page
 from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.plan.build import build_plan
 from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_of
@@ -108,7 +109,10 @@ async def explain_nodes(
     plan = await asyncio.to_thread(
         lambda: build_plan(part, state, report, options, collate.dialect, only=only)
     )
+    side = profile.dbt_cloud
     links = {"Collate": table_page(profile.collate.base_url, ref.fqn)} if ref is not None else {}
+    if side.project_id is not None:
+        links["dbt Cloud"] = node_page(side.base_url, side.account_id, side.project_id, ids[0])
     told = explain(
         part,
         report,
@@ -137,7 +141,21 @@ def _related(project: Project, unique_ids: Collection[str]) -> tuple[set[str], s
         for parent in test.depends_on
         if parent in project.nodes
     }
-    return same, {one for one in (*same, *parents, *tested) if one in project.nodes}
+    read = _read_by_name(project, same)
+    return same, {one for one in (*same, *parents, *tested, *read) if one in project.nodes}
+
+
+def _read_by_name(project: Project, unique_ids: Collection[str]) -> set[str]:
+    """The nodes whose tables the compiled SQL of these names, with or without dbt's ``ref`` or ``source``."""
+    names = {name for one in unique_ids if one in project.nodes for name in _names_read(project.nodes[one])}
+    return {node.unique_id for node in project.nodes.values() if node.identifier.casefold() in names}
+
+
+def _names_read(node: Node) -> set[str]:
+    """The last parts of the names that a node's SQL reads from, CTEs left out."""
+    sql = node.compiled_code or ""
+    own = {match.casefold() for match in _CTE.findall(sql)}
+    return {name.translate(_QUOTES).rpartition(".")[2].casefold() for name in _READS.findall(sql)} - own
 
 
 def _place(node: Node) -> tuple[str, str, str]:
@@ -196,14 +214,8 @@ async def _read_all(
 
 def _reads_others(project: Project, unique_ids: Collection[str]) -> bool:
     """Whether compiled SQL reads a table by its own name, without dbt's ``ref`` or ``source``."""
-    known = {part for node in project.nodes.values() for part in (node.identifier.casefold(),)}
-    for one in unique_ids:
-        sql = project.nodes[one].compiled_code or ""
-        own = {match.casefold() for match in _CTE.findall(sql)} | known
-        for name in _READS.findall(sql):
-            if name.translate(_QUOTES).rpartition(".")[2].casefold() not in own:
-                return True
-    return False
+    known = {node.identifier.casefold() for node in project.nodes.values()}
+    return any(_names_read(project.nodes[one]) - known for one in unique_ids)
 
 
 async def _versions(collate: CollateClient, table_id: str) -> list[Table]:

@@ -17,6 +17,7 @@ from dbtcollate_tui.events.types import LogLine, Phase, PhaseFinished, PhaseStar
 from dbtcollate_tui.fixes import RETRY, Advice, GoToStep, Step
 from dbtcollate_tui.history.ledger import load_written
 from dbtcollate_tui.plan.build import Planning
+from dbtcollate_tui.plan.explanation.coverage import measure
 from dbtcollate_tui.plan.matching.matches import CauseGroup, MatchReport
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan, RunFacts
@@ -166,6 +167,9 @@ async def compare(
             state = await with_sql_edges(collate, project, report, state, wanted)
     await asyncio.to_thread(planning.add_lineage, report, state)
     plan = await asyncio.to_thread(planning.plan)
+    if wanted is None:
+        coverage = await asyncio.to_thread(lambda: measure(project, report=report, state=state))
+        plan = replace(plan, coverage=coverage)
     if engine.state is not None:
         written = await asyncio.to_thread(load_written, engine.state, profile, project.project_name)
         if scope.remove and not written:

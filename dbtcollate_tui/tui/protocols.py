@@ -63,6 +63,10 @@ class OwningApp(TerminalApp):
         """Close the profile where it is the open one, and go home with another; false for any other."""
 
     @abstractmethod
+    def action_explain(self, wanted: str = "") -> None:
+        """Search the run's tables, and explain the one that ``wanted`` names."""
+
+    @abstractmethod
     def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
         """Look again at these checks of the open profile, or at all.
 

@@ -23,7 +23,7 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient, Download
 from dbtcollate_tui.dbt_cloud.models import Run, RunStep
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.events.stream import EventEmitter
-from dbtcollate_tui.events.types import Failed, RunFinished, Skipped, SyncEvent
+from dbtcollate_tui.events.types import Applied, Failed, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sandbox.server import Sandbox
@@ -75,6 +75,11 @@ class Outcome:
         found = [e for e in self.events if isinstance(e, Failed)]
         lost = [f"{e.change.label if e.change else 'sync'}: {e.error.title}" for e in found]
         return lost + [f"{e.change.label}: {e.reason}" for e in self.events if isinstance(e, Skipped)]
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The keys of the changes that were written."""
+        return frozenset(event.change.key for event in self.events if isinstance(event, Applied))
 
     @property
     def notes(self) -> str:
@@ -160,7 +165,13 @@ class Place:
     ) -> Outcome:
         """Plan and write one sync of a case that was prepared."""
         read, choice = await self.project(case)
-        collate = self.cases.collate
+        engine = self.engine(case)
+        plan = await compare(EventEmitter(), "plan", engine, choice, edit(read), scope)
+        events = [event async for event in run_direct(engine, plan=plan)]
+        return Outcome(plan, events)
+
+    def engine(self, case: Mapping[str, Any]) -> Engine:
+        """What a sync of the case into this place works with."""
         profile = Profile(
             name=self.service,
             dbt_cloud=DbtCloudSettings(base_url="http://127.0.0.1:9", account_id=1, project_id=1, job_id=1),
@@ -168,11 +179,7 @@ class Place:
             options=self.options,
         )
         state = StateStore(self.folder / "state")
-        dbt_cloud = _dbt_cloud(case)
-        engine = Engine(profile, dbt_cloud, collate, state=state, report_runs=False)
-        plan = await compare(EventEmitter(), "plan", engine, choice, edit(read), scope)
-        events = [event async for event in run_direct(engine, plan=plan)]
-        return Outcome(plan, events)
+        return Engine(profile, _dbt_cloud(case), self.cases.collate, state=state, report_runs=False)
 
     async def twice(self, case: Mapping[str, Any], scope: Scope = WHOLE) -> Outcome:
         """Prepare a case and sync it twice; the second sync must find nothing to write. Gives the first."""

@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from dbtcollate_tui.events.stream import EventEmitter
+from dbtcollate_tui.plan.explanation.coverage import after
+from dbtcollate_tui.plan.explanation.explain import changes_of
+from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.explain import explain_nodes
+from dbtcollate_tui.sync.prepare import compare
 from tests.cases.runner import DATA, Cases, cases, load_case
 
+MOST_EXPLAINED = 8
+"""Tables of one case, so that the large ones do not take the most time."""
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -30,6 +38,28 @@ async def test_case_is_written_once(world: Cases, tmp_path: Path, name: str) -> 
     assert first.finished.outcome == "ok"
     second = await place.sync(case)
     assert second.changes == []
+    counted, read = after(first.plan, first.written), second.plan.coverage
+    assert read is not None
+    assert counted == {fact: (cell.dbt, cell.collate) for fact, cell in read.whole.cells.items()}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in DATA.glob("*.json")))
+async def test_explanation_says_what_the_plan_does(world: Cases, tmp_path: Path, name: str) -> None:
+    """For each table of the case: the changes that the whole plan has for it, and no others."""
+    place = world.place(tmp_path)
+    case = load_case(name)
+    await place.prepare(case)
+    project, choice = await place.project(case)
+    engine = place.engine(case)
+    plan = await compare(EventEmitter(), "plan", engine, choice, project)
+    nodes = {ref.fqn: one for one, ref in sorted(plan.match.matched.items())}
+    for fqn, unique_id in sorted(nodes.items())[:MOST_EXPLAINED]:
+        ids = find_nodes(project, unique_id).unique_ids
+        found = await explain_nodes(engine, project, ids)
+        assert found.fqn == fqn
+        assert {change.key: change.new for change in found.changes} == {
+            change.key: change.new for change in changes_of(plan, fqn)
+        }
 
 
 async def test_package_test_fails_on_the_table_that_it_read(world: Cases, tmp_path: Path) -> None:

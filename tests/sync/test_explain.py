@@ -3,9 +3,11 @@
 import pytest
 
 from dbtcollate_tui.events.types import PlanReady
+from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.plan.explanation.explain import Explanation, changes_of
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.sync.coverage import read_coverage
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.explain import explain_nodes, explain_table
 from tests.support.world import World, engine_of, world
@@ -124,3 +126,30 @@ async def test_table_that_collate_lacks_says_why() -> None:
         assert below.verdict.startswith("Lineage is incomplete")
         lost = {edge.upstream for edge in below.edges if edge.gap == "no_table"}
         assert lost == set(project.upstreams(child)) & missing.keys()
+
+
+async def test_history_counts_what_a_sync_brought() -> None:
+    """The numbers of the record are those that reading both sides afterwards gives."""
+    async with world() as here:
+        engine = await engine_of(here)
+        before = (await read_coverage(engine)).whole
+        await sync(here)
+        after = (await read_coverage(engine)).whole
+        (record,) = list_records(here.services.state, here.profile.name, action="sync")
+        held = {fact: (cell.dbt, cell.collate) for fact, cell in after.cells.items()}
+        assert {fact: tuple(pair) for fact, pair in record.coverage.items()} == held
+        assert sum(cell.gap for cell in after.cells.values()) < sum(c.gap for c in before.cells.values())
+        assert record.percent is not None
+        assert record.percent > 90
+
+
+async def test_explanation_links_both_pages() -> None:
+    async with world() as here:
+        found = await explained(here, "dim_customers")
+        assert found.links["dbt Cloud"].endswith(
+            f"/projects/{here.profile.dbt_cloud.project_id}/environments/production/details/"
+            "model.shop.dim_customers"
+        )
+        assert find_nodes(await here.context().project(), found.links["dbt Cloud"]).unique_ids == (
+            "model.shop.dim_customers",
+        )

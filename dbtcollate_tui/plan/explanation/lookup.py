@@ -40,6 +40,10 @@ def find_nodes(project: Project, text: str, options: SyncOptions | None = None) 
     nodes = [*project.nodes.values(), *project.ephemeral.values(), *project.disabled.values()]
     if not wanted:
         return Lookup(name)
+    same = next((node for node in nodes if node.unique_id == name), None)
+    if same is not None:
+        table = _table(same)
+        return Lookup(name, tuple(node.unique_id for node in nodes if _table(node) == table))
     found = [node for node in nodes if wanted in _identities(node, options)]
     found = found or [node for node in nodes if wanted in _short_names(node)]
     if found:
@@ -53,11 +57,15 @@ def find_nodes(project: Project, text: str, options: SyncOptions | None = None) 
 
 def _result(name: str, found: list[Node]) -> Lookup:
     """One table's nodes, or suggestions where the name fits several tables."""
-    tables = {(node.database or "", node.schema or "", node.identifier) for node in found}
+    tables = {_table(node) for node in found}
     ids = tuple(node.unique_id for node in found)
     if len({tuple(part.casefold() for part in table) for table in tables}) == 1:
         return Lookup(name, ids)
     return Lookup(name, suggestions=ids[:MOST_SUGGESTIONS], is_ambiguous=True)
+
+
+def _table(node: Node) -> tuple[str, str, str]:
+    return node.database or "", node.schema or "", node.identifier
 
 
 def _name_in(text: str) -> str:

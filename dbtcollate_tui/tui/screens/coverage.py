@@ -26,6 +26,7 @@ from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.explain import ExplainScreen
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.session import ProfileSession
+from dbtcollate_tui.tui.widgets.durations import trend
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.title_bar import TitleBar
@@ -89,9 +90,10 @@ class CoverageScreen(CardKeys, FittedScreen[None]):
         self._draw(found)
 
     def _draw(self, found: Coverage) -> None:
-        self.query_one("#head", Static).update(
-            f"{found.whole.tables} tables. In Collate, of what dbt has; the largest gaps first."
-        )
+        head = f"{found.whole.tables} tables. In Collate, of what dbt has; the largest gaps first."
+        if line := trend(self._session.syncs):
+            head += f"\nSo far  {line}"
+        self.query_one("#head", Static).update(head)
         self._missing = {}
         options = [self._fact_option("", "", fact, cell) for fact, cell in found.whole.cells.items()]
         options.append(Option(Text(f"By {found.grouping}", "bold"), disabled=True))

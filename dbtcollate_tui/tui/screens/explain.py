@@ -13,7 +13,6 @@ from textual.widgets.option_list import Option
 
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.collate.links import table_page
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.plan.explanation.explain import Explanation
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
@@ -44,7 +43,8 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", "Find"),
-        Binding("o", "open", "Open in Collate"),
+        Binding("o", "open('Collate')", "Open in Collate"),
+        Binding("d", "open('dbt Cloud')", "In dbt Cloud"),
         Binding("y", "copy", "Copy"),
         Binding("r", "again", "Read again"),
         Binding("escape", "leave", "Back"),
@@ -200,7 +200,7 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that work now are shown."""
         if action == "open":
-            return self.explanation is not None and bool(self.explanation.fqn)
+            return self.explanation is not None and parameters[0] in self.explanation.links
         if action == "copy":
             return self.explanation is not None
         return True
@@ -209,11 +209,10 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
         """Go to the search."""
         self.query_one("#search", Input).focus()
 
-    def action_open(self) -> None:
-        """Open the table's page in Collate."""
-        if self.explanation is not None and self.explanation.fqn:
-            base_url = self._session.profile.collate.base_url
-            self.app.open_url(table_page(base_url, self.explanation.fqn))
+    def action_open(self, where: str) -> None:
+        """Open the table's page in Collate, or the node's in dbt Cloud."""
+        if self.explanation is not None and where in self.explanation.links:
+            self.app.open_url(self.explanation.links[where])
 
     def action_copy(self) -> None:
         """Copy the explanation as text."""

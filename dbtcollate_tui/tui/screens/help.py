@@ -68,8 +68,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Every change with its old and new value, before anything is written. + is new, ~ replaces, ! "
         "remains unchanged: edited in Collate, or without a table there. {leave_out} leaves out a change "
         "or a whole group; with a filter, {leave_out_shown} leaves out everything shown. {arrange} groups "
-        "by kind or by table. {runs} chooses another run, for this plan only. {export} saves the plan in "
-        "the current folder, as JSON and as text.",
+        "by kind or by table. {explain} explains the row's table. {runs} chooses another run, for this plan "
+        "only. {export} saves the plan in the current folder, as JSON and as text.",
     ),
     "PipelineScreen": (
         "Pipeline in Collate",

@@ -33,7 +33,10 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.wording import ago, span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dbtcollate_tui.checks.summary import StatusLine
+    from dbtcollate_tui.history.records import HistoryRecord
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun
 
@@ -215,6 +218,8 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         connector = connector_line(session.standing, now)
         if connector is not None:
             self._say(table, "dbt connector", connector, stale="pipeline.exists" not in looked, way=True)
+        if (line := _coverage_line(session.syncs)) is not None:
+            table.add_row("Coverage", line.append(f"   {key_of(self, 'coverage')} shows it", "dim"))
         if session.checking_since is not None and session.chain.stale and session.seen_at is not None:
             table.add_row("Known", Text(f"{ago(session.seen_at, now)}; checking again", "dim"))
         return table
@@ -420,6 +425,25 @@ class HomeScreen(CardKeys, FittedScreen[None]):
         card = self.query_one(CheckCard)
         if card.display and event.key not in self.active_bindings and card.press(event.key):
             event.stop()
+
+
+def _coverage_line(syncs: "Sequence[HistoryRecord]") -> Text | None:
+    """What Collate held of all that dbt declares after the latest sync that counted it."""
+    from dbtcollate_tui.plan.explanation.coverage import FACTS, TITLES
+
+    record = next((record for record in reversed(syncs) if record.percent is not None), None)
+    if record is None or record.percent is None:
+        return None
+    line = Text(f"{record.percent:.0f} % of what dbt declares")
+    gaps = [
+        (declared - held, TITLES[fact], f"{held} of {declared}")
+        for fact in FACTS
+        if (declared := record.coverage.get(fact, (0, 0))[0]) > (held := record.coverage.get(fact, (0, 0))[1])
+    ]
+    if gaps:
+        _, title, numbers = max(gaps)
+        line.append(f", largest gap: {title} {numbers}")
+    return line
 
 
 def _grid() -> Table:

@@ -21,11 +21,12 @@ from dbtcollate_tui.printable import json_safe, safe
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.tui.labels import relabel
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.preparing import PreparingScreen
 from dbtcollate_tui.tui.screens.runs import Choose, RunsScreen
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from dbtcollate_tui.tui.widgets.change_list import ChangeDetail, ChangeList, over_words
-from dbtcollate_tui.tui.widgets.change_rows import LeafRow
+from dbtcollate_tui.tui.widgets.change_rows import BranchRow, LeafRow
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.filter_line import FilterLine
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
@@ -54,6 +55,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         Binding("minus", "leave_out_shown", "Leave out all shown", key_display="-"),
         Binding("u", "overwrite", "Use dbt's"),
         Binding("slash", "filter", "Filter"),
+        Binding("i", "explain", "Explain"),
         Binding("x", "export", "Export", show=False),
         Binding("t", "arrange", "By table", show=False),
         Binding("a", "runs", "Runs", show=False),
@@ -204,6 +206,8 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         if action == "leave_out_shown":
             typing = isinstance(self.focused, FilterLine)
             return planned and not typing and bool(self._query) and bool(self._keys_shown())
+        if action == "explain":
+            return planned and bool(self._table_under_cursor())
         if action in ("filter", "export", "arrange"):
             return planned
         if action == "again":
@@ -214,6 +218,15 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         row = self.changes.current
         return row.keys if row is not None else frozenset()
 
+    def _table_under_cursor(self) -> str:
+        """The FQN or name of the table of the row under the cursor; empty where the row names none."""
+        row = self.changes.current
+        if row is None:
+            return ""
+        leaves = row.leaves if isinstance(row, BranchRow) else (row.leaf,)
+        names = {leaf.named_table for leaf in leaves}
+        return names.pop() if len(names) == 1 else ""
+
     def _count_chosen(self) -> int:
         """How many changes are to be written; those left out are all of the plan's, see `_decide`."""
         return len(self.plan.changes) - len(self.changes.left_out) if self.plan is not None else 0
@@ -222,6 +235,11 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         if self.plan is None:
             return frozenset()
         return frozenset(change.key for change in self.plan.changes) - self.changes.left_out
+
+    def action_explain(self) -> None:
+        """Explain the table of the row under the cursor."""
+        if name := self._table_under_cursor():
+            app_of(self).action_explain(name)
 
     def action_write(self) -> None:
         """Give the chosen changes to whoever opened the plan."""

@@ -33,6 +33,7 @@ from dbtcollate_tui.settings.files import write_private
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS
+from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, stacked
@@ -69,7 +70,7 @@ NOTHING: dict[Part, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordLine:
-    """One line of a part: a sign with its state's colour, what it says, and its whole text."""
+    """One line of a part: a sign with its state's colour, what it says, its whole text, its table's FQN."""
 
     sign: str
     state: CheckState
@@ -78,6 +79,7 @@ class RecordLine:
     old: str = ""
     new: str = ""
     more: str = ""
+    table: str = ""
 
 
 class LineList(RowList[RecordLine]):
@@ -100,6 +102,7 @@ class RecordScreen(FittedScreen[None]):
         Binding("l", "part('log')", show=False),
         Binding("f", "part('failures')", show=False),
         Binding("b", "part('verification')", show=False),
+        Binding("i", "explain", "Explain table"),
         Binding("slash", "filter", "Filter"),
         Binding("y", "copy", "Copy"),
         Binding("x", "export", "Export"),
@@ -190,6 +193,7 @@ class RecordScreen(FittedScreen[None]):
     def _moved(self) -> None:
         self._draw_whole()
         self.query_one("#whole").scroll_home(animate=False)
+        self.refresh_bindings()
 
     def _draw_whole(self) -> None:
         line = self.query_one(LineList).current
@@ -207,6 +211,19 @@ class RecordScreen(FittedScreen[None]):
     @on(Input.Changed)
     def _filtered(self) -> None:
         self._fill()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that work now are shown."""
+        if action == "explain":
+            line = self.query_one(LineList).current if self.is_mounted else None
+            return line is not None and bool(line.table)
+        return True
+
+    def action_explain(self) -> None:
+        """Explain the table of the line under the cursor, as both systems have it now."""
+        line = self.query_one(LineList).current
+        if line is not None and line.table:
+            app_of(self).action_explain(line.table)
 
     def action_part(self, part: Part) -> None:
         """Show this part, where the record has it."""
@@ -283,6 +300,7 @@ def _plan_lines(plan: StoredPlan | None) -> list[RecordLine]:
             change.label,
             old=change.old,
             new=change.new,
+            table=change.table,
         )
         for change in plan.changes
     ]
@@ -311,6 +329,7 @@ def _failure_lines(record: HistoryRecord) -> list[RecordLine]:
             f"{failure.kind.replace('_', ' '):12}",
             f"{failure.label}: {failure.title}",
             more="\n".join(failure.causes),
+            table=failure.table,
         )
         for failure in record.failures
     ]

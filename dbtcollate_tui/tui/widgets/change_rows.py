@@ -37,6 +37,19 @@ class Leaf:
     words: list[str] = field(default_factory=list)
 
     @property
+    def named_table(self) -> str:
+        """The table that it is about, by its FQN, its name or the node's unique id; empty for none."""
+        match self.entry:
+            case Change():
+                return self.entry.table_fqn or self.table
+            case Conflict() if self.entry.change is not None:
+                return self.entry.change.table_fqn or self.table
+            case Unmatched():
+                return self.entry.unique_id
+            case _:
+                return self.table
+
+    @property
     def search(self) -> str:
         """What the filter looks at, in lower case; made when it is first looked at."""
         if not self.words:

@@ -1,4 +1,4 @@
-"""A small chart of how long the last syncs took and how they ended."""
+"""Small charts of the last syncs: how long they took, how they ended, how much Collate held then."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -53,6 +53,19 @@ def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> T
             line.append(EIGHTHS[min(eighths, steps) - 1] if eighths > 0 else " ", colour)
         lines.append(line)
     return Text("\n").join(lines)
+
+
+def trend(records: Sequence[HistoryRecord]) -> str:
+    """One column a sync that counted: a bar as high as Collate's share of what dbt declares, then both ends.
+
+    Empty where fewer than two counted.
+    """
+    shares = [share for record in records if (share := record.percent) is not None]
+    if len(shares) < 2:
+        return ""
+    low = min(0.9 * min(shares), 90.0)
+    bars = [EIGHTHS[min(7, int(8 * (share - low) / (100.0 - low)))] for share in shares]
+    return f"{''.join(bars)}  {shares[0]:.0f} to {shares[-1]:.0f} % in {len(shares)} syncs"
 
 
 def in_words(records: Sequence[HistoryRecord]) -> str:
