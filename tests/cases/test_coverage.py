@@ -89,7 +89,8 @@ async def shop_recounted(here: World) -> dict[str, tuple[int, int]]:
         ) as collate,
     ):
         account = f"/api/v2/accounts/{box.account_id}/runs/"
-        wanted = {"job_definition_id": box.job_id, "order_by": "-finished_at", "status": 10}
+        wanted: dict[str, str | int] = {"job_definition_id": box.job_id, "order_by": "-finished_at"}
+        wanted["status"] = 10
         run = (await dbt.get(account, params=wanted)).json()["data"][0]["id"]
         steps = (await dbt.get(f"{account}{run}/", params={"include_related": '["run_steps"]'})).json()
         place = f"{account}{run}/artifacts/"
@@ -99,7 +100,7 @@ async def shop_recounted(here: World) -> dict[str, tuple[int, int]]:
             found = await dbt.get(f"{place}run_results.json", params={"step": step["index"]})
             if found.is_success and found.json()["args"]["which"] in ("build", "test"):
                 results = found.json()
-        every = {"service": service, "limit": 1000, "fields": "columns"}
+        every: dict[str, str | int] = {"service": service, "limit": 1000, "fields": "columns"}
         listed = (await collate.get("/tables", params=every)).json()["data"]
         tables = {table["fullyQualifiedName"].removeprefix(prefix): table for table in listed}
         held = await collate.get("/dataQuality/testCases", params={"limit": 1000, "fields": "testCaseResult"})

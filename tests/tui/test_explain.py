@@ -7,6 +7,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.coverage import CoverageScreen
 from dbtcollate_tui.tui.screens.explain import ExplainScreen
+from dbtcollate_tui.tui.screens.plan import PlanScreen
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
 from tests.tui.whole import keep, whole
@@ -45,3 +46,32 @@ async def test_search_explains_and_coverage_lists_tables(size: tuple[int, int]) 
             await app.until(lambda: behind.query_one(OptionList).option_count == 1, "the table behind it")
             assert "payroll_costs" in app.drawn()
         assert not [seen for seen in sandbox.requests if seen.method not in ("GET", "HEAD")]
+
+
+async def test_plan_row_is_explained_and_home_counts_the_sync() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=LARGE) as app:
+            await app.checked()
+            assert "of what dbt declares" not in app.drawn()
+            await app.press("s")
+            await app.planned()
+            plan = app.top
+            assert isinstance(plan, PlanScreen)
+            await app.press("slash", *"dim_customers", "enter")
+            await app.until(lambda: "i" in app.footer(), "the key for the row's table")
+            await app.press("i")
+            await app.on("ExplainScreen")
+            screen = app.top
+            assert isinstance(screen, ExplainScreen)
+            await app.until(lambda: screen.explanation is not None, "the explanation")
+            assert screen.explanation is not None
+            assert screen.explanation.fqn == "shop_warehouse.shop.marts.dim_customers"
+            await app.press("escape")
+            await app.on("PlanScreen")
+            await app.press("escape", "w")
+            await app.synced()
+            await app.press("escape")
+            await app.on("HomeScreen")
+            await app.until(lambda: "of what dbt declares, largest gap: " in app.drawn(), "the coverage")
