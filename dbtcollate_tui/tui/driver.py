@@ -124,8 +124,17 @@ class TerminalDriver(LinuxDriver):
     is_too_small = False
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        """The size to lay out for: Textual fails on some widgets of fewer columns than `SMALLEST`."""
-        return self._laid_out(*super()._get_terminal_size())
+        """The size to lay out for: Textual fails on some widgets of fewer columns than `SMALLEST`.
+
+        The terminal's own, which changes with the window; Textual takes ``COLUMNS`` and ``LINES`` first, and
+        then keeps the size at which a shell exported them.
+        """
+        try:
+            size = os.get_terminal_size(self.fileno)
+        except OSError:
+            size = os.terminal_size((0, 0))
+        found = size if size.columns and size.lines else super()._get_terminal_size()
+        return self._laid_out(*found)
 
     def _laid_out(self, columns: int, lines: int) -> tuple[int, int]:
         least_columns, least_lines = SMALLEST

@@ -38,9 +38,11 @@ def test_bytes_that_are_no_text_are_dropped() -> None:
         assert "Go on" in app.until("any dbt Cloud page")
 
 
-def test_random_sizes_are_survived() -> None:
+@pytest.mark.parametrize("exported", [{}, {"COLUMNS": "80", "LINES": "24"}], ids=["", "exported"])
+def test_random_sizes_are_survived(exported: dict[str, str]) -> None:
+    """Also where the shell exported the size that the window had at first."""
     chance = random.Random(29)
-    with terminal(DEMO) as app:
+    with terminal(DEMO, environment=exported) as app:
         app.until(WELCOME)
         app.press("l")
         app.until("Verification")
