@@ -12,16 +12,18 @@ from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import events, on
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.command import CommandPalette
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
 from textual.geometry import Size
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import MountError
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
@@ -326,6 +328,10 @@ class TerminalApp(App[ExitCode]):
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
+        if self._exit and isinstance(cause, MountError | NoMatches | ScreenStackError):
+            # The widgets of a screen that is closing go before its workers end.
+            LOGGER.info("a screen was closed before its work ended: %s", type(cause).__name__)
+            return
         trace = "".join(traceback.format_exception(cause))
         LOGGER.error("unexpected error\n%s", redact(trace))
         first = redact(str(cause)).splitlines()[:1]

@@ -1,5 +1,6 @@
 """The app in its terminal: ASCII, no colour, clipboard, browser, the letters that move, help, palette."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual.widget import MountError
 from textual.widgets import DataTable, Input, OptionList
 
 from dbtcollate_tui.ascii_signs import as_ascii
@@ -293,3 +295,17 @@ async def test_the_kept_theme_is_there_from_the_first_paint() -> None:
         assert app.app.has_class("-light-mode")
         assert not app.app.has_class("-dark-mode")
         assert app.top.styles.background.hex == LIGHT.background
+
+
+@pytest.mark.parametrize("is_leaving", [True, False])
+async def test_work_of_a_closing_screen_is_no_crash(is_leaving: bool) -> None:
+    """A worker that mounts into a screen whose widgets are gone: an error only while the app stays."""
+    app = terminal.TerminalApp(animation=False)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app._exit = is_leaving
+        with contextlib.suppress(MountError):
+            app._handle_exception(MountError("not mounted"))
+        assert bool(app.crash) is not is_leaving
+        assert app.return_code == (None if is_leaving else 70)
+        app._exception = None
