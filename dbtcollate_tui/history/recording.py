@@ -159,6 +159,7 @@ class Recorder:
         change, error = event.change, event.error
         if event.retracts and change is not None:
             self._written[change.kind] -= 1
+            self._applied.discard(change.key)
         self._failures.append(
             Failure(
                 key=change.key if change is not None else "",
