@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeGuard, TypeVar
 
@@ -42,6 +42,7 @@ from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts
 from dbtcollate_tui.transport.request_log import RequestLog
+from dbtcollate_tui.wording import count
 
 M = TypeVar("M")
 
@@ -67,6 +68,22 @@ class SlowPage:
     timed_out: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PendingRead:
+    """A read that has no answer yet: ``page`` of a list (0: none), its rows, and when it was sent."""
+
+    doing: str
+    page: int
+    rows: int
+    started: float
+
+    def words(self) -> str:
+        """What is waited for."""
+        if not self.page:
+            return f"Collate to {self.doing}"
+        return f"Collate to {self.doing}, page {self.page} ({count(self.rows, 'row')})"
+
+
 class ServerCalls:
     """A connection to one server. ``dialect`` is there after `connect`."""
 
@@ -88,6 +105,7 @@ class ServerCalls:
         self.unknown = unknown if unknown is not None else UnknownFields()
         self._user: User | None = None
         self._page_sizes: dict[str, PageSize] = {}
+        self._pending: dict[object, PendingRead] = {}
         self.on_slow_page: Callable[[SlowPage], object] | None = None
         self.pause_after_timeout = PAUSE_AFTER_TIMEOUT
         self.keeps_patched_models: bool | None = None
@@ -218,24 +236,28 @@ class ServerCalls:
         repeatable: bool | None = None,
         drops: int = MOST_DROPS,
         repeat_timeouts: bool = True,
+        page: int = 0,
     ) -> Answer:
         """One request below ``/api/v1``; ``doing`` completes "Could not …" in the error.
 
         Up to ``drops`` fields or values that the server calls unknown are left out, and the rest is sent
-        again (see `unknown`).
+        again (see `unknown`). ``page`` is the page of a list, for `longest_wait`.
         """
         kind_of_call = call_of(method, path)
         body, params = self.unknown.without(kind_of_call, body, params)
         while True:
             try:
-                answer = await self.transport.request(
-                    method,
-                    path,
-                    params=params,
-                    json_body=body,
-                    content_type=content_type,
-                    repeatable=repeatable,
-                    repeat_timeouts=repeat_timeouts,
+                answer = await self._waiting_for(
+                    PendingRead(doing, page, _rows_of(params), time.monotonic()) if method == "GET" else None,
+                    self.transport.request(
+                        method,
+                        path,
+                        params=params,
+                        json_body=body,
+                        content_type=content_type,
+                        repeatable=repeatable,
+                        repeat_timeouts=repeat_timeouts,
+                    ),
                 )
                 kind = answer.headers.get("content-type", "")
                 if "html" in kind.lower():
@@ -251,6 +273,23 @@ class ServerCalls:
                         self.unknown.add(Dropped(kind_of_call, unknown))
                         continue
                 raise_for(error, doing=doing, version=self._dialect.text if self._dialect else "")
+
+    async def _waiting_for(self, read: PendingRead | None, request: Awaitable[Answer]) -> Answer:
+        if read is None:
+            return await request
+        mark = object()
+        self._pending[mark] = read
+        try:
+            return await request
+        finally:
+            del self._pending[mark]
+
+    def longest_wait(self) -> tuple[str, float] | None:
+        """The read that has been waited for the longest, in words, and for how many seconds."""
+        if not self._pending:
+            return None
+        read = min(self._pending.values(), key=lambda item: item.started)
+        return read.words(), time.monotonic() - read.started
 
     async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
         """One entity."""
@@ -304,6 +343,7 @@ class ServerCalls:
         size = self._page_sizes.setdefault(path, PageSize(start, most=most))
         after: str | None = None
         seen = _SeenPages()
+        page = 1
         while True:
             rows = size.now
             query: dict[str, str | int | bool] = {**(params or {}), "limit": rows}
@@ -311,7 +351,9 @@ class ServerCalls:
                 query["after"] = after
             started = time.monotonic()
             try:
-                answer = await self.call("GET", path, params=query, doing=doing, repeat_timeouts=False)
+                answer = await self.call(
+                    "GET", path, params=query, doing=doing, repeat_timeouts=False, page=page
+                )
             except (InvalidRequestError, ServerFailedError, UnreachableError) as error:
                 if not size_may_matter(error) or (not size.less() and size.now >= rows):
                     raise
@@ -325,6 +367,7 @@ class ServerCalls:
             if after is not None or len(content[0]) >= rows:
                 size.took(answer.record.seconds)
             self._report_page(rows_are, len(content[0]), answer.record.seconds)
+            page += 1
             yield content[0]
             if after is None:
                 return
@@ -332,6 +375,11 @@ class ServerCalls:
     def _report_page(self, what: str, rows: int, seconds: float, *, timed_out: bool = False) -> None:
         if self.on_slow_page is not None and (timed_out or seconds >= WORTH_A_WORD_SECONDS):
             self.on_slow_page(SlowPage(what, rows, seconds, timed_out))
+
+
+def _rows_of(params: Params | None) -> int:
+    rows = (params or {}).get("limit", 0)
+    return rows if isinstance(rows, int) else 0
 
 
 def _may_name_unknown(error: TransportError) -> TypeGuard[HttpError]:

@@ -48,6 +48,7 @@ class EventEmitter:
         self.open_phase: Phase | None = None
         self.counts: Callable[[], Counts] = Counts
         self.account: Callable[[], str] = str
+        self.waits: Callable[[], tuple[str, float] | None] = lambda: None
         self.listeners: list[Callable[[Event], object]] = []
         self._sequencer = Sequencer()
         self.cancel_told = False
@@ -96,8 +97,9 @@ class EventEmitter:
         return time.monotonic() - self.started
 
     def waiting(self, seconds: float) -> SyncEvent:
-        """The event for a silence of this many seconds."""
-        return self._sequencer.stamp(Waiting(what=self.doing, seconds=seconds))
+        """The event for a silence of this many seconds: the longest read, else what is done."""
+        what, waited = self.waits() or (self.doing, seconds)
+        return self._sequencer.stamp(Waiting(what=what, seconds=waited))
 
 
 Work = Callable[[EventEmitter], Awaitable[RunFinished]]

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from dbtcollate_tui.events.stream import EventEmitter
+from dbtcollate_tui.events.types import Waiting
 from dbtcollate_tui.plan.matching.matches import TableRef
+from dbtcollate_tui.plan.server_state import case_key
 from dbtcollate_tui.sync.reading.edges import SAMPLE, read_edges
+from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.reading.test_cases import read_cases, read_definitions, read_older_results
 from tests.collate.server import Asked, FakeCollate, connected, refuse, say
 
@@ -145,6 +149,64 @@ async def test_a_server_with_far_more_cases_is_asked_by_table() -> None:
     assert asked == {False: 1, True: 4}
 
 
+def fields_of(fake: FakeCollate) -> list[tuple[str, str]]:
+    """Of each list of test cases: the table, and the fields asked for."""
+    asked = [item for item in fake.asked if item.path.endswith("testCases") and item.query["limit"] != "1"]
+    return [(item.query.get("entityLink", ""), item.query.get("fields", "")) for item in asked]
+
+
+async def test_a_run_without_test_results_asks_for_none() -> None:
+    fake = shelf([case(table, 1) for table in TABLES])
+    async with connected(fake) as client:
+        assert len(await read_cases(client, TABLES, results=())) == 4
+    assert {fields for _, fields in fields_of(fake)} == {""}
+
+
+async def test_by_table_results_are_asked_where_the_run_has_one() -> None:
+    fake = shelf([case(table, 1) for table in TABLES], total=90_000)
+    tested = case(TABLES[0], 1)
+    async with connected(fake) as client:
+        found = await read_cases(client, TABLES, results={case_key(tested["entityLink"], tested["name"])})
+    assert len(found) == 4
+    with_results = [link for link, fields in fields_of(fake) if "testCaseResult" in fields]
+    assert with_results == [f"<#E::table::{TABLES[0]}>"]
+
+
+async def test_few_results_are_asked_one_by_one() -> None:
+    """The list costs a real server a search for each row that shows its result."""
+    cases = [case(table, number) for table in TABLES for number in (1, 2)]
+    fake = shelf(cases)
+    tested = cases[3]
+    one = f"/dataQuality/testCases/name/{tested['fullyQualifiedName']}"
+    fake.answers[f"GET {one}"] = say(tested)
+    async with connected(fake) as client:
+        found = await read_cases(client, TABLES, results={case_key(tested["entityLink"], tested["name"])})
+    assert len(found) == 8
+    assert {fields for _, fields in fields_of(fake)} == {""}
+    assert [item.query["fields"] for item in fake.asked if item.path.endswith(one)] == ["testCaseResult"]
+
+
+async def test_the_longest_read_is_named_with_its_page() -> None:
+    words: list[str] = []
+
+    def answer(asked: Asked) -> Response:
+        waited = held[0].longest_wait()
+        assert waited is not None
+        words.append(waited[0])
+        paging = {"after": "1"} if len(words) == 1 else {}
+        return JSONResponse({"data": [case(TABLES[0], len(words))], "paging": {"total": 2, **paging}})
+
+    fake = FakeCollate(answers={"GET /dataQuality/testCases": answer})
+    async with connected(fake) as client:
+        held = [client]
+        assert len([item async for item in client.all_test_cases()]) == 2
+        assert client.longest_wait() is None
+    assert words == [
+        "Collate to list test cases, page 1 (50 rows)",
+        "Collate to list test cases, page 2 (100 rows)",
+    ]
+
+
 async def test_definitions_are_listed_once_and_a_few_asked_by_name() -> None:
     names = ["unique", "not_null", "accepted_values", "mine"]
     fake = FakeCollate(
@@ -174,3 +236,18 @@ async def test_an_older_result_is_looked_for_by_its_time() -> None:
     )
     async with connected(fake) as client:
         assert await read_older_results(client, [("a", 3), ("b", 3)]) == {("a", 3)}
+
+
+async def test_a_silence_names_the_read_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    emitter = EventEmitter()
+    async with connected(FakeCollate()) as client:
+        monkeypatch.setattr(
+            client, "longest_wait", lambda: ("Collate to list tables, page 3 (100 rows)", 12.0)
+        )
+        with slow_pages_reported(emitter, client):
+            during = emitter.waiting(2.0)
+        after = emitter.waiting(2.0)
+    assert isinstance(during, Waiting)
+    assert isinstance(after, Waiting)
+    assert (during.what, during.seconds) == ("Collate to list tables, page 3 (100 rows)", 12.0)
+    assert (after.what, after.seconds) == ("starting", 2.0)

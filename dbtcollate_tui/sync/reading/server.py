@@ -235,7 +235,15 @@ async def _quality(
     tested = {item.table.fqn for item in placed if kept[item.table.fqn].testSuite is not None}
     unread = Unread()
     cases = await read_cases(
-        collate, tested, lambda done, total: on_progress(done, total, "test cases", "test cases"), unread
+        collate,
+        tested,
+        lambda done, total: on_progress(done, total, "test cases", "test cases"),
+        unread,
+        {
+            case_key(item.link, item.test.name)
+            for item in placed
+            if item.table.fqn in tested and result_of(part.project, item.test) is not None
+        },
     )
     definitions = await read_definitions(
         collate, {item.definition for item in placed if case_key(item.link, item.test.name) not in cases}

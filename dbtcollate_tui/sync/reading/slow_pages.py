@@ -11,7 +11,10 @@ from dbtcollate_tui.events.types import LogLine
 
 @contextlib.contextmanager
 def slow_pages_reported(emitter: EventEmitter, collate: CollateClient) -> Iterator[None]:
-    """While it lasts, slow pages are reported: the first of a kind, then only much slower ones."""
+    """While it lasts, slow pages are reported, and a silence names the read that is waited for.
+
+    Of slow pages, the first of a kind and then only much slower ones.
+    """
     worst: dict[str, float] = {}
 
     def report(page: SlowPage) -> None:
@@ -26,7 +29,8 @@ def slow_pages_reported(emitter: EventEmitter, collate: CollateClient) -> Iterat
         emitter(LogLine(source="Collate", level="warn", text=text))
 
     former, collate.on_slow_page = collate.on_slow_page, report
+    waits, emitter.waits = emitter.waits, collate.longest_wait
     try:
         yield
     finally:
-        collate.on_slow_page = former
+        collate.on_slow_page, emitter.waits = former, waits

@@ -18,9 +18,16 @@ from dbtcollate_tui.sync.reading.edges import READERS
 CASE_FIELDS = ("testCaseResult",)
 FEW = 3
 """This many tables or definitions are asked for one by one, without a look at the whole list."""
-CASES_A_TABLE = 20
-"""Reading this many cases in a page costs the server about as much as one more request."""
+OTHERS_A_REQUEST = 2
+"""Reading this many cases of other tables in a page costs a real server about as much as one more request.
 
+Seen on OpenMetadata 1.6: a row of the list takes it 55 to 390 ms, a request without rows 60 to 100 ms.
+"""
+OWN_A_TABLE = 3
+"""How many cases a table is taken to have where the caller does not say."""
+
+ONE_BY_ONE = 4
+"""Results of at most one case in so many are asked for one by one; of more, with the list."""
 _ENTITY_BY_ENTITY = 25
 """This many test cases whose results cannot be read are tried one by one; then no more is asked for."""
 
@@ -40,6 +47,7 @@ class Unread:
         self.search_down = self.search_down or isinstance(error, SearchDownError)
 
 
+CaseKey = tuple[str, str]
 OnDone = Callable[[int, int], object]
 """Gets what is done and the whole: pages' rows, or tables."""
 
@@ -49,16 +57,21 @@ def _silent(done: int, total: int) -> None:
 
 
 async def read_cases(
-    collate: CollateClient, fqns: Collection[str], on_done: OnDone = _silent, unread: Unread | None = None
-) -> dict[tuple[str, str], TestCase]:
+    collate: CollateClient,
+    fqns: Collection[str],
+    on_done: OnDone = _silent,
+    unread: Unread | None = None,
+    results: Collection[CaseKey] | None = None,
+) -> dict[CaseKey, TestCase]:
     """The test cases of these tables with their latest results, by `case_key`; read as by `each_case`."""
-    found: dict[tuple[str, str], TestCase] = {}
+    found: dict[CaseKey, TestCase] = {}
     await each_case(
         collate,
         fqns,
         lambda case: found.update({case_key(case.entityLink, case.name): case}),
         on_done,
         unread,
+        results,
     )
     return found
 
@@ -69,21 +82,27 @@ async def each_case(
     take: Callable[[TestCase], object],
     on_done: OnDone = _silent,
     unread: Unread | None = None,
+    results: Collection[CaseKey] | None = None,
 ) -> None:
     """Give each test case of these tables to ``take``, with its latest result.
+
+    Where ``results`` names cases, only theirs are asked for: by table, or one by one where they are few.
 
     Newer servers read results from their search index. Where one cannot be read, its case is given without,
     and noted in ``unread``; test cases of other tables then do not matter.
 
-    The server's whole list is read, a thousand a page, unless it holds far more than these tables can have:
-    then each table's own list.
+    The server's whole list is read in pages, unless it holds far more than these tables can have: then each
+    table's own list.
     """
     wanted = frozenset(fqns)
+    named = None if results is None else frozenset(results)
+    own = max(len(named or ()), OWN_A_TABLE * len(wanted))
+    lost = unread if unread is not None else Unread()
     if len(wanted) > FEW:
         try:
             total = await collate.test_case_count()
-            if total <= CASES_A_TABLE * len(wanted):
-                await _from_pages(collate, wanted, total, take, on_done)
+            if total <= own + OTHERS_A_REQUEST * len(wanted):
+                await _from_pages(collate, wanted, total, take, on_done, named, lost)
                 return
         except ForbiddenError:
             on_done(0, len(wanted))
@@ -91,9 +110,13 @@ async def each_case(
             if error.status in GATEWAY_STATUSES:
                 raise
             on_done(0, len(wanted))
-    lost = unread if unread is not None else Unread()
+    with_results = None if named is None else frozenset(table_of_link(link) for link, _ in named)
 
     async def of(fqn: str) -> None:
+        if with_results is not None and fqn not in with_results:
+            for case in await collate.test_cases(fqn, ()):
+                take(case)
+            return
         try:
             found = [] if lost.search_down else await collate.test_cases(fqn, CASE_FIELDS)
         except ServerFailedError as error:
@@ -133,17 +156,42 @@ async def _from_pages(
     total: int,
     take: Callable[[TestCase], object],
     on_done: OnDone,
+    named: frozenset[CaseKey] | None,
+    lost: Unread,
 ) -> None:
+    one_by_one = named is not None and ONE_BY_ONE * len(named) <= total
+    waiting: list[TestCase] = []
     read = 0
-    async for case in collate.all_test_cases(CASE_FIELDS):
+    async for case in collate.all_test_cases(() if one_by_one else CASE_FIELDS):
         read += 1
         if read % 100 == 0:
             on_done(read, max(read, total))
-        if _table_of(case.entityLink) in wanted:
+        if table_of_link(case.entityLink) not in wanted:
+            continue
+        if one_by_one and named is not None and case_key(case.entityLink, case.name) in named:
+            waiting.append(case)
+        else:
             take(case)
 
+    async def with_result(case: TestCase) -> None:
+        whole: TestCase | None = None
+        try:
+            whole = (
+                None if lost.search_down else await collate.test_case(case.fullyQualifiedName, CASE_FIELDS)
+            )
+        except ServerFailedError as error:
+            if error.status in GATEWAY_STATUSES:
+                raise
+            lost.add(case.fullyQualifiedName, error)
+        else:
+            if whole is None and lost.search_down:
+                lost.cases.add(case.fullyQualifiedName)
+        take(whole if whole is not None else case)
 
-def _table_of(link: str) -> str:
+    await bounded(waiting, with_result, at_once=READERS)
+
+
+def table_of_link(link: str) -> str:
     """The table's FQN in an entity link."""
     return link.removeprefix("<#E::table::").removesuffix(">").partition("::columns::")[0]
 

@@ -30,7 +30,7 @@ from dbtcollate_tui.plan.server_state import case_key
 from dbtcollate_tui.settings.model import CollateSettings
 from dbtcollate_tui.sync.reading.assets import read_asset_edges
 from dbtcollate_tui.sync.reading.edges import READERS, read_edges
-from dbtcollate_tui.sync.reading.test_cases import Unread, each_case
+from dbtcollate_tui.sync.reading.test_cases import Unread, each_case, table_of_link
 
 SINGLE_TABLES = 10
 """Up to this many tables are read one by one, more by listing their databases."""
@@ -265,7 +265,13 @@ async def _results(
         found[case_key(case.entityLink, case.name)] = case.testCaseResult
 
     unread = Unread()
-    await each_case(collate, tested, take, lambda done, total: tell(done, total, "test results"), unread)
+    keys = {case_key(item.link, item.name) for item in expected.results.values()}
+    asked = {key for key in keys if table_of_link(key[0]) in tested}
+
+    def told(done: int, total: int) -> None:
+        tell(done, total, "test results")
+
+    await each_case(collate, tested, take, told, unread, asked)
     return found, frozenset(unread.cases)
 
 
