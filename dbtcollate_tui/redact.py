@@ -109,6 +109,13 @@ class Redactor:
         return _pattern("in an address").sub(MASK, text) if "://" in text else text
 
 
+def without_credentials(address: str) -> str:
+    """An address that a person typed, without user and password, whatever characters these hold."""
+    head, at, host = address.rpartition("@")
+    scheme, colon, _ = head.partition("://")
+    return f"{scheme}{colon}…@{host}" if at and colon else f"…@{host}" if at else address
+
+
 def _without_named(text: str) -> str:
     """The text without the values of names that hold secrets."""
     if '"' in text or "'" in text:

@@ -23,6 +23,7 @@ from dbtcollate_tui.headless.common import renderer
 from dbtcollate_tui.log import log_path
 from dbtcollate_tui.printable import json_safe, one_line, safe
 from dbtcollate_tui.private_files import write_private
+from dbtcollate_tui.redact import without_credentials
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.transport.proxies import proxy_for
@@ -111,7 +112,7 @@ def _folders() -> dict[str, str]:
 def _environment() -> dict[str, str]:
     """The variables that are set, addresses without credentials; proxies as they are in force."""
     found = {
-        name: _without_credentials(value)
+        name: without_credentials(value)
         for name in VARIABLES
         if (value := os.environ.get(name) or os.environ.get(name.lower()))
     }
@@ -121,14 +122,6 @@ def _environment() -> dict[str, str]:
         for stream in (sys.stdin, sys.stdout, sys.stderr)
     )
     return found
-
-
-def _without_credentials(value: str) -> str:
-    if "@" not in value:
-        return value
-    head, _, tail = value.rpartition("@")
-    scheme = head.partition("://")[0] if "://" in head else ""
-    return f"{scheme}://…@{tail}" if scheme else f"…@{tail}"
 
 
 def _keyring() -> str:

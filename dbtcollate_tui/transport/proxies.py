@@ -15,6 +15,7 @@ from urllib.request import getproxies
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.printable import safe
+from dbtcollate_tui.redact import without_credentials
 from dbtcollate_tui.transport.addresses import is_loopback
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -63,14 +64,15 @@ def _checked(value: str, variable: str) -> Proxy:
         usable = bool(parts.hostname) and parts.port != 0 and not any(sign.isspace() for sign in url)
         reason = "" if usable else "It holds no host, or a space or line break."
     except ValueError as error:
-        parts, reason = urlsplit(""), f"{error}."
+        is_port = "port" in str(error).lower()  # the parser's own words may hold the password
+        parts, reason = urlsplit(""), "Its port is no number up to 65535." if is_port else "It is no address."
     if not reason and parts.scheme not in SCHEMES:
         reason = f"Its scheme is {parts.scheme}; {', '.join(SCHEMES)} are possible."
     if reason:
         raise UsageError(
             f"{variable} is not a proxy's address",
             causes=[safe(reason)],
-            evidence=[f"{variable}={safe(value)[:200]}"],
+            evidence=[f"{variable}={safe(without_credentials(value))[:200]}"],
             fixes=[Advice(f"Set {variable} to something like http://proxy.example.com:8080.")],
         )
     if parts.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:

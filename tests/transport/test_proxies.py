@@ -49,6 +49,15 @@ def test_a_wrong_proxy_is_a_card_that_names_it(
         Transport("https://cloud.getdbt.com", None)
 
 
+@pytest.mark.parametrize("password", ["p#MARK", "MARK/x", "MARK?x", "p:MARK", "MA RK MARK", "p@MARK"])
+def test_a_wrong_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{password}@proxy:99999")
+    with pytest.raises(UsageError) as caught:
+        Transport("https://cloud.getdbt.com", None)
+    assert "MARK" not in caught.value.as_text()
+    assert "user" not in caught.value.as_text()
+
+
 def test_a_socks_proxy_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
