@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from dbtcollate_tui.redact import MASK, Redactor, redact
+from dbtcollate_tui.redact import MASK, Redactor, redact, without_credentials
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJpbmdlc3Rpb24tYm90In0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 
@@ -174,3 +174,17 @@ def test_secrets_may_be_learnt_while_others_redact() -> None:
     while learning.is_alive():
         redact("secret-1 and more")
     assert redact("secret-499") == MASK
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://user:p#x@proxy:8080", "http://…@proxy:8080"),
+        ("https://user:p/x?y@host", "https://…@host"),
+        ("user:p@host", "…@host"),
+        ("http://a:b@c@host", "http://…@host"),
+        ("https://host/path", "https://host/path"),
+    ],
+)
+def test_a_typed_address_is_shown_without_credentials(address: str, shown: str) -> None:
+    assert without_credentials(address) == shown

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.redact import redact, without_credentials
 from dbtcollate_tui.transport.addresses import check_address, is_loopback
 
 _URL = re.compile(r"(?i)\bhttps?://[^\s<>\"'`]+")
@@ -63,8 +63,10 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
         port = parts.port
     except ValueError as error:
         raise UsageError(
-            f"{redact(address)} is not a valid address",
-            causes=[f"{error}."],
+            f"{redact(without_credentials(address))} is not a valid address",
+            causes=[
+                "Its port is no number up to 65535." if "ort" in str(error) else "Its host cannot be read."
+            ],
             fixes=[Advice("Paste the address of any page of Collate from the browser.")],
         ) from None
     if "@" in parts.netloc or not parts.netloc.isascii():

@@ -17,7 +17,7 @@ from dbtcollate_tui.dbt_cloud.regions import (
 )
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, ProfileField, SetField
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.redact import redact, without_credentials
 from dbtcollate_tui.transport.addresses import is_loopback
 
 _ID = re.compile(r"[0-9]{1,18}")
@@ -142,8 +142,8 @@ def _split(cleaned: str) -> SplitResult:
         raise _not_an_address(cleaned, f"{scheme.group(0)} is not a web address")
     try:
         return urlsplit(cleaned)
-    except ValueError as error:
-        raise _not_an_address(cleaned, str(error)) from None
+    except ValueError:
+        raise _not_an_address(cleaned, "its host or its port cannot be read") from None
 
 
 def _segments(split: SplitResult) -> list[str]:
@@ -175,7 +175,7 @@ def _read_ids(segments: list[str]) -> dict[str, int]:
 
 def _not_an_address(text: str, why: str) -> UsageError:
     return UsageError(
-        f"{redact(text)[:80]!a} is not a dbt Cloud address",
+        f"{redact(without_credentials(text))[:80]!a} is not a dbt Cloud address",
         causes=[f"{why[:1].upper()}{why[1:]}."],
         fixes=[
             _PASTE,

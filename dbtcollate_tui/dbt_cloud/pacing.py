@@ -101,7 +101,9 @@ class SharedPacer:
                 return change(self._own)
             try:
                 private_folder(self._path.parent)
-                with filelock.FileLock(f"{self._path}.lock", timeout=LOCK_SECONDS, poll_interval=0.005):
+                with filelock.FileLock(
+                    f"{self._path}.lock", timeout=LOCK_SECONDS, mode=0o600, poll_interval=0.005
+                ):
                     self._own = self._load()
                     result = change(self._own)
                     held = {"taken": self._own.taken, "held_until": self._own.held_until}

@@ -9,7 +9,7 @@ import httpx
 
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, ProfileField, SetField
-from dbtcollate_tui.redact import redact
+from dbtcollate_tui.redact import redact, without_credentials
 
 
 def is_loopback(host: str) -> bool:
@@ -38,8 +38,8 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
         url = httpx.URL(base_url)
     except (httpx.InvalidURL, TypeError) as error:
         raise UsageError(
-            f"{redact(base_url)!r} is not an address",
-            causes=[str(error)],
+            f"{redact(without_credentials(base_url))!r} is not an address",
+            causes=["Its port is no number." if "port" in str(error) else "It cannot be read as an address."],
             fixes=[Advice("Paste the address of any page from the browser.")],
         ) from None
     authority = base_url.partition("://")[2].partition("/")[0]
@@ -54,7 +54,7 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
             return url
         raise _unencrypted(url)
     raise UsageError(
-        f"{redact(base_url)} is not an https address",
+        f"{redact(without_credentials(base_url))} is not an https address",
         fixes=[Advice("Paste the URL of any page from the browser.")],
     )
 

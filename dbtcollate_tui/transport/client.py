@@ -449,11 +449,16 @@ class Transport:
         try:
             target = response.url.join(location).copy_with(username=None, password=None)
         except (httpx.InvalidURL, ValueError):
-            raise ForeignRedirect(record, safe(location)[:200]) from None
+            raise ForeignRedirect(record, _without_query(safe(location))[:200]) from None
         here = self.base_url
         if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
-            raise ForeignRedirect(record, safe(str(target))[:500])
+            raise ForeignRedirect(record, _without_query(safe(str(target)))[:500])
         return target
+
+
+def _without_query(address: str) -> str:
+    """A log-in page's query holds states and tokens by names that nobody can list."""
+    return address.partition("#")[0].partition("?")[0]
 
 
 def _check_size(response: httpx.Response, record: RequestRecord, most: int) -> None:

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from tests.campaign import left_behind, networks, requests, seeds, slow
+from tests.campaign import left_behind, networks, requests, seeds, slow, texts
 from tests.campaign.world import Case, World, world_in
 
 
@@ -33,6 +33,9 @@ PARTS: dict[str, Callable[[World, argparse.Namespace], AsyncIterator[Case]]] = {
     "lost": lambda world, given: requests.lost(world, given.slice),
     "slow": lambda world, given: slow.slow(world),
     "long": lambda world, given: slow.slow(world, long=True),
+    "hostile": lambda world, given: texts.hostile(world),
+    "exports": lambda world, given: texts.exports(world),
+    "secrets": lambda world, given: texts.secrets(world),
     "networks": lambda world, given: networks.networks(world),
     "left-behind": lambda world, given: left_behind.left_behind(world),
 }

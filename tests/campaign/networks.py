@@ -188,10 +188,9 @@ async def networks(world: World) -> AsyncIterator[Case]:
             SSL_CERT_DIR="/nonexistent",
         )
         for scheme in ("socks5", "socks5h"):
-            for variable in ("HTTPS_PROXY", "ALL_PROXY"):
-                yield await case(
-                    f"{variable} {scheme}", SETTING, names="socks", **{variable: f"{scheme}://127.0.0.1:9"}
-                )
+            address = f"{scheme}://127.0.0.1:9"
+            yield await case(f"HTTPS_PROXY {scheme}", SETTING, names="socks", HTTPS_PROXY=address)
+            yield await case(f"ALL_PROXY {scheme}", SETTING, names="socks", ALL_PROXY=address)
         for value, codes in ODD_PROXIES.items():
             yield await case(
                 f"HTTPS_PROXY {value!r}".replace(PASSWORD, "…"), codes, names="HTTPS_PROXY", HTTPS_PROXY=value

@@ -90,8 +90,8 @@ async def one_seed(world: World, seed: int) -> Case:
     if len(world.caught) > caught:
         case.bad.append("a redirect to another origin was followed")
     world.calm()
-    if "refused-1s" in drawn.drawn:
-        await asyncio.sleep(1.2)
+    if "refused-1s" in drawn.drawn or case.kills:
+        await asyncio.sleep(1.2)  # the proxy listens again; files of a killed command are no longer new
     history = await world.run(home, "history", "--json")
     if history.code != 0 or history.err:
         case.bad.append(f"history afterwards: exit code {history.code} {history.err[:200]}")

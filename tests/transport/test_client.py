@@ -175,7 +175,7 @@ async def test_a_redirect_to_another_host_keeps_the_token_at_home() -> None:
     ):
         with pytest.raises(ForeignRedirect) as caught:
             await get(server)
-    assert caught.value.location == f"{foreign.url}/x?q=1"
+    assert caught.value.location == f"{foreign.url}/x"  # a query may hold a secret by any name
     assert foreign.requests == []
 
 
