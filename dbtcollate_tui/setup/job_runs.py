@@ -24,6 +24,14 @@ from dbtcollate_tui.settings.model import Profile
 
 
 @dataclass(frozen=True, slots=True)
+class JobRunAnswer:
+    """The run that was started or followed, as last seen, and whether the sync is next."""
+
+    run: Run
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobRunner:
     """Runs one job; nothing is started before `start`.
 

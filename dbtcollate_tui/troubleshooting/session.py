@@ -132,7 +132,7 @@ class TroubleshootingSession:
     def summary(self) -> str:
         """One line: how it ended, and after how much was done."""
         count = len(self.done)
-        after = f", after {wording.count(count, 'fix')}" if count else ""
+        after = f", after {wording.count(count, 'fix', 'fixes')}" if count else ""
         row = self.finding
         match self.outcome:
             case Outcome.WALKING:

@@ -146,10 +146,10 @@ class Places:
     def job_run(self, options: "JobRunOptions", *, then: "RunEnded | None" = None) -> None:
         """What running the profile's dbt Cloud job would do, then the run; the sync follows where wanted.
 
-        ``then`` gets the run in place of the sync, or ``None`` where none was started.
+        ``then`` gets the answer in place of the sync, or ``None`` where no run was started.
         """
-        from dbtcollate_tui.setup.job_runs import JobRunner
-        from dbtcollate_tui.tui.screens.job_run import JobRunAnswer, JobRunScreen
+        from dbtcollate_tui.setup.job_runs import JobRunAnswer, JobRunner
+        from dbtcollate_tui.tui.screens.job_run import JobRunScreen
 
         app, session = self._app, self._app.session
         if session is None or isinstance(app.screen, JobRunScreen):
@@ -157,7 +157,7 @@ class Places:
 
         def answered(answer: JobRunAnswer | None) -> None:
             if then is not None:
-                then(answer.run if answer is not None else None)
+                then(answer)
             elif answer is not None:
                 app.start_checks()
                 if answer.sync:

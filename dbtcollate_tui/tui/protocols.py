@@ -10,18 +10,18 @@ from dbtcollate_tui.tui.terminal import TerminalApp
 
 if TYPE_CHECKING:
     from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions
-    from dbtcollate_tui.dbt_cloud.models import Run
     from dbtcollate_tui.fixes import Fix, Step
     from dbtcollate_tui.session.services import Services
     from dbtcollate_tui.settings.model import Profile
+    from dbtcollate_tui.setup.job_runs import JobRunAnswer
     from dbtcollate_tui.tui.demo_credentials import DemoOffer
     from dbtcollate_tui.tui.session import ProfileSession
     from dbtcollate_tui.tui.sync_run import SyncRun
 
 Then = Callable[["SyncRun | None"], None]
 """Gets the sync that was begun, or ``None`` where none was."""
-RunEnded = Callable[["Run | None"], None]
-"""Gets the dbt Cloud run that was followed, or ``None`` where none was started."""
+RunEnded = Callable[["JobRunAnswer | None"], None]
+"""Gets the dbt Cloud run that was followed and what is next, or ``None`` where none was started."""
 TablesIngested = Callable[[int | None], None]
 """Gets how many missing tables arrived, or ``None`` where the metadata agent did not run."""
 Ended = Callable[["Profile | None"], Awaitable[None]]

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.table import Table
@@ -17,6 +16,7 @@ from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions, JobRunPlan, JobRunUp
 from dbtcollate_tui.dbt_cloud.models import CANCELLED, ERROR, SUCCESS, Run, RunStep
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.redact import redact
+from dbtcollate_tui.setup.job_runs import JobRunAnswer
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
@@ -35,14 +35,6 @@ LOG_LINES = 10_000
 TICK = 0.5
 _ENDS = {SUCCESS: "succeeded", ERROR: "failed", CANCELLED: "was cancelled"}
 _STATES = {SUCCESS: CheckState.PASS, ERROR: CheckState.FAIL, CANCELLED: CheckState.SKIPPED}
-
-
-@dataclass(frozen=True, slots=True)
-class JobRunAnswer:
-    """The run that was started or followed, as last seen, and whether the sync is next."""
-
-    run: Run
-    sync: bool
 
 
 class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):

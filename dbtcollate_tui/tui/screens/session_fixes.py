@@ -45,9 +45,9 @@ from dbtcollate_tui.tui.widgets.picker import PickerRow
 
 if TYPE_CHECKING:
     from dbtcollate_tui.checks.context import CheckContext
-    from dbtcollate_tui.dbt_cloud.models import Run
     from dbtcollate_tui.settings.model import Profile
     from dbtcollate_tui.settings.secrets import Side
+    from dbtcollate_tui.setup.job_runs import JobRunAnswer
     from dbtcollate_tui.troubleshooting.session import TroubleshootingSession
     from dbtcollate_tui.tui.screens.fixing import Rows
     from dbtcollate_tui.tui.sync_run import SyncRun
@@ -132,7 +132,7 @@ class SessionFixes:
             case IngestTables():
                 app.show_table_ingestion(then=lambda arrived: self._ingested(arrived, row))
             case RunJob():
-                app.show_job_run(options_of(fix), then=lambda run: self._job_ran(run, row))
+                app.show_job_run(options_of(fix), then=lambda answer: self._job_ran(answer, row))
             case Advice() | Argument() | GoOnWithoutRun():
                 pass
             case _:
@@ -300,11 +300,20 @@ class SessionFixes:
 
     # ------------------------------------------------------------------ syncs and pipelines
 
-    def _job_ran(self, run: "Run | None", row: CheckResult) -> None:
-        """Go on with the session once the job has run; one that is still in progress is followed again."""
-        if run is not None and run.is_success:
-            self._screen.mended(row, f"run #{run.id} of the job finished", "run.exists")
-        elif run is not None:
+    def _job_ran(self, answer: "JobRunAnswer | None", row: CheckResult) -> None:
+        """Sync what the job's run built where asked, then go on with the session.
+
+        A run that is still in progress is followed again.
+        """
+        if answer is None:
+            return
+        if answer.run.is_success:
+            self._screen.take_run(None)
+            self._screen.mended(row, f"run #{answer.run.id} of the job finished", "run.exists")
+            if answer.sync:
+                fix = SyncNow("Sync of what the run built")
+                self._app.show_sync(then=lambda run: self._follow(run, fix, row))
+        else:
             self._screen.go_on(row.check_id)
 
     def _ingested(self, arrived: int | None, row: CheckResult) -> None:

@@ -194,7 +194,8 @@ class JobPane(PickPane):
     def fix(self, fix: Fix) -> None:
         """Run the job from here; every other fix as on every step."""
         if isinstance(fix, RunJob):
-            from dbtcollate_tui.tui.screens.job_run import JobRunAnswer, JobRunScreen
+            from dbtcollate_tui.setup.job_runs import JobRunAnswer
+            from dbtcollate_tui.tui.screens.job_run import JobRunScreen
 
             def answered(answer: JobRunAnswer | None) -> None:
                 if answer is not None and answer.run.is_success and self._work is not None:
