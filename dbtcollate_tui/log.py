@@ -19,7 +19,9 @@ def start_logging(level: int = logging.INFO) -> Path:
     Raises ``OSError`` where the folder cannot be written; the caller goes on without a log.
     """
     path = log_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    from dbtcollate_tui.private_files import make_folder
+
+    make_folder(path.parent)
     handlers = _files()
     if not any(Path(handler.baseFilename) == path.absolute() for handler in handlers):
         from dbtcollate_tui.log_file import PrivateFileHandler

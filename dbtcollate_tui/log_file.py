@@ -7,6 +7,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from dbtcollate_tui.printable import safe
+from dbtcollate_tui.private_files import make_file
 
 
 class _RedactingFormatter(logging.Formatter):
@@ -31,5 +32,5 @@ class PrivateFileHandler(RotatingFileHandler):
         return os.fstat(self.stream.fileno()).st_size >= self.maxBytes
 
     def _open(self) -> TextIOWrapper:
-        os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        make_file(Path(self.baseFilename))
         return super()._open()

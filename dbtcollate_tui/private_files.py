@@ -16,12 +16,8 @@ ABANDONED_SECONDS = 1.0
 MOST_FILES_LOOKED_AT = 20_000
 
 
-def private_folder(folder: Path) -> Path:
-    """The folder, made if needed with its parents, closed to other users of the machine.
-
-    A folder that others share on purpose (another owner's, or one with the sticky bit) keeps its mode.
-    Raises ``OSError`` where it cannot be made.
-    """
+def make_folder(folder: Path) -> bool:
+    """Make the folder and its parents, private whatever the umask; whether it was missing."""
     missing = []
     place = folder
     while not place.exists() and place != place.parent:
@@ -31,9 +27,28 @@ def private_folder(folder: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             new.mkdir(mode=0o700)
             new.chmod(0o700)
+    return bool(missing)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file, private whatever the umask; one that is there stays unchanged."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    path.chmod(0o600)
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made if needed with its parents, closed to other users of the machine.
+
+    A folder that others share on purpose (another owner's, or one with the sticky bit) keeps its mode.
+    Raises ``OSError`` where it cannot be made.
+    """
+    is_new = make_folder(folder)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    if not missing:
+    if not is_new:
         close_to_others(folder)
     return folder
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dbtcollate_tui.private_files import open_beside, private_folder, remove_abandoned, write_private
+from dbtcollate_tui.private_files import (
+    make_file,
+    make_folder,
+    open_beside,
+    private_folder,
+    remove_abandoned,
+    write_private,
+)
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
@@ -81,3 +88,16 @@ def test_a_write_that_fails_leaves_the_former_file(tmp_path: Path) -> None:
         write_private(path, broken())
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
+def test_files_and_folders_are_private_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    former = os.umask(mask)
+    try:
+        make_folder(tmp_path / "a" / "b")
+        make_file(tmp_path / "a" / "b" / "log")
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "b" / "log").stat().st_mode) == 0o600

@@ -69,6 +69,8 @@ class PartialFile:
             self._file.close()
         note = {"size": self._size, "sha256": self._hash.hexdigest()}
         write_private(_note_of(self._final), json.dumps(note))
+        if self._final.is_dir() and not self._final.is_symlink():
+            shutil.rmtree(self._final)
         self.path.replace(self._final)
         self._file.close()
         return self._size

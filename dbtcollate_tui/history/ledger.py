@@ -23,6 +23,7 @@ from dbtcollate_tui.plan.model import (
     RemoveTags,
     TagsChange,
 )
+from dbtcollate_tui.private_files import make_file
 from dbtcollate_tui.settings.files import private_folder
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
@@ -135,7 +136,7 @@ def note_written(state: StateStore, profile: Profile, lines: Iterable[Mapping[st
     path = _path(state, profile)
     private_folder(state.folder)
     private_folder(path.parent)
-    path.touch(mode=0o600)
+    make_file(path)
     with path.open("ab", buffering=0) as file:
         file.write(text.encode())
 

@@ -36,6 +36,7 @@ from dbtcollate_tui.plan.explanation.coverage import after
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.printable import json_safe
+from dbtcollate_tui.private_files import make_file
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.model import Profile
@@ -269,7 +270,7 @@ class Recorder:
             note_written(self._state, self._profile, notes)
         with self._noting():
             path = log_path(self._state, self._record)
-            path.touch(mode=0o600)
+            make_file(path)
             with path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(log_text(lines))
 

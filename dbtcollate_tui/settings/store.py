@@ -14,6 +14,7 @@ from dbtcollate_tui.fixes import Advice, Argument, Fix
 from dbtcollate_tui.folders import folder
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.nearest import nearest
+from dbtcollate_tui.nesting import is_deep
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.settings.files import private_folder, write_private
 from dbtcollate_tui.settings.names import check_name
@@ -220,13 +221,16 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
+        if is_deep(found):
+            raise ValueError("Its keys are nested too deep.")
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not TOML",
             causes=(redact(str(error)),),
             fixes=(Advice("Correct that line, or set the profile up again under another name"),),
         ) from None
+    return found
 
 
 def _file_error(path: Path, what: str, error: OSError) -> UsageError:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.nearest import nearest
+from dbtcollate_tui.nesting import is_deep
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.settings.store import ProfileStore
 
@@ -72,6 +73,8 @@ def remap_keys(path: Path) -> None:
 
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
+        if is_deep(found):
+            raise ValueError("Its keys are nested too deep.")
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as TOML", causes=[str(error)]) from error
     kinds = _kinds()

@@ -306,3 +306,11 @@ def test_an_address_loses_its_last_slash_and_refuses_credentials() -> None:
     with pytest.raises(ValidationError, match="must not hold a name or a password") as caught:
         CollateSettings(base_url="https://me:MARKED@host", service="s")
     assert "MARKED" not in str(caught.value)
+
+
+def test_a_profile_nested_too_deep_is_no_profile() -> None:
+    store = ProfileStore()
+    store.folder.mkdir(parents=True, exist_ok=True)
+    (store.folder / "deep.toml").write_text(".".join("a" * 5000) + " = 1", encoding="utf-8")
+    with pytest.raises(UsageError, match="is not TOML"):
+        store.load("deep")
