@@ -74,6 +74,10 @@ def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFa
             elif value is not None:
                 notes.count("meta.openmetadata is not a mapping and is left out", place)
     facts = MetaFacts(owners=owners_of(settings.get("owner"), *(block.owner for block in present)))
+    if _is_odd_owner(settings.get("owner")):
+        notes.count("meta.openmetadata.owner has an unexpected value, which is left out", place)
+    if any(_is_odd_owner(block.owner) for block in present):
+        notes.count("meta.owner has an unexpected value, which is left out", place)
     facts.description = next((b.description for b in present if isinstance(b.description, str)), "")
     facts.unit = next(iter(_texts(settings.get("unit"))), "") or next(
         (text for block in present for text in _texts(block.unit)), ""
@@ -136,6 +140,16 @@ def tags_of(*places: Tags) -> tuple[str, ...]:
 def name_or_none(name: str | None) -> str | None:
     """A database's or schema's name; dbt's spelt-out "none" and "null" are absent."""
     return None if name is None or name.strip().lower() in _ABSENT else intern(name)
+
+
+def _is_odd_owner(value: object) -> bool:
+    items = value if isinstance(value, list) else (value,)
+    return any(
+        not (_texts(item.get("email")) or _texts(item.get("name")))
+        if isinstance(item, dict) and item
+        else isinstance(item, bool | list)
+        for item in items
+    )
 
 
 def _is_odd(value: object) -> bool:

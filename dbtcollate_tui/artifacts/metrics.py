@@ -27,6 +27,7 @@ from dbtcollate_tui.artifacts.shapes import (
     NodeConfig,
     NotAdditive,
     Scalar,
+    WhereFilter,
     Window,
 )
 
@@ -273,11 +274,8 @@ def _aggregation(
 
 def _filters(found: Filters | None) -> tuple[str, ...]:
     listed = found.where_filters if found is not None else None
-    texts = (
-        item.get("where_sql_template") if isinstance(item, dict) else item
-        for item in (listed if isinstance(listed, list) else ())
-    )
-    return tuple(text.strip() for text in texts if isinstance(text, str) and text.strip())
+    texts = (item.where_sql_template if isinstance(item, WhereFilter) else item for item in listed or ())
+    return tuple(text.strip() for text in texts if text and text.strip())
 
 
 def _span(window: Window | None) -> str:

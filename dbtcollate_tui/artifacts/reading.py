@@ -22,6 +22,12 @@ MAX_DEPTH = 64
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?(?:NaN|Infinity)', re.DOTALL)
 _HAS_NOT_FINITE = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\s*[,\]}]")
+_HALF_CHARACTER = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
+    re.DOTALL,
+)
+_HAS_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+_REPLACEMENT = rb"\ufffd"
 _MANY_LEVELS = 500
 _OTHER_COMMAND = "The run was made by a dbt whose format of this file is not known here"
 _DAMAGED = "The file was damaged on its way, or something rewrote it"
@@ -49,7 +55,8 @@ class ArtifactError(ActionableError):
 def decode_file(decoder: msgspec.json.Decoder[T], data: Buffer, file: str) -> T:
     """Decode a whole artifact; raises ``ArtifactError``.
 
-    Python's ``NaN`` and ``Infinity``, which dbt writes where YAML says so, are read as null.
+    What Python's JSON writer makes and JSON does not allow is read as far as it can be: ``NaN`` and
+    ``Infinity`` as null, half a surrogate pair as the replacement character.
     """
     view = memoryview(data).cast("B")
     size = f"{view.nbytes:,} bytes"
@@ -80,10 +87,30 @@ def decode_file(decoder: msgspec.json.Decoder[T], data: Buffer, file: str) -> T:
     try:
         return decode_part(decoder, view, file, "$")
     except ArtifactError as error:
-        if not isinstance(error.__cause__, msgspec.DecodeError) or not _HAS_NOT_FINITE.search(view):
+        if not isinstance(error.__cause__, msgspec.DecodeError):
             raise
-    finite = _NOT_FINITE.sub(lambda hit: hit[0] if hit[0][:1] == b'"' else b"null", bytes(view))
-    return decode_part(decoder, finite, file, "$")
+        repaired = _repaired(view)
+        if repaired is None:
+            raise
+    return decode_part(decoder, repaired, file, "$")
+
+
+def _repaired(data: memoryview) -> bytes | None:
+    """The JSON without values that Python alone writes, or ``None`` where it has none."""
+    not_finite, half = _HAS_NOT_FINITE.search(data), _HAS_HALF_CHARACTER.search(data)
+    if not (not_finite or half):
+        return None
+    text = bytes(data)
+    if not_finite:
+        text = _NOT_FINITE.sub(lambda hit: hit[0] if hit[0][:1] == b'"' else b"null", text)
+    if half:
+        text = _HALF_CHARACTER.sub(_whole_character, text)
+    return text
+
+
+def _whole_character(hit: re.Match[bytes]) -> bytes:
+    is_half = len(hit[0]) == len(_REPLACEMENT)
+    return _REPLACEMENT if is_half else hit[0]
 
 
 def decode_part(decoder: msgspec.json.Decoder[T], data: Buffer | msgspec.Raw, file: str, place: str) -> T:

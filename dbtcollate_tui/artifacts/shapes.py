@@ -108,10 +108,10 @@ class TestMetadata(Struct):
 
 
 class Owner(Struct):
-    """An exposure's owner."""
+    """The owner of an exposure or a group; dbt takes one e-mail address or several."""
 
-    name: object = None
-    email: object = None
+    name: Tags = None
+    email: Tags = None
 
 
 class ManifestNode(Struct):
@@ -165,10 +165,16 @@ class ManifestNode(Struct):
     metrics: Raw = Raw()
 
 
+class WhereFilter(Struct):
+    """A condition as dbt keeps it: SQL with a template."""
+
+    where_sql_template: str | None = None
+
+
 class Filters(Struct):
     """A filter of a metric or of one of its inputs."""
 
-    where_filters: object = None
+    where_filters: list[WhereFilter | str | None] | None = None
 
 
 class Window(Struct):

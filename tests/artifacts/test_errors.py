@@ -347,3 +347,13 @@ def test_a_mapped_file_can_be_closed_after_success_and_after_an_error(tmp_path: 
 def test_the_cycle_collector_works_again_afterwards(content: bytes) -> None:
     outcome(content)
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("half", [r"\ud800", r"\uDFFF", r"\udc00\ud800", r"\\\ud83d!"])
+def test_half_a_character_costs_itself_alone(half: str) -> None:
+    """Python's JSON writer, and so dbt's, writes half a surrogate pair that a YAML file holds."""
+    text = manifest(nodes=model(description="a @ b \U0001f600 \\ud800 in words")).replace(b"@", half.encode())
+    project = load_project(text)
+    shown = {r"\\\ud83d!": "\\�!", r"\udc00\ud800": "��"}.get(half, "�")
+    assert project.nodes["model.shop.orders"].description == f"a {shown} b \U0001f600 \\ud800 in words"
+    assert project.notes == ()
