@@ -523,7 +523,7 @@ class Job(_Answered):
 
 def _schedule_words(schedule: JobSchedule) -> str:
     date, time = schedule.date, schedule.time
-    if date.type == "interval_cron":
+    if date.type == "interval_cron" or not (date.type and time.type):
         try:
             return explain_cron(schedule.cron or date.cron)
         except UsageError:

@@ -160,8 +160,7 @@ def _last_run(job: Job, now: datetime) -> tuple[CheckState | None, str]:
     if run.in_progress:
         return CheckState.RUNNING, run.outcome
     state = CheckState.PASS if run.is_success else CheckState.WARN if run.is_cancelled else CheckState.FAIL
-    when = ago(run.finished_at or run.created_at, now)
-    return state, f"{when} ({run.reason_words})" if run.reason_words else when
+    return state, ago(run.finished_at or run.created_at, now)
 
 
 def sorted_projects(projects: Sequence[DbtProject], address_project_id: int | None) -> tuple[ProjectRow, ...]:

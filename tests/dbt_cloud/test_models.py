@@ -127,7 +127,7 @@ def test_a_schedule_inside_a_run_has_names_alone() -> None:
     inside = {"cron": "0 6 * * *", "date": "every_day", "time": "at_exact_hours"}
     read = Run.model_validate(run(1, 1, job=job(schedule=inside)))
     assert read.job is not None
-    assert (read.job.cron, read.job.schedule_words) == ("0 6 * * *", "cron 0 6 * * *")
+    assert (read.job.cron, read.job.schedule_words) == ("0 6 * * *", "daily at 06:00 UTC")
 
 
 def test_a_schedule_that_is_off_has_no_cron() -> None:
