@@ -70,7 +70,8 @@ def lineage_of(job: SqlJob) -> SqlLineage:
 
 
 def _lineage_of(job: SqlJob) -> SqlLineage:
-    from dbtcollate_tui.sql_lineage.resolver import Resolver, case_rule
+    from dbtcollate_tui.sql_lineage.dialects import case_rule
+    from dbtcollate_tui.sql_lineage.resolver import Resolver
 
     query = _parsed(job)
     rule = case_rule(job.dialect)
