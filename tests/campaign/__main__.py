@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from tests.campaign import files, left_behind, networks, requests, seeds, slow, texts
+from tests.campaign import app, files, left_behind, networks, requests, seeds, slow, texts
 from tests.campaign.world import Case, World, world_in
 
 
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[World, argparse.Namespace], AsyncIterator[Case]]] = {
     "hostile": lambda world, given: texts.hostile(world),
     "exports": lambda world, given: texts.exports(world),
     "secrets": lambda world, given: texts.secrets(world),
+    "app": lambda world, given: app.app(world, numbers(given.rounds)),
     "files": lambda world, given: files.files(world),
     "networks": lambda world, given: networks.networks(world),
     "left-behind": lambda world, given: left_behind.left_behind(world),

@@ -1,6 +1,7 @@
 """What `verify` leaves behind in Collate: nothing, in every ending."""
 
 import json
+import re
 import signal
 from collections.abc import AsyncIterator
 from typing import Any
@@ -42,8 +43,6 @@ async def left_behind(world: World) -> AsyncIterator[Case]:
         await world.run(home, "deploy", "--yes")
 
         def decide(asked: Any, number: int, request: str = request, fault: str = fault) -> str | None:
-            import re
-
             if not request or not re.search(request, f"{asked.method} {asked.path}"):
                 return None
             case.faults += 1  # noqa: B023

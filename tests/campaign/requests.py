@@ -51,7 +51,9 @@ PLACES = (
 """The kinds of requests: the server, the pattern, and the command that makes them."""
 HEAVY = frozenset({"gzip-bomb-200", "pad-50mb"})
 """Faults that `slow` tries: they take this process long to make."""
-LONG_PAUSES = re.compile(r"^429-(none|feature|ra-(1e9|1e9f|inf|far|hex|junk|empty))$")
+LONG_PAUSES = re.compile(
+    r"^429-(none|feature|ra-(1e9|1e9f|inf|nan|neg|far|hex|junk|empty|minus0000|badzone))$"
+)
 """Faults that dbt Cloud is given minutes for; `slow` tries them."""
 
 

@@ -13,8 +13,6 @@ from tests.campaign.world import COMMANDS, Case, Kill, World, differences, judge
 
 RATES = {"sparse": (0.01, 0.08), "dense": (0.15, 0.5), "burst": (1.0, 1.0), "writes": (0.05, 0.4)}
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-PAUSING = ("429-ra-minus0000", "429-ra-badzone")
-"""Faults after which dbt Cloud is given a long pause, as after those of `LONG_PAUSES`."""
 
 
 class Drawn:
@@ -51,7 +49,7 @@ class Drawn:
     def for_dbt_cloud(self, request: Any, number: int) -> str | None:
         """The same, without the pauses that dbt Cloud is given minutes for."""
         fault = self.for_collate(request, number)
-        return "429-ra-1" if fault and (LONG_PAUSES.match(fault) or fault in PAUSING) else fault
+        return "429-ra-1" if fault and LONG_PAUSES.match(fault) else fault
 
 
 async def seeds(world: World, numbers: Sequence[int]) -> AsyncIterator[Case]:
