@@ -366,10 +366,10 @@ class DbtCloudClient:
                 first = first or error
                 self.left_out += 1
             else:
-                if getattr(found, "id", 1) > 0:
-                    items.append(found)
-                else:
+                if isinstance(item, dict) and item.get("id") is None:
                     self.left_out += 1
+                else:
+                    items.append(found)
         if first is not None and not items:
             raise unreadable(asked, answer.record, first) from None
         extra = body.get("extra")

@@ -279,8 +279,8 @@ async def test_odd_elements_never_cost_the_list(name: str) -> None:
             found = await call(client)
             assert found[0].id == 10**6 + 2 * asked
             assert found[-1].id == 10**6 + 2 * asked + 1
-            assert all(one.id > 0 for one in found)
             left_out = client.left_out - before
+            assert left_out >= sum(not isinstance(one, dict) or one.get("id") is None for one in page)
             assert len({one.id for one in found}) - 2 <= len(page) - left_out < len(page)
 
 
