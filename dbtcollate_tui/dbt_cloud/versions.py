@@ -5,7 +5,7 @@ import re
 TRACKS = frozenset({"latest", "versionless", "compatible", "extended", "fallback"})
 """Release tracks of dbt Core 1 (dbt's page "Release tracks in dbt platform")."""
 _FUSION = re.compile(r"(?:^|-)fusion(?:$|-)")
-_NUMBER = re.compile(r"^v?(?P<major>[0-9]+)(?:\.|$)")
+_NUMBER = re.compile(r"^v?(?P<major>[0-9]{1,9})(?:\.|$)")
 
 
 def is_fusion(version: str) -> bool:
