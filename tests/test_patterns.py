@@ -24,7 +24,8 @@ BUILT = {
     "dbtcollate_tui.redact": "from the parts in _PATTERNS, which are counted below",
     "dbtcollate_tui.artifacts.constraints": "a column's name, escaped, between two boundaries: linear",
     "dbtcollate_tui.server_words": "from the tables of the two clients, on messages of at most 4 KiB",
-    "dbtcollate_tui.sql_lineage.resolver": "a name or LIKE pattern, in a worker with a time limit",
+    "dbtcollate_tui.sql_lineage.resolver": "a pattern over column names, in a worker with a time limit",
+    "dbtcollate_tui.sql_lineage.values": "a LIKE pattern over column names, in a worker with a time limit",
     "dbtcollate_tui.collate.agents": "an agent's own filters, those that `is_quick` takes alone",
     "dbtcollate_tui.plan.matching.nodes": "one dbt identifier, at most as long as a warehouse's name",
 }

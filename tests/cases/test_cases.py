@@ -213,6 +213,22 @@ async def test_moving_to_fusion_changes_what_the_engines_say(world: Cases, tmp_p
     assert kinds <= {"data_model", "lineage", "test_result", "test_case", "test_definition", "description"}
 
 
+async def test_moving_to_fusion_and_back_settles_each_time(world: Cases, tmp_path: Path) -> None:
+    """What core wrote, Fusion changes where it says something else, and core changes exactly that back."""
+    place = world.place(tmp_path)
+    core, fusion = load_case("atlas-core"), load_case("atlas-fusion")
+    await place.twice(core)
+    away, again = await place.twice(fusion), await place.sync(core)
+    assert again.failures == []
+    assert sorted(change.partition(" ")[0] for change in again.changes) == [
+        "data_model",
+        "lineage",
+        "lineage",
+    ]
+    assert set(again.changes) <= set(away.changes)
+    assert (await place.sync(core)).changes == []
+
+
 async def test_names_that_collate_refuses_are_known_before(world: Cases, tmp_path: Path) -> None:
     place = world.place(tmp_path)
     tags = await place.twice(load_case("odd-tags"))
