@@ -6,6 +6,9 @@ The manifest is synthetic, of dbt's v12 shape: models of 15 documented columns, 
 three tests a model, sources, macros, docs and the parent and child maps. It is written to a temporary folder.
 Each decoding runs in a process of its own; the best time and the largest ``ru_maxrss`` of the repeats count.
 ``ru_maxrss`` holds the interpreter and its imports too, and of a mapped file the pages that are in memory.
+
+Measured once with 500 MB (133,940 nodes, tests and sources): ``load_project`` peaked at 1,131 MiB,
+2.4 times the file and 0.61 times ``json.load``.
 """
 
 import argparse
