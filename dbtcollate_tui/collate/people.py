@@ -10,6 +10,7 @@ from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import Classification, Domain, EntityReference, GlossaryTerm, Tag, User
 from dbtcollate_tui.collate.reader import read_as
+from dbtcollate_tui.collate.searching import quoted, sources
 from dbtcollate_tui.collate.server import ServerCalls
 
 
@@ -36,17 +37,17 @@ class PeopleCalls(ServerCalls):
                 "GET",
                 "/search/query",
                 params={
-                    "q": f'email.keyword:"{_escaped(wanted)}"',
+                    "q": f"email.keyword:{quoted(wanted)}",
                     "index": "user_search_index",
                     "from": 0,
                     "size": 5,
                 },
                 doing="search users by e-mail",
             )
-            sources = read_as(answer, "search users by e-mail", _sources)
+            found_users = read_as(answer, "search users by e-mail", sources)
         except CollateError:
             return None
-        for source in sources:
+        for source in found_users:
             if isinstance(source, Mapping) and str(source.get("email", "")).lower() == wanted:
                 return _reference(source)
         return None
@@ -122,15 +123,6 @@ class PeopleCalls(ServerCalls):
         if not self.dialect.has_domains:
             return None
         return await self.find(Domain, f"/domains/name/{path_segment(fqn)}", doing="show the domain")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _sources(body: Any) -> list[Any]:
-    """What a search found: its documents."""
-    return [hit["_source"] for hit in body["hits"]["hits"] if isinstance(hit, Mapping) and "_source" in hit]
 
 
 def _reference(source: Mapping[str, Any]) -> EntityReference | None:

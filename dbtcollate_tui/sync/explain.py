@@ -37,6 +37,8 @@ from dbtcollate_tui.sync.reading.server import (
 
 DEEPEST = 3
 """Levels of a lineage tree that one request may ask for."""
+READ_SINGLY = 2
+"""More tables beside the one that is explained are looked up by one search."""
 _READS = re.compile(r"\b(?:from|join)\s+([\w.\"`\[\]$-]+)", re.IGNORECASE)
 _CTE = re.compile(
     r"[\"`\[]?(\w{1,300})[\"`\]]?\s{1,99}as\s{1,99}(?:not\s{1,99})?(?:materialized\s{1,99})?\(", re.IGNORECASE
@@ -189,11 +191,19 @@ async def _read_few(
     ):
         return await _read_all(collate, service, project, options, nodes)
 
-    async def by_name(node: Node) -> Table | None:
+    def fqn_of(node: Node) -> str:
         database = options.database_map.get(node.database or "", node.database or "")
         parts = (stored_name(part) for part in (database, node.schema or "", node.identifier))
+        return join_fqn(service, *parts)
+
+    parents = list({fqn_of(node): None for node in nodes if node.unique_id not in unique_ids})
+    searched = await collate.tables_searched(parents) if len(parents) > READ_SINGLY else []
+    known = {table.fullyQualifiedName: table for table in searched}
+
+    async def by_name(node: Node) -> Table | None:
+        fqn = fqn_of(node)
         fields = TABLE_FIELDS if node.unique_id in unique_ids else ("columns",)
-        return await collate.table(join_fqn(service, *parts), fields)
+        return known.get(fqn) or await collate.table(fqn, fields)
 
     found = await bounded(nodes, by_name, at_once=READERS)
     tables = [table for table in found if table is not None]

@@ -12,8 +12,8 @@ from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.explain import explain_nodes, explain_table
 from tests.support.world import World, engine_of, world
 
-BASE_REQUESTS = 11
-"""The table, its history, edges, test cases, definitions, tags, and what its singular tests read."""
+MOST_REQUESTS = 12
+"""The table, its history, edges, test cases, definitions, tags, owners, exposures, and its parents."""
 
 
 async def plan_of(here: World) -> Plan:
@@ -60,26 +60,25 @@ async def test_next_sync_is_that_of_the_whole_plan(scenario: str) -> None:
             assert found.unmatched.cause == cause
 
 
-async def test_explanation_needs_few_requests() -> None:
-    """A request for each parent and two for each owner and exposure, beside a fixed number."""
-    async with world() as here:
+@pytest.mark.parametrize("search", ["", "search-down"])
+async def test_explanation_needs_few_requests(search: str) -> None:
+    """At most twelve with the search index up; one more a parent without it, one more for the tree."""
+    async with world(search) as here:
         await explained(here, "fct_orders")
         project, collate = await here.context().project(), await here.connections.collate()
-        for unique_id, node in project.nodes.items():
-            if unique_id not in (await here.context().report()).matched:
-                continue
-            before = len(here.services.request_log.newest(5000))
-            found = await explained(here, unique_id)
-            records = here.services.request_log.newest(5000)
-            asked = [
-                one.path for one in records[: len(records) - before] if one.host == collate.transport.host
-            ]
-            same = {one for one in found.unique_ids if one in project.nodes}
-            parents = {parent for one in same for parent in project.upstreams(one)}
-            owners = {owner for one in same for owner in project.nodes[one].owners}
-            exposures = [one for one in project.exposures if set(project.upstreams(one)) & same]
-            allowed = BASE_REQUESTS + len(parents) + 2 * len(owners) + 2 * len(exposures)
-            assert 0 < len(asked) <= allowed, (node.name, allowed, asked)
+        for unique_id in (await here.context().report()).matched:
+            for levels in (0, 2):
+                before = here.services.request_log.newest(5000)
+                found = await explained(here, unique_id, levels)
+                known = {id(record) for record in before}
+                records = here.services.request_log.newest(5000)
+                asked = [
+                    one.path for one in records if id(one) not in known and one.host == collate.transport.host
+                ]
+                same = {one for one in found.unique_ids if one in project.nodes}
+                parents = {parent for one in same for parent in project.upstreams(one)}
+                allowed = MOST_REQUESTS + (len(parents) if search else 0) + bool(levels)
+                assert 0 < len(asked) <= allowed, (unique_id, allowed, asked)
 
 
 async def test_synced_table_is_complete_in_collate() -> None:

@@ -29,6 +29,7 @@ _INDEXES = {
     "domain_search_index": "domain",
 }
 _EVERYTHING = ("all", "dataAsset")
+_SEVERAL = re.compile(r"^(?P<field>[A-Za-z.]+):\((?P<values>.*)\)$")
 _CLAUSE = re.compile(r'^(?P<field>[A-Za-z.]+):(?P<value>"[^"]*"|\S+)$')
 
 
@@ -128,6 +129,10 @@ def _matches(entity: Entity, text: str) -> bool:
 
 
 def _clause(entity: Entity, clause: str) -> bool:
+    several = _SEVERAL.match(clause)
+    if several is not None:
+        parts = re.split(r"\s+OR\s+", several["values"])
+        return any(_clause(entity, f"{several['field']}:{part}") for part in parts)
     clause = clause.strip("()")
     if clause in ("", "*", "**"):
         return True

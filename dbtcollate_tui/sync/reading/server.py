@@ -36,6 +36,8 @@ TABLE_FIELDS = (
     "testSuite",
     "certification",
 )
+TIER = "Tier"
+"""A classification of every server, whose tags exclude one another."""
 PEOPLE_LISTED = 5_000
 """At most this many users and teams are listed to suggest an owner."""
 
@@ -161,7 +163,7 @@ async def read_details(
         terms=terms,
         owners=owners,
         suggestions=suggestions,
-        exclusive=exclusive | {"Tier"},
+        exclusive=exclusive | {TIER},
         own_names=frozenset({collate.me.name, "ingestion-bot"}),
         person="" if collate.me.isBot else collate.me.name,
         assets=asset_refs,
@@ -291,10 +293,10 @@ async def _tags(
     names = {classification for fqn in fqns if (classification := _first_part(fqn))}
     if options.include_tags and any(item.tags for item in named):
         names.add(options.classification)
-    order = sorted(names)
+    order = sorted(names - {TIER})
     found = await bounded(order, collate.classification, at_once=READERS)
     there = [item for item in found if item is not None]
-    listed = await bounded([item.name for item in there], collate.tags, at_once=READERS)
+    listed = await bounded([*(item.name for item in there), *names & {TIER}], collate.tags, at_once=READERS)
     tags = [tag for tags in listed for tag in tags]
     exclusive = {item.fullyQualifiedName or item.name for item in there if item.mutuallyExclusive}
     exclusive |= {tag.fullyQualifiedName for tag in tags if tag.mutuallyExclusive}
