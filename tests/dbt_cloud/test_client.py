@@ -293,7 +293,8 @@ async def test_a_foreign_redirect_is_named_and_offered_only_to_dbts_own_hosts(
 ) -> None:
     error = await card(lambda _: RedirectResponse(location))
     assert isinstance(error, WrongHost)
-    assert location in error.evidence[0]
+    assert location.partition("?")[0] in error.evidence[0]
+    assert "next=x" not in error.evidence[0]
     offered = [fix for fix in error.fixes if fix.kind == "set_field"]
     assert bool(offered) is offers
     if offers:

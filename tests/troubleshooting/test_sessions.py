@@ -410,6 +410,9 @@ COPED_WITH = (
     SCENARIOS["unreadable-test"],
     SCENARIOS["odd-build"],
     SCENARIOS["dbt-cloud-connector"],
+    SCENARIOS["hybrid-runner"],
+    SCENARIOS["personal-token"],
+    SCENARIOS["sso"],
 )
 """What the program copes with: nothing is broken, and a sync is all that is missing."""
 
