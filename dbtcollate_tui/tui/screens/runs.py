@@ -18,7 +18,7 @@ from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.dbt_cloud.run_notes import is_ci_run, notes_of_run
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import RerunCheck, Retry
-from dbtcollate_tui.tui.glyphs import GLYPHS
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
@@ -29,6 +29,9 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.wording import ago
 
 Choose = Callable[[], Awaitable[RunChoice]]
+
+LEAST_REASON = 12
+"""Cells that the reason of a failure needs to be shown at all."""
 
 
 class RunsScreen(CardKeys, FittedScreen[int | None]):
@@ -119,8 +122,9 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
             marks.append("Collate's workers")
         if marks:
             line.append(f"   {', '.join(marks)}", "bold")
-        if run.reason_words:
-            line.append(f"   {run.reason_words}", "dim")
+        room = self.app.size.width - 4 - line.cell_len - 3
+        if run.reason_words and room >= LEAST_REASON:
+            line.append(f"   {cut_end(run.reason_words, room)}", "dim")
         return line
 
     @property
