@@ -380,6 +380,15 @@ class Project:
                 stack.extend(reversed(self.resources[parent].depends_on))
         return tuple(found)
 
+    @property
+    def catalog_is_bare(self) -> bool:
+        """Whether there is a catalog without the position of a single column, which dbt writes for each.
+
+        Something between dbt Cloud and here, such as a proxy, has emptied it.
+        """
+        columns = [column for node in self.nodes.values() for column in node.columns]
+        return self.has_catalog and bool(columns) and all(column.index is None for column in columns)
+
     def metric_nodes(self, unique_id: str) -> tuple[str, ...]:
         """The nodes whose tables a metric reads, itself or through other metrics, in order.
 

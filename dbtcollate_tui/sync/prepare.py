@@ -82,7 +82,7 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     emitter.doing = "reading the artifacts"
     project = await read_project(fetched)
-    if project.unreadable:
+    if project.unreadable or project.catalog_is_bare:
         await asyncio.to_thread(engine.store.forget, engine.dbt_cloud, account_id, choice.run.id)
     count = len(fetched.files)
     text = f"{wording.count(count, 'file')}, {fetched.size / 1e6:.1f} MB"

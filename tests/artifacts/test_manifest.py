@@ -1,13 +1,15 @@
 """The shapes that versions and people give a manifest."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dbtcollate_tui.artifacts.load import StepResults, load_project
-from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.artifacts.project import Column, Node, Project
 from tests.artifacts.making import encoded, generic_test, manifest, model, run_results
+from tests.support.builders import node, project
 
 
 def only_node(*, catalog: bytes | None = None, **fields: Any) -> Node:
@@ -443,3 +445,20 @@ def test_node_with_an_empty_file_path_is_a_stub() -> None:
     nodes = {**model(original_file_path=""), **model("own", original_file_path="models/own.sql")}
     found = load_project(manifest(nodes=nodes)).nodes
     assert {node.name: node.is_stub for node in found.values()} == {"orders": True, "own": False}
+
+
+@pytest.mark.parametrize(
+    ("has_catalog", "indexes", "is_bare"),
+    [
+        (True, (None, None), True),
+        (True, (1, None), False),
+        (True, (), False),
+        (False, (None, None), False),
+    ],
+)
+def test_catalog_without_positions_is_bare(
+    has_catalog: bool, indexes: tuple[int | None, ...], is_bare: bool
+) -> None:
+    columns = tuple(Column(f"c{number}", index=index) for number, index in enumerate(indexes))
+    found = replace(project(node("a", columns=columns)), has_catalog=has_catalog)
+    assert found.catalog_is_bare is is_bare

@@ -30,9 +30,10 @@ SCHEMAS = {
     "ingestionPipeline": "entity/services/ingestionPipelines/ingestionPipeline.json",
     "workflow": "entity/automations/workflow.json",
     "pipelineService": "entity/services/pipelineService.json",
+    "pipeline": "entity/data/pipeline.json",
 }
 """The schema of each kind, by its path among OpenMetadata's."""
-EMPTY = {"metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow", "pipelineService"}
+EMPTY = {"metric", "mlmodel", "apiEndpoint", "ingestionPipeline", "workflow", "pipelineService", "pipeline"}
 """Kinds of which the server below has none, or no list."""
 
 
