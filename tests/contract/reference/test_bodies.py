@@ -103,7 +103,7 @@ async def read_everything(client: httpx.AsyncClient) -> None:
 
 
 EMPTY = frozenset(
-    {"domain", "metric", "mlmodel", "apiEndpoint", "glossary", "glossaryTerm", "pipelineService"}
+    {"domain", "metric", "pipeline", "mlmodel", "apiEndpoint", "glossary", "glossaryTerm", "pipelineService"}
 )
 """Kinds of which the shop's server has none."""
 SENT = {
