@@ -21,6 +21,7 @@ Line = tuple[str, str, str, str]
 ENTITIES = {
     "services/databaseServices": "entity.services.databaseService:DatabaseService",
     "services/pipelineServices": "entity.services.pipelineService:PipelineService",
+    "pipelines": "entity.data.pipeline:Pipeline",
     "databases": "entity.data.database:Database",
     "databaseSchemas": "entity.data.databaseSchema:DatabaseSchema",
     "tables": "entity.data.table:Table",
