@@ -21,10 +21,11 @@ from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.models import Account, Job
 from dbtcollate_tui.dbt_cloud.other_jobs import JobOffer, Part, offers
 from dbtcollate_tui.dbt_cloud.permissions import read_account
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.history.records import HistoryRecord, list_records
 from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 
@@ -139,18 +140,9 @@ class CheckContext:
 
     async def choice(self) -> RunChoice:
         """The run that a sync would take."""
-        side = self.profile.dbt_cloud
 
         async def read() -> RunChoice:
-            return await choose_run(
-                await self.dbt_cloud(),
-                side.account_id,
-                side.project_id,
-                side.job_id,
-                side.run_rule,
-                self._run_id,
-                jobs=side.jobs,
-            )
+            return await run_of_profile(await self.dbt_cloud(), self.profile.dbt_cloud, self._run_id)
 
         return await self._once("choice", read)
 

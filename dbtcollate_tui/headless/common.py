@@ -21,7 +21,6 @@ from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.secrets import ENV, LABELS, PERSON_TIMEOUT, WAITING, Side
 from dbtcollate_tui.standard_streams import is_terminal
-from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.transport.pacing import Retrying
 
 Renderer = PlainRenderer | NdjsonRenderer
@@ -33,17 +32,6 @@ def renderer(as_json: bool, *, verbose: bool = False) -> Renderer:
     if as_json:
         return NdjsonRenderer(sys.stdout)
     return PlainRenderer(sys.stdout, progress=sys.stderr, verbose=verbose)
-
-
-async def engine_of(services: Services, profile: Profile, connections: Connections) -> Engine:
-    """What a sync of the profile works with; connects to both systems."""
-    return Engine(
-        profile,
-        await connections.dbt_cloud(),
-        await connections.collate(),
-        artifacts=services.artifacts,
-        state=services.state,
-    )
 
 
 async def load_profile(services: Services, name: str | None) -> Profile:

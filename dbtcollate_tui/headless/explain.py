@@ -10,12 +10,13 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import connect, engine_of, load_profile, renderer
+from dbtcollate_tui.headless.common import connect, load_profile, renderer
 from dbtcollate_tui.plan.explanation.coverage import FACTS, TITLES, Coverage, FactName, Grouping
 from dbtcollate_tui.plan.explanation.text import dot, explanation_text, mermaid
 from dbtcollate_tui.render.coverage import coverage_csv, coverage_html, coverage_text
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.sync.coverage import folder_coverage, read_coverage
+from dbtcollate_tui.sync.engine import connected
 from dbtcollate_tui.sync.explain import explain_table
 
 Graph = Literal["", "mermaid", "dot"]
@@ -38,7 +39,7 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
     out = renderer(common.json)
     async with connect(common, services, profile) as connections:
         found = await explain_table(
-            await engine_of(services, profile, connections),
+            await connected(connections, services),
             name,
             run_id=options.run_id,
             levels=options.levels,
@@ -101,7 +102,7 @@ async def coverage(common: Common, options: CoverageOptions) -> ExitCode:
         services = Services()
         profile = await load_profile(services, common.profile)
         async with connect(common, services, profile) as connections:
-            found = await read_coverage(await engine_of(services, profile, connections), options.by)
+            found = await read_coverage(await connected(connections, services), options.by)
         title = (
             f"{profile.name}: {profile.dbt_cloud.project_name or 'dbt Cloud'} in {profile.collate.service}"
         )

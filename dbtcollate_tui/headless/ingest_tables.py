@@ -7,10 +7,11 @@ from dbtcollate_tui.command_options import Common
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
-from dbtcollate_tui.headless.common import Renderer, connect, engine_of, load_profile, renderer
+from dbtcollate_tui.headless.common import Renderer, connect, load_profile, renderer
 from dbtcollate_tui.headless.plan import plan_and_write
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.table_ingestion import GOOD_ENDS, TableIngestion, TableIngestionPlan
+from dbtcollate_tui.sync.engine import connected
 
 
 async def ingest_tables(common: Common, *, yes: bool, then_sync: bool = True) -> ExitCode:
@@ -25,7 +26,7 @@ async def ingest_tables(common: Common, *, yes: bool, then_sync: bool = True) ->
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=not yes)
     async with connect(common, services, profile) as connections:
-        ingestion = TableIngestion(await engine_of(services, profile, connections))
+        ingestion = TableIngestion(await connected(connections, services))
         plan = await ingestion.prepare()
         if plan is None:
             out.say(f"Every table that dbt built is in {profile.collate.service}.")

@@ -9,7 +9,6 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.common import (
     Renderer,
     connect,
-    engine_of,
     follow,
     follow_or_cancel,
     load_profile,
@@ -20,6 +19,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
+from dbtcollate_tui.sync.engine import connected
 
 
 async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
@@ -28,7 +28,7 @@ async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
     profile = await load_profile(services, common.profile)
     out = renderer(common.json, verbose=True)
     async with connect(common, services, profile) as connections:
-        engine = await engine_of(services, profile, connections)
+        engine = await connected(connections, services)
         events = prepare_direct(engine, run_id=run_id, scope=scope)
         _, finished = await follow(out, events, PlanReady)
     return finished.exit_code
@@ -45,7 +45,7 @@ async def plan_and_write(
     scope: Scope = WHOLE,
 ) -> ExitCode:
     """A sync in one where ``yes``, else in two halves, between which the person says yes."""
-    engine = await engine_of(services, profile, connections)
+    engine = await connected(connections, services)
     if yes:
         events = run_direct(engine, run_id=run_id, scope=scope)
         _, finished = await follow_or_cancel(out, events, PlanReady, engine.cancel)

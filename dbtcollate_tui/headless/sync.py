@@ -19,7 +19,6 @@ from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import (
     Renderer,
     connect,
-    engine_of,
     follow,
     follow_or_cancel,
     load_profile,
@@ -33,6 +32,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.standard_streams import write_utf8
+from dbtcollate_tui.sync.engine import connected
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 
 Export = Literal["yaml", "pipeline", "curl", "connector"]
@@ -226,7 +226,7 @@ async def _prepare_and_run(
 
     An interrupt stops the following, with ``kill`` the run on the server too.
     """
-    engine = await engine_of(services, profile, connections)
+    engine = await connected(connections, services)
     token = await connections.secret("dbt_cloud")
     prepared = prepare_collate(engine, token, needs_run=trigger)
     found, finished = await follow(out, prepared, PipelinePlanReady)

@@ -3,22 +3,19 @@
 import asyncio
 from pathlib import Path
 
-from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.plan.explanation.coverage import Coverage, Grouping, measure
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.sql_lineage.reading import SqlReading
-from dbtcollate_tui.sync.decoding import read_folder, read_project
+from dbtcollate_tui.sync.decoding import read_folder
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import sql_cache
+from dbtcollate_tui.sync.prepare import project_of_run, sql_cache
 from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables, with_sql_edges
 
 
 async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
     """Count the project of the profile's run against what Collate holds now."""
-    profile, dbt_cloud, collate, store = engine.profile, engine.dbt_cloud, engine.collate, engine.store
-    side, options = profile.dbt_cloud, profile.options
-    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule)
-    project = await read_project(await store.fetch(dbt_cloud, side.account_id, choice))
+    profile, collate, options = engine.profile, engine.collate, engine.profile.options
+    project = await project_of_run(engine)
     found = await read_tables(collate, profile.collate.service, project, options)
     report = await asyncio.to_thread(match, project, found.inventories, options)
     sql = SqlReading(
@@ -28,7 +25,7 @@ async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
         found.tables,
         options,
         lambda ref: collate.table(ref.fqn, ("columns",)),
-        cache=sql_cache(profile, store),
+        cache=sql_cache(profile, engine.store),
     )
     async with sql:
         state = await read_details(collate, Part(project, report, options), found.tables)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
+from dbtcollate_tui.session.connections import Connections
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 
@@ -46,3 +48,17 @@ class Engine:
     def store(self) -> ArtifactStore:
         """Where runs' artifacts are cached."""
         return self.artifacts or ArtifactStore()
+
+
+async def connected(
+    connections: Connections, services: Services, cancel: asyncio.Event | None = None
+) -> Engine:
+    """What a sync of the connections' profile works with; raises what the two systems answer."""
+    return Engine(
+        connections.profile,
+        await connections.dbt_cloud(),
+        await connections.collate(),
+        artifacts=services.artifacts,
+        state=services.state,
+        cancel=cancel or asyncio.Event(),
+    )

@@ -14,7 +14,6 @@ from dbtcollate_tui.collate.links import table_page
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.dbt_cloud.pages import node_page
-from dbtcollate_tui.dbt_cloud.run_choice import choose_run
 from dbtcollate_tui.plan.build import build_plan
 from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_of
 from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
@@ -22,9 +21,8 @@ from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.reading import SqlReading
-from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import sql_cache
+from dbtcollate_tui.sync.prepare import project_of_run, sql_cache
 from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import (
     TABLE_FIELDS,
@@ -61,9 +59,7 @@ async def explain_table(
 
     Writes nothing. Raises ``ActionableError`` where a server does not answer.
     """
-    dbt_cloud, side = engine.dbt_cloud, engine.profile.dbt_cloud
-    choice = await choose_run(dbt_cloud, side.account_id, side.project_id, side.job_id, side.run_rule, run_id)
-    project = await read_project(await engine.store.fetch(dbt_cloud, side.account_id, choice))
+    project = await project_of_run(engine, run_id)
     lookup = find_nodes(project, name, engine.profile.options)
     if not lookup.unique_ids:
         return Explained(lookup)

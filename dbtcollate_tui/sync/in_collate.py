@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from dbtcollate_tui.collate.links import pipeline_log_page, service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus
 from dbtcollate_tui.collate.pipelines import DIRECT_SYNC, IngestionPipelines, NoPipelineServiceError
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification, VerificationRow, VerificationState
 from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
@@ -28,6 +28,7 @@ from dbtcollate_tui.fixes import RETRY, GoToStep, Step
 from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan, as_pipeline_reads, pipeline_notes, pipeline_specs
+from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun
@@ -154,7 +155,6 @@ async def _prepare(emitter: EventEmitter, engine: Engine, token: SecretStr, *, n
 async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> RunChoice | None:
     """The run that Collate's workers take, which may be another than the profile's rule takes."""
     profile = as_pipeline_reads(engine.profile)
-    side = profile.dbt_cloud
     try:
         choice = await choose(emitter, replace(engine, profile=profile), None)
     except ActionableError as error:
@@ -167,9 +167,7 @@ async def _choose(emitter: EventEmitter, engine: Engine, *, needs_run: bool) -> 
     other = choice.reference_run
     text = f"Collate's own ingestion uses run #{other.id} ({other.outcome_words}), not #{choice.run.id}"
     emitter(LogLine(source="Collate", level="warn", text=text))
-    return await choose_run(
-        engine.dbt_cloud, side.account_id, side.project_id, side.job_id, run_id=other.id, jobs=side.jobs
-    )
+    return await run_of_profile(engine.dbt_cloud, profile.dbt_cloud, other.id)
 
 
 @dataclass(slots=True)
@@ -254,15 +252,7 @@ class _Run:
         try:
             if choice is None:
                 run_id = facts.id if facts is not None else None
-                choice = await choose_run(
-                    engine.dbt_cloud,
-                    side.account_id,
-                    side.project_id,
-                    side.job_id,
-                    side.run_rule,
-                    run_id,
-                    jobs=side.jobs,
-                )
+                choice = await run_of_profile(engine.dbt_cloud, side, run_id)
             project = await read_artifacts(emitter, engine, choice)
             compared = await compare(emitter, "verification", replace(engine, state=None), choice, project)
             self.compared = compared

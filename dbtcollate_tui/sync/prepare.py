@@ -10,7 +10,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import LogLine, Phase, PhaseFinished, PhaseStarted
@@ -23,6 +23,7 @@ from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.plan.model import Plan, RunFacts
 from dbtcollate_tui.plan.selection.graph import Graph
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sql_lineage.cache import SqlCache
 from dbtcollate_tui.sql_lineage.reading import SqlReading
@@ -38,16 +39,7 @@ NO_RECORD = "Nothing can be removed: no sync from this machine has written tags,
 async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> RunChoice:
     """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
     emitter(PhaseStarted(phase="run", text="choosing the run"))
-    side = engine.profile.dbt_cloud
-    choice = await choose_run(
-        engine.dbt_cloud,
-        side.account_id,
-        side.project_id,
-        side.job_id,
-        side.run_rule,
-        run_id,
-        jobs=side.jobs,
-    )
+    choice = await run_of_profile(engine.dbt_cloud, engine.profile.dbt_cloud, run_id)
     for note in choice.notes:
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     others = choice.other_runs(datetime.now(UTC))
@@ -90,6 +82,13 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
         text += ", no catalog.json"
     emitter(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
     return project
+
+
+async def project_of_run(engine: Engine, run_id: int | None = None) -> Project:
+    """What the profile's run, or the named one, says, without a word on the way there."""
+    side = engine.profile.dbt_cloud
+    choice = await run_of_profile(engine.dbt_cloud, side, run_id)
+    return await read_project(await engine.store.fetch(engine.dbt_cloud, side.account_id, choice))
 
 
 async def compare(

@@ -16,7 +16,7 @@ from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_
 from dbtcollate_tui.checks.registry import ALL_CHECKS
 from dbtcollate_tui.checks.runner import run_checks, stage_states
 from dbtcollate_tui.checks.summary import PARTS, Summary, read_standing
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice, choose_run
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts
 from dbtcollate_tui.events.types import Failed, RunFinished, Sequencer, SyncEvent
@@ -25,10 +25,11 @@ from dbtcollate_tui.history.records import HistoryRecord, list_records
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.session.connections import Ask, Connections
+from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
-from dbtcollate_tui.sync.engine import Engine
+from dbtcollate_tui.sync.engine import Engine, connected
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
 from dbtcollate_tui.tui.widgets.chain import ChainView
@@ -151,11 +152,7 @@ class ProfileSession:
 
     async def choose_run(self) -> RunChoice:
         """The run that the profile's rule takes now, and the others; raises what dbt Cloud says."""
-        side = self.profile.dbt_cloud
-        client = await self.connections.dbt_cloud()
-        return await choose_run(
-            client, side.account_id, side.project_id, side.job_id, side.run_rule, jobs=side.jobs
-        )
+        return await run_of_profile(await self.connections.dbt_cloud(), self.profile.dbt_cloud)
 
     def prepare(self, cancel: asyncio.Event, run_id: int | None = None) -> AsyncGenerator[SyncEvent, None]:
         """The plan's events, for the rule's run or the one that was chosen."""
@@ -239,14 +236,7 @@ class ProfileSession:
 
     async def engine(self, cancel: asyncio.Event | None = None) -> Engine:
         """What a sync of the profile works with; raises what the servers answer."""
-        return Engine(
-            self.profile,
-            await self.connections.dbt_cloud(),
-            await self.connections.collate(),
-            artifacts=self.services.artifacts,
-            state=self.services.state,
-            cancel=cancel or asyncio.Event(),
-        )
+        return await connected(self.connections, self.services, cancel)
 
     async def _with_engine(self, cancel: asyncio.Event, start: Start) -> AsyncGenerator[SyncEvent, None]:
         try:

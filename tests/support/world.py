@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
@@ -15,7 +15,7 @@ from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, PipelineSettings, Profile
 from dbtcollate_tui.settings.secrets import Side
-from dbtcollate_tui.sync.engine import Engine
+from dbtcollate_tui.sync.engine import Engine, connected
 
 SERVICE = "shop_warehouse"
 
@@ -70,10 +70,4 @@ async def world(scenario: str | Scenario = "", server_version: str = "latest") -
 
 async def engine_of(here: World) -> Engine:
     """What a sync of the world's profile works with."""
-    return Engine(
-        here.profile,
-        await here.connections.dbt_cloud(),
-        await here.connections.collate(),
-        artifacts=here.services.artifacts,
-        state=here.services.state,
-    )
+    return replace(await connected(here.connections, here.services), profile=here.profile)

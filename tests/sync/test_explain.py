@@ -3,10 +3,13 @@
 import pytest
 
 from dbtcollate_tui.events.types import PlanReady
+from dbtcollate_tui.fixes import ProfileField, SetField
 from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.plan.explanation.explain import Explanation, changes_of
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.plan.model import Plan
+from dbtcollate_tui.sandbox.dbt_cloud.content import TESTS_ID
+from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.sync.coverage import read_coverage
 from dbtcollate_tui.sync.direct import prepare_direct, run_direct
 from dbtcollate_tui.sync.explain import explain_nodes, explain_table
@@ -152,3 +155,16 @@ async def test_explanation_links_both_pages() -> None:
         assert find_nodes(await here.context().project(), found.links["dbt Cloud"]).unique_ids == (
             "model.shop.dim_customers",
         )
+
+
+async def test_further_jobs_are_counted_and_explained() -> None:
+    """Of the nightly job alone no test has a result; the profile's further job brings them."""
+    async with world("split-jobs") as here:
+        alone = await read_coverage(await engine_of(here))
+        further = SetField("", ProfileField.JOBS, str(TESTS_ID))
+        here.profile = changed_profile(here.profile, further)
+        both = await read_coverage(await engine_of(here))
+        found = await explained(here, "fct_orders")
+    assert alone.whole.cells["passing"].dbt == 0
+    assert both.whole.cells["passing"].dbt > 30
+    assert any(change.kind == "test_result" for change in found.changes)
