@@ -127,7 +127,9 @@ def place_tests(
         if not test.column_name:
             placed.append(PlacedTest(test, ref, "", f"{short}_table", "TABLE"))
             continue
-        names = columns.setdefault(ref.fqn, ColumnNames(tables[ref.fqn]))
+        names = columns.get(ref.fqn)
+        if names is None:
+            names = columns[ref.fqn] = ColumnNames(tables[ref.fqn])
         column = names.find_top(test.column_name)
         if column is None and is_expression(test.column_name, project.nodes.get(owner or "")):
             column = ""
