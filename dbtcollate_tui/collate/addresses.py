@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.redact import redact, without_credentials
-from dbtcollate_tui.transport.addresses import check_address, is_loopback
+from dbtcollate_tui.transport.addresses import check_address, has_bad_port, is_loopback
 
 _URL = re.compile(r"(?i)\bhttps?://[^\s<>\"'`]+")
 _HOST = re.compile(
@@ -61,11 +61,11 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
     try:
         parts = urlsplit(address)
         port = parts.port
-    except ValueError as error:
+    except ValueError:
         raise UsageError(
             f"{redact(without_credentials(address))} is not a valid address",
             causes=[
-                "Its port is no number up to 65535." if "ort" in str(error) else "Its host cannot be read."
+                "Its port is no number up to 65535." if has_bad_port(address) else "Its host cannot be read."
             ],
             fixes=[Advice("Paste the address of any page of Collate from the browser.")],
         ) from None

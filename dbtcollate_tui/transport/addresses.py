@@ -36,10 +36,12 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
     """
     try:
         url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
+    except (httpx.InvalidURL, TypeError):
         raise UsageError(
             f"{redact(without_credentials(base_url))!r} is not an address",
-            causes=["Its port is no number." if "port" in str(error) else "It cannot be read as an address."],
+            causes=[
+                "Its port is no number." if has_bad_port(base_url) else "It cannot be read as an address."
+            ],
             fixes=[Advice("Paste the address of any page from the browser.")],
         ) from None
     authority = base_url.partition("://")[2].partition("/")[0]
@@ -129,6 +131,19 @@ def is_own_page(address: str, base_urls: Iterable[str]) -> bool:
         return False
     known = {_origin(base_url) for base_url in (*base_urls, *DOCUMENTATION) if is_web_page(base_url)}
     return _origin(address) in known
+
+
+def has_bad_port(address: str) -> bool:
+    """Whether an address can be read but for its port."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    try:
+        _ = parts.port
+    except ValueError:
+        return True
+    return False
 
 
 def in_ascii(address: str) -> str:

@@ -16,7 +16,7 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.redact import without_credentials
-from dbtcollate_tui.transport.addresses import is_loopback
+from dbtcollate_tui.transport.addresses import has_bad_port, is_loopback
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 SOCKS_EXTRA = "dbtcollate-tui[socks]"
@@ -63,9 +63,9 @@ def _checked(value: str, variable: str) -> Proxy:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and not any(sign.isspace() for sign in url)
         reason = "" if usable else "It holds no host, or a space or line break."
-    except ValueError as error:
-        is_port = "port" in str(error).lower()  # the parser's own words may hold the password
-        parts, reason = urlsplit(""), "Its port is no number up to 65535." if is_port else "It is no address."
+    except ValueError:  # whose own words may hold the password
+        reason = "Its port is no number up to 65535." if has_bad_port(url) else "It is no address."
+        parts = urlsplit("")
     if not reason and parts.scheme not in SCHEMES:
         reason = f"Its scheme is {parts.scheme}; {', '.join(SCHEMES)} are possible."
     if reason:
