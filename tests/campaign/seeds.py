@@ -52,6 +52,14 @@ class Drawn:
         return "429-ra-1" if fault and LONG_PAUSES.match(fault) else fault
 
 
+def begin(world: World, part: str, seed: int) -> tuple[Case, random.Random]:
+    """A case of its own on servers as they were at first, and what its choices are drawn by."""
+    world.calm()
+    world.rng.seed(seed)
+    world.fresh()
+    return Case(part, str(seed)), random.Random(seed)
+
+
 async def seeds(world: World, numbers: Sequence[int]) -> AsyncIterator[Case]:
     """One case a seed."""
     for seed in numbers:
@@ -60,11 +68,7 @@ async def seeds(world: World, numbers: Sequence[int]) -> AsyncIterator[Case]:
 
 async def one_seed(world: World, seed: int) -> Case:
     """A few commands and one to three syncs while faults are drawn, a third of them killed."""
-    case = Case("seeds", str(seed))
-    rng = random.Random(seed)
-    world.calm()
-    world.rng.seed(seed)
-    world.fresh()
+    case, rng = begin(world, "seeds", seed)
     engine = "collate" if rng.random() < 0.2 else "direct"
     home = world.home("seed")
     drawn = Drawn(rng, case)
@@ -118,11 +122,7 @@ async def at_once(world: World, rounds: Sequence[int]) -> AsyncIterator[Case]:
 
 async def one_round(world: World, seed: int) -> Case:
     """One round of syncs at once, some among faults, some killed."""
-    case = Case("at once", str(seed))
-    rng = random.Random(seed)
-    world.calm()
-    world.rng.seed(seed)
-    world.fresh()
+    case, rng = begin(world, "at once", seed)
     style = rng.choice(("one profile", "two profiles", "two machines"))
     with_faults, count = rng.random() < 0.4, rng.choice((2, 2, 2, 4))
     homes = world.home("first"), world.home("second")

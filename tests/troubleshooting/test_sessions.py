@@ -1,4 +1,4 @@
-"""From symptom to fix: each scenario of the sandbox walked, stopped at its stage, mended, and walked on."""
+"""From symptom to fix: each scenario of the sandbox walked, stopped at its stage, fixed, and walked on."""
 
 import re
 from dataclasses import dataclass, replace
@@ -144,7 +144,7 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         assert case.letter in letter.text, letter.text
         kept = {name: found for name, found in walk.rows.items() if found.stage is not row.stage}
         lift(here)
-        walk.did("mended by others")
+        walk.did("fixed by others")
         await walked(walk, context, row.check_id)
         assert walk.stopped is None, walk.summary()
         assert walk.rows[case.check].causes != row.causes
@@ -152,7 +152,7 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         for name, found in kept.items():
             assert (walk.rows[name] is found) is (found.stage in before)
         text = report(walk, here.profile)
-    assert "- mended by others" in text
+    assert "- fixed by others" in text
     assert f"| {row.stage.value} | {row.title} |" in text
     for token in (here.sandbox.dbt_cloud_token, here.sandbox.collate_token):
         assert token.get_secret_value() not in text + letter.as_text()
@@ -196,13 +196,13 @@ async def test_a_field_that_the_fix_sets_mends_it(
         row = found_at(walk, BROKEN, check)
         assert any(says in cause for cause in row.causes), row.causes
         fix = field_fix_of(row, value)
-        mended = changed_profile(profile, fix)
+        fixed = changed_profile(profile, fix)
         walk.did(fix.label)
-        origin = earlier(first_affected(profile, mended), row.check_id)
-        await walked(walk, here.context(mended), origin)
+        origin = earlier(first_affected(profile, fixed), row.check_id)
+        await walked(walk, here.context(fixed), origin)
     assert walk.stopped is None, walk.summary()
     assert walk.rows[check].state is not CheckState.FAIL
-    assert fix.label in report(walk, mended)
+    assert fix.label in report(walk, fixed)
 
 
 @pytest.mark.parametrize(
@@ -265,13 +265,13 @@ async def test_another_account_is_taken_with_its_job() -> None:
         row = found_at(walk, BROKEN, "dbt.account")
         assert GoToStep("Choose among the accounts that the token sees", Step.ACCOUNT) in row.fixes
         accounts = await accounts_of(context)
-        mended = await moved_to_account(context, accounts[0])
-        walk.did(mended.words)
-        origin = first_affected(here.profile, mended.profile)
+        fixed = await moved_to_account(context, accounts[0])
+        walk.did(fixed.words)
+        origin = first_affected(here.profile, fixed.profile)
         assert origin == "dbt.account"
-        await walked(walk, here.context(mended.profile), origin)
-    assert mended.profile.dbt_cloud.account_id != here.profile.dbt_cloud.account_id
-    assert mended.profile.dbt_cloud.job_id == here.profile.dbt_cloud.job_id
+        await walked(walk, here.context(fixed.profile), origin)
+    assert fixed.profile.dbt_cloud.account_id != here.profile.dbt_cloud.account_id
+    assert fixed.profile.dbt_cloud.job_id == here.profile.dbt_cloud.job_id
     assert walk.outcome is Outcome.GOOD, walk.summary()
 
 
@@ -286,10 +286,10 @@ async def test_one_job_in_place_of_any_leaves_the_pull_requests_out() -> None:
         listed = [jobs async for jobs in iter_jobs(context)]
         best = listed[-1].proposed
         assert best is not None
-        mended = await with_job(context, best.job)
-        await walked(walk, here.context(mended.profile), first_affected(anything, mended.profile))
-    assert mended.profile.dbt_cloud.job_id == here.sandbox.job_id
-    assert mended.profile.dbt_cloud.project_name == "shop"
+        fixed = await with_job(context, best.job)
+        await walked(walk, here.context(fixed.profile), first_affected(anything, fixed.profile))
+    assert fixed.profile.dbt_cloud.job_id == here.sandbox.job_id
+    assert fixed.profile.dbt_cloud.project_name == "shop"
     assert not any("passed over" in cause for cause in walk.rows["run.kind"].causes)
 
 
@@ -457,11 +457,11 @@ async def test_a_schedule_is_offered_where_nothing_runs_by_itself() -> None:
         walk, _ = await walk_for(here, "stale")
         row = found_at(walk, EXPLAINED, "verification.ingestion")
         fix = field_fix_of(row, "pipeline.schedule=")
-        mended = changed_profile(here.profile, fix)
-        assert first_affected(here.profile, mended) == "pipeline.exists"
-        await pipeline_run(here, mended)
-        await walked(walk, here.context(mended), "pipeline.exists")
-    assert mended.pipeline.schedule is not None
+        fixed = changed_profile(here.profile, fix)
+        assert first_affected(here.profile, fixed) == "pipeline.exists"
+        await pipeline_run(here, fixed)
+        await walked(walk, here.context(fixed), "pipeline.exists")
+    assert fixed.pipeline.schedule is not None
     assert walk.rows["pipeline.schedule"].state is CheckState.PASS
     assert walk.rows["verification.ingestion"].state is CheckState.PASS
 
@@ -471,10 +471,10 @@ async def test_what_is_switched_off_explains_and_is_switched_on() -> None:
         off = changed_profile(here.profile, SetField("", ProfileField.INCLUDE_LINEAGE, "false"))
         walk, _ = await walk_for(here, "no-lineage", off)
         row = found_at(walk, EXPLAINED, "verification.lineage")
-        mended = changed_profile(off, field_fix_of(row, "options.include_lineage=true"))
+        fixed = changed_profile(off, field_fix_of(row, "options.include_lineage=true"))
         assert letter_of(walk, off) is None
         assert letter_of(walk, off, walk.rows["verification.ingestion"]) is not None
-    assert mended.options.include_lineage
+    assert fixed.options.include_lineage
 
 
 def test_every_scenario_and_every_row_of_the_guide_is_walked_here() -> None:

@@ -74,7 +74,7 @@ async def test_r_looks_anew_at_the_row_and_at_what_hangs_on_it_alone() -> None:
             rows.highlighted = row_ids(app).index(failed)
             await play(sandbox, "healthy")
             await app.press("r")
-            await app.until(lambda: session.rows[failed].state == "pass", "the mended row")
+            await app.until(lambda: session.rows[failed].state == "pass", "the fixed row")
             await app.until(lambda: session.checking_since is None, "the end")
             assert session.rows["collate.reachable"] is untouched
             assert row_ids(app)[0] == failed

@@ -139,11 +139,11 @@ async def test_a_walk_and_its_fix_are_one_record_of_the_history_with_its_lines()
             lambda: list_records(state, "shop", action="troubleshoot")[0].outcome == "warn",
             "its record renewed",
         )
-        (mended,) = list_records(state, "shop", action="troubleshoot")
-        assert mended.id == broken.id
-        assert mended.failures == ()
-        assert "after 1 fix" in mended.text
-        log = load_log(state, mended)
+        (fixed,) = list_records(state, "shop", action="troubleshoot")
+        assert fixed.id == broken.id
+        assert fixed.failures == ()
+        assert "after 1 fix" in fixed.text
+        log = load_log(state, fixed)
         assert [entry.event for entry in log if entry.event != "walked"][:2] == ["found", "did"]
         await made.app.press("escape", "escape")
         made.app.app.action_history()
@@ -265,7 +265,7 @@ async def test_a_paused_pipeline_is_deployed_run_and_walked_on_from_by_itself() 
 async def test_without_a_runner_the_sync_is_run_from_here() -> None:
     async with troubleshooting("no-pipeline-service") as case:
         await case.choose("pipeline")
-        assert "No pipeline service" in case.app.drawn()
+        await case.app.until(lambda: "No pipeline service" in case.app.drawn(), "the row's card")
         await case.app.press("m")
         await case.app.on("SupportMessageScreen")
         await case.app.until(lambda: "To send to the administrator" in case.app.drawn(), "the text")

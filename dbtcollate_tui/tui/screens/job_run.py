@@ -15,6 +15,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.dbt_cloud.job_run import JobRunOptions, JobRunPlan, JobRunUpdate
 from dbtcollate_tui.dbt_cloud.models import CANCELLED, ERROR, SUCCESS, Run, RunStep
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RerunCheck, Retry
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.setup.job_runs import JobRunAnswer
 from dbtcollate_tui.tui.glyphs import GLYPHS
@@ -293,6 +294,6 @@ class JobRunScreen(CardKeys, FittedScreen[JobRunAnswer | None]):
 
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Retry here; every other fix is the app's."""
-        if message.fix.kind in ("retry", "rerun_check"):
+        if isinstance(message.fix, Retry | RerunCheck):
             message.stop()
             self.action_again()

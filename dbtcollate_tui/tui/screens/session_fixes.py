@@ -78,7 +78,7 @@ class SessionScreen(FittedScreen[None]):
         """Walk on from the stage of a check; from the first for an empty id."""
 
     @abstractmethod
-    def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
+    def fixed(self, row: CheckResult, words: str, origin: str = "") -> None:
         """Note what was done about a row, and walk on from the check ``origin``, else from the row's own."""
 
     @abstractmethod
@@ -166,7 +166,7 @@ class SessionFixes:
         if profile.pipeline != before.pipeline:
             self._deploy(words, origin, row)
         else:
-            self._screen.mended(row, words, origin)
+            self._screen.fixed(row, words, origin)
 
     async def _reopen(self) -> None:
         session = self._app.session
@@ -180,7 +180,7 @@ class SessionFixes:
 
         def then(run: "SyncRun | None") -> None:
             if run is None:
-                self._screen.mended(row, f"{words}: saved in the profile, not deployed yet", origin)
+                self._screen.fixed(row, f"{words}: saved in the profile, not deployed yet", origin)
             else:
                 self._follow(run, fix, row)
 
@@ -202,7 +202,7 @@ class SessionFixes:
         async def taken(words: str | None) -> None:
             if words is not None:
                 await self._reopen()
-                self._screen.mended(row, words)
+                self._screen.fixed(row, words)
 
         self._app.push_screen(NewToken(self._app.services, session.profile, side), taken)
 
@@ -236,8 +236,8 @@ class SessionFixes:
         context = self._screen.context
         if context is not None:
             account = next(item for item in await accounts_of(context) if str(item.id) == chosen)
-            mended = await moved_to_account(context, account)
-            await self._save(mended.profile, mended.words, row)
+            fixed = await moved_to_account(context, account)
+            await self._save(fixed.profile, fixed.words, row)
 
     async def _jobs(self) -> "Rows":
         from dbtcollate_tui.tui.screens.setup_steps.job import job_row
@@ -252,8 +252,8 @@ class SessionFixes:
         if context is not None:
             side = context.profile.dbt_cloud
             job = await (await context.dbt_cloud()).job(side.account_id, int(chosen))
-            mended = await with_job(context, job)
-            await self._save(mended.profile, mended.words, row)
+            fixed = await with_job(context, job)
+            await self._save(fixed.profile, fixed.words, row)
 
     async def _services(self) -> "Rows":
         from dbtcollate_tui.tui.screens.setup_steps.service import service_row
@@ -266,8 +266,8 @@ class SessionFixes:
 
     async def _take_service(self, chosen: str, row: CheckResult) -> None:
         if self._app.session is not None:
-            mended = with_service(self._app.session.profile, chosen)
-            await self._save(mended.profile, mended.words, row)
+            fixed = with_service(self._app.session.profile, chosen)
+            await self._save(fixed.profile, fixed.words, row)
 
     def _choose_run(self, row: CheckResult) -> None:
         from dbtcollate_tui.tui.screens.runs import RunsScreen
@@ -280,7 +280,7 @@ class SessionFixes:
             if run_id is not None:
                 screen.take_run(run_id)
                 words = f"run #{run_id} used instead of the rule's, for this session and its sync"
-                screen.mended(row, words, "run.exists")
+                screen.fixed(row, words, "run.exists")
 
         self._app.push_screen(RunsScreen(session.profile.name, session.choose_run, screen.run_id), taken)
 
@@ -294,7 +294,7 @@ class SessionFixes:
             if profile is not None:
                 await self._reopen()
                 origin = earlier(first_affected(before, profile), row.check_id)
-                self._screen.mended(row, f"{fix.label}: saved in the profile", origin)
+                self._screen.fixed(row, f"{fix.label}: saved in the profile", origin)
 
         self._app.edit_setup(before.name, fix.step, then=ended)
 
@@ -309,7 +309,7 @@ class SessionFixes:
             return
         if answer.run.is_success:
             self._screen.take_run(None)
-            self._screen.mended(row, f"run #{answer.run.id} of the job finished", "run.exists")
+            self._screen.fixed(row, f"run #{answer.run.id} of the job finished", "run.exists")
             if answer.sync:
                 fix = SyncNow("Sync of what the run built")
                 self._app.show_sync(then=lambda run: self._follow(run, fix, row))
@@ -319,7 +319,7 @@ class SessionFixes:
     def _ingested(self, arrived: int | None, row: CheckResult) -> None:
         """Go on with the session once the metadata agent has run."""
         if arrived is not None:
-            self._screen.mended(row, f"{arrived} missing tables ingested")
+            self._screen.fixed(row, f"{arrived} missing tables ingested")
 
     def _follow(self, run: "SyncRun | None", fix: Fix, row: CheckResult) -> None:
         """Wait for the end of a run, then come back automatically and go on; a failure stays to be read."""
@@ -337,7 +337,7 @@ class SessionFixes:
             top = self._app.screen
             if isinstance(top, SyncScreen) and top.run is run:
                 top.dismiss(None)
-            self._screen.mended(row, f"{fix.label}: {finished.text}")
+            self._screen.fixed(row, f"{fix.label}: {finished.text}")
             return
         errors = [event.error for event in run.history if isinstance(event, Failed) and event.change is None]
         await self._failed(errors[-1] if errors else ActionableError(finished.text), fix, row)

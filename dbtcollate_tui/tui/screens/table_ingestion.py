@@ -20,6 +20,7 @@ from dbtcollate_tui.collate.pipeline_follow import (
     WaitingUpdate,
 )
 from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.fixes import RerunCheck, Retry
 from dbtcollate_tui.setup.table_ingestion import GOOD_ENDS
 from dbtcollate_tui.tui.labels import relabel
 from dbtcollate_tui.tui.protocols import app_of
@@ -190,7 +191,7 @@ class TableIngestionScreen(CardKeys, FittedScreen[IngestionAnswer | None]):
     def on_error_card_fix_chosen(self, message: ErrorCard.FixChosen) -> None:
         """Retry here; every other fix is the app's."""
         message.stop()
-        if message.fix.kind in ("retry", "rerun_check"):
+        if isinstance(message.fix, Retry | RerunCheck):
             self.action_again()
         else:
             app_of(self).carry_out(message.fix)

@@ -378,7 +378,7 @@ class TroubleshootScreen(SessionScreen):
         self._draw(at=check_id)
         return True
 
-    def mended(self, row: CheckResult, words: str, origin: str = "") -> None:
+    def fixed(self, row: CheckResult, words: str, origin: str = "") -> None:
         """Note what was done about a row, and walk on from there."""
         if self.walk is not None:
             self.walk.did(words)
