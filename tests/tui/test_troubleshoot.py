@@ -116,6 +116,7 @@ async def test_no_lineage_by_case_is_fixed_by_its_key(size: tuple[int, int]) -> 
     async with troubleshooting("upper-case", size=size, exact=True) as case:
         await case.choose("no-lineage")
         assert case.walk.outcome is Outcome.BROKEN
+        await case.app.until(lambda: "differs in case" in case.app.drawn(), "the row's card")
         drawn = case.app.drawn()
         assert "Broken at tables" in drawn
         assert "differs in case" in drawn
@@ -225,6 +226,7 @@ async def test_a_missing_catalog_gives_the_command_the_page_and_the_text_to_send
     async with troubleshooting("missing-catalog") as case:
         await case.choose("missing-catalog")
         assert case.walk.outcome is Outcome.EXPLAINED
+        await case.app.until(lambda: "Add dbt docs generate" in case.app.drawn(), "the row's card")
         drawn = case.app.drawn()
         assert "Add dbt docs generate" in drawn
         assert "o  Open the job's settings" in drawn
