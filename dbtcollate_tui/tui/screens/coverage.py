@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.plan.explanation.coverage import (
     FACTS,
@@ -21,7 +22,7 @@ from dbtcollate_tui.plan.explanation.coverage import (
     Grouping,
 )
 from dbtcollate_tui.sync.coverage import read_coverage
-from dbtcollate_tui.tui.glyphs import cut_middle
+from dbtcollate_tui.tui.glyphs import cut_end, cut_middle
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
 from dbtcollate_tui.tui.screens.explain import ExplainScreen
 from dbtcollate_tui.tui.screens.resizing import FittedScreen
@@ -126,13 +127,14 @@ class CoverageScreen(CardKeys, FittedScreen[None]):
         self._missing[key] = (row.name, missing)
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{cut_middle(row.name, 26):<28}")
-        line.append(f"{row.tables:>5} tables  ", "dim")
+        line.append(f"{wording.count(row.tables, 'table'):>12}  ", "dim")
         worst = max(row.cells.items(), key=lambda item: item[1].gap, default=None)
         if worst is None or not worst[1].gap:
             line.append("nothing missing")
         else:
             fact, cell = worst
-            line.append(f"{row.gap} missing; most: {TITLES[fact]} {cell.collate} of {cell.dbt}")
+            text = f"{row.gap} missing; most: {TITLES[fact]} {cell.collate} of {cell.dbt}"
+            line.append(cut_end(text, self.app.size.width - 4 - line.cell_len))
         return Option(line, id=key)
 
     @on(OptionList.OptionHighlighted)
