@@ -109,11 +109,11 @@ class PipelinePlan:
                 token = " and the token" if self.diff.credential == "differs" else ""
                 return f"{where} will be changed: {settings}{token}"
             case "redeploy":
-                return f"{where} is configured correctly and will be redeployed: {self._why_anew()}"
+                return f"{where} is configured correctly and will be redeployed: {self._why_redeployed()}"
             case "keep":
                 return f"{where} remains unchanged"
 
-    def _why_anew(self) -> str:
+    def _why_redeployed(self) -> str:
         existing = self.diff.existing
         if existing is not None and not existing.deployed:
             return "it is not deployed"

@@ -57,7 +57,7 @@ class SetupChecks:
         if not wanted:
             return
         async with self._setup.connections() as connections:
-            context = CheckContext(connections.profile, connections, self._setup.services)
+            context = CheckContext(connections.profile, connections, self._setup.answers.services)
             async with aclosing(run_checks(context, wanted)) as results:
                 async for row in results:
                     if row.state in ENDED:
@@ -67,7 +67,7 @@ class SetupChecks:
     def _inputs(self) -> dict[str, object]:
         """The checks that can be run, each with the answers that it hangs on."""
         setup, draft = self._setup, self._setup.draft
-        if draft.account_id is None or not setup.has_token("dbt_cloud"):
+        if draft.account_id is None or not setup.answers.has_token("dbt_cloud"):
             return {}
         account = (draft.dbt_base_url, draft.account_id)
         job = (*account, draft.project_id, draft.job_id, draft.run_rule)
@@ -76,7 +76,7 @@ class SetupChecks:
         has_job = draft.job_id is not None or draft.any_job
         if has_job:
             steps[Step.JOB] = job
-        if draft.collate_base_url and setup.has_token("collate"):
+        if draft.collate_base_url and setup.answers.has_token("collate"):
             steps[Step.COLLATE] = collate
             if has_job and draft.service:
                 steps[Step.SERVICE] = (*job, *collate, draft.service, draft.options)

@@ -20,7 +20,8 @@ from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
 from dbtcollate_tui.fixes import EnterToken, GoToStep, OpenUrl, Retry, Step
 from dbtcollate_tui.plan.matching.services import ServiceScore, Target
 from dbtcollate_tui.settings.secrets import Origin
-from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
+from dbtcollate_tui.setup.answers import SetupAnswers
+from dbtcollate_tui.setup.dbt_cloud_steps import DbtCloudSteps
 from dbtcollate_tui.sync.decoding import read_project
 
 
@@ -80,33 +81,34 @@ class ServiceList:
         return self.scores[0] if self.scores and self.scores[0].fits else None
 
 
-class CollateSide(DbtSide):
-    """The Collate half of the setup."""
+class CollateSteps:
+    """The Collate half of the setup; ranks services with what the dbt Cloud half chose."""
 
-    collate_facts: CollateFacts | None = None
-    _collate: CollateClient | None = None
-    _project: tuple[int, Project] | None = None
+    def __init__(self, answers: SetupAnswers, dbt_cloud: DbtCloudSteps) -> None:
+        self.answers = answers
+        self._dbt_cloud = dbt_cloud
+        self.facts: CollateFacts | None = None
+        self._client: CollateClient | None = None
+        self._project: tuple[int, Project] | None = None
 
     @property
-    def collate(self) -> CollateClient:
+    def client(self) -> CollateClient:
         """The connected client; raises `UsageError` before a token was accepted."""
-        if self._collate is None:
+        if self._client is None:
             raise UsageError(
                 "No Collate token was accepted yet",
                 fixes=[GoToStep("Enter Collate's address and token", Step.COLLATE)],
             )
-        return self._collate
+        return self._client
 
-    async def try_collate(
-        self, address: str, secret: SecretStr, *, origin: Origin = "session"
-    ) -> CollateFacts:
+    async def connect(self, address: str, secret: SecretStr, *, origin: Origin = "session") -> CollateFacts:
         """Connect to the address (any page of Collate) with the token, and tell what both may do.
 
         Raises `UsageError` for an unusable address, `AuthError` or `UnreachableError` otherwise; address and
         token that were accepted before then stay.
         """
-        base_url = read_collate_address(address, allow_http=self.draft.collate_allow_http)
-        token = self._cleaned("collate", secret)
+        base_url = read_collate_address(address, allow_http=self.answers.draft.collate_allow_http)
+        token = self.answers.cleaned("collate", secret)
         if token_shape(token).kind in ("personal", "service"):
             raise AuthError(
                 "This is a token of dbt Cloud's kind",
@@ -116,8 +118,8 @@ class CollateSide(DbtSide):
         client = CollateClient(
             base_url,
             token,
-            request_log=self.services.request_log,
-            allow_http=self.draft.collate_allow_http,
+            request_log=self.answers.services.request_log,
+            allow_http=self.answers.draft.collate_allow_http,
         )
         try:
             dialect = await client.connect()
@@ -127,11 +129,11 @@ class CollateSide(DbtSide):
         except BaseException:
             await client.aclose()
             raise
-        await self._close_collate()
-        self._collate = client
-        self._secrets["collate"], self._origins["collate"] = token, origin
+        await self.aclose()
+        self._client = client
+        self.answers.secrets["collate"], self.answers.origins["collate"] = token, origin
         facts = read_jwt(token)
-        self.collate_facts = CollateFacts(
+        self.facts = CollateFacts(
             base_url,
             dialect.text,
             user.displayName or user.name,
@@ -141,28 +143,25 @@ class CollateSide(DbtSide):
             facts.expires_at,
             dialect.warning or "",
         )
-        if base_url != self.draft.collate_base_url:
-            self._answer(Step.COLLATE, collate_base_url=base_url)
-        self.draft = self.draft.model_copy(update={"collate_address": address.strip()})
-        self.save_draft()
-        return self.collate_facts
+        if base_url != self.answers.draft.collate_base_url:
+            self.answers.take(Step.COLLATE, collate_base_url=base_url)
+        self.answers.update(collate_address=address.strip())
+        return self.facts
 
     def allow_http(self, allowed: bool = True) -> None:
         """Record the consent to plain http to Collate; it ends with another address."""
-        self.draft = self.draft.model_copy(update={"collate_allow_http": allowed})
-        self.save_draft()
+        self.answers.update(collate_allow_http=allowed)
 
-    def note_collate_address(self, address: str) -> None:
+    def note_address(self, address: str) -> None:
         """Keep an address that was entered and not tried yet, so that it is there the next time."""
-        self.draft = self.draft.model_copy(update={"collate_address": address.strip()})
-        self.save_draft()
+        self.answers.update(collate_address=address.strip())
 
     async def iter_services(self) -> AsyncGenerator[ServiceList]:
         """The database services, best first: by type at once, then by their tables as these are read.
 
         They are compared with the chosen run's manifest, else with the connection that dbt Cloud names.
         """
-        services = await self.collate.database_services()
+        services = await self.client.database_services()
         if not services:
             raise ActionableError(
                 "Collate has no database service",
@@ -171,14 +170,14 @@ class CollateSide(DbtSide):
                 fixes=[
                     OpenUrl(
                         "Settings → Services → Databases → Add New Service, then run its metadata ingestion",
-                        f"{self.draft.collate_base_url}/settings/services/databases",
+                        f"{self.answers.draft.collate_base_url}/settings/services/databases",
                     ),
                     Retry("Look again"),
                 ],
             )
         project, basis = await self._wanted()
         scores: tuple[ServiceScore, ...] = ()
-        ranked = iter_scores(self.collate, services, project, self.draft.options, self.notes)
+        ranked = iter_scores(self.client, services, project, self.answers.draft.options, self.answers.notes)
         async with aclosing(ranked) as rounds:
             async for scores in rounds:
                 yield ServiceList(scores, basis, False)
@@ -193,17 +192,17 @@ class CollateSide(DbtSide):
 
     def choose_service(self, fqn: str) -> None:
         """Take a database service by its FQN."""
-        self._answer(Step.SERVICE, service=fqn)
+        self.answers.take(Step.SERVICE, service=fqn)
 
     async def _wanted(self) -> tuple[Project | Target, str]:
         try:
-            preview = await self.run_preview()
+            preview = await self._dbt_cloud.run_preview()
             if preview.choice is None:
                 return await self._connection_target("no run yet")
             run_id = preview.choice.run.id
             if self._project is None or self._project[0] != run_id:
-                fetched = await self.services.artifacts.fetch(
-                    self.dbt_cloud, self._account_id(), preview.choice
+                fetched = await self.answers.services.artifacts.fetch(
+                    self._dbt_cloud.client, self._dbt_cloud.account_id(), preview.choice
                 )
                 self._project = run_id, await read_project(fetched)
             return self._project[1], f"compared with the {len(self._project[1].nodes)} nodes of run {run_id}"
@@ -213,14 +212,11 @@ class CollateSide(DbtSide):
     async def _connection_target(self, why: str) -> tuple[Target, str]:
         """The warehouse that dbt Cloud's connection names: its adapter and database."""
         try:
-            account_id = self._account_id()
-            if self.draft.project_id is not None and self.draft.project_id not in self._projects:
-                async for _ in self.iter_projects():
-                    pass
-            project = self._projects.get(self.draft.project_id or 0)
+            account_id = self._dbt_cloud.account_id()
+            project = await self._dbt_cloud.project()
             if project is None or project.connection_id is None:
                 return Target(), f"not compared with dbt's tables ({why})"
-            connection = await self.dbt_cloud.connection(account_id, project.connection_id)
+            connection = await self._dbt_cloud.client.connection(account_id, project.connection_id)
         except ActionableError:
             return Target(), f"not compared with dbt's tables ({why})"
         keys = ("database", "catalog", "dbname", "project_id", "gcp_project_id")
@@ -228,7 +224,8 @@ class CollateSide(DbtSide):
         target = Target(connection.adapter, (database,) if database else ())
         return target, f"compared with the connection {connection.name} ({why})"
 
-    async def _close_collate(self) -> None:
-        if self._collate is not None:
-            client, self._collate = self._collate, None
+    async def aclose(self) -> None:
+        """Close the client; the answers stay."""
+        if self._client is not None:
+            client, self._client = self._client, None
             await client.aclose()

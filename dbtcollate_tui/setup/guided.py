@@ -14,22 +14,21 @@ from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.model import PipelineSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, KeyringHealth, Side
-from dbtcollate_tui.setup.base import STATE_KEY, STATE_NAME, Answered
-from dbtcollate_tui.setup.collate_steps import CollateSide
-from dbtcollate_tui.setup.dbt_cloud_steps import DbtSide
+from dbtcollate_tui.setup.answers import STATE_KEY, STATE_NAME, Answered, SetupAnswers
+from dbtcollate_tui.setup.collate_steps import CollateSteps
+from dbtcollate_tui.setup.dbt_cloud_steps import DbtCloudSteps
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft, draft_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
 
 Where = Literal["keyring", "session"]
 
 
-class GuidedSetup(CollateSide, DbtSide):
-    """One setup: ``step`` is the question that stands now, ``draft`` the answers.
+class GuidedSetup:
+    """One setup: ``step`` is the question that stands now, ``answers`` what was answered.
 
-    The screen (or script) asks the question of ``step``, gives the answer by the step's method
-    (`set_address`, `try_dbt_token`, `choose_account`, `choose_project`, `choose_job`, `try_collate`,
-    `choose_service`, `set_options`, `set_pipeline`, `set_name`), then calls `advance`. Answers are saved
-    after each; tokens stay in memory until `save`. Open it with ``async with``.
+    The screen (or script) asks the question of ``step``, gives the answer to ``dbt_cloud``, ``collate`` or
+    this object (`set_options`, `set_pipeline`, `set_name`), then calls `advance`. Answers are saved after
+    each; tokens stay in memory until `save`. Open it with ``async with``.
     """
 
     def __init__(
@@ -41,7 +40,9 @@ class GuidedSetup(CollateSide, DbtSide):
         regions: Sequence[Region] = SHARED_REGIONS,
         find_own: FindOwn = own_address,
     ) -> None:
-        super().__init__(services, draft, regions=regions, find_own=find_own)
+        self.answers = SetupAnswers(services, draft, keeps_draft=not editing)
+        self.dbt_cloud = DbtCloudSteps(self.answers, regions=regions, find_own=find_own)
+        self.collate = CollateSteps(self.answers, self.dbt_cloud)
         self.editing = editing
         self.not_kept: KeyringHealth | None = None
         """Why the tokens of the saved profile are not in the keyring, where they should be."""
@@ -63,44 +64,44 @@ class GuidedSetup(CollateSide, DbtSide):
 
     async def aclose(self) -> None:
         """Close the clients; the draft stays."""
-        await self._close_dbt()
-        await self._close_collate()
+        await self.dbt_cloud.aclose()
+        await self.collate.aclose()
 
-    def save_draft(self) -> None:
-        """Keep the answers for the next time; those of a profile that is edited are its own."""
-        if not self.editing:
-            super().save_draft()
+    @property
+    def draft(self) -> SetupDraft:
+        """The answers so far."""
+        return self.answers.draft
 
     async def use_kept_tokens(self) -> frozenset[Side]:
         """Take the tokens that environment, session or keyring hold for this draft, without a question.
 
         Gives the sides that are now connected. Raises what the server says of a kept token.
         """
-        if self.draft.dbt_base_url and not self.has_token("dbt_cloud"):
-            found = await self.found_token("dbt_cloud")
+        if self.draft.dbt_base_url and not self.answers.has_token("dbt_cloud"):
+            found = await self.answers.found_token("dbt_cloud")
             if found is not None:
-                async for _ in self.try_dbt_token(found.secret, origin=found.origin):
+                async for _ in self.dbt_cloud.try_token(found.secret, origin=found.origin):
                     pass
-        if self.draft.collate_base_url and not self.has_token("collate"):
-            found = await self.found_token("collate")
+        if self.draft.collate_base_url and not self.answers.has_token("collate"):
+            found = await self.answers.found_token("collate")
             if found is not None:
-                await self.try_collate(self.draft.collate_base_url, found.secret, origin=found.origin)
-        return frozenset(self._secrets)
+                await self.collate.connect(self.draft.collate_base_url, found.secret, origin=found.origin)
+        return frozenset(self.answers.secrets)
 
     def first_open(self) -> Step:
         """The first question without an answer; a token that is not in memory is one."""
         draft = self.draft
         if not draft.address_text and draft.reached is Step.ADDRESS:
             return Step.ADDRESS
-        if not draft.dbt_base_url or not self.has_token("dbt_cloud"):
+        if not draft.dbt_base_url or not self.answers.has_token("dbt_cloud"):
             return Step.DBT_TOKEN
         if draft.account_id is None:
             return Step.ACCOUNT
-        if draft.project_id is None and not draft.any_project and self.facts.projects > 1:
+        if draft.project_id is None and not draft.any_project and self.answers.facts.projects > 1:
             return Step.PROJECT
         if draft.job_id is None and not draft.any_job:
             return Step.JOB
-        if not draft.collate_base_url or not self.has_token("collate"):
+        if not draft.collate_base_url or not self.answers.has_token("collate"):
             return Step.COLLATE
         if not draft.service:
             return Step.SERVICE
@@ -109,8 +110,8 @@ class GuidedSetup(CollateSide, DbtSide):
     async def advance(self) -> Step:
         """Go on from ``step``: the next question that is one. Asks dbt Cloud whether projects are."""
         if self.step in (Step.DBT_TOKEN, Step.ACCOUNT) and self.draft.account_id is not None:
-            await self.settle_project()
-        following = next_step(self.step, self.draft, self.facts)
+            await self.dbt_cloud.settle_project()
+        following = next_step(self.step, self.draft, self.answers.facts)
         if self._revising and self._is_complete():
             following = Step.REVIEW
         if following is Step.REVIEW and not self.draft.profile_name:
@@ -118,16 +119,20 @@ class GuidedSetup(CollateSide, DbtSide):
         if following is Step.REVIEW:
             self._revising = False
         self.step = following
-        self._reach(following)
+        self.answers.reach(following)
         return following
 
     def _is_complete(self) -> bool:
         """Whether every question has its answer, so that a changed one leads back to the review."""
-        return self.has_token("dbt_cloud") and self.has_token("collate") and not self.draft.missing()
+        return (
+            self.answers.has_token("dbt_cloud")
+            and self.answers.has_token("collate")
+            and not self.draft.missing()
+        )
 
     def back(self) -> Step:
         """Go back one question; the answers stay. The first question stays itself."""
-        self.step = previous_step(self.step, self.draft, self.facts) or self.step
+        self.step = previous_step(self.step, self.draft, self.answers.facts) or self.step
         return self.step
 
     def go_to(self, step: Step) -> Step:
@@ -140,45 +145,45 @@ class GuidedSetup(CollateSide, DbtSide):
     def answered(self) -> tuple[Answered, ...]:
         """What the address, a token or the environment answered, so that it is shown and not asked."""
         draft, found = self.draft, list[Answered]()
-        address = self.address
+        address = self.answers.address
         if address is not None and address.base_url is not None:
             region = f" ({address.region})" if address.region else ""
             host = draft.dbt_base_url.split("://", 1)[-1] or address.host
             found.append(Answered(Step.ADDRESS, "dbt Cloud", f"{host}{region}", "address"))
-        if self._origins.get("dbt_cloud") == "environment":
+        if self.answers.origins.get("dbt_cloud") == "environment":
             found.append(Answered(Step.DBT_TOKEN, "Token", ENV["dbt_cloud"], "environment"))
-        elif self._origins.get("dbt_cloud") == "keyring":
+        elif self.answers.origins.get("dbt_cloud") == "keyring":
             found.append(Answered(Step.DBT_TOKEN, "Token", "in the keyring", "kept"))
         if draft.account_id is not None:
             value = f"{draft.account_name} (account {draft.account_id})"
             if draft.address_account_id == draft.account_id:
                 found.append(Answered(Step.ACCOUNT, "Account", value, "address"))
-            elif self.facts.accounts == 1:
+            elif self.answers.facts.accounts == 1:
                 found.append(Answered(Step.ACCOUNT, "Account", value, "token"))
         if draft.project_id is not None:
             value = f"{draft.project_name} (project {draft.project_id})"
             if draft.address_project_id == draft.project_id:
                 found.append(Answered(Step.PROJECT, "Project", value, "address"))
-            elif self.facts.projects == 1:
+            elif self.answers.facts.projects == 1:
                 found.append(Answered(Step.PROJECT, "Project", value, "only one"))
-        if self._origins.get("collate") == "environment":
+        if self.answers.origins.get("collate") == "environment":
             found.append(Answered(Step.COLLATE, "Collate token", ENV["collate"], "environment"))
         return tuple(found)
 
     def set_options(self, options: SyncOptions) -> None:
         """Take what a sync may change."""
-        self._answer(Step.OPTIONS, options=options)
+        self.answers.take(Step.OPTIONS, options=options)
 
     def set_pipeline(self, pipeline: PipelineSettings) -> None:
         """Take the name and the schedule of the pipeline inside Collate."""
-        self._answer(Step.OPTIONS, pipeline=pipeline)
+        self.answers.take(Step.OPTIONS, pipeline=pipeline)
 
     def propose_name(self) -> str:
         """A free profile name out of the project (or account) and the job."""
         draft = self.draft
         parts = [draft.project_name or draft.account_name, draft.job_name]
         base = suggest_name("-".join(part for part in parts if part) or "default")[:56].rstrip("-_.")
-        taken = set(self.services.profiles.names())
+        taken = set(self.answers.services.profiles.names())
         if self.editing:
             return self.editing
         name, number = base, 2
@@ -197,9 +202,9 @@ class GuidedSetup(CollateSide, DbtSide):
             draft.collate_base_url,
             draft.service,
         )
-        for name in self.services.profiles.names():
+        for name in self.answers.services.profiles.names():
             try:
-                held = self.services.profiles.load(name)
+                held = self.answers.services.profiles.load(name)
             except UsageError:
                 continue
             source, target = held.dbt_cloud, held.collate
@@ -210,24 +215,25 @@ class GuidedSetup(CollateSide, DbtSide):
 
     def set_name(self, name: str) -> None:
         """Take the profile's name; raises `UsageError` with the nearest good one."""
-        self.draft = self.draft.model_copy(update={"profile_name": check_name(name)})
-        self.save_draft()
+        self.answers.update(profile_name=check_name(name))
 
     def apply(self, fix: SetField) -> Step:
         """Set the field in the draft, and go to the step that it concerns."""
         value = fix.to
         match tuple(fix.field.value.split(".")):
             case ("dbt_cloud", "base_url"):
-                self.set_address(value)
+                self.dbt_cloud.set_address(value)
                 self.step = Step.DBT_TOKEN
             case ("dbt_cloud", "run_rule") if value in ("newest_successful", "newest_completed"):
-                self.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
+                self.dbt_cloud.set_run_rule(
+                    "newest_completed" if value == "newest_completed" else "newest_successful"
+                )
                 self.step = Step.JOB
             case ("collate", "allow_http"):
-                self.allow_http(value == "true")
+                self.collate.allow_http(value == "true")
                 self.step = Step.COLLATE
             case ("collate", "service"):
-                self.choose_service(value)
+                self.collate.choose_service(value)
                 self.step = Step.SERVICE
             case ("options", name) if name in SyncOptions.model_fields:
                 self.set_options(SyncOptions.model_validate({**self.draft.options.model_dump(), name: value}))
@@ -249,7 +255,7 @@ class GuidedSetup(CollateSide, DbtSide):
 
     def connections(self) -> Connections:
         """Both clients for the answers so far, with the accepted tokens: for the checks of these answers."""
-        return Connections(self.draft.provisional(), self.services, given=self._secrets)
+        return Connections(self.draft.provisional(), self.answers.services, given=self.answers.secrets)
 
     async def save(self, where: Where) -> Profile:
         """Write the profile, keep the accepted tokens ``where`` it says, and drop the draft.
@@ -258,17 +264,21 @@ class GuidedSetup(CollateSide, DbtSide):
         the keyring does not take a token; none is then kept, and the draft stays.
         """
         profile = self.profile()
-        await self.services.secrets.keep_all(profile.name, self.tokens_to_keep, where)
-        self.services.profiles.save(profile)
-        self.services.profiles.mark_used(profile.name)
-        self.services.state.delete(STATE_NAME, STATE_KEY)
+        await self.answers.services.secrets.keep_all(profile.name, self.tokens_to_keep, where)
+        self.answers.services.profiles.save(profile)
+        self.answers.services.profiles.mark_used(profile.name)
+        self.answers.services.state.delete(STATE_NAME, STATE_KEY)
         return profile
 
     @property
     def tokens_to_keep(self) -> Mapping[Side, SecretStr]:
         """The accepted tokens that no environment variable holds."""
-        return {side: one for side, one in self._secrets.items() if self._origins[side] != "environment"}
+        return {
+            side: one
+            for side, one in self.answers.secrets.items()
+            if self.answers.origins[side] != "environment"
+        }
 
     def discard(self) -> None:
         """Forget the draft."""
-        self.services.state.delete(STATE_NAME, STATE_KEY)
+        self.answers.services.state.delete(STATE_NAME, STATE_KEY)

@@ -69,25 +69,28 @@ async def answer_all(
     """
     origin_of: Mapping[Side, Origin] = origins or {}
     setup.step = Step.ADDRESS
-    setup.set_address(answers.dbt_cloud_address)
-    on_step(Step.ADDRESS, setup.address.host if setup.address is not None else "the shared hosts are tried")
+    setup.dbt_cloud.set_address(answers.dbt_cloud_address)
+    on_step(
+        Step.ADDRESS,
+        setup.answers.address.host if setup.answers.address is not None else "the shared hosts are tried",
+    )
     setup.step = Step.DBT_TOKEN
-    async for answer in setup.try_dbt_token(dbt_token, origin=origin_of.get("dbt_cloud", "session")):
+    async for answer in setup.dbt_cloud.try_token(dbt_token, origin=origin_of.get("dbt_cloud", "session")):
         if answer.state != "asking":
             on_step(Step.DBT_TOKEN, f"{answer.host}: {answer.words}, {answer.seconds:.1f} s")
     if answers.account_id is not None:
-        await setup.choose_account(answers.account_id)
+        await setup.dbt_cloud.choose_account(answers.account_id)
     if setup.draft.account_id is None:
-        listed = [f"{row.account.name} ({row.account.id})" for row in setup.accounts]
+        listed = [f"{row.account.name} ({row.account.id})" for row in setup.dbt_cloud.accounts]
         raise _open("account", listed, Step.ACCOUNT)
     on_step(Step.ACCOUNT, f"{setup.draft.account_name} (account {setup.draft.account_id})")
-    for note in setup.notes:
+    for note in setup.answers.notes:
         on_step(Step.ACCOUNT, note)
-    setup.notes.clear()
+    setup.answers.notes.clear()
     await _project_and_job(setup, answers, on_step)
     setup.step = Step.COLLATE
-    setup.allow_http(answers.allow_http)
-    facts = await setup.try_collate(
+    setup.collate.allow_http(answers.allow_http)
+    facts = await setup.collate.connect(
         answers.collate_address, collate_token, origin=origin_of.get("collate", "session")
     )
     for sentence in facts.sentences:
@@ -98,7 +101,7 @@ async def answer_all(
         setup.set_options(answers.options)
     schedule = answers.schedule
     if schedule == "propose":
-        proposal = await setup.schedule_proposal()
+        proposal = await setup.dbt_cloud.schedule_proposal()
         schedule = proposal.cron
         on_step(Step.OPTIONS, f"schedule {proposal.words}: {proposal.reason}")
     if schedule is not None:
@@ -135,20 +138,20 @@ async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) 
     setup.step = Step.ACCOUNT
     following = await setup.advance()
     if answers.any_project:
-        setup.choose_project(None)
+        setup.dbt_cloud.choose_project(None)
     elif answers.project_id is not None:
-        setup.choose_project(answers.project_id)
+        setup.dbt_cloud.choose_project(answers.project_id)
     elif answers.job_id is not None and setup.draft.project_id is None:
-        named = await setup.dbt_cloud.job(setup.draft.account_id or 0, answers.job_id)
-        setup.choose_project(named.project_id)
+        named = await setup.dbt_cloud.client.job(setup.draft.account_id or 0, answers.job_id)
+        setup.dbt_cloud.choose_project(named.project_id)
     if following is Step.PROJECT and setup.draft.project_id is None and not setup.draft.any_project:
         if not answers.any_job:
-            async with aclosing(setup.iter_projects()) as pages:
+            async with aclosing(setup.dbt_cloud.iter_projects()) as pages:
                 names = [
                     [f"{row.project.name} ({row.project.id})" for row in page.rows] async for page in pages
                 ]
             raise _open("project", names[-1], Step.PROJECT)
-        setup.choose_project(None)
+        setup.dbt_cloud.choose_project(None)
     if setup.draft.project_id is not None:
         on_step(Step.PROJECT, f"{setup.draft.project_name} (project {setup.draft.project_id})")
     else:
@@ -157,8 +160,8 @@ async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) 
     job_id = answers.job_id
     if job_id is None and not answers.any_job:
         job_id = await _find_job(setup, answers.job_name, on_step)
-    job = await setup.choose_job(job_id)
-    preview = await setup.run_preview()
+    job = await setup.dbt_cloud.choose_job(job_id)
+    preview = await setup.dbt_cloud.run_preview()
     if preview.choice is None:
         raise preview.error or ActionableError("No run was found")
     what = f"{job.name} (job {job.id})" if job is not None else "any job"
@@ -167,7 +170,7 @@ async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) 
 
 async def _find_job(setup: GuidedSetup, name: str, on_step: Told) -> int:
     """The job of that name, or the suggested one; raises `UsageError` where it is not clear which."""
-    async with aclosing(setup.iter_jobs()) as lists:
+    async with aclosing(setup.dbt_cloud.iter_jobs()) as lists:
         rows = [listed async for listed in lists][-1]
     if name:
         called = [row for row in rows.rows if row.job.name == name]
@@ -182,7 +185,7 @@ async def _find_job(setup: GuidedSetup, name: str, on_step: Told) -> int:
 
 async def _service(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
     setup.step = Step.SERVICE
-    ranked = await setup.rank_services()
+    ranked = await setup.collate.rank_services()
     names = [score.service.fullyQualifiedName or score.service.name for score in ranked.scores]
     if answers.service:
         if answers.service not in names:
@@ -192,7 +195,7 @@ async def _service(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
         chosen = ranked.proposed
     else:
         raise _open("database service", names, Step.SERVICE)
-    setup.choose_service(chosen.service.fullyQualifiedName or chosen.service.name)
+    setup.collate.choose_service(chosen.service.fullyQualifiedName or chosen.service.name)
     on_step(Step.SERVICE, f"{chosen.service.name}: {chosen.reason}")
 
 

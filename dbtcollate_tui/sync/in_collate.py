@@ -81,7 +81,7 @@ def run_collate(
     """Write and deploy the pipeline, trigger a run, follow it to its end, then verify.
 
     ``deploy`` "needed" leaves a pipeline alone that is as it should be (`PipelinePlan.action`), "always"
-    writes the token anew, "never" takes the pipeline as it is. Without ``trigger`` it ends after the deploy.
+    writes the token again, "never" takes the pipeline as it is. Without ``trigger`` it ends after the deploy.
     Setting ``cancel`` stops the following; ``kill_on_cancel``, asked at that moment, stops the run on the
     server too. ``state`` keeps the record for the history. Ends with `RunFinished`, as the direct sync.
     """

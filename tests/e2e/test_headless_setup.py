@@ -30,8 +30,10 @@ def test_a_profile_is_made_verified_and_holds_no_token(sandbox: Sandbox, places:
     again = run(*_addresses(sandbox), "--name", "shop-nightly", **secrets)
     assert again.returncode == ExitCode.USAGE
     assert "There is already a profile shop-nightly" in again.stderr
-    anew = run(*_addresses(sandbox), "--name", "shop-nightly", "--overwrite", "--schedule", "none", **secrets)
-    assert anew.returncode == ExitCode.OK, anew.stderr
+    replaced = run(
+        *_addresses(sandbox), "--name", "shop-nightly", "--overwrite", "--schedule", "none", **secrets
+    )
+    assert replaced.returncode == ExitCode.OK, replaced.stderr
     assert ProfileStore().load("shop-nightly").pipeline.schedule is None
     written = "".join(path.read_text() for path in Path(places.config).rglob("*.toml"))
     for secret in secrets.values():

@@ -21,7 +21,7 @@ from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import SampleAnswers, Services
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.settings.secrets import KeyringError
-from dbtcollate_tui.setup.base import load_draft
+from dbtcollate_tui.setup.answers import load_draft
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import collate_token_help, dbt_token_help
 from dbtcollate_tui.setup.unattended import Answers, answer_all, answers_of
@@ -31,7 +31,7 @@ from tests.support.memory_keyring import ForgetfulKeyring, MemoryKeyring
 
 
 async def _try(setup: GuidedSetup, token: SecretStr) -> list[HostAnswer]:
-    return [answer async for answer in setup.try_dbt_token(token)]
+    return [answer async for answer in setup.dbt_cloud.try_token(token)]
 
 
 def _page(sandbox: Sandbox, *, project: bool = True, job: bool = False) -> str:
@@ -100,7 +100,7 @@ async def test_without_answers_the_clear_choices_are_taken_and_open_ones_named()
 
 async def test_each_step_by_hand_with_what_the_address_answers() -> None:
     async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
-        address = setup.set_address(_page(sandbox, job=True))
+        address = setup.dbt_cloud.set_address(_page(sandbox, job=True))
         assert address is not None
         assert await setup.advance() is Step.DBT_TOKEN
         answers = await _try(setup, SecretStr(f'  "Bearer {sandbox.dbt_cloud_token.get_secret_value()}"\n'))
@@ -111,7 +111,7 @@ async def test_each_step_by_hand_with_what_the_address_answers() -> None:
             (Step.ACCOUNT, "address"),
             (Step.PROJECT, "address"),
         }
-        async with aclosing(setup.iter_jobs()) as lists:
+        async with aclosing(setup.dbt_cloud.iter_jobs()) as lists:
             jobs = [listed async for listed in lists][-1]
         assert jobs.complete
         assert jobs.proposed is not None
@@ -120,16 +120,16 @@ async def test_each_step_by_hand_with_what_the_address_answers() -> None:
         assert ci.poor
         assert "pull request" in ci.reason
         assert jobs.rows[0].facts[1:] == ("daily 06:00", "docs")
-        preview = await setup.run_preview(jobs.proposed.id)
+        preview = await setup.dbt_cloud.run_preview(jobs.proposed.id)
         assert preview.choice is not None
         assert "catalog.json" in preview.artifacts
-        await setup.choose_job(jobs.proposed.id)
+        await setup.dbt_cloud.choose_job(jobs.proposed.id)
         assert await setup.advance() is Step.COLLATE
-        facts = await setup.try_collate(f"{sandbox.collate_url}/explore/tables", sandbox.collate_token)
+        facts = await setup.collate.connect(f"{sandbox.collate_url}/explore/tables", sandbox.collate_token)
         assert (facts.version, facts.is_bot, facts.read_only) == ("2.0.7", True, False)
         assert facts.pipeline_service.available
         assert await setup.advance() is Step.SERVICE
-        async with aclosing(setup.iter_services()) as rounds:
+        async with aclosing(setup.collate.iter_services()) as rounds:
             lists_of = [listed async for listed in rounds]
         assert not lists_of[0].complete
         assert lists_of[-1].complete
@@ -137,10 +137,10 @@ async def test_each_step_by_hand_with_what_the_address_answers() -> None:
         assert proposed is not None
         assert (proposed.service.name, proposed.matched, proposed.expected) == ("shop_warehouse", 25, 26)
         assert "26 nodes" in lists_of[-1].basis
-        setup.choose_service("shop_warehouse")
+        setup.collate.choose_service("shop_warehouse")
         assert await setup.advance() is Step.OPTIONS
         setup.set_options(SyncOptions(update_owners=False))
-        proposal = await setup.schedule_proposal()
+        proposal = await setup.dbt_cloud.schedule_proposal()
         assert (proposal.cron, proposal.words) == ("0 7 * * *", "daily at 07:00 UTC")
         assert await setup.advance() is Step.REVIEW
         assert setup.draft.profile_name == "shop-nightly"
@@ -150,47 +150,47 @@ async def test_each_step_by_hand_with_what_the_address_answers() -> None:
 
 async def test_best_is_the_scheduled_production_job_that_makes_docs() -> None:
     async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         await _try(setup, sandbox.dbt_cloud_token)
-        await setup.settle_project()
-        async with aclosing(setup.iter_jobs()) as lists:
+        await setup.dbt_cloud.settle_project()
+        async with aclosing(setup.dbt_cloud.iter_jobs()) as lists:
             jobs = [listed async for listed in lists][-1]
         assert jobs.proposed is not None
         assert (jobs.proposed.job.name, jobs.proposed.badge) == ("nightly", "best")
         assert jobs.proposed.production
         assert "production environment, on a schedule, makes docs" in jobs.proposed.reason
-        await setup.choose_job(None)
+        await setup.dbt_cloud.choose_job(None)
         assert setup.draft.any_job
-        assert (await setup.run_preview()).choice is not None
-        assert "3 hours" in (await setup.schedule_proposal()).reason
+        assert (await setup.dbt_cloud.run_preview()).choice is not None
+        assert "3 hours" in (await setup.dbt_cloud.schedule_proposal()).reason
 
 
 async def test_jobs_read_whole_are_not_asked_for_again_until_one_says_so() -> None:
     async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         await _try(setup, sandbox.dbt_cloud_token)
-        await setup.settle_project()
+        await setup.dbt_cloud.settle_project()
 
-        async def read(*, anew: bool = False) -> tuple[int, int]:
-            async with aclosing(setup.iter_jobs(anew=anew)) as lists:
+        async def read(*, again: bool = False) -> tuple[int, int]:
+            async with aclosing(setup.dbt_cloud.iter_jobs(again=again)) as lists:
                 jobs = [listed async for listed in lists]
             asked = sum(request.path.endswith("/jobs/") for request in sandbox.requests)
             return len(jobs[-1].rows), asked
 
         first, asked = await read()
         assert await read() == (first, asked)
-        assert await read(anew=True) == (first, asked + 1)
+        assert await read(again=True) == (first, asked + 1)
 
 
 async def test_a_job_that_had_no_run_is_looked_at_again() -> None:
     async with Sandbox("no-runs") as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         await _try(setup, sandbox.dbt_cloud_token)
-        await setup.settle_project()
-        assert (await setup.run_preview(sandbox.job_id)).choice is None
+        await setup.dbt_cloud.settle_project()
+        assert (await setup.dbt_cloud.run_preview(sandbox.job_id)).choice is None
         async with httpx.AsyncClient() as client:
             await client.post(f"{sandbox.dbt_cloud_url}/_sandbox/scenario", json={"name": "healthy"})
-        assert (await setup.run_preview(sandbox.job_id)).choice is not None
+        assert (await setup.dbt_cloud.run_preview(sandbox.job_id)).choice is not None
 
 
 async def test_a_plan_without_service_tokens_is_told_to_use_a_personal_one() -> None:
@@ -202,20 +202,20 @@ async def test_a_plan_without_service_tokens_is_told_to_use_a_personal_one() -> 
             serving(Starlette(routes=[Route("/{path:path}", accounts)])) as url,
             GuidedSetup(Services()) as setup,
         ):
-            setup.set_address(url)
+            setup.dbt_cloud.set_address(url)
             await _try(setup, token)
-            assert any("use a personal token" in note for note in setup.notes) is told
+            assert any("use a personal token" in note for note in setup.answers.notes) is told
 
 
 async def test_five_thousand_jobs_come_page_by_page_and_can_be_left() -> None:
     async with Sandbox(scale=True) as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox, project=False))
+        setup.dbt_cloud.set_address(_page(sandbox, project=False))
         await _try(setup, sandbox.dbt_cloud_token)
         assert setup.draft.project_id is None
         setup.step = Step.DBT_TOKEN
         assert await setup.advance() is Step.PROJECT
-        setup.choose_project(None)
-        async with aclosing(setup.iter_jobs()) as lists:
+        setup.dbt_cloud.choose_project(None)
+        async with aclosing(setup.dbt_cloud.iter_jobs()) as lists:
             async for listed in lists:
                 assert len(listed.rows) <= 100
                 assert not listed.complete
@@ -231,31 +231,31 @@ async def test_a_refused_token_says_both_causes_while_the_host_is_a_guess() -> N
             Region("Two", sandbox.dbt_cloud_url.replace("127.0.0.1", "localhost")),
         )
         async with GuidedSetup(Services(), regions=regions) as setup:
-            setup.set_address("")
+            setup.dbt_cloud.set_address("")
             with pytest.raises(AuthError) as caught:
                 await _try(setup, sandbox.dbt_cloud_token)
-            assert not setup.has_token("dbt_cloud")
+            assert not setup.answers.has_token("dbt_cloud")
     assert "host of its own" in caught.value.causes[0]
     assert "revoked" in caught.value.causes[1]
 
 
 async def test_an_account_that_the_token_does_not_see_is_said_and_the_right_one_taken() -> None:
     async with Sandbox("wrong-account") as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         await _try(setup, sandbox.dbt_cloud_token)
         assert setup.draft.account_id not in (None, sandbox.account_id)
-        assert f"names account {sandbox.account_id}" in setup.notes[0]
+        assert f"names account {sandbox.account_id}" in setup.answers.notes[0]
         setup.step = Step.DBT_TOKEN
         assert await setup.advance() is Step.PROJECT
 
 
 async def test_a_token_of_the_other_side_is_sent_nowhere() -> None:
     async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         with pytest.raises(AuthError, match="Collate's kind"):
             await _try(setup, sandbox.collate_token)
         with pytest.raises(AuthError, match="dbt Cloud's kind"):
-            await setup.try_collate(sandbox.collate_url, sandbox.dbt_cloud_token)
+            await setup.collate.connect(sandbox.collate_url, sandbox.dbt_cloud_token)
         with pytest.raises(UsageError, match="No dbt Cloud token"):
             await _try(setup, SecretStr("  \n"))
         assert sandbox.requests == ()
@@ -274,16 +274,16 @@ async def test_a_collate_that_refuses_leaves_the_setup_where_it_is(
 ) -> None:
     async with Sandbox(scenario) as sandbox, GuidedSetup(Services()) as setup:
         with pytest.raises(kind) as caught:
-            await setup.try_collate(sandbox.collate_url, sandbox.collate_token)
+            await setup.collate.connect(sandbox.collate_url, sandbox.collate_token)
         assert says in caught.value.title
         assert caught.value.fixes
-        assert not setup.has_token("collate")
+        assert not setup.answers.has_token("collate")
         assert setup.draft.collate_base_url == ""
 
 
 async def test_a_read_only_token_works_and_says_so() -> None:
     async with Sandbox("collate-read-only") as sandbox, GuidedSetup(Services()) as setup:
-        facts = await setup.try_collate(sandbox.collate_url, sandbox.collate_token)
+        facts = await setup.collate.connect(sandbox.collate_url, sandbox.collate_token)
     assert facts.read_only
     assert "may read only" in facts.sentences[1]
 
@@ -293,11 +293,11 @@ async def test_the_draft_is_kept_half_way_without_a_token_and_taken_up_again(
 ) -> None:
     async with Sandbox() as sandbox:
         async with GuidedSetup(Services()) as setup:
-            setup.set_address(_page(sandbox))
+            setup.dbt_cloud.set_address(_page(sandbox))
             await setup.advance()
             await _try(setup, sandbox.dbt_cloud_token)
             await setup.advance()
-            await setup.choose_job(sandbox.job_id)
+            await setup.dbt_cloud.choose_job(sandbox.job_id)
             assert await setup.advance() is Step.COLLATE
         assert sandbox.dbt_cloud_token.get_secret_value() not in _files(places)
         assert str(sandbox.job_id) in _files(places)
@@ -305,33 +305,33 @@ async def test_the_draft_is_kept_half_way_without_a_token_and_taken_up_again(
             assert again.first_open() is Step.DBT_TOKEN
             assert again.draft.job_id == sandbox.job_id
             await _try(again, sandbox.dbt_cloud_token)
-            assert again.cleared == ""
+            assert again.answers.cleared == ""
             assert again.draft.job_id == sandbox.job_id
             assert again.first_open() is Step.COLLATE
         monkeypatch.setenv("DBT_CLOUD_TOKEN", sandbox.dbt_cloud_token.get_secret_value())
         async with GuidedSetup(Services(), load_draft(Services())) as third:
             assert await third.use_kept_tokens() == {"dbt_cloud"}
             assert third.first_open() is Step.COLLATE
-            assert third.origins == {"dbt_cloud": "environment"}
+            assert third.answers.origins == {"dbt_cloud": "environment"}
             third.discard()
     assert load_draft(Services()) is None
 
 
 async def test_another_address_drops_the_token_and_what_hung_on_it() -> None:
     async with Sandbox() as sandbox, GuidedSetup(Services()) as setup:
-        setup.set_address(_page(sandbox))
+        setup.dbt_cloud.set_address(_page(sandbox))
         await _try(setup, sandbox.dbt_cloud_token)
-        await setup.settle_project()
-        await setup.choose_job(sandbox.job_id)
-        setup.set_address(_page(sandbox, job=True))
-        assert setup.has_token("dbt_cloud")
+        await setup.dbt_cloud.settle_project()
+        await setup.dbt_cloud.choose_job(sandbox.job_id)
+        setup.dbt_cloud.set_address(_page(sandbox, job=True))
+        assert setup.answers.has_token("dbt_cloud")
         assert setup.draft.project_id == sandbox.project_id
-        await setup.choose_job(sandbox.job_id)
-        setup.set_address("https://ab123.us1.dbt.com/deploy/7/projects/8")
-        assert not setup.has_token("dbt_cloud")
+        await setup.dbt_cloud.choose_job(sandbox.job_id)
+        setup.dbt_cloud.set_address("https://ab123.us1.dbt.com/deploy/7/projects/8")
+        assert not setup.answers.has_token("dbt_cloud")
         emptied = setup.draft.model_dump(include={"account_id", "project_id", "job_id"})
         assert set(emptied.values()) == {None}
-        assert "account, project, job" in setup.cleared
+        assert "account, project, job" in setup.answers.cleared
         assert setup.first_open() is Step.DBT_TOKEN
 
 
@@ -414,7 +414,7 @@ async def test_each_service_is_ranked_with_the_number_of_its_tables() -> None:
             sandbox.dbt_cloud_token,
             sandbox.collate_token,
         )
-        ranked = await setup.rank_services()
+        ranked = await setup.collate.rank_services()
         assert [score.service.name for score in ranked.scores] == ["shop_warehouse", "legacy_crm"]
         assert [bool(score.tables) for score in ranked.scores] == [True, True]
         assert ranked.scores[0].tables == 24
@@ -429,19 +429,19 @@ async def test_further_jobs_are_offered_and_survive_an_edit(places: Places) -> N
         async with GuidedSetup(services) as setup:
             answers = answers_of(sample)
             await answer_all(setup, answers, sandbox.dbt_cloud_token, sandbox.collate_token)
-            found = {offer.job.id: offer.parts for offer in await setup.other_jobs()}
+            found = {offer.job.id: offer.parts for offer in await setup.dbt_cloud.other_jobs()}
             assert found[TESTS_ID] == ("test results",)
             assert found[DOCS_ID] == ("catalog.json", "source freshness")
-            setup.set_jobs([TESTS_ID, DOCS_ID, TESTS_ID])
+            setup.dbt_cloud.set_jobs([TESTS_ID, DOCS_ID, TESTS_ID])
             await setup.save("session")
         async with GuidedSetup.edit(services, "demo") as edited:
             assert list(edited.draft.jobs) == [TESTS_ID, DOCS_ID]
             assert edited.draft.profile() == services.profiles.load("demo")
-            async for _ in edited.try_dbt_token(sandbox.dbt_cloud_token):
+            async for _ in edited.dbt_cloud.try_token(sandbox.dbt_cloud_token):
                 pass
-            await edited.choose_job(sandbox.job_id)
+            await edited.dbt_cloud.choose_job(sandbox.job_id)
             assert list(edited.draft.jobs) == [TESTS_ID, DOCS_ID]
-            await edited.choose_job(DOCS_ID)
+            await edited.dbt_cloud.choose_job(DOCS_ID)
             assert not edited.draft.jobs
 
 
@@ -468,12 +468,12 @@ async def test_an_accounts_own_host_comes_before_the_shared_one(accepted: bool) 
         async with setup:
             answers = [answer.state for answer in await _try(setup, TOKEN)]
             assert answers == ["asking", "ok", "asking", "ok" if accepted else "refused"]
-            assert [(row.account.id, row.base_url) for row in setup.accounts] == [
+            assert [(row.account.id, row.base_url) for row in setup.dbt_cloud.accounts] == [
                 (7, own if accepted else shared),
                 (8, shared),
             ]
-            await setup.choose_account(7)
+            await setup.dbt_cloud.choose_account(7)
             assert setup.draft.dbt_base_url == (own if accepted else shared)
             said = f"from its own host, {own}" if accepted else "did not accept the token"
-            assert said in setup.notes[-1]
-            assert "deprecated" in setup.notes[-1]
+            assert said in setup.answers.notes[-1]
+            assert "deprecated" in setup.answers.notes[-1]

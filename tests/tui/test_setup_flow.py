@@ -13,7 +13,8 @@ from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, next_times_word
 from dbtcollate_tui.fixes import Step
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.setup.base import load_draft
+from dbtcollate_tui.setup.answers import load_draft
+from dbtcollate_tui.setup.dbt_cloud_steps import DbtCloudSteps
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.screens.confirm import Confirm
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
@@ -291,7 +292,7 @@ async def test_without_a_pipeline_service_no_schedule_is_asked_for() -> None:
         assert "manual" in driver.drawn()
 
 
-class SlowToPropose(GuidedSetup):
+class SlowToPropose(DbtCloudSteps):
     """The job's schedule is read only when the test says so."""
 
     may_propose: asyncio.Event
@@ -302,15 +303,16 @@ class SlowToPropose(GuidedSetup):
 
 
 async def test_going_on_before_the_proposal_has_come_takes_it_all_the_same() -> None:
-    setup = SlowToPropose(Services())
-    setup.may_propose = asyncio.Event()
+    setup = GuidedSetup(Services())
+    setup.dbt_cloud = steps = SlowToPropose(setup.answers)
+    steps.may_propose = asyncio.Event()
     async with Sandbox() as sandbox, driving(setup, offer=offer_of(sandbox)) as driver:
         await walk_to(driver, "service")
         await driver.press("enter")
         await driver.until(lambda: driver.pane.step is Step.OPTIONS, "the options")
         await driver.press("enter")
         assert driver.pane.step is Step.OPTIONS
-        setup.may_propose.set()
+        steps.may_propose.set()
         await driver.at("review")
         assert setup.draft.pipeline.schedule == "0 7 * * *"
 

@@ -9,7 +9,7 @@ from textual.widgets import Checkbox, Input
 
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.setup.base import load_draft
+from dbtcollate_tui.setup.answers import load_draft
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.transport.pacing import Retrying
 from dbtcollate_tui.transport.request_log import RequestRecord

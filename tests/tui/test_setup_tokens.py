@@ -53,7 +53,7 @@ async def test_a_paste_is_taken_whole_and_says_what_was_removed(dressed: str, re
         assert token not in driver.drawn()
         await driver.press("enter")
         await driver.at("project")
-        assert driver.screen.setup.has_token("dbt_cloud")
+        assert driver.screen.setup.answers.has_token("dbt_cloud")
 
 
 async def test_letters_are_keys_while_the_field_is_empty_and_typing_afterwards() -> None:
@@ -158,7 +158,7 @@ async def test_the_environments_token_is_said_and_tried_by_enter(monkeypatch: py
             assert "DBT_CLOUD_TOKEN is set: service token (dbtc_), 40 characters." in driver.drawn()
             await driver.press("enter")
             await driver.at("project")
-            assert driver.screen.setup.origins["dbt_cloud"] == "environment"
+            assert driver.screen.setup.answers.origins["dbt_cloud"] == "environment"
 
 
 async def test_the_environments_token_can_be_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ async def test_the_environments_token_can_be_ignored(monkeypatch: pytest.MonkeyP
         paste(driver, sandbox.dbt_cloud_token.get_secret_value())
         await driver.press("enter")
         await driver.at("project")
-        assert driver.screen.setup.origins["dbt_cloud"] == "session"
+        assert driver.screen.setup.answers.origins["dbt_cloud"] == "session"
         assert services.secrets.from_environment("dbt_cloud") is None
 
 

@@ -71,7 +71,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
 
     def on_mount(self) -> None:
         """Read them."""
-        on_theme_change(self, self._draw_anew)
+        on_theme_change(self, self._redraw)
         self.action_again()
 
     def action_again(self) -> None:
@@ -104,7 +104,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
         listing.focus()
         self.refresh_bindings()
 
-    def _draw_anew(self) -> None:
+    def _redraw(self) -> None:
         put_prompts(self.query_one(OptionList), map(self._line, self._runs))
 
     def _line(self, run: Run) -> Text:

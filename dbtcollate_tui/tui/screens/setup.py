@@ -13,7 +13,7 @@ from dbtcollate_tui.checks.chain import Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Fix, RerunCheck, Retry, SetField, Step
 from dbtcollate_tui.settings.model import Profile
-from dbtcollate_tui.setup.base import load_draft
+from dbtcollate_tui.setup.answers import load_draft
 from dbtcollate_tui.setup.draft import ORDER
 from dbtcollate_tui.setup.flow import RAIL, rail_number
 from dbtcollate_tui.setup.guided import GuidedSetup
@@ -124,12 +124,12 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     async def on_mount(self) -> None:
         """Offer what was left half-way."""
-        self.setup.on_retry = self._held
-        draft = load_draft(self.setup.services) if self._offer_resume else None
+        self.setup.dbt_cloud.on_retry = self._held
+        draft = load_draft(self.setup.answers.services) if self._offer_resume else None
         if draft is not None and draft.reached is not Step.ADDRESS:
             self.app.push_screen(ResumeScreen(draft), self._resume_answered)
         elif draft is not None and draft.address_text:
-            self.setup.draft = draft
+            self.setup.answers.draft = draft
             await self.show_step()
         elif self.setup.editing:
             self._open_kept()
@@ -152,7 +152,7 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     @work(group="keyring", exclusive=True)
     async def _ask_keyring(self) -> None:
-        self.context.health = await self.setup.services.secrets.probe(quiet=True)
+        self.context.health = await self.setup.answers.services.secrets.probe(quiet=True)
         pane = self.pane
         if isinstance(pane, TokenPane):
             pane.say_kept()
@@ -163,14 +163,14 @@ class SetupScreen(FittedScreen[Profile | None]):
     def _resume_answered(self, answer: str | None) -> None:
         if answer == "resume":
             self._resume()
-        elif answer == "anew":
+        elif answer == "restart":
             self.setup.discard()
-            self._begin_anew()
+            self._start_over()
         else:
             self.dismiss(None)
 
     @work(group="kept")
-    async def _begin_anew(self) -> None:
+    async def _start_over(self) -> None:
         await self.show_step()
 
     @work(group="kept")
@@ -179,9 +179,9 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     @work(group="kept")
     async def _resume(self) -> None:
-        draft = load_draft(self.setup.services)
+        draft = load_draft(self.setup.answers.services)
         if draft is not None:
-            self.setup.draft = draft
+            self.setup.answers.draft = draft
         self.context.resumed = True
         await self._use_kept_tokens()
 
@@ -193,9 +193,9 @@ class SetupScreen(FittedScreen[Profile | None]):
         except ActionableError as error:
             refused = error
         editing = bool(self.setup.editing)
-        whole = self.setup.has_token("dbt_cloud") and self.setup.has_token("collate")
+        whole = self.setup.answers.has_token("dbt_cloud") and self.setup.answers.has_token("collate")
         self.setup.step = (self._at or Step.REVIEW) if editing and whole else self.setup.first_open()
-        if self.setup.has_token("dbt_cloud"):
+        if self.setup.answers.has_token("dbt_cloud"):
             self.context.resumed = False
         await self.show_step()
         pane = self.pane

@@ -63,9 +63,9 @@ class StageChecks(LeavableModal[Fix | Literal["question"] | None]):
     def on_mount(self) -> None:
         """The worst check first."""
         self.query_one(OptionList).focus()
-        on_theme_change(self, self._draw_anew)
+        on_theme_change(self, self._redraw)
 
-    def _draw_anew(self) -> None:
+    def _redraw(self) -> None:
         put_prompts(self.query_one(OptionList), map(self._line, self._rows))
 
     def _line(self, row: CheckResult) -> Text:

@@ -102,7 +102,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
     def _draw_end(self) -> None:
         if self.run.finished is not None:
             self.query_one("#outcome", Static).update(self._outcome(self.run.finished))
-            self.query_one(SyncEnd).draw_anew()
+            self.query_one(SyncEnd).redraw()
 
     async def on_events_arrived(self, message: EventsArrived) -> None:
         """The next events of the run."""

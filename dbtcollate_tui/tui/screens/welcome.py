@@ -102,7 +102,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
 
     def _is_left_halfway(self) -> bool:
         from dbtcollate_tui.fixes import Step
-        from dbtcollate_tui.setup.base import load_draft
+        from dbtcollate_tui.setup.answers import load_draft
 
         draft = load_draft(self._services)
         return draft is not None and draft.reached is not Step.ADDRESS

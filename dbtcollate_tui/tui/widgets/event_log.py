@@ -89,12 +89,12 @@ class EventLog(RowList[LogRow]):
     def show_failures_only(self, only: bool) -> None:
         """Keep failures and warnings alone in sight, or everything again."""
         self.failures_only = only
-        self._anew()
+        self._refill()
 
     def filter(self, words: str) -> None:
         """Keep the lines that hold each of these words."""
         self._words = words.lower().split()
-        self._anew()
+        self._refill()
 
     def set_follow(self, follow: bool) -> None:
         """Keep the latest line in sight, or stand still."""
@@ -142,7 +142,7 @@ class EventLog(RowList[LogRow]):
             return False
         return all(word in row.search for word in self._words)
 
-    def _anew(self) -> None:
+    def _refill(self) -> None:
         rows = [row for row in self._all if self._fits(row)]
         current = self.current
         at = len(rows) - 1 if self.follow else 0

@@ -167,7 +167,7 @@ class SyncEnd(OptionList):
     def show(self, lines: Sequence[EndLine]) -> None:
         """Show these lines."""
         self.lines = list(lines)
-        self.draw_anew()
+        self.redraw()
 
     @property
     def current(self) -> EndLine | None:
@@ -181,9 +181,9 @@ class SyncEnd(OptionList):
 
     def on_resize(self, _: events.Resize) -> None:
         """Cut the lines again."""
-        self.draw_anew()
+        self.redraw()
 
-    def draw_anew(self) -> None:
+    def redraw(self) -> None:
         """The same lines as the width and the theme are now."""
         at = self.highlighted
         width = max(20, (self.size.width or self.app.size.width) - 4)

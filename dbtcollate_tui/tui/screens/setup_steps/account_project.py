@@ -17,7 +17,7 @@ class AccountPane(PickPane):
 
     def scope(self) -> tuple[object, ...]:
         """The accounts themselves."""
-        return tuple(row.account.id for row in self.setup.accounts)
+        return tuple(row.account.id for row in self.setup.dbt_cloud.accounts)
 
     async def read(self) -> None:
         """They were read with the token."""
@@ -29,7 +29,7 @@ class AccountPane(PickPane):
                 details=(f"{row.account.name}  #{row.account.id}", f"on {row.base_url}"),
                 words=f"{row.region} {row.base_url}",
             )
-            for row in self.setup.accounts
+            for row in self.setup.dbt_cloud.accounts
         ]
         chosen = self.setup.draft.account_id
         self.picker.set_rows(rows, chosen=str(chosen) if chosen is not None else None)
@@ -38,7 +38,7 @@ class AccountPane(PickPane):
     async def take(self, row: PickerRow) -> None:
         """Take the account; its projects are counted before going on."""
         self.status.waiting("Reading projects")
-        await self.setup.choose_account(int(row.id))
+        await self.setup.dbt_cloud.choose_account(int(row.id))
         await self.go_on()
 
 
@@ -59,7 +59,7 @@ class ProjectPane(PickPane):
         """Fill the list page by page."""
         draft = self.setup.draft
         chosen = ANY if draft.any_project else str(draft.project_id) if draft.project_id is not None else None
-        async with aclosing(self.setup.iter_projects()) as lists:
+        async with aclosing(self.setup.dbt_cloud.iter_projects()) as lists:
             async for listed in lists:
                 rows = [
                     PickerRow(
@@ -86,5 +86,5 @@ class ProjectPane(PickPane):
 
     async def take(self, row: PickerRow) -> None:
         """Take the project."""
-        self.setup.choose_project(None if row.id == ANY else int(row.id))
+        self.setup.dbt_cloud.choose_project(None if row.id == ANY else int(row.id))
         await self.go_on()

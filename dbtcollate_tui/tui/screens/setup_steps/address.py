@@ -90,14 +90,14 @@ class AddressPane(StepPane):
         self.begin(self._take)
 
     async def _take(self) -> None:
-        self.setup.set_address(self.query_one("#address", LineInput).value)
+        self.setup.dbt_cloud.set_address(self.query_one("#address", LineInput).value)
         await self.go_on()
 
     def keep(self) -> None:
         """The address, as long as no answer hangs on another one."""
         if self.setup.draft.reached is Step.ADDRESS:
             with contextlib.suppress(ActionableError):
-                self.setup.set_address(self.query_one("#address", LineInput).value)
+                self.setup.dbt_cloud.set_address(self.query_one("#address", LineInput).value)
 
     def set_field(self, field: ProfileField, value: str) -> bool:
         """An address that a fix proposes."""

@@ -204,9 +204,9 @@ class StepPane(VerticalScroll, can_focus=False):
 
     def say_cleared(self) -> None:
         """Say what the last answer made void, and what the servers' answers give to know."""
-        words = "\n".join(text for text in (self.setup.cleared, *self.setup.notes) if text)
-        self.setup.cleared = ""
-        self.setup.notes.clear()
+        words = "\n".join(text for text in (self.setup.answers.cleared, *self.setup.answers.notes) if text)
+        self.setup.answers.cleared = ""
+        self.setup.answers.notes.clear()
         line = self.query_one(".cleared", Static)
         line.update(words)
         line.set_class(bool(words), "-shown")
@@ -317,11 +317,11 @@ class StepPane(VerticalScroll, can_focus=False):
 
     def _go_to(self, step: Step) -> None:
         if step is self.step:
-            self.answer_anew()
+            self.reset_answer()
         else:
             self.post_message(self.Wanted(step))
 
-    def answer_anew(self) -> None:
+    def reset_answer(self) -> None:
         """Take the card away and let the field be filled in again."""
         self.clear_error()
         field = self.first_field()

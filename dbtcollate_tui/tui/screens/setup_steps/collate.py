@@ -109,14 +109,14 @@ class CollatePane(TokenPane):
     async def enter(self) -> None:
         """Show what was accepted before."""
         await super().enter()
-        if self.setup.has_token("collate") and self.setup.collate_facts is not None:
-            self._accept(self.setup.collate_facts)
+        if self.setup.answers.has_token("collate") and self.setup.collate.facts is not None:
+            self._accept(self.setup.collate.facts)
 
     @on(Input.Changed, "#address")
     def _address_changed(self) -> None:
         draft = self.setup.draft
         if draft.collate_allow_http and self.address_field.value.strip() != draft.collate_address:
-            self.setup.allow_http(False)
+            self.setup.collate.allow_http(False)
         self._forget_facts()
         self.clear_error()
         self.say_need()
@@ -144,7 +144,7 @@ class CollatePane(TokenPane):
     def keep(self) -> None:
         """The address, where none was accepted yet."""
         if not self.setup.draft.collate_base_url:
-            self.setup.note_collate_address(self.address_field.value)
+            self.setup.collate.note_address(self.address_field.value)
 
     def action_other_field(self) -> None:
         """From the address to the token or back."""
@@ -165,7 +165,7 @@ class CollatePane(TokenPane):
 
     async def _try(self) -> None:
         secret, origin = self.chosen_token()
-        facts = await self.setup.try_collate(self.address_field.value, secret, origin=origin)
+        facts = await self.setup.collate.connect(self.address_field.value, secret, origin=origin)
         self.field.forget()
         self._accept(facts)
         self.say_kept()
@@ -174,8 +174,8 @@ class CollatePane(TokenPane):
         """Take the consent to plain http, then try again."""
         if field is not ProfileField.ALLOW_HTTP:
             return super().set_field(field, value)
-        self.setup.note_collate_address(self.address_field.value)
-        self.setup.allow_http(value == "true")
+        self.setup.collate.note_address(self.address_field.value)
+        self.setup.collate.allow_http(value == "true")
         self.action_again()
         return True
 

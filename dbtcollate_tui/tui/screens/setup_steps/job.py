@@ -79,7 +79,7 @@ class JobPane(PickPane):
         super().__init__(context)
         self._without_run = False
         self._reasons: dict[str, str] = {}
-        self._anew = False
+        self._again = False
         self._looking = ""
         self._held_until = 0.0
 
@@ -91,8 +91,8 @@ class JobPane(PickPane):
     async def read(self) -> None:
         """Fill the list as pages come."""
         filled = 0.0
-        anew, self._anew = self._anew, False
-        async with aclosing(self.setup.iter_jobs(anew=anew)) as lists:
+        again, self._again = self._again, False
+        async with aclosing(self.setup.dbt_cloud.iter_jobs(again=again)) as lists:
             async for listed in lists:
                 if listed.complete or time.monotonic() - filled > REFILL_SECONDS:
                     self._fill(listed)
@@ -128,7 +128,7 @@ class JobPane(PickPane):
 
     def action_again(self) -> None:
         """Read again, from dbt Cloud and not from what is known."""
-        self._anew = True
+        self._again = True
         super().action_again()
 
     def moved(self, row: PickerRow) -> None:
@@ -147,7 +147,7 @@ class JobPane(PickPane):
     async def _preview(self, row: PickerRow) -> None:
         self._looking, self._held_until = row.id, 0.0
         try:
-            lines = preview_lines(await self.setup.run_preview(int(row.id)))
+            lines = preview_lines(await self.setup.dbt_cloud.run_preview(int(row.id)))
         except ActionableError as error:
             lines = (f"{GLYPHS.states[CheckState.FAIL]} {error.title}",)
         finally:
@@ -178,8 +178,8 @@ class JobPane(PickPane):
     async def take(self, row: PickerRow) -> None:
         """Take the job and look up its run; without it, or its files, the card says what to do."""
         self.status.waiting("Reading the latest run")
-        await self.setup.choose_job(None if row.id == ANY else int(row.id))
-        preview = await self.setup.run_preview()
+        await self.setup.dbt_cloud.choose_job(None if row.id == ANY else int(row.id))
+        preview = await self.setup.dbt_cloud.run_preview()
         self.context.preview = preview
         if preview.error is not None and not self._without_run:
             error = preview.error
@@ -202,7 +202,7 @@ class JobPane(PickPane):
                     self.begin(self._work, "Reading the latest run")
 
             title = self.setup.draft.job_name or "new profile"
-            screen = JobRunScreen(title, self.setup.job_runner(), options_of(fix), "Go on")
+            screen = JobRunScreen(title, self.setup.dbt_cloud.job_runner(), options_of(fix), "Go on")
             self.app.push_screen(screen, answered)
         else:
             super().fix(fix)
@@ -211,7 +211,9 @@ class JobPane(PickPane):
         """Another rule for the run."""
         if field is not ProfileField.RUN_RULE:
             return False
-        self.setup.set_run_rule("newest_completed" if value == "newest_completed" else "newest_successful")
+        self.setup.dbt_cloud.set_run_rule(
+            "newest_completed" if value == "newest_completed" else "newest_successful"
+        )
         self._read_again()
         return True
 

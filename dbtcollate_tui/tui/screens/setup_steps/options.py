@@ -136,7 +136,7 @@ class OptionsPane(StepPane):
         """A switch for each job that has what the chosen one lacks, and for each that is read already."""
         held = self.setup.draft.jobs
         try:
-            found = await self.setup.other_jobs()
+            found = await self.setup.dbt_cloud.other_jobs()
         except ActionableError:
             found = ()
         words = {
@@ -154,7 +154,7 @@ class OptionsPane(StepPane):
         self.set_class(bool(words), "-other-jobs")
 
     async def _show_proposal(self) -> None:
-        facts = self.setup.collate_facts
+        facts = self.setup.collate.facts
         available = facts is None or facts.pipeline_service.available
         self.query_one("#schedule", RadioSet).disabled = not available
         why = self.query_one("#why", Static)
@@ -164,7 +164,7 @@ class OptionsPane(StepPane):
             self.status.clear()
             return
         try:
-            self._proposal = await self.setup.schedule_proposal()
+            self._proposal = await self.setup.dbt_cloud.schedule_proposal()
         except ActionableError as error:
             self._proposal = None
             why.update(f"The job's schedule is not known: {error.title}.")
@@ -264,9 +264,9 @@ class OptionsPane(StepPane):
     def _take_rule(self) -> None:
         pressed = self.query_one("#rule", RadioSet).pressed_button
         completed = pressed is not None and pressed.id == "newest_completed"
-        self.setup.set_run_rule("newest_completed" if completed else "newest_successful")
+        self.setup.dbt_cloud.set_run_rule("newest_completed" if completed else "newest_successful")
         if self._other_jobs is not None:
-            self.setup.set_jobs(
+            self.setup.dbt_cloud.set_jobs(
                 [job_id for job_id in self._other_jobs if self.query_one(f"#job-{job_id}", Switch).value]
             )
 

@@ -76,7 +76,7 @@ class PickPane(StepPane):
         """From a card back to the list."""
         if not self.failed or self.picker.current is None:
             return False
-        self.answer_anew()
+        self.reset_answer()
         return True
 
     async def read(self) -> None:

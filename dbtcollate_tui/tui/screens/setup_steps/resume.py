@@ -54,7 +54,7 @@ class ResumeScreen(LeavableModal[str]):
             yield Static("It contains no token.", classes="muted", markup=False)
             with Horizontal():
                 yield Button("Go on with it", id="resume", variant="primary", compact=True)
-                yield Button("Start over", id="anew", compact=True)
+                yield Button("Start over", id="restart", compact=True)
 
     def on_mount(self) -> None:
         """Going on is the proposal."""

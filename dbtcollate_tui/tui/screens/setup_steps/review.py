@@ -134,13 +134,13 @@ class ReviewPane(StepPane):
     def say_places(self) -> None:
         """Say where the tokens and the profile will be."""
         words = ""
-        environment = [side for side, origin in self.setup.origins.items() if origin == "environment"]
-        if environment and len(environment) == len(self.setup.origins):
+        environment = [side for side, origin in self.setup.answers.origins.items() if origin == "environment"]
+        if environment and len(environment) == len(self.setup.answers.origins):
             words += "in the environment, not saved"
         elif self.context.health is not None:
             words += self.context.keeping_words("dbt_cloud")
         try:
-            path = str(self.setup.services.profiles.path(self.query_one("#name", LineInput).value))
+            path = str(self.setup.answers.services.profiles.path(self.query_one("#name", LineInput).value))
         except UsageError:
             path = ""
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -190,7 +190,7 @@ class ReviewPane(StepPane):
     def action_go_on(self) -> None:
         """Save; asks first where another profile has that name."""
         name = self.query_one("#name", LineInput).value.strip()
-        if name != self.setup.editing and name in self.setup.services.profiles.names():
+        if name != self.setup.editing and name in self.setup.answers.services.profiles.names():
 
             def answered(replace: bool | None) -> None:
                 if replace:
@@ -205,7 +205,7 @@ class ReviewPane(StepPane):
     async def _save(self) -> None:
         self.setup.set_name(self.query_one("#name", LineInput).value.strip())
         if self.context.health is None and self.setup.tokens_to_keep:
-            self.context.health = await self.setup.services.secrets.probe()
+            self.context.health = await self.setup.answers.services.secrets.probe()
         profile = await self.setup.save(self.context.keeping)
         self.status.clear()
         self.post_message(self.Saved(profile))

@@ -53,7 +53,7 @@ class ServicePane(PickPane):
 
     async def read(self) -> None:
         """Fill the list, and order it again with each service that was read."""
-        async with aclosing(self.setup.iter_services()) as lists:
+        async with aclosing(self.setup.collate.iter_services()) as lists:
             async for listed in lists:
                 self._fill(listed)
         self.status.clear()
@@ -70,7 +70,7 @@ class ServicePane(PickPane):
 
     async def take(self, row: PickerRow) -> None:
         """Take the service."""
-        self.setup.choose_service(row.id)
+        self.setup.collate.choose_service(row.id)
         self.context.score = self._scores.get(row.id)
         await self.go_on()
 

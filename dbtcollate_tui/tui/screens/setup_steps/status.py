@@ -37,7 +37,7 @@ def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> Ch
     stages: dict[Stage, StageState] = {}
     setup, draft = context.setup, context.setup.draft
     if draft.account_id is not None and draft.dbt_base_url:
-        state = CheckState.PASS if setup.has_token("dbt_cloud") else CheckState.WAITING
+        state = CheckState.PASS if setup.answers.has_token("dbt_cloud") else CheckState.WAITING
         region = region_of(draft.dbt_base_url.split("://", 1)[-1])
         stages[Stage.DBT_CLOUD] = StageState(state, (draft.account_name, region))
     if draft.job_id is not None or draft.any_job:
@@ -47,9 +47,9 @@ def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> Ch
         stages[Stage.TABLES] = StageState(tables, (words,))
     elif draft.service:
         stages[Stage.TABLES] = StageState(CheckState.WAITING, (draft.service,))
-    elif setup.collate_facts is not None:
-        stages[Stage.TABLES] = StageState(CheckState.WAITING, (setup.collate_facts.version,))
-    if setup.collate_facts is not None and not setup.collate_facts.pipeline_service.available:
+    elif setup.collate.facts is not None:
+        stages[Stage.TABLES] = StageState(CheckState.WAITING, (setup.collate.facts.version,))
+    if setup.collate.facts is not None and not setup.collate.facts.pipeline_service.available:
         stages[Stage.PIPELINE] = StageState(CheckState.SKIPPED, ("from here",))
     elif ORDER.index(draft.reached) > ORDER.index(Step.OPTIONS):
         stages[Stage.PIPELINE] = StageState(

@@ -63,7 +63,7 @@ class DbtTokenPane(TokenPane):
 
     def token_help(self) -> TokenHelp:
         """dbt Cloud's page of tokens."""
-        address = self.setup.address
+        address = self.setup.answers.address
         base_url = self.setup.draft.dbt_base_url
         if not base_url and address is not None and address.base_url is not None:
             base_url = address.base_url
@@ -77,7 +77,7 @@ class DbtTokenPane(TokenPane):
         """Try the token; one that was accepted before needs no second trial."""
         if self.needs_token():
             return
-        if self.setup.has_token(self.side) and not self.field.value:
+        if self.setup.answers.has_token(self.side) and not self.field.value:
             self.begin(self._follow, "Reading projects")
         else:
             self.begin(self._try)
@@ -86,7 +86,7 @@ class DbtTokenPane(TokenPane):
         secret, origin = self.chosen_token()
         answers: dict[str, HostAnswer] = {}
         began = time.monotonic()
-        async for answer in self.setup.try_dbt_token(secret, origin=origin):
+        async for answer in self.setup.dbt_cloud.try_token(secret, origin=origin):
             answers[answer.base_url] = answer
             self.status.show([host_line(item, began) for item in answers.values()])
         self.field.forget()

@@ -71,7 +71,7 @@ class TokenPane(StepPane):
 
     async def enter(self) -> None:
         """Look for a token that is there already, and say where this one will be kept."""
-        self.found = await self.setup.found_token(self.side)
+        self.found = await self.setup.answers.found_token(self.side)
         self.say_found()
         self.say_kept()
         self.say_need()
@@ -88,7 +88,7 @@ class TokenPane(StepPane):
     def say_found(self) -> None:
         """Say that a token was found, and where."""
         words = ""
-        if self.setup.has_token(self.side):
+        if self.setup.answers.has_token(self.side):
             words = "The previous token was accepted. Enter continues with it; pasting replaces it."
         elif self.found is not None:
             shape = self.shape(self.found.secret)
@@ -165,7 +165,7 @@ class TokenPane(StepPane):
 
     def needs_token(self) -> bool:
         """Say that the field is empty, where no token is there at all; the help on getting one stays."""
-        if self.field.value or self.found is not None or self.setup.has_token(self.side):
+        if self.field.value or self.found is not None or self.setup.answers.has_token(self.side):
             return False
         line = self.query_one("#shape", Static)
         line.update("! The field is empty: paste the token first.")
@@ -177,7 +177,7 @@ class TokenPane(StepPane):
         """What was entered, else what was found; an entered one sets the variable aside."""
         if self.field.value or self.found is None:
             if self.found is not None and self.found.origin == "environment":
-                self.setup.services.secrets.ignore_environment(self.side)
+                self.setup.answers.services.secrets.ignore_environment(self.side)
             return self.field.secret, "session"
         return self.found.secret, self.found.origin
 
@@ -187,7 +187,7 @@ class TokenPane(StepPane):
             return self.context.offer is not None and not self.busy and not self.field.value
         if action == "ignore":
             found = self.found is not None and self.found.origin == "environment"
-            return found and not self.setup.has_token(self.side) and not self.field.value
+            return found and not self.setup.answers.has_token(self.side) and not self.field.value
         if action == "keeping":
             return self.context.health is not None
         if action in ("open", "copy"):
@@ -202,7 +202,7 @@ class TokenPane(StepPane):
 
     def action_ignore(self) -> None:
         """Pass the environment variable over in this session."""
-        self.setup.services.secrets.ignore_environment(self.side)
+        self.setup.answers.services.secrets.ignore_environment(self.side)
         self.found = None
         self.say_found()
         self._need_keyring()
@@ -237,9 +237,9 @@ class TokenPane(StepPane):
 
     @work(group="keyring", exclusive=True)
     async def _ask_keyring(self) -> None:
-        self.context.health = await self.setup.services.secrets.probe(again=True, quiet=True)
-        if self.context.health.usable and not self.setup.has_token(self.side):
-            self.found = await self.setup.found_token(self.side)
+        self.context.health = await self.setup.answers.services.secrets.probe(again=True, quiet=True)
+        if self.context.health.usable and not self.setup.answers.has_token(self.side):
+            self.found = await self.setup.answers.found_token(self.side)
             self.say_found()
         self.say_kept()
         self.refresh_bindings()

@@ -1,6 +1,5 @@
-"""What both sides of the guided setup share: the draft, its steps, the tokens in memory."""
+"""The answers of a guided setup: the draft, what is known of its steps, the tokens in memory."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,31 +29,33 @@ class Answered:
     source: Source
 
 
-class SetupBase:
-    """Draft, facts and tokens. ``cleared`` says what the last answer made void; ``notes`` what to know."""
+class SetupAnswers:
+    """Draft, facts and tokens, which the steps of both systems read and change.
 
-    def __init__(self, services: Services, draft: SetupDraft | None = None) -> None:
+    ``cleared`` says what the last answer made void; ``notes`` what to know. With ``keeps_draft`` the draft is
+    saved after each answer.
+    """
+
+    def __init__(
+        self, services: Services, draft: SetupDraft | None = None, *, keeps_draft: bool = True
+    ) -> None:
         self.services = services
+        self._keeps_draft = keeps_draft
         self.draft = draft if draft is not None else SetupDraft()
         self.facts = FlowFacts()
         self.cleared = ""
         self.notes: list[str] = []
-        self._secrets: dict[Side, SecretStr] = {}
-        self._origins: dict[Side, Origin] = {}
+        self.secrets: dict[Side, SecretStr] = {}
+        self.origins: dict[Side, Origin] = {}
 
     @property
     def address(self) -> DbtCloudAddress | None:
         """The pasted dbt Cloud address, read; ``None`` where none was given."""
         return read_address(self.draft.address_text) if self.draft.address_text else None
 
-    @property
-    def origins(self) -> Mapping[Side, Origin]:
-        """Where each accepted token came from."""
-        return dict(self._origins)
-
     def has_token(self, side: Side) -> bool:
         """Whether a token of that side was accepted in this session."""
-        return side in self._secrets
+        return side in self.secrets
 
     async def found_token(self, side: Side) -> FoundSecret | None:
         """A token of the environment, or one kept for this profile: offered, so that none need be pasted."""
@@ -64,25 +65,33 @@ class SetupBase:
         return self.services.secrets.from_environment(side)
 
     def save_draft(self) -> None:
-        """Keep the answers for the next time; no token is among them."""
-        self.services.state.save(STATE_NAME, STATE_KEY, self.draft.model_dump(mode="json"))
+        """Save the answers for the next time; no token is among them."""
+        if self._keeps_draft:
+            self.services.state.save(STATE_NAME, STATE_KEY, self.draft.model_dump(mode="json"))
 
-    def _reach(self, step: Step) -> None:
+    def reach(self, step: Step) -> None:
+        """Note that a question was reached."""
         if ORDER.index(step) > ORDER.index(self.draft.reached):
             self.draft = self.draft.model_copy(update={"reached": step})
         self.save_draft()
 
-    def _answer(self, step: Step, **values: Any) -> bool:
+    def update(self, **values: Any) -> None:
+        """Change the draft where no later answer depends on the change, and save it."""
+        self.draft = self.draft.model_copy(update=values)
+        self.save_draft()
+
+    def take(self, step: Step, **values: Any) -> bool:
         """Take an answer; where it differs from the former one, what hangs on that is emptied."""
         self.cleared = ""
         if all(getattr(self.draft, name) == value for name, value in values.items()):
             return False
         emptied, self.cleared = invalidate(self.draft, step)
-        self.draft = emptied.model_copy(update=values)
-        self.save_draft()
+        self.draft = emptied
+        self.update(**values)
         return True
 
-    def _cleaned(self, side: Side, secret: SecretStr) -> SecretStr:
+    def cleaned(self, side: Side, secret: SecretStr) -> SecretStr:
+        """The pasted token without what came with it; raises `UsageError` where nothing is left."""
         cleaned = clean_secret(secret.get_secret_value())
         if not cleaned.length:
             raise UsageError(f"No {LABELS[side]} was entered", fixes=[Advice("Paste it into the field.")])
