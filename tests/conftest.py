@@ -58,6 +58,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
         monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
     for variable in ("DBT_CLOUD_TOKEN", "COLLATE_TOKEN", "NO_COLOR"):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setattr(redact, "_literal", ())
     yield found
     stop_logging()

@@ -21,7 +21,7 @@ from dbtcollate_tui.tui.messages import RowsChanged
 from dbtcollate_tui.tui.navigation import Places
 from dbtcollate_tui.tui.protocols import OwningApp, WithServers
 from dbtcollate_tui.tui.running_syncs import Running
-from dbtcollate_tui.tui.theme import DARK, LIGHT
+from dbtcollate_tui.tui.theme import themes_for
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class DbtCollateApp(OwningApp):
         self._waiting: Callable[[], None] | None = None
         self._leaving = self._stands = False
         held = services.state.load(APP_STATE, THEME_KEY)
-        self.begin_with_theme(held if isinstance(held, str) else DARK.name, DARK, LIGHT)
+        dark, light = themes_for(self.console.color_system)
+        self.begin_with_theme(held if isinstance(held, str) else dark.name, dark, light)
 
     def on_mount(self) -> None:
         """Show the first screen; leave in order when a signal says so."""

@@ -45,10 +45,15 @@ Grounds = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Backgrounds:
-    """A theme's backgrounds: the ``quiet`` ones mark nothing, the ``marks`` always mark a row."""
+    """A theme's backgrounds: the ``quiet`` ones mark nothing, the ``marks`` always mark a row.
+
+    ``text`` and ``muted`` are its colours of text; ``muted`` is none where the theme blends it.
+    """
 
     quiet: Grounds
     marks: Grounds
+    text: tuple[int, int, int] = (255, 255, 255)
+    muted: tuple[int, int, int] | None = None
 
     def marked(self, ground: RichColor) -> bool:
         """Whether a background marks something: a row, a key, a selection."""
@@ -90,7 +95,11 @@ def _colourless(style: Style, grounds: Backgrounds) -> Style:
 
 
 class FewColours(LineFilter):
-    """Reverses what stands out by a background that the terminal shows in the colour of a quiet one."""
+    """Reverses what stands out by a background that the terminal shows in the colour of a quiet one.
+
+    With 16 colours that is every such background: blends end in black or grey, which many palettes show
+    alike. Dimmed text is in the theme's muted colour there, since no palette has a blend of two others.
+    """
 
     def __init__(self, grounds: Callable[[], Backgrounds], system: ColorSystem) -> None:
         super().__init__()
@@ -108,11 +117,15 @@ class FewColours(LineFilter):
 
 @lru_cache(2048)
 def _visible(style: Style, grounds: Backgrounds, system: ColorSystem) -> Style:
+    if style.dim and grounds.muted is not None:
+        style += Style.from_color(RichColor.from_rgb(*grounds.muted)) + Style(dim=False)
     ground = style.bgcolor
     if ground is None or ground.is_system_defined or not grounds.marked(ground):
         return style
-    lost = {RichColor.from_rgb(*colour).downgrade(system).number for colour in grounds.quiet}
-    if ground.downgrade(system).number not in lost:
-        return style
-    default = RichColor.default()
-    return style + Style.from_color(default, default) + Style(reverse=not style.reverse)
+    if system is ColorSystem.EIGHT_BIT:
+        lost = {RichColor.from_rgb(*colour).downgrade(system).number for colour in grounds.quiet}
+        if ground.downgrade(system).number not in lost:
+            return style
+    # Colours that are named: the terminal's own two, reversed, may be those of the quiet background.
+    colours = Style.from_color(RichColor.from_rgb(*grounds.quiet[0]), RichColor.from_rgb(*grounds.text))
+    return style + colours + Style(reverse=False)

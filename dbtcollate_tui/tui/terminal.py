@@ -18,7 +18,7 @@ from textual.color import Color
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.driver import Driver
-from textual.filter import LineFilter, Monochrome
+from textual.filter import DimFilter, LineFilter, Monochrome
 from textual.geometry import Size
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -101,7 +101,7 @@ class TerminalApp(App[ExitCode]):
         self._drawn_size = Size(0, 0)
         self._early: list[events.Key | events.Paste] = []
         self._replaying = False
-        self._backgrounds: tuple[str, Backgrounds] | None = None
+        self._backgrounds: tuple[dict[str, str], Backgrounds] | None = None
         self._drawing = self._filters_of_lines()
         self._resized_at = -RESIZE_SECONDS
 
@@ -192,15 +192,19 @@ class TerminalApp(App[ExitCode]):
         return filters
 
     def _grounds(self) -> Backgrounds:
-        if self._backgrounds is None or self._backgrounds[0] != self.theme:
-            variables = self.theme_variables
+        variables = self.theme_variables
+        if self._backgrounds is None or self._backgrounds[0] is not variables:
             quiet = [Color.parse(variables[name]) for name in QUIET_GROUNDS]
             primary = Color.parse(variables["primary"])
             marks = [ground.blend(primary, share) for ground in quiet for share in ROW_SHARES]
+            muted = variables["text-muted"]
             grounds = Backgrounds(
-                tuple(colour.rgb for colour in quiet), tuple(colour.rgb for colour in marks)
+                tuple(colour.rgb for colour in quiet),
+                tuple(colour.rgb for colour in marks),
+                Color.parse(variables["foreground"]).rgb,
+                Color.parse(muted).rgb if muted.startswith("#") else None,
             )
-            self._backgrounds = self.theme, grounds
+            self._backgrounds = variables, grounds
         return self._backgrounds[1]
 
     def _check_resize(self) -> None:
@@ -265,7 +269,10 @@ class TerminalApp(App[ExitCode]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is drawn."""
-        own = [line for line in super().get_line_filters() if not isinstance(line, Monochrome)]
+        dropped: tuple[type[LineFilter], ...] = (Monochrome,)
+        if self._grounds().muted is not None and self.console.color_system in FEW:
+            dropped = (Monochrome, DimFilter)
+        own = [line for line in super().get_line_filters() if not isinstance(line, dropped)]
         return [*own, *self._drawing]
 
     def notify(

@@ -279,7 +279,7 @@ async def main(folder: Path, wanted: frozenset[str]) -> None:
 if __name__ == "__main__":
     target = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(__file__).parents[2] / "screenshots"
     target.mkdir(exist_ok=True)
-    os.environ["TZ"] = "UTC"
+    os.environ.update(TZ="UTC", TERM="xterm-256color", COLORTERM="truecolor")
     time.tzset()
     with time_machine.travel(NOW, tick=True):
         asyncio.run(main(target, frozenset(sys.argv[2:])))

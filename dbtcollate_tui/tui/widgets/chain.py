@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from dbtcollate_tui.checks.chain import CheckState, Stage, StageState
 from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_middle
-from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, colour_of
+from dbtcollate_tui.tui.theme import colour_of, gradient_of
 
 LINKS = tuple(Stage)
 LAST_WIDTH = 10
@@ -122,7 +122,7 @@ class ChainBar(Widget, can_focus=False):
         for number, stage in enumerate(LINKS):
             view = self.view.of(stage)
             reached = view.state in LIT
-            warm = CHAIN_GRADIENT.get_color(starts[number] / width).hex
+            warm = gradient_of(self.app, starts[number] / width)
             style = f"bold {warm}" if view.state is not CheckState.WAITING else muted
             under_cursor = self.has_focus and number == self.cursor
             line.append(stage.value, f"{style} reverse" if under_cursor else style)
@@ -134,9 +134,7 @@ class ChainBar(Widget, can_focus=False):
             lit = reached and following is not CheckState.WAITING
             for offset in range(space - 2):
                 at = (starts[number] + len(stage.value) + 1 + offset) / width
-                line.append(
-                    GLYPHS.lit if lit else GLYPHS.unlit, CHAIN_GRADIENT.get_color(at).hex if lit else muted
-                )
+                line.append(GLYPHS.lit if lit else GLYPHS.unlit, gradient_of(self.app, at) if lit else muted)
             line.append(" ")
         return line
 

@@ -15,7 +15,7 @@ from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.types import PHASES, Phase, SyncEvent
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end
-from dbtcollate_tui.tui.theme import CHAIN_GRADIENT, state_colour
+from dbtcollate_tui.tui.theme import gradient_of, state_colour
 from dbtcollate_tui.tui.widgets.chain import ChainView
 from dbtcollate_tui.wording import span
 
@@ -193,7 +193,7 @@ class SyncBoard(Widget):
         line.append(head, "dim")
         for cell in range(room):
             if cell < lit:
-                line.append(GLYPHS.lit, CHAIN_GRADIENT.get_color(cell / room).hex)
+                line.append(GLYPHS.lit, gradient_of(self.app, cell / room))
             else:
                 line.append(GLYPHS.unlit, "dim")
         line.append(f"  {amount}  {clock}")

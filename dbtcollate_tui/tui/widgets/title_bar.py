@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
-from dbtcollate_tui.tui.theme import COLLATE_VIOLET, DBT_ORANGE
+from dbtcollate_tui.tui.theme import gradient_of
 
 SWITCH = "▾"
 SYNC_SECONDS = 0.5
@@ -73,7 +73,8 @@ class TitleBar(Widget):
         sign = f"{GLYPHS.states[CheckState.RUNNING]} {self.syncing}  s" if self.syncing else ""
         width = self.content_size.width
         line = Text(no_wrap=True)
-        line.append("dbt", f"bold {DBT_ORANGE}").append("collate", f"bold {COLLATE_VIOLET}")
+        warm, cool = (f"bold {gradient_of(self.app, at)}" for at in (0, 1))
+        line.append("dbt", warm).append("collate", cool)
         line.append("   ")
         room = max(4, width - len("dbtcollate") - 3 - len(right) - len(sign) - 4)
         if self._switch:
@@ -82,7 +83,7 @@ class TitleBar(Widget):
             line.append(cut_middle(self.subject, room))
         line.append(" " * max(1, width - len(line.plain) - len(right) - (len(sign) + 3 if sign else 0)))
         if sign:
-            line.append(sign, f"bold {COLLATE_VIOLET}").append("   ")
+            line.append(sign, cool).append("   ")
         line.append(right, "dim")
         return line
 
