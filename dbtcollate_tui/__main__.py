@@ -7,7 +7,7 @@ from dbtcollate_tui.standard_streams import flush_or_discard, write_any_sign
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code; with nothing on it the app stands sooner."""
+    """Run the command line and leave with its exit code; without arguments the app starts sooner."""
     write_any_sign()
     if len(sys.argv) == 1 and "_DBTCOLLATE_COMPLETE" not in os.environ:
         from dbtcollate_tui.tui.start import open_app

@@ -279,7 +279,7 @@ def explain(
     type=click.Choice(["schema", "folder", "group", "owner", "tag"]),
     default="schema",
     show_default=True,
-    help="What the rows stand for.",
+    help="What each row is.",
 )
 @click.option(
     "--artifacts",

@@ -1,4 +1,4 @@
-"""What every command is told beside its own options."""
+"""The options that every command has."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -74,7 +74,7 @@ async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCod
             for line in sandbox.describe():
                 out.say(line)
 
-            def told(step: Step, words: str) -> None:
+            def print_step(step: Step, words: str) -> None:
                 out.say(f"  {step.value.replace('_', ' '):10}  {words}")
 
             out.say("Setup")
@@ -84,7 +84,7 @@ async def headless(scenario: str, server_version: str, as_json: bool) -> ExitCod
                     answers_of(sample_answers(sandbox)),
                     sandbox.dbt_cloud_token,
                     sandbox.collate_token,
-                    on_step=told,
+                    on_step=print_step,
                 )
                 async with setup.connections() as connections:
                     out.say("Verification before the sync")

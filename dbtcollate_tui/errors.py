@@ -14,7 +14,7 @@ NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed", "
 class ActionableError(Exception):
     """What is broken in one line, its causes likeliest first, the evidence and the fixes.
 
-    Texts hold no secret: whoever raises it redacts first.
+    Texts hold no secret: the code that raises it redacts first.
     """
 
     exit_code: ExitCode = ExitCode.FAILED

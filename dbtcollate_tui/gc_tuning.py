@@ -59,6 +59,6 @@ def no_collection() -> Iterator[None]:
 
 
 def rarely_from_here_on() -> None:
-    """Leave alone what is loaded, and collect the rest seldom, until this process ends."""
+    """Leave alone what is loaded, and collect the rest rarely, until this process ends."""
     gc.freeze()
     gc.set_threshold(WORKER_YOUNG)

@@ -56,7 +56,7 @@ def private_folder(folder: Path) -> Path:
 def open_beside(final: Path, suffix: str) -> tuple[Path, IO[bytes]]:
     """A new private file next to ``final``, under a name that nobody can predict.
 
-    It is locked while this process writes it, which tells it from what a killed process left.
+    It is locked while this process writes it, which separates it from what a killed process left.
     """
     handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=suffix, dir=final.parent)
     Path(name).chmod(0o600)

@@ -26,7 +26,7 @@ def add_compiled(
     """Give the nodes without compiled SQL that of other steps.
 
     What the manifest itself has stays; then come the run results (``ran``), then the other steps' manifests.
-    A manifest that cannot be read tells nothing.
+    A manifest that cannot be read gives no facts.
     """
     found = list(groups)
     for group in found:

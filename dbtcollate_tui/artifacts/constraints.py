@@ -1,4 +1,4 @@
-"""Constraints of models, and which parents stand in ``depends_on`` only because a foreign key names them.
+"""Constraints of models, and which parents are in ``depends_on`` only because a foreign key names them.
 
 dbt adds what a foreign key's ``to`` names to the model's ``refs`` (or ``sources``) and so to ``depends_on``.
 It does not merge: one key and one ``ref()`` in the SQL give two entries.

@@ -51,13 +51,13 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A dbt node that stands, or would stand, for a table: model, seed, snapshot or source.
+    """A dbt node that is, or would be, a table: model, seed, snapshot or source.
 
     ``name`` is dbt's name, ``identifier`` the relation's name in the warehouse (a model's alias, a source's
     ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
     ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
-    ``is_pointer``: the view of the model's own name that dbt builds on its latest version, which stands in no
+    ``is_pointer``: the view of the model's own name that dbt builds on its latest version, which is in no
     artifact: it is the latest version again, without code, with that version as its parent. ``is_stub``:
     another project builds the model; a plugin such as dbt-loom put it into this manifest without a file.
     ``checks_freshness``: a source with freshness limits. ``owned_in_catalog``: the warehouse names the
@@ -123,7 +123,7 @@ class DbtTest:
     ``test_name`` is the generic test's (``not_null``), ``namespace`` the package it comes from where that is
     not the project's own (``dbt_utils``); for singular and unit tests ``test_name`` is ``name``.
     ``attached_node`` is the unique_id of the node under test: of a ``relationships`` test the referring one,
-    of a singular test the first node that it reads; ``None`` where nothing tells. ``kwargs`` leaves out
+    of a singular test the first node that it reads; ``None`` where it is not known. ``kwargs`` leaves out
     ``model`` and ``column_name``.
     """
 
@@ -328,7 +328,7 @@ class Project:
     ``schema_version`` is the manifest's number (12 for v12), 0 where it does not say. ``resources`` are all
     members of dbt's graph, for its selectors; ``selectors`` are the definitions of ``selectors.yml`` by name.
     ``unreadable`` are the unique ids of which something could not be read, so that nothing follows from what
-    they lack. ``unchecked_sources`` have freshness limits, and the run that checked freshness tells nothing
+    they lack. ``unchecked_sources`` have freshness limits, and no result in the run that checked freshness
     of them.
     """
 

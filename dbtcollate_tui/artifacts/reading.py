@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DEPTH = 64
-"""How deep a value that is kept as it stands (a test's arguments, a custom property) may be nested."""
+"""How deep a value that is kept unchanged (a test's arguments, a custom property) may be nested."""
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?(?:NaN|Infinity)', re.DOTALL)
@@ -114,7 +114,7 @@ def _whole_character(hit: re.Match[bytes]) -> bytes:
 
 
 def decode_part(decoder: msgspec.json.Decoder[T], data: Buffer | msgspec.Raw, file: str, place: str) -> T:
-    """Decode one part of an artifact that stands at ``place`` in it; raises ``ArtifactError``."""
+    """Decode the part of an artifact at ``place``; raises ``ArtifactError``."""
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"/dbt/([a-z-]+)/v(\d+)\b")
 
 
 def check_version(file: str, kind: str, metadata: Metadata | None, notes: Notes) -> int:
-    """The file's schema version, 0 where it tells none; an unknown one becomes a note.
+    """The file's schema version, 0 where it has none; an unknown one becomes a note.
 
     Raises ``ArtifactError`` where the file says that it is another artifact.
     """

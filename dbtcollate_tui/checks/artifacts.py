@@ -128,23 +128,25 @@ async def results(context: CheckContext) -> Finding:
     warned = tuple(
         note.text for note in fetched.notes if note.kind in (NoteKind.NO_RESULTS, NoteKind.STEP_IGNORED)
     )
-    told = " ".join(note.text for note in fetched.notes if note.level == "info")
+    detail = " ".join(note.text for note in fetched.notes if note.level == "info")
     if project.freshness:
         by_freshness = Counter(found.status for found in project.freshness.values())
         fresh = ", ".join(f"{number} {status}" for status, number in by_freshness.most_common())
-        told += f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
-        told += "Collate's own ingestion never fetches sources.json from dbt Cloud."
+        detail += (
+            f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
+        )
+        detail += "Collate's own ingestion never fetches sources.json from dbt Cloud."
     fresh_jobs: tuple[Fix, ...] = ()
     if fetched.sources is None and any(node.checks_freshness for node in project.nodes.values()):
         fresh_jobs = await other_jobs(context, "source freshness")
-        told += " This run has no source freshness; another job has it." if fresh_jobs else ""
+        detail += " This run has no source freshness; another job has it." if fresh_jobs else ""
     evidence = tuple(_file(file) for file in fetched.run_results)
     total, found = len(project.tests), len(project.results)
     if not total:
         return Finding(
             CheckState.SKIPPED,
             "The project has no tests",
-            detail=told.strip(),
+            detail=detail.strip(),
             evidence=evidence,
             fixes=fresh_jobs,
         )
@@ -156,7 +158,7 @@ async def results(context: CheckContext) -> Finding:
         return Finding(
             CheckState.PASS,
             summary,
-            detail=told.strip(),
+            detail=detail.strip(),
             evidence=evidence,
             fixes=fresh_jobs,
             exceptions=idle,
@@ -164,7 +166,7 @@ async def results(context: CheckContext) -> Finding:
     return Finding(
         CheckState.WARN,
         summary if found else "This run has no test results",
-        detail=told,
+        detail=detail,
         caption="" if found else "no tests run",
         causes=warned or ("The job runs no tests, or only a selection without them.",),
         evidence=evidence or ("no step wrote run_results.json",),

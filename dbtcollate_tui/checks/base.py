@@ -15,7 +15,7 @@ ContextT = TypeVar("ContextT", contravariant=True)
 class CheckResult:
     """One row of the checklist: state, one-line summary, what it means, evidence, causes and fixes.
 
-    ``caption`` is the few words that stand below the stage ("412 of 430"). ``blocked_by`` is the id of
+    ``caption`` is the few words below the stage ("412 of 430"). ``blocked_by`` is the id of
     the failed check that a skipped one could not get past.
     """
 
@@ -92,7 +92,7 @@ class Check(Protocol[ContextT]):
 
     @property
     def guide_ref(self) -> str:
-        """The line of Collate's guide that it stands for."""
+        """The line of Collate's guide that it checks."""
 
     async def run(self, context: ContextT) -> Finding:
         """Look, and say what was found; an `ActionableError` counts as failed with its card."""

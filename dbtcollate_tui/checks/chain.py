@@ -1,11 +1,11 @@
-"""The chain from dbt Cloud to the verification: its stages, and how a check of one stands."""
+"""The chain from dbt Cloud to the verification: its stages, and the states of their checks."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class CheckState(StrEnum):
-    """How a check stands; ``waiting`` and ``running`` before it has ended."""
+    """The state of a check; ``waiting`` and ``running`` before it has ended."""
 
     PASS = "pass"
     WARN = "warn"
@@ -42,7 +42,7 @@ class Stage(StrEnum):
 
 
 class StageState(NamedTuple):
-    """How one stage of the chain stands: its state and at most two short captions."""
+    """One stage of the chain: its state and at most two short captions."""
 
     state: CheckState = CheckState.WAITING
     captions: tuple[str, ...] = ()

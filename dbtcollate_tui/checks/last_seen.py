@@ -1,4 +1,4 @@
-"""What the last visit to a profile knew: its rows and how the chain stood, with the time of the look."""
+"""What the last visit to a profile knew: its rows, the state of the chain, and when they were checked."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -27,7 +27,7 @@ def check_of(check_id: str) -> ChainCheck | None:
 
 
 def dependents_of(check_id: str) -> frozenset[str]:
-    """The check and all that hang on it: what to run again after its fix."""
+    """The check and all that depend on it: what to run again after its fix."""
     found = {check_id}
     for check in ALL_CHECKS:
         if found.intersection(check.requires):

@@ -122,14 +122,14 @@ async def kind(context: CheckContext) -> Finding:
     choice = await context.choice()
     notes = [note for note in choice.notes if note.kind not in _HAS_ITS_OWN_CHECK]
     warned = tuple(note.text for note in notes if note.level == "warn")
-    told = tuple(note.text for note in notes if note.level == "info")
+    infos = tuple(note.text for note in notes if note.level == "info")
     if not warned:
-        return Finding(CheckState.PASS, "complete production run", detail=" ".join(told))
+        return Finding(CheckState.PASS, "complete production run", detail=" ".join(infos))
     more = f" and {len(warned) - 1} more" if len(warned) > 1 else ""
     return Finding(
         CheckState.WARN,
         f"{warned[0].rstrip('.')}{more}",
-        detail=" ".join((*warned[1:], *told)),
+        detail=" ".join((*warned[1:], *infos)),
         causes=warned,
         evidence=tuple(
             f"step {step.index}: {step.command or step.name}, {step.status_humanized}"

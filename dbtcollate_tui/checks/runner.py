@@ -1,4 +1,4 @@
-"""Runs checks: in their order of dependency, several at once, each result told as soon as it stands."""
+"""Runs checks: in their order of dependency, several at once, each result given as soon as it is there."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ async def run_checks(
     chosen = [check for check in checks if ids is None or check.id in ids]
     loop = asyncio.get_running_loop()
     results: dict[str, asyncio.Future[CheckResult]] = {check.id: loop.create_future() for check in chosen}
-    told: asyncio.Queue[CheckResult | None] = asyncio.Queue()
+    finished: asyncio.Queue[CheckResult | None] = asyncio.Queue()
     gate = asyncio.Semaphore(at_once)
 
     async def work(check: Check[CheckContext]) -> None:
@@ -48,10 +48,10 @@ async def run_checks(
             result = _blocked(check, blocker)
         else:
             async with gate:
-                told.put_nowait(_row(check, CheckState.RUNNING))
+                finished.put_nowait(_row(check, CheckState.RUNNING))
                 result = await run_check(context, check)
         results[check.id].set_result(result)
-        told.put_nowait(result)
+        finished.put_nowait(result)
 
     async def all_of_them() -> None:
         try:
@@ -59,13 +59,13 @@ async def run_checks(
                 for check in chosen:
                     group.create_task(work(check))
         finally:
-            told.put_nowait(None)
+            finished.put_nowait(None)
 
     for check in chosen:
         yield _row(check, CheckState.WAITING)
     runner = asyncio.create_task(all_of_them())
     try:
-        while (result := await told.get()) is not None:
+        while (result := await finished.get()) is not None:
             yield result
         await runner
     finally:

@@ -1,4 +1,4 @@
-"""How the chain stands at rest: which run Collate shows, how far behind dbt that is, and what comes next.
+"""The chain between syncs: which run Collate shows, how far behind dbt that is, and what comes next.
 
 The facts are taken from what the checks have read, so that they cost no request; the words are made again at
 each moment, so that what the last visit knew does not speak of times that have passed.

@@ -83,7 +83,7 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
 
 
 def _prefix(path: str) -> str:
-    """The folder that the server lives in: what stands before ``/api`` or before a page of the UI."""
+    """The folder that the server lives in: what comes before ``/api`` or before a page of the UI."""
     segments = [segment for segment in path.split("/") if segment]
     for number, segment in enumerate(segments):
         if segment in _PAGES:

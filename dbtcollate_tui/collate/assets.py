@@ -34,7 +34,7 @@ PATHS = {
 
 
 class AssetCalls(ServerCalls):
-    """Calls about entities of any type, and about what may be told of tables."""
+    """Calls about entities of any type, and about what may be reported about tables."""
 
     async def asset(self, kind: str, fqn: str) -> EntityReference | None:
         """An entity by its type (a key of `PATHS`) and FQN, ``None`` where the server has none."""

@@ -50,7 +50,7 @@ class ConnectionResult(Entity):
 
 
 class ConnectionTest(Entity):
-    """A test as the server tells it; ``status`` is Pending, Running, Successful or Failed."""
+    """A test as the server reports it; ``status`` is Pending, Running, Successful or Failed."""
 
     id: str
     name: str = ""

@@ -103,7 +103,7 @@ class Dialect:
 
     @property
     def names_text_authors(self) -> bool:
-        """Whether an entity's change summary tells who wrote its description (since 1.7)."""
+        """Whether an entity's change summary names who wrote its description (since 1.7)."""
         return self.at_least(1, 7)
 
     @property
@@ -170,7 +170,7 @@ class Dialect:
 
     @property
     def tracks_progress(self) -> bool:
-        """Whether a run's progress may be told and had as server-sent events (since 1.13)."""
+        """Whether a run's progress may be sent and read as server-sent events (since 1.13)."""
         return self.at_least(1, 13)
 
     @property

@@ -162,7 +162,7 @@ def explain(error: TransportError, *, doing: str, version: str = "") -> Actionab
     if isinstance(error, ForeignRedirect):
         return UnreachableError(
             f"{error.record.host} redirects to another host",
-            causes=["It has moved, or a sign-in page stands before it. The token was not sent there."],
+            causes=["It has moved, or a sign-in page comes first. The token was not sent there."],
             evidence=[f"{error.record.method} {error.record.path} → {error.location}"],
             fixes=[GoToStep("Enter the new address", Step.COLLATE), RETRY],
         )

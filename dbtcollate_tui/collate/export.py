@@ -95,7 +95,7 @@ def ingestion_yaml(
 ) -> str:
     """The complete configuration for ``metadata ingest``, both tokens as environment variables.
 
-    The variables stand in quotes: the framework fills them in before it reads the YAML. A dollar sign in
+    The variables are in quotes: the framework fills them in before it reads the YAML. A dollar sign in
     any other value is written as an escape, so that a name is never filled in.
     """
     config = ingestion_config(spec, dialect, collate_url, report_as_pipeline=report_as_pipeline)

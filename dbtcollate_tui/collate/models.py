@@ -370,7 +370,7 @@ class CustomProperty(Entity):
 
     @property
     def type_name(self) -> str:
-        """The property type's name, such as ``string`` or ``date-cp``; empty where the server told none."""
+        """The property type's name, such as ``string`` or ``date-cp``; empty where the server gave none."""
         return self.propertyType.name if self.propertyType is not None else ""
 
     @property

@@ -33,14 +33,14 @@ SETTLED_LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class StateUpdate:
-    """The run's state, told when it changes."""
+    """The run's state, given when it changes."""
 
     run: PipelineStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StepsUpdate:
-    """The counts of the run's steps, told when they change."""
+    """The counts of the run's steps, given when they change."""
 
     steps: tuple[StepSummary, ...]
 

@@ -68,7 +68,7 @@ class ProgressUpdate(Entity):
 
 
 class ServiceStatus(Entity):
-    """What stands behind the ingestion pipelines: Airflow, Argo, or nothing."""
+    """What runs the ingestion pipelines: Airflow, Argo, or nothing."""
 
     code: int | None = None
     status: str = ""

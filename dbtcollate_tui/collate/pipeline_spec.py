@@ -116,7 +116,7 @@ class DbtPipelineSpec:
     def updated_body(self, existing: Mapping[str, Any], dialect: Dialect, token: str) -> dict[str, Any]:
         """The body of an update: ours over what is there, so that settings made by others stay.
 
-        ``existing`` is the pipeline as the server tells it; its name is kept, its secret never sent back.
+        ``existing`` is the pipeline as the server gives it; its name is kept, its secret never sent back.
         """
         values = self.body(dialect, token)
         values["name"] = str(existing["name"])

@@ -35,7 +35,7 @@ class IngestionPipelines:
         self.client = client
 
     async def service_status(self) -> ServiceStatus:
-        """Whether something stands behind the pipelines that can run them; raises only if out of reach."""
+        """Whether a pipeline service can run pipelines; raises only if out of reach."""
         try:
             return await self.client.get(
                 ServiceStatus, f"{ROOT}/status", doing="read the pipeline service's status"
@@ -97,7 +97,7 @@ class IngestionPipelines:
         pause_seconds: float = 5.0,
         on_wait: Callable[[float], None] | None = None,
     ) -> str | None:
-        """Start a run now; gives its id where the server tells it (since 2.0).
+        """Start a run now; gives its id where the server names it (since 2.0).
 
         Right after a deploy the server refuses for up to 20 s: such refusals are repeated for
         ``patience_seconds``; ``on_wait`` gets the seconds waited so far.

@@ -1,4 +1,4 @@
-"""A run from outside, told to the server so that Collate's own page shows it."""
+"""A run from outside, reported to the server so that Collate's own page shows it."""
 
 import time
 import uuid
@@ -41,12 +41,12 @@ class RunReport:
 
     async def finish(self, state: PipelineState, steps: Sequence[StepSummary] = ()) -> bool:
         """Tell how the run ended, and close its log."""
-        told = await self._status(state, steps, _now_ms())
+        sent = await self._status(state, steps, _now_ms())
         kind: ProgressKind = "ERROR" if state == "failed" else "PIPELINE_COMPLETE"
         await self.progress(kind, "dbt", "")
         if self._client.dialect.streams_logs and "logs" not in self._refused:
             await self._send("POST", "logs", f"{ROOT}/logs/{self._fqn}/{self.run_id}/close", None)
-        return told
+        return sent
 
     async def progress(self, kind: ProgressKind, step: str, message: str) -> bool:
         """Tell how far the run is."""

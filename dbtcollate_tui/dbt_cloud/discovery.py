@@ -139,7 +139,7 @@ async def _ask(
     began = time.monotonic()
     held: list[float] = []
 
-    def told(event: Retrying) -> None:
+    def retrying(event: Retrying) -> None:
         held.append(event.wait_seconds)
 
     def answer(state: HostState, error: ActionableError | None = None) -> HostAnswer:
@@ -155,7 +155,7 @@ async def _ask(
                 token,
                 guessed=not given,
                 request_log=request_log,
-                on_retry=told,
+                on_retry=retrying,
                 retries=RetryPolicy(attempts=1),
                 timeouts=Timeouts(connect=give_up_after, read=give_up_after, whole=give_up_after),
             ) as client,

@@ -380,15 +380,15 @@ def _not_found(error: HttpError, asked: Asked) -> ActionableError:
 
 def _too_many(error: HttpError) -> ActionableError:
     wait = error.retry_after
-    told = f"{wait:.0f} s" if wait is not None else "5 minutes, its cool-down"
+    waiting = f"{wait:.0f} s" if wait is not None else "5 minutes, its cool-down"
     return TooManyRequests(
         "dbt Cloud asks for a pause: too many requests",
         causes=[
             "More requests than the account's limit were sent, by this program or by others; "
-            f"it answers again in {told}."
+            f"it answers again in {waiting}."
         ],
         evidence=[evidence_of(error.record, user_message(error))],
-        fixes=[Retry(f"Try again in {told}")],
+        fixes=[Retry(f"Try again in {waiting}")],
     )
 
 
@@ -415,7 +415,7 @@ def _not_json(error: NotJson, base_url: str) -> ActionableError:
         brief="is not dbt Cloud's API",
         causes=[
             "The address is that of another web page: a wrong host answers 200 with a page.",
-            "A proxy or a log-in page stands between.",
+            "A proxy or a log-in page is in between.",
         ],
         evidence=[f"{evidence_of(error.record)}, {kind} instead of dbt Cloud's JSON"],
         fixes=[GoToStep(f"Enter another address; {ACCESS_URL_PLACE} shows it", Step.ADDRESS), RETRY],
@@ -435,7 +435,7 @@ def _redirected(error: ForeignRedirect) -> ActionableError:
         causes=[
             "The account has moved there."
             if known
-            else "A log-in page or a proxy stands between; the token was not sent there."
+            else "A log-in page or a proxy is in between; the token was not sent there."
         ],
         evidence=[
             f"{evidence_of(error.record)}, Location: {redact(error.location)}",
@@ -452,7 +452,7 @@ _NO_ANSWER: dict[str, tuple[str, Sequence[str]]] = {
     ),
     "refused": (
         "refuses the connection",
-        ("Nothing listens there.", "A firewall stands between, or a VPN is needed."),
+        ("Nothing listens there.", "A firewall is in between, or a VPN is needed."),
     ),
     "timeout": (
         "did not answer in time",

@@ -115,7 +115,7 @@ def rank(jobs: Iterable[Job]) -> list[JobAdvice]:
 
 
 def three_commands(job: Job) -> tuple[CommandCheck, ...]:
-    """The guide's check of a job's commands: models, tests, docs; ``dbt build`` stands for the first two."""
+    """The guide's check of a job's commands: models, tests, docs; ``dbt build`` does the first two."""
 
     def found(*verbs: str) -> str:
         return next((command.text for command in job.dbt_commands if command.verb in verbs), "")

@@ -53,7 +53,7 @@ class SharedPacer:
         self._own = _State()
 
     async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
-        """Return when one more request may go out; ``on_wait`` is told a wait of a second or more."""
+        """Return when one more request may go out; ``on_wait`` is called before a wait of 1 s or more."""
         reserving = asyncio.ensure_future(asyncio.to_thread(self._reserve))
         try:
             moment = await asyncio.shield(reserving)

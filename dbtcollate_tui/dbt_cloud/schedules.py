@@ -87,7 +87,7 @@ def propose_schedule(job: Job | None, runs: Sequence[Run] = ()) -> SchedulePropo
 def next_times(
     cron: str, n: int, tz: tzinfo | None = None, *, after: datetime | None = None
 ) -> tuple[datetime, ...]:
-    """The next ``n`` times of a cron in UTC, told in ``tz``, by default the person's own time zone.
+    """The next ``n`` times of a cron in UTC, given in ``tz``, by default the person's own time zone.
 
     Raises `UsageError` where it is no cron.
     """

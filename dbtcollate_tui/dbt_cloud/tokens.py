@@ -1,4 +1,4 @@
-"""What a dbt Cloud token's shape tells before it is tried."""
+"""What a dbt Cloud token's shape shows before it is tried."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Work that tells events, as one asynchronous stream: never silent, cancellable, always ended."""
+"""Work that emits events, as one asynchronous stream: never silent, cancellable, always ended."""
 
 import asyncio
 import contextlib
@@ -183,7 +183,7 @@ async def _guarded(work: Work, emitter: EventEmitter, cancel: asyncio.Event, tit
         finished = _ended(emitter, "cancelled", ExitCode.INTERRUPTED, account or "cancelled")
     except ActionableError as error:
         finished = _failure(emitter, error)
-    except Exception as error:  # noqa: BLE001 - logged whole, told, and ends the run
+    except Exception as error:  # noqa: BLE001 - logged whole, reported, and ends the run
         LOGGER.exception("%s failed with an internal error", title)
         card = ActionableError(
             f"{title} failed with an internal error: {type(error).__name__}",

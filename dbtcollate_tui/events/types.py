@@ -1,4 +1,4 @@
-"""What an engine tells while it works: frozen values, numbered, with UTC time, free of secrets."""
+"""What an engine reports while it works: frozen values, numbered, with UTC time, free of secrets."""
 
 import itertools
 from collections.abc import Mapping
@@ -136,7 +136,7 @@ class PlanReady(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelinePlanReady(Event):
-    """What deploying the pipeline would change stands; nothing is written yet."""
+    """What deploying the pipeline would change; nothing is written yet."""
 
     kind: ClassVar[str] = "pipeline_plan"
 

@@ -106,7 +106,7 @@ async def follow_or_cancel(
     *,
     limit_seconds: float | None = None,
 ) -> tuple[Ready | None, RunFinished]:
-    """The same as `follow`; an interrupt sets ``cancel``, and the engine then tells what it has written.
+    """The same as `follow`; an interrupt sets ``cancel``, and the engine then reports what it has written.
 
     So does the end of ``limit_seconds``, which then raises `UnreachableError` with what goes on without us.
     """

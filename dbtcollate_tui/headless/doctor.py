@@ -110,7 +110,7 @@ def _folders() -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """The variables that are set, addresses without credentials; proxies as they are in force."""
+    """The variables that are set, addresses without credentials; proxies as they take effect."""
     found = {
         name: without_credentials(value)
         for name in VARIABLES

@@ -44,8 +44,8 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
             run_id=options.run_id,
             levels=options.levels,
         )
-    told, lookup = found.explanation, found.lookup
-    if told is None:
+    explanation, lookup = found.explanation, found.lookup
+    if explanation is None:
         fits = f"{lookup.name} fits several tables"
         raise UsageError(
             fits if lookup.is_ambiguous else f"No table of this run is called {lookup.name}",
@@ -53,11 +53,11 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
             exit_code=ExitCode.FAILED,
         )
     if common.json:
-        out.facts("explanation", told.as_dict())
+        out.facts("explanation", explanation.as_dict())
     elif options.graph:
-        out.lines(mermaid(told) if options.graph == "mermaid" else dot(told))
+        out.lines(mermaid(explanation) if options.graph == "mermaid" else dot(explanation))
     else:
-        for line in explanation_text(told, column=options.column):
+        for line in explanation_text(explanation, column=options.column):
             out.say(line)
     return ExitCode.OK
 

@@ -64,7 +64,7 @@ async def follow_to_end(
 
 
 class _Report:
-    """Tells what changed between two looks at a run."""
+    """Prints what changed between two readings of a run."""
 
     def __init__(self, out: Renderer) -> None:
         self._out = out

@@ -34,7 +34,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
         await _token(common, services, "collate"),
     )
 
-    def told(step: Step, words: str) -> None:
+    def print_step(step: Step, words: str) -> None:
         out.note(f"  {step.value.replace('_', ' '):10}  {words}")
 
     with tempfile.TemporaryDirectory(prefix="dbtcollate-setup-") as folder:
@@ -48,7 +48,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
                 collate_token.secret,
                 where="keyring",
                 origins={"dbt_cloud": dbt_token.origin, "collate": collate_token.origin},
-                on_step=told,
+                on_step=print_step,
                 overwrite=overwrite,
             )
             where: Origin = "session" if setup.not_kept is not None else "keyring"

@@ -1,4 +1,4 @@
-"""``status`` and ``profiles``: how a profile stands, and which there are."""
+"""``status`` and ``profiles``: the state of a profile, and which there are."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from dbtcollate_tui.session.services import Services
 
 
 async def status(common: Common) -> ExitCode:
-    """What the last sync from here wrote, and how the run and the pipeline stand now."""
+    """What the last sync from here wrote, and the state of run and pipeline now."""
     services = Services()
     profile = await load_profile(services, common.profile)
     out = renderer(common.json)

@@ -127,8 +127,8 @@ def plan_text(changes: Iterable[StoredChange], head: StoredPlan, most: int) -> I
             yield ",\n" if kept else "\n"
             yield json_safe(redact(",\n".join(lines)))
         kept += len(lines)
-    told = {"summary": head.summary, "notes": head.notes, "left_out": head.left_out - kept}
-    yield f"\n],{json_safe(redact(_ENCODER.encode(told).decode())).removeprefix('{')}\n"
+    tail = {"summary": head.summary, "notes": head.notes, "left_out": head.left_out - kept}
+    yield f"\n],{json_safe(redact(_ENCODER.encode(tail).decode())).removeprefix('{')}\n"
 
 
 def _cut(text: str) -> str:

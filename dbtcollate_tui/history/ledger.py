@@ -1,6 +1,6 @@
 """The record of the tags, owners and edges that syncs from here wrote, by profile and server.
 
-It is what tells our own from a person's when dbt no longer names them. One line a write, appended by one
+It separates our own texts from a person's when dbt no longer names them. One line a write, appended by one
 call, so that several processes may write at once; the later line wins. A sync that is killed may lose its
 last second: what that wrote counts as a person's and stays.
 """
@@ -31,7 +31,7 @@ from dbtcollate_tui.settings.state import StateStore
 
 @dataclass(slots=True)
 class Written:
-    """What stands in Collate because we wrote it.
+    """What is in Collate because we wrote it.
 
     Tag FQNs by (table FQN, column), owners' ids by table FQN, edges as (upstream FQN, downstream FQN);
     ``nodes`` are the unique ids that it was written for, by table FQN; ``models`` are the FQNs of the tables

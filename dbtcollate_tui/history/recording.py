@@ -91,7 +91,7 @@ class Recorder:
 
     @property
     def record(self) -> HistoryRecord:
-        """The record as it stands."""
+        """The record so far."""
         return self._record
 
     async def begin(self, plan: Plan | PipelinePlan | None = None) -> None:
@@ -103,7 +103,7 @@ class Recorder:
             await self._keep_plan(plan)
 
     async def take(self, event: SyncEvent) -> None:
-        """Keep what one event tells; the last one ends the record."""
+        """Record one event; the last one ends the record."""
         match event:
             case events.PlanReady() | events.PipelinePlanReady():
                 self._know(event.plan)

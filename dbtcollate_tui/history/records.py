@@ -85,7 +85,7 @@ class HistoryRecord:
     verification or a session by state; ``partly`` counts those written that lack a part, ``unsure`` those
     sent without a usable answer. ``failures`` are at most a hundred of ``failed``. ``outcome`` is
     ``running`` while it runs and ``interrupted`` where the process ended before it did; ``written`` is then
-    what the log tells, which is a second behind at most.
+    what the log says, which is a second behind at most.
     """
 
     id: str
@@ -135,8 +135,8 @@ class HistoryRecord:
             return f"{self.written} of {self.planned} written"
         parts = [("written", self.written), ("of them in part", self.partly), ("failed", self.failed)]
         parts += [("not known", self.unsure), ("skipped", self.skipped), ("not tried", self.cancelled)]
-        told = ", ".join(f"{count} {word}" for word, count in parts if count)
-        return told or ("nothing written" if self.outcome == "failed" else "nothing to write")
+        counts = ", ".join(f"{count} {word}" for word, count in parts if count)
+        return counts or ("nothing written" if self.outcome == "failed" else "nothing to write")
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON values."""

@@ -233,7 +233,7 @@ class Plan:
         return len({ref.fqn for ref in self.match.matched.values()} - touched)
 
     def summary(self) -> str:
-        """``37 changes, 393 tables as they are``."""
+        """``37 changes, 393 tables unchanged``."""
         count = len(self.changes)
         changes = "no change" if not count else f"{wording.count(count, 'change')}"
         return f"{changes}, {self.tables_as_they_are} tables unchanged"

@@ -212,7 +212,7 @@ def jobs_without_pipeline(pipelines: Sequence[IngestionPipeline], profile: Profi
 
 
 def pipeline_notes(profile: Profile, diff: PipelineDiff) -> tuple[str, ...]:
-    """What a pipeline cannot do that the profile asks for, and what else stands beside it."""
+    """What a pipeline cannot do that the profile asks for, and what else exists beside it."""
     notes = []
     options = profile.options
     if options.owner_map:

@@ -20,7 +20,7 @@ from dbtcollate_tui.plan.model import OwnerRef
 def case_key(link: str, name: str) -> tuple[str, str]:
     """What a test case is found by: its entity link, the column in any case, and its name.
 
-    The reference ingestion writes the column as dbt's file spells it, which on Snowflake is seldom Collate's.
+    The reference ingestion writes the column as dbt's file spells it, which on Snowflake is rarely Collate's.
     """
     table, separator, column = link.partition("::columns::")
     return table + separator + column.casefold(), name
@@ -69,7 +69,7 @@ class ServerState:
     ms) of results that are there though a newer one is; ``unread_results`` are FQNs of cases whose latest
     result the server cannot read; ``tags`` and ``terms`` are the FQNs that exist;
     ``owners`` maps dbt's owner to a user or team, ``None`` where there is none; ``assets`` are what exposures
-    stand for, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
+    have, by unique id, and ``asset_edges`` the edges that end at them, by the ids of their ends.
     ``exclusive`` are classifications and tags of whose children an entity has one at most.
     ``text_authors`` are those who wrote a description by the table's version history, by table FQN and
     column, where it was read.

@@ -41,7 +41,7 @@ async def sync_worker(context: PipelineRunContext) -> None:
         raise PipelineRunFailed(f"{address} is not on this machine, and no other can be reached from here")
     token = SecretStr(str(config["dbtConfigSource"]["dbtCloudAuthToken"]))
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="dbtcollate-worker-")
-    told = _Telling(context)
+    status = _Telling(context)
     try:
         profile = _profile(context, config)
         async with (
@@ -55,7 +55,7 @@ async def sync_worker(context: PipelineRunContext) -> None:
                 )
             )
             async for event in events:
-                told.take(event)
+                status.take(event)
     except ActionableError as error:
         context.log_level("ERROR", error.as_text())
         raise PipelineRunFailed(error.title) from error

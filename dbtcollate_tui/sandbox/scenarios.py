@@ -29,7 +29,7 @@ class Scenario:
     dbt_token_refused: bool = False
     """401 "Invalid token." to every request."""
     dbt_other_account: bool = False
-    """The token's account has another id than the one that the sandbox tells; the told one answers 403."""
+    """The token's account has another id than the one that the sandbox gives; the given one answers 403."""
     dbt_runs: Literal["all", "none", "failed", "old", "running", "ci_newest"] = "all"
     """Which runs the account has: ``failed`` none that succeeded, ``old`` none of the last nine days,
     ``running`` the latest one still at work, ``ci_newest`` the latest one of a pull request."""

@@ -26,7 +26,7 @@ NOT_INGESTED_SCHEMAS = frozenset({"finance"})
 
 @dataclass(frozen=True, slots=True)
 class RecordedStep:
-    """One step of a run: what dbt Cloud tells about it, and the names of the artifacts that it wrote."""
+    """One step of a run: what dbt Cloud says about it, and the names of the artifacts that it wrote."""
 
     index: int
     """1-based; 1 to 3 are clone, profile and `dbt deps`, the job's own commands begin at 4."""

@@ -81,7 +81,7 @@ class SetupAnswers:
         self.save_draft()
 
     def take(self, step: Step, **values: Any) -> bool:
-        """Take an answer; where it differs from the former one, what hangs on that is emptied."""
+        """Take an answer; where it differs from the former one, what depends on it is emptied."""
         self.cleared = ""
         if all(getattr(self.draft, name) == value for name, value in values.items()):
             return False

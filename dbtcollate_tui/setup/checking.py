@@ -1,4 +1,4 @@
-"""The checks of a setup's answers so far: its chain tells early what the checklist would tell late."""
+"""The checks of a setup's answers so far: problems are shown while answering, not after."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -15,7 +15,7 @@ ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState
 
 
 class SetupChecks:
-    """Runs the checks that the answered questions allow, each once for the answers that it hangs on."""
+    """Runs the checks that the answered questions allow, each once for the answers that it depends on."""
 
     def __init__(self, setup: GuidedSetup) -> None:
         self._setup = setup
@@ -65,7 +65,7 @@ class SetupChecks:
                         yield row
 
     def _inputs(self) -> dict[str, object]:
-        """The checks that can be run, each with the answers that it hangs on."""
+        """The checks that can be run, each with the answers that it depends on."""
         setup, draft = self._setup, self._setup.draft
         if draft.account_id is None or not setup.answers.has_token("dbt_cloud"):
             return {}

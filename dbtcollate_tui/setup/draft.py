@@ -1,4 +1,4 @@
-"""What the guided setup has been told so far; saved after each step, never with a secret."""
+"""The answers of a guided setup so far; saved after each step, never with a secret."""
 
 from typing import Literal
 

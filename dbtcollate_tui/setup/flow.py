@@ -73,7 +73,7 @@ def previous_step(step: Step, draft: SetupDraft, facts: FlowFacts) -> Step | Non
 
 
 def invalidate(draft: SetupDraft, changed: Step) -> tuple[SetupDraft, str]:
-    """Empty the answers that hang on the changed one, and say so ("Cleared: project, job.").
+    """Empty the answers that depend on the changed one, and say so ("Cleared: project, job.").
 
     The words are empty where nothing was lost.
     """

@@ -24,7 +24,7 @@ Where = Literal["keyring", "session"]
 
 
 class GuidedSetup:
-    """One setup: ``step`` is the question that stands now, ``answers`` what was answered.
+    """One setup: ``step`` is the current question, ``answers`` what was answered.
 
     The screen (or script) asks the question of ``step``, gives the answer to ``dbt_cloud``, ``collate`` or
     this object (`set_options`, `set_pipeline`, `set_name`), then calls `advance`. Answers are saved after

@@ -1,4 +1,4 @@
-"""The guided setup with answers that stand beforehand: for a script, CI and the demo without a terminal."""
+"""The guided setup with all answers given beforehand: for a script, CI and the demo without a terminal."""
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -14,7 +14,7 @@ from dbtcollate_tui.settings.model import Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import KeyringError, Origin, Side
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 
-Told = Callable[[Step, str], object]
+OnStep = Callable[[Step, str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,10 @@ async def answer_all(
     *,
     where: Where = "session",
     origins: Mapping[Side, Origin] | None = None,
-    on_step: Told = lambda step, words: None,
+    on_step: OnStep = lambda step, words: None,
     overwrite: bool = False,
 ) -> Profile:
-    """Answer every step and save the profile; ``on_step`` is told each step with its outcome in words.
+    """Answer every step and save the profile; ``on_step`` gets each step with its outcome in words.
 
     A token whose origin is "environment" is kept nowhere. Where the keyring does not take the tokens, the
     profile is saved all the same, and ``setup.not_kept`` says why. Without ``origins`` both are of the
@@ -134,7 +134,7 @@ def _name(setup: GuidedSetup, *, overwrite: bool) -> str:
     )
 
 
-async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
+async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: OnStep) -> None:
     setup.step = Step.ACCOUNT
     following = await setup.advance()
     if answers.any_project:
@@ -168,7 +168,7 @@ async def _project_and_job(setup: GuidedSetup, answers: Answers, on_step: Told) 
     on_step(Step.JOB, f"{what}; run {preview.choice.run.id}, {preview.choice.reason}")
 
 
-async def _find_job(setup: GuidedSetup, name: str, on_step: Told) -> int:
+async def _find_job(setup: GuidedSetup, name: str, on_step: OnStep) -> int:
     """The job of that name, or the suggested one; raises `UsageError` where it is not clear which."""
     async with aclosing(setup.dbt_cloud.iter_jobs()) as lists:
         rows = [listed async for listed in lists][-1]
@@ -183,7 +183,7 @@ async def _find_job(setup: GuidedSetup, name: str, on_step: Told) -> int:
     return rows.proposed.id
 
 
-async def _service(setup: GuidedSetup, answers: Answers, on_step: Told) -> None:
+async def _service(setup: GuidedSetup, answers: Answers, on_step: OnStep) -> None:
     setup.step = Step.SERVICE
     ranked = await setup.collate.rank_services()
     names = [score.service.fullyQualifiedName or score.service.name for score in ranked.scores]

@@ -134,7 +134,7 @@ def _statements(sql: str, dialect: str) -> list[exp.Expr]:
 
 
 def _reads(query: exp.Expr, tables: KnownTables, rule: CaseRule) -> list[TableKey]:
-    """The tables that stand anywhere in the query, each once."""
+    """The tables anywhere in the query, each once."""
     from sqlglot import exp
 
     found: dict[TableKey, None] = {}

@@ -88,7 +88,7 @@ class Expressions(ABC):
         return Value(sources, fields)
 
     def _sources(self, expression: exp.Expr, scope: Scope) -> Sources:
-        """All columns that stand in an expression, those of its subqueries' outputs included."""
+        """All columns in an expression, those of its subqueries' outputs included."""
         found: set[tuple[TableKey, str]] = set()
         stack: list[tuple[exp.Expr, frozenset[str]]] = [(expression, frozenset())]
         while stack:
@@ -162,7 +162,7 @@ class Expressions(ABC):
         return self._path(parts, scope)
 
     def _path(self, parts: Sequence[exp.Identifier], scope: Scope) -> Value:
-        """A name with what may stand before it: an alias, a table's names, or a struct's column."""
+        """A name with what may come before it: an alias, a table's names, or a struct's column."""
         names = [self._rule.canonical(part) for part in parts]
         level: Scope | None = scope
         while level is not None:

@@ -214,7 +214,7 @@ class SqlCatalog:
         ]
 
     def _mentioned(self, sql: str, schema: str) -> list[TableKey]:
-        """The tables whose name and schema stand somewhere in the SQL, always in the same order."""
+        """The tables whose name and schema are somewhere in the SQL, always in the same order."""
         text = sql.lower()
         words = {*_WORD.findall(text), schema}
         names = words & self._by_name.keys() | {name for name in self._odd_names if _stands_in(name, text)}
@@ -271,7 +271,7 @@ def _has_sql(node: Node) -> bool:
 
 
 def _stands_in(name: str, text: str) -> bool:
-    """Whether a name with odd signs stands in lower-case SQL, where a quote in it may be doubled."""
+    """Whether a name with odd signs is in lower-case SQL, where a quote in it may be doubled."""
     return name in text or ('"' in name and name.replace('"', '""') in text)
 
 

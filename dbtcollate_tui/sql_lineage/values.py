@@ -21,7 +21,7 @@ def cte_named(ctes: Mapping[str, Relation], name: str) -> Relation | None:
 def paired_by_position(left: Relation, right: Relation) -> Relation:
     """What UNION gives: the left names, each made of the columns at its place on both sides.
 
-    Where the places are not certain, the right side adds to a column only what stands at the same place under
+    Where the places are not certain, the right side adds to a column only what is at the same place under
     the same name.
     """
     places = left.ordered and right.ordered and len(left.columns) == len(right.columns)

@@ -111,7 +111,7 @@ async def explain_nodes(
     links = {"Collate": table_page(profile.collate.base_url, ref.fqn)} if ref is not None else {}
     if side.project_id is not None:
         links["dbt Cloud"] = node_page(side.base_url, side.account_id, side.project_id, ids[0])
-    told = explain(
+    explanation = explain(
         part,
         report,
         state,
@@ -123,8 +123,10 @@ async def explain_nodes(
         links=links,
     )
     if levels and ref is not None:
-        told = replace(told, edges=(*told.edges, *tree_of(project, ref, ids, around.result(), levels)))
-    return told
+        explanation = replace(
+            explanation, edges=(*explanation.edges, *tree_of(project, ref, ids, around.result(), levels))
+        )
+    return explanation
 
 
 def _related(project: Project, unique_ids: Collection[str]) -> tuple[set[str], set[str]]:
@@ -174,8 +176,8 @@ async def _read_few(
 ) -> Tables:
     """The tables of a few nodes by their names, or all of the databases where names alone do not tell.
 
-    A name that is found exactly is certain. One that is not may differ in case, stand elsewhere or be
-    missing, and only the list of tables tells which.
+    A name that is found exactly is certain. One that is not may differ in case, be elsewhere or be
+    missing, and only the list of tables says which.
     """
     nodes = [project.nodes[one] for one in wanted]
     adapter = adapter_of(project.adapter_type)

@@ -1,4 +1,4 @@
-"""A pipeline of Collate deployed, and a run of it triggered and followed to its end, told as events."""
+"""A pipeline of Collate deployed, and a run of it triggered and followed to its end, as events."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class PipelineRun:
 
     ``deploy`` "needed" leaves a pipeline alone that is as it should be, "always" writes the token again,
     "never" takes the pipeline unchanged. Setting ``cancel`` ends the following, not the run. ``memory`` holds
-    what the run told, ``wrote_token`` whether the deploy gave the pipeline this machine's dbt Cloud token.
+    what it reported, ``wrote_token`` whether the deploy gave the pipeline this machine's dbt Cloud token.
     """
 
     pipelines: IngestionPipelines

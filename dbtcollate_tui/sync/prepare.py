@@ -37,7 +37,7 @@ NO_RECORD = "Nothing can be removed: no sync from this machine has written tags,
 
 
 async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> RunChoice:
-    """The phase "run": the run that the profile's rule takes, or the named one, with its notes told."""
+    """The phase "run": the run that the profile's rule takes, or the named one; its notes become events."""
     emitter(PhaseStarted(phase="run", text="choosing the run"))
     choice = await run_of_profile(engine.dbt_cloud, engine.profile.dbt_cloud, run_id)
     for note in choice.notes:
@@ -57,7 +57,7 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
     emitter(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
     bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
 
-    def told(progress: ArtifactProgress) -> None:
+    def downloaded(progress: ArtifactProgress) -> None:
         if progress.state == "missing":
             bytes_of.pop((progress.name, progress.step), None)
             return
@@ -69,7 +69,7 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
         emitter.progress("artifacts", sum(done for done, _ in bytes_of.values()), total, "bytes", name)
 
     account_id = engine.profile.dbt_cloud.account_id
-    fetched = await engine.store.fetch(engine.dbt_cloud, account_id, choice, told)
+    fetched = await engine.store.fetch(engine.dbt_cloud, account_id, choice, downloaded)
     for note in fetched.notes:
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
     emitter.doing = "reading the artifacts"
@@ -124,7 +124,7 @@ async def compare(
     emitter(PhaseFinished(phase="tables", text=report.summary(), level="warn" if report.missing else "ok"))
     emitter(PhaseStarted(phase=phase, text="comparing with Collate"))
 
-    def told(done: int, total: int | None, unit: str, text: str) -> None:
+    def report_progress(done: int, total: int | None, unit: str, text: str) -> None:
         if emitter.open_phase == phase:
             emitter.progress(phase, done, total, unit, text)
 
@@ -140,12 +140,14 @@ async def compare(
                 lambda ref: collate.table(ref.fqn, ("columns",)),
                 only=wanted,
                 cache=sql_cache(profile, engine.artifacts) if engine.artifacts is not None else None,
-                on_done=lambda done: told(done, None, "queries", "compiled SQL"),
+                on_done=lambda done: report_progress(done, None, "queries", "compiled SQL"),
             )
             await stack.enter_async_context(sql)
             if not sql.new:
                 report = await sql.report()
-        state = await read_details(collate, Part(project, report, options, wanted), found.tables, told)
+        state = await read_details(
+            collate, Part(project, report, options, wanted), found.tables, report_progress
+        )
         make_planning = partial(
             Planning,
             project,
@@ -216,7 +218,7 @@ def _details(group: CauseGroup) -> str:
 
 
 def run_facts(choice: RunChoice, dbt_cloud: DbtCloudClient, profile: Profile) -> RunFacts:
-    """What a plan tells of the run that it comes from."""
+    """What a plan says of the run that it comes from."""
     run = choice.run
     job = run.job
     side = profile.dbt_cloud

@@ -53,7 +53,7 @@ class RunMemory:
         return next((step.records for step in reversed(self.steps) if step.records), 0)
 
     def words(self) -> str:
-        """``Source 22 records, Sink 20 records, 2 errors``; empty where no step told its counts."""
+        """``Source 22 records, Sink 20 records, 2 errors``; empty where no step gave its counts."""
         parts = []
         for step in self.steps:
             text = f"{step.name} {wording.count(step.records, 'record')}"

@@ -1,4 +1,4 @@
-"""A direct sync told to Collate as a run of the profile's own pipeline, so that Collate's page shows it."""
+"""Reports a direct sync to Collate as a run of the profile's pipeline, so that its page shows it."""
 
 import asyncio
 import contextlib

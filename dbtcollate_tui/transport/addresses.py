@@ -64,7 +64,7 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
 def _has_user(url: httpx.URL) -> UsageError:
     return UsageError(
         f"The address names a user before its host, {sent_host(url)}",
-        causes=["What stands before @ is not the host, whatever it looks like. A token is never part of it."],
+        causes=["What comes before @ is not the host, whatever it looks like. A token is never part of it."],
         fixes=[Advice(f"If {sent_host(url)} is the server, enter {url.scheme}://{sent_host(url)}.")],
     )
 

@@ -327,7 +327,7 @@ class Transport:
                     endings += 1
                     continue
                 if isinstance(error, HttpError) and error.status == 429:
-                    pause = self._told_wait(error)
+                    pause = self._server_wait(error)
                     if pause is not None:
                         await self._pacer.hold(min(pause, bounds.MOST_PAUSE_SECONDS))
                 if isinstance(error, NoAnswer) and error.kind == "timeout" and not repeat_timeouts:
@@ -346,13 +346,13 @@ class Transport:
         wait = _back_off(policy, failures)
         last = failures >= policy.attempts
         if isinstance(error, HttpError):
-            told, reason = self._told_wait(error), f"answered {error.status}"
+            server_wait, reason = self._server_wait(error), f"answered {error.status}"
             if error.status == 429 and self._is_speed_limit is not None and self._is_speed_limit(error):
-                last = last and (told is None or failures >= MOST_SPEED_LIMITS)
-                told = max(told or 0.0, wait)
+                last = last and (server_wait is None or failures >= MOST_SPEED_LIMITS)
+                server_wait = max(server_wait or 0.0, wait)
             elif not safe or error.status not in policy.statuses:
                 return None
-            wait = told if told is not None else wait
+            wait = server_wait if server_wait is not None else wait
         elif error.delivery == "not read" or (
             safe and error.kind in ("timeout", "closed", "refused", "unreadable")
         ):
@@ -367,7 +367,7 @@ class Transport:
             self.on_retry(Retrying(error.record, failures + 1, wait, reason))
         return wait
 
-    def _told_wait(self, error: HttpError) -> float | None:
+    def _server_wait(self, error: HttpError) -> float | None:
         if error.retry_after is None and error.status == 429:
             return self._retries.default_retry_after
         return error.retry_after
@@ -519,9 +519,9 @@ async def _http_error(response: httpx.Response, record: RequestRecord) -> HttpEr
         if len(body) >= BODY_LIMIT_BYTES:
             break
     record.received = len(body)
-    told = _retry_after(response.headers)
+    retry_after = _retry_after(response.headers)
     ending = body[-BODY_ENDING_BYTES:] if len(body) > BODY_EXCERPT_BYTES else b""
-    return HttpError(record, response.status_code, body[:BODY_EXCERPT_BYTES], told, ending)
+    return HttpError(record, response.status_code, body[:BODY_EXCERPT_BYTES], retry_after, ending)
 
 
 def _query_text(value: str | int | bool) -> str:

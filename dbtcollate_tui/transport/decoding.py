@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from dbtcollate_tui.printable import without_surrogates
 
 _ODD = re.compile(rb"NaN|Infinity|\\u[dD]|[0-9][eE]\+?[0-9]{3}")
-"""What may stand for a value that is not JSON's, or that no text can hold."""
+"""What replaces a value that is not JSON's, or that no text can hold."""
 
 
 def decode_json(content: bytes) -> Any:

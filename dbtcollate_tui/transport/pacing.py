@@ -14,7 +14,7 @@ class Pacer(Protocol):
     """Holds a request back until it may be sent."""
 
     async def acquire(self, on_wait: Callable[[float], None] | None = None) -> None:
-        """Return when one more request may go out; ``on_wait`` is told a wait of a second or more."""
+        """Return when one more request may go out; ``on_wait`` is called before a wait of 1 s or more."""
 
     async def hold(self, seconds: float) -> None:
         """Let no request out for so long, since the server asked for a pause."""
@@ -32,9 +32,9 @@ class Unpaced:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Told to ``on_retry`` before each wait: which request, which attempt comes next, how long, why.
+    """Given to ``on_retry`` before each wait: which request, which attempt comes next, how long, why.
 
-    A request that the pacer holds back is told too: its ``attempt`` is then 1.
+    A request that the pacer holds back is reported too: its ``attempt`` is then 1.
     """
 
     record: RequestRecord

@@ -1,4 +1,4 @@
-"""A session as text: the report of what was found and done, and what to send to whoever may fix the rest."""
+"""A session as text: what was found and done, and a message to the person who can fix the rest."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ ENDED = frozenset({CheckState.PASS, CheckState.WARN, CheckState.FAIL, CheckState
 
 
 class Outcome(StrEnum):
-    """How a session stands: ``walking``, or how it ended."""
+    """The state of a session: ``walking``, or how it ended."""
 
     WALKING = "walking"
     BROKEN = "broken"
@@ -88,7 +88,7 @@ class TroubleshootingSession:
 
     @property
     def outcome(self) -> Outcome:
-        """How it stands."""
+        """Its state."""
         if self.walking or self.ended is None:
             return Outcome.WALKING
         if self.stopped is not None:
@@ -104,13 +104,13 @@ class TroubleshootingSession:
 
     @property
     def story(self) -> tuple[Entry, ...]:
-        """What was found and then fixed, or tried to be: pairs in their order, without what stands now."""
-        told = [entry for entry in self.record if entry.kind != "walked"]
-        last = len(told) - 1
+        """What was found and then fixed, or tried to be, in order; without the current finding."""
+        entries = [entry for entry in self.record if entry.kind != "walked"]
+        last = len(entries) - 1
         return tuple(
             entry
-            for at, entry in enumerate(told)
-            if entry.kind != "found" or (at < last and told[at + 1].kind != "found")
+            for at, entry in enumerate(entries)
+            if entry.kind != "found" or (at < last and entries[at + 1].kind != "found")
         )
 
     def states(self) -> dict[Stage, StageState]:

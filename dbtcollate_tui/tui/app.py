@@ -321,7 +321,7 @@ class DbtCollateApp(OwningApp):
         fixes.carry_out(self, fix)
 
     def rerun(self, check_id: str) -> None:
-        """Look again at a check and at all that hang on it; at everything for an empty id."""
+        """Run a check and all that depend on it again; every check for an empty id."""
         from dbtcollate_tui.tui import fixes as fixes
 
         fixes.rerun(self, check_id)
@@ -391,7 +391,7 @@ class DbtCollateApp(OwningApp):
         self._leave_cancelling()
 
     async def run_async(self, **options: Any) -> ExitCode | None:
-        """Run the app; a signal that comes before the first screen is obeyed once it stands."""
+        """Run the app; a signal that comes before the first screen is obeyed once that is shown."""
         on_signals(leave_signals(), self._leave_when_mounted)
         return await super().run_async(**options)
 

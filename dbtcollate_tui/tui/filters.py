@@ -69,7 +69,7 @@ def _distance(rgb: tuple[int, int, int], colours: Grounds) -> int:
 
 
 class WithoutColour(LineFilter):
-    """``NO_COLOR``: the terminal's own two colours alone; what stood out by its background is reversed."""
+    """``NO_COLOR``: the terminal's own two colours alone; what is set off by its background is reversed."""
 
     def __init__(self, grounds: Callable[[], Backgrounds]) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ def _colourless(style: Style, grounds: Backgrounds) -> Style:
 
 
 class FewColours(LineFilter):
-    """Reverses what stands out by a background that the terminal shows in the colour of a quiet one.
+    """Reverses what differs by a background that the terminal shows in the colour of a quiet one.
 
     With 16 colours that is every such background: blends end in black or grey, which many palettes show
     alike. Dimmed text is in the theme's muted colour there, since no palette has a blend of two others.

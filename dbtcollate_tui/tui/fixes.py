@@ -64,7 +64,7 @@ def carry_out(app: "OwningApp", fix: Fix) -> None:
 
 
 def rerun(app: "OwningApp", check_id: str) -> None:
-    """Look again at a check and at all that hang on it; at everything for an empty id."""
+    """Run a check and all that depend on it again; every check for an empty id."""
     from dbtcollate_tui.checks.registry import dependents_of
 
     app.start_checks(dependents_of(check_id) if check_id else None)

@@ -1,4 +1,4 @@
-"""What the app tells its screens."""
+"""The messages from the app to its screens."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

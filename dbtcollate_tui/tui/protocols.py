@@ -75,7 +75,7 @@ class OwningApp(TerminalApp):
 
     @abstractmethod
     def rerun(self, check_id: str) -> None:
-        """Look again at a check and at all that hang on it; at everything for an empty id."""
+        """Run a check and all that depend on it again; every check for an empty id."""
 
     @abstractmethod
     def carry_out(self, fix: "Fix") -> None:

@@ -21,7 +21,7 @@ LAST_WRITES_SECONDS = 12.0
 
 
 class Running:
-    """Starts an engine in a worker of the app, tells every screen its events, and lets it end in order.
+    """Starts an engine in a worker of the app, sends its events to every screen, and lets it end in order.
 
     ``run`` is the running sync, or the last one.
     """

@@ -52,10 +52,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class LoopbackServer(Server):
     """Serves one app process a page, to this machine's own browser alone.
 
-    Whoever reaches the page acts with the tokens of who started it. So it listens on 127.0.0.1, answers to
-    that name alone, takes no WebSocket that another page opens, and wants a key for the WebSocket. The key
-    is the fragment of the printed address, then in the tab's session storage, and is sent in the WebSocket's
-    address alone. A cookie would not do: browsers send it to every port of 127.0.0.1.
+    Anyone who reaches the page acts with the tokens of the person who started it. So it listens on
+    127.0.0.1, answers to that name alone, takes no WebSocket that another page opens, and wants a key for
+    the WebSocket. The key is the fragment of the printed address, then in the tab's session storage, and is
+    sent in the WebSocket's address alone. A cookie would not do: browsers send it to every port of 127.0.0.1.
     """
 
     def __init__(self, arguments: Sequence[str], port: int) -> None:

@@ -44,8 +44,8 @@ class ProfileSession:
 
     ``rows`` is the latest result of each check; ``looked`` names those of this session, the others are what
     the last visit knew at ``seen_at``. ``active`` are the checks under way, with the time they began
-    (monotonic seconds). ``checking_all`` tells whether the last look was at all of them. ``standing`` is what
-    the last visit knew, part by part replaced by what is read now.
+    (monotonic seconds). ``checking_all`` says whether all of them were to be checked last. ``standing``
+    is what the last visit knew, part by part replaced by what is read now.
     """
 
     def __init__(self, services: Services, profile: Profile, ask: Ask | None = None) -> None:

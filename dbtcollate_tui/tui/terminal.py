@@ -1,4 +1,4 @@
-"""The app as a program in a terminal: how lines are drawn, words shown, pages opened, crashes told."""
+"""The app as a program in a terminal: how lines are drawn, pages opened and crashes reported."""
 
 import asyncio
 import contextlib

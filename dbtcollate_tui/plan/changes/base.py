@@ -1,4 +1,4 @@
-"""What every change of a plan is: a frozen value that names its target, what stands there and what will."""
+"""What every change of a plan is: a frozen value that names its target, its old value and the new one."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -66,17 +66,17 @@ class Change:
 
     @property
     def old(self) -> str:
-        """What stands there now as text; empty where there is nothing."""
+        """The old value as text; empty where there is nothing."""
         return ""
 
     @property
     def new(self) -> str:
-        """What will stand there, as text."""
+        """The new value as text."""
         raise NotImplementedError
 
     @property
     def action(self) -> Action:
-        """Whether something is added or something that stands there is replaced."""
+        """Whether something is added or an old value replaced."""
         return "replace" if self.old else "add"
 
     @property

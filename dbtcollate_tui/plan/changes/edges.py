@@ -1,4 +1,4 @@
-"""Changes of lineage: edges between tables, and from tables to what exposures stand for."""
+"""Changes of lineage: edges between tables, and from tables to the assets of exposures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class LineageChange(EdgeChange):
 
     @property
     def old(self) -> str:
-        """The edge that stands there: its columns, then its SQL or ``edge without SQL``."""
+        """The old edge: its columns, then its SQL or ``edge without SQL``."""
         there = self.existing
         return _edge_words(there.sqlQuery, there.columnsLineage) if there is not None else ""
 
@@ -78,7 +78,7 @@ class LineageChange(EdgeChange):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureChange(Change):
-    """The edge from a table to the dashboard, ML model or API endpoint that an exposure stands for."""
+    """The edge from a table to the dashboard, ML model or API endpoint of an exposure."""
 
     kind: ClassVar[str] = "exposure"
     group: ClassVar[Group] = "lineage"

@@ -72,7 +72,7 @@ class TestCaseChange(TableChange):
 
     @property
     def old(self) -> str:
-        """The description that stands there, where the case exists."""
+        """The old description, where the case exists."""
         return (self.before or "no description") if self.id else ""
 
     @property

@@ -66,7 +66,7 @@ class DescriptionChange(TableChange):
 
     @property
     def old(self) -> str:
-        """The text that stands there."""
+        """The old text."""
         return self.before
 
     @property
@@ -122,7 +122,7 @@ class OwnersChange(TableChange):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagsChange(TableChange):
-    """Tags added to a table or a column; those that stand there stay."""
+    """Tags added to a table or a column; existing tags stay."""
 
     kind: ClassVar[str] = "tags"
     group: ClassVar[Group] = "tags"
@@ -134,7 +134,7 @@ class TagsChange(TableChange):
 
     @property
     def old(self) -> str:
-        """The tags that stand there, joined by commas."""
+        """The existing tags, joined by commas."""
         return ", ".join(self.before)
 
     @property
@@ -240,7 +240,7 @@ class CustomPropertyChange(TableChange):
 
     @property
     def old(self) -> str:
-        """The value that stands there."""
+        """The old value."""
         return "" if self.before is None else _value_words(self.before)
 
     @property

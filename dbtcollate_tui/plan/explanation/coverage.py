@@ -115,7 +115,7 @@ class Coverage:
     """The whole project's numbers and those of its parts, the largest gap first.
 
     ``not_passing`` are the unique ids of the tests that passed in dbt and not in Collate. ``shared_columns``
-    tells how many nodes describe a column that Collate has without a text, where that is more than one.
+    says how many nodes describe a column that Collate has without a text, where that is more than one.
     """
 
     grouping: Grouping

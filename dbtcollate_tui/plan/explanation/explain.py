@@ -154,7 +154,7 @@ def explain(
     around: Iterable[LineageEdge] = (),
     links: Mapping[str, str] | None = None,
 ) -> Explanation:
-    """Explain the table that these nodes stand for.
+    """Explain the table of these nodes.
 
     ``plan`` holds at least this table's changes; ``versions`` are the table's versions, latest first;
     ``around`` are the edges that Collate shows for the table.

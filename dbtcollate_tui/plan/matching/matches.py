@@ -63,7 +63,7 @@ AssetType = Literal["dashboard", "mlmodel", "apiEndpoint", "metric"]
 
 @dataclass(frozen=True, slots=True)
 class AssetRef:
-    """An entity of the server that an exposure of dbt's stands for."""
+    """The server's entity of a dbt exposure."""
 
     id: str
     type: AssetType

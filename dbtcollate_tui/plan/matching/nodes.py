@@ -31,7 +31,7 @@ class Inventory:
 def wanted_databases(
     project: Project, options: SyncOptions, known: Iterable[str] | None = None
 ) -> frozenset[str]:
-    """The databases in Collate, case-folded, that the project's tables may stand in.
+    """The databases in Collate, case-folded, that may hold the project's tables.
 
     ``known`` are those of a service. Without them the names are dbt's, mapped, and "" where dbt names none.
     """
@@ -72,7 +72,7 @@ def _named_database(node: Node, options: SyncOptions) -> str:
 
 
 def _possible_databases(named: str, adapter: Adapter, known: Mapping[str, str]) -> tuple[str, ...]:
-    """The databases that a node's table may stand in, by the name it has; ``known`` are the service's.
+    """The databases that may hold a node's table, by the name it has; ``known`` are the service's.
 
     More than one where the warehouse has no database level, or dbt names none: then the table is the one of
     its schema and name, if there is only one.
@@ -121,7 +121,7 @@ class _Index:
         return self._names[key]
 
     def possible(self, node: Node, adapter: Adapter, options: SyncOptions) -> tuple[str, ...]:
-        """The databases that the node's table may stand in, OpenMetadata's default before others."""
+        """The databases that may hold the node's table, OpenMetadata's default before others."""
         found = _possible_databases(_named_database(node, options), adapter, self.databases)
         return tuple(sorted(found, key=lambda name: name.casefold() != NO_DATABASE)) or (NO_DATABASE,)
 
@@ -316,7 +316,7 @@ def _why(
     if shards:
         return result(
             "wildcard",
-            f"{node.identifier} stands for {wording.count(len(shards), 'table')} in Collate, "
+            f"{node.identifier} matches {wording.count(len(shards), 'table')} in Collate, "
             f"the latest is {shards[-1].fqn}",
             f"Set the source's identifier to one table, such as {shards[-1].name}, to describe that one; "
             "a wildcard has no table of its own",
@@ -386,7 +386,7 @@ _SHARD = re.compile(r"\d{4,8}(?:_?\d{2}){0,2}")
 
 
 def _shards(identifier: str, refs: Iterable[TableRef]) -> list[TableRef]:
-    """The tables that a wildcard, or the bare prefix of date-sharded tables, stands for, by name."""
+    """The tables that a wildcard, or the bare prefix of date-sharded tables, matches, by name."""
     if "*" in identifier:
         pattern = re.compile(".*".join(map(re.escape, identifier.split("*"))), re.IGNORECASE)
         found = [ref for ref in refs if pattern.fullmatch(plain_name(ref.name))]

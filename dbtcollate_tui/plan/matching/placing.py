@@ -196,7 +196,7 @@ def _without_table(test: DbtTest, owner: str | None, project: Project) -> Unplac
 class EdgeEnds:
     """An edge between two tables, with the downstream node it comes from.
 
-    ``columns`` are what the node's compiled SQL tells, ``None`` where there is none or it cannot be read.
+    ``columns`` are what the node's compiled SQL reads, ``None`` where there is none or it cannot be read.
     """
 
     node: Node
@@ -231,11 +231,11 @@ def place_edges(
         if here is None:
             continue
         reads = report.reads.get(node.unique_id)
-        told = {read.upstream.id: read.columns for read in reads or ()}
+        columns_read = {read.upstream.id: read.columns for read in reads or ()}
         is_read = reads is not None and node.unique_id not in report.unread
         for above in (*upstream, *(read.upstream for read in reads or ())):
             if above.id != here.id:
-                columns = told.get(above.id, ()) if is_read else None
+                columns = columns_read.get(above.id, ()) if is_read else None
                 edges.setdefault((above.id, here.id), EdgeEnds(node, above, here, columns))
     return list(edges.values()), missing
 

@@ -1,4 +1,4 @@
-"""dbt's exposures as what they stand for in Collate, and the edges from their tables to it. No IO."""
+"""The assets of dbt's exposures in Collate, and the edges from their tables to it. No IO."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -18,7 +18,7 @@ ASSET_TYPES: Mapping[str, AssetType] = {
 
 
 def named_assets(project: Project) -> Iterator[tuple[Exposure, AssetType, str]]:
-    """The exposures whose ``meta.open_metadata_fqn`` names an entity of a type that they can stand for."""
+    """The exposures whose ``meta.open_metadata_fqn`` names an entity of a type that fits them."""
     for exposure in project.exposures.values():
         kind = ASSET_TYPES.get(exposure.type)
         if kind is not None and exposure.open_metadata_fqn:
@@ -31,7 +31,7 @@ def place_exposures(
     assets: Mapping[str, AssetRef],
     only: Collection[str] | None = None,
 ) -> Iterator[tuple[Exposure, str, AssetRef]]:
-    """Each exposure that stands for an asset, with the unique ids of the tables' nodes that it reads."""
+    """Each exposure that has an asset, with the unique ids of the tables' nodes that it reads."""
     for exposure in project.exposures.values():
         asset = assets.get(exposure.unique_id)
         if asset is None:
@@ -76,6 +76,7 @@ def _unplaced(project: Project, report: MatchReport, state: ServerState) -> Iter
         elif kind is not None and exposure.unique_id not in named:
             yield f"exposure {exposure.name}: its meta has no open_metadata_fqn that names a {kind}"
         elif kind is None:
-            yield f"exposure {exposure.name}: Collate has nothing that a {exposure.type or 'use'} stands for"
+            of_type = exposure.type or "unknown"
+            yield f"exposure {exposure.name}: Collate has no entity for exposures of type {of_type}"
         elif report.matched.keys().isdisjoint(project.upstreams(exposure.unique_id)):
             yield f"exposure {exposure.name}: nothing that it reads has a table in Collate"

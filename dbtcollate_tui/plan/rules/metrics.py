@@ -378,8 +378,8 @@ class _Planning:
         author = self._author(name)
         if author:
             return author in self.state.own_names or author.endswith("bot")
-        told = name == "description" and self.dialect.names_text_authors
-        return told or self._is_untouched()
+        by_summary = name == "description" and self.dialect.names_text_authors
+        return by_summary or self._is_untouched()
 
     def _conflict(
         self, label: str, server: str, dbt: str, reason: str, found: MetricField | None = None

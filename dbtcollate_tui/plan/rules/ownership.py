@@ -1,7 +1,7 @@
 """Which dbt project owns a table's texts and data model where several projects name the table. No IO.
 
 The project that builds the table owns them. A source only reads the table, and a stub of another project's
-model (dbt-loom) only refers to it: both add edges and tests. ``dbtSourceProject`` in the data model tells the
+model (dbt-loom) only refers to it: both add edges and tests. ``dbtSourceProject`` in the data model names the
 projects apart; before OpenMetadata 1.9.8 there is no such field, and earlier syncs wrote a package's name.
 """
 

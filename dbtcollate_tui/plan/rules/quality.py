@@ -35,10 +35,10 @@ STATUSES: Mapping[str, ResultStatus] = {
 """dbt's result -> OpenMetadata's, as the reference ingestion maps them; OpenMetadata has no warning."""
 
 BUILT_IN = {
-    "unique": "Every value of the column stands once.",
+    "unique": "Every value of the column is unique.",
     "not_null": "No value of the column is missing.",
     "accepted_values": "Every value of the column is one of a list.",
-    "relationships": "Every value of the column stands in a column of another table.",
+    "relationships": "Every value of the column exists in a column of another table.",
 }
 
 

@@ -120,9 +120,9 @@ def _descriptions(
 def _author(table: Table, column: str, state: ServerState) -> tuple[str, bool]:
     """Who wrote a description that is not dbt's, where that is known, and whether it may have been a person.
 
-    The table's version history tells, where it was read, and the server's change summary by field. Without
+    The table's version history decides, where it was read, and the server's change summary by field. Without
     them a table that was never changed is as its creator made it, and of any other the text may be a
-    person's, whoever changed the table last.
+    person's, no matter who changed the table last.
     """
     known_author = state.text_authors.get((table.fullyQualifiedName, column))
     if known_author is not None:

@@ -165,7 +165,7 @@ def _excludes(other: str, fqn: str, group: str, state: ServerState) -> bool:
 
 
 def _is_dbts(claimed: Claimed, column: str, there: Sequence[TagLabel], other: str, wanted: str) -> bool:
-    """Whether a sync set this tag: the data model has it, or it stands beside the one that excludes it."""
+    """Whether a sync set this tag: the data model has it, or it is there beside the one that excludes it."""
     if claimed.is_guest:
         return False
     sent = claimed.last_sent

@@ -8,7 +8,7 @@ from dbtcollate_tui.plan.model import GROUPS, Change, Conflict, Plan
 def plan_text(plan: Plan, left_out: Collection[str] = ()) -> str:
     """The plan by kind, each change with its old and new value; those with a key in ``left_out`` say so.
 
-    It ends with a line break and holds what the plan holds: secrets are taken out by whoever writes it.
+    It ends with a line break and holds what the plan holds: the caller that writes it removes secrets.
     """
     return "\n".join(_lines(plan, frozenset(left_out))) + "\n"
 

@@ -236,7 +236,7 @@ def upsert(call: Call, kind: Kind, placed: Placed) -> tuple[Entity, int]:
 
 
 def _merged_columns(stored: list[Entity], given: list[Entity]) -> list[Entity]:
-    """The columns of a PUT with the texts and tags that stood there, those of nested columns too."""
+    """The columns of a PUT with the texts and tags that were there, those of nested columns too."""
     known = {column["name"]: column for column in stored}
     merged = []
     for column in given:

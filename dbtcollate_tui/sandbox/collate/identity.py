@@ -1,4 +1,4 @@
-"""What tells entities apart and points to them: ids, FQNs, references, and the stamp of a change."""
+"""What identifies entities and points to them: ids, FQNs, references, and the stamp of a change."""
 
 import re
 import time

@@ -65,7 +65,7 @@ def index_of(store: Store) -> Index:
 
 
 def field_query(call: Call) -> Response:
-    """Entities whose field has that value; ``*`` stands for any text."""
+    """Entities whose field has that value; ``*`` matches any text."""
     _check_up(call)
     name, pattern = call.query("fieldName"), call.query("fieldValue")
     if "*" not in pattern and name == "fullyQualifiedName":

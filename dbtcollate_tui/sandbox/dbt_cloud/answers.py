@@ -1,4 +1,4 @@
-"""How the sandbox's dbt Cloud words its answers: envelope, errors, and runs as the API tells them."""
+"""The form of the sandbox's dbt Cloud answers: envelope, errors, and runs as the API gives them."""
 
 import json
 from collections.abc import Container, Sequence
@@ -96,7 +96,7 @@ def in_words(seconds: float) -> str:
 
 
 def run_body(row: Row, now: float, *, account_id: int, origin: str) -> dict[str, Any]:
-    """A run without related objects, as it stands at ``now``; ``origin`` is the server's own address."""
+    """A run without related objects, in its state at ``now``; ``origin`` is the server's own address."""
     status, finished = row["status"], row["finished_now"]
     dequeued, started = (row[key] if row[key] <= now else None for key in ("dequeued", "started"))
     ended = finished if finished is not None else now
@@ -176,7 +176,7 @@ def trigger_body(row: Row) -> dict[str, Any]:
 def run_steps(
     run: Row, steps: Sequence[Row], now: float, *, account_id: int, related: Container[str]
 ) -> list[dict[str, Any]]:
-    """The run's steps as they stand at ``now``, for ``include_related=run_steps``."""
+    """The run's steps in their state at ``now``, for ``include_related=run_steps``."""
     ended = run["finished_now"] is not None
     return [step_body(step, now, ended, account_id=account_id, related=related) for step in steps]
 

@@ -1,6 +1,6 @@
 """The runs of the sandbox's jobs: recorded runs, moved in time so that the account looks alive.
 
-Artifacts keep the bytes and the times that dbt wrote; only what dbt Cloud tells about a run is moved.
+Artifacts keep the bytes and the times that dbt wrote; only what dbt Cloud says about a run is moved.
 All times here are seconds since the epoch, UTC.
 """
 

@@ -142,7 +142,7 @@ def read_query(
     has_state: bool = True,
 ) -> tuple[Query, dict[str, Any]]:
     """The list's query and its ``extra`` without the counts; ApiError 400 for what dbt Cloud refuses."""
-    told: dict[str, Any] = {}
+    used: dict[str, Any] = {}
     conditions: list[str] = []
     values: list[Any] = []
     for name, text in params.items():
@@ -151,7 +151,7 @@ def read_query(
             value = _converted(name, text, convert)
             conditions.append(condition)
             values.extend([value] * condition.count("?"))
-            told[name] = text
+            used[name] = text
         elif _LOOKUP.search(name):
             raise ApiError(400, f"Invalid filter: {name}")
     if has_state:
@@ -161,7 +161,7 @@ def read_query(
                 raise ApiError(400, f"Invalid value for state: {state}")
             conditions.append("state = ?")
             values.append(_STATES[state])
-        told["state"] = state
+        used["state"] = state
     limit, offset = (
         _converted(name, params.get(name, default), whole)
         for name, default in (("limit", "100"), ("offset", "0"))
@@ -175,7 +175,7 @@ def read_query(
     direction, nulls = ("DESC", "FIRST") if wanted.startswith("-") else ("ASC", "LAST")
     by = f"{order[name]} {direction} NULLS {nulls}, id {direction}"
     query = Query(tuple(conditions), tuple(values), by, limit, offset)
-    return query, {"filters": {"limit": limit, "offset": offset, **told}, "order_by": wanted}
+    return query, {"filters": {"limit": limit, "offset": offset, **used}, "order_by": wanted}
 
 
 def _converted(name: str, text: str, convert: Callable[[str], Any]) -> Any:

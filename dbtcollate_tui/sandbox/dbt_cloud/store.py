@@ -125,7 +125,7 @@ class DbtCloudStore:
         return None if row is None else bytes(row["body"])
 
     def runs(self, query: Query, now: float) -> tuple[list[Row], int]:
-        """The page of runs as they stand at ``now``, and how many there are on all pages.
+        """The page of runs in their state at ``now``, and how many there are on all pages.
 
         The conditions' values begin at ``?2``, since ``?1`` is the time.
         """
@@ -141,7 +141,7 @@ class DbtCloudStore:
         return rows, total
 
     def run(self, run_id: int, now: float) -> Row | None:
-        """One run as it stands at ``now``."""
+        """One run in its state at ``now``."""
         return self._one(self._db.execute(f"{_NOW_RUNS} WHERE id = ?2", (now, run_id)))
 
     def last_run(self, job_id: int, now: float, *, completed: bool = False) -> Row | None:

@@ -1,6 +1,6 @@
 """Which tables to ask for their neighbourhood, so that few answers show every edge asked about. No IO.
 
-OpenMetadata has no list of edges. ``GET lineage/table/name/{fqn}`` tells the edges around one table, with
+OpenMetadata has no list of edges. ``GET lineage/table/name/{fqn}`` gives the edges around one table, with
 their details, up to three levels each way. Its server walks every path, a shared ancestor once for each path
 to it; so a reading is held to `MOST_PATHS` of them.
 """

@@ -27,7 +27,7 @@ OWN_A_TABLE = 3
 """How many cases a table is taken to have where the caller does not say."""
 
 ONE_BY_ONE = 4
-"""Results of at most one case in so many are asked for one by one; of more, with the list."""
+"""Up to this share of the cases have their results requested one by one; above it they come with the list."""
 _ENTITY_BY_ENTITY = 25
 """This many test cases whose results cannot be read are tried one by one; then no more is asked for."""
 

@@ -15,7 +15,7 @@ async def read_text_authors(
 ) -> dict[tuple[str, str], str]:
     """The authors of these descriptions, by table FQN and column: one request for each table.
 
-    A history that cannot be read tells of no author.
+    A history that cannot be read names no author.
     """
     columns: dict[str, list[str]] = defaultdict(list)
     for fqn, column in sorted(texts):

@@ -75,16 +75,16 @@ async def read_back(
 
     ``texts_known``: no description is read, since the plan was just made and nothing was written.
     """
-    told: dict[str, tuple[int, int]] = {}
+    progress: dict[str, tuple[int, int]] = {}
 
     def tell(done: int, total: int, text: str) -> None:
-        told[text] = (done, total)
+        progress[text] = (done, total)
         if on_progress is not None:
-            open_parts = [part for part, (so_far, of) in told.items() if so_far < of]
+            open_parts = [part for part, (so_far, of) in progress.items() if so_far < of]
             on_progress(
-                sum(so_far for so_far, _ in told.values()),
-                sum(of for _, of in told.values()),
-                ", ".join(open_parts or told),
+                sum(so_far for so_far, _ in progress.values()),
+                sum(of for _, of in progress.values()),
+                ", ".join(open_parts or progress),
             )
 
     async def texts_now() -> dict[tuple[str, str], str]:
@@ -268,10 +268,10 @@ async def _results(
     keys = {case_key(item.link, item.name) for item in expected.results.values()}
     asked = {key for key in keys if table_of_link(key[0]) in tested}
 
-    def told(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         tell(done, total, "test results")
 
-    await each_case(collate, tested, take, told, unread, asked)
+    await each_case(collate, tested, take, progress, unread, asked)
     return found, frozenset(unread.cases)
 
 

@@ -445,7 +445,7 @@ class Writer:
             await self._collate.patch_table(change.table.id, [op])
 
     async def _patch_again(self, fqn: str, changes: Sequence[Change], error: GuardFailedError) -> None:
-        """The table is not as it was read: what still stands as planned is written, the rest has failed."""
+        """The table has changed since: what still fits the plan is written, the rest has failed."""
         left = list(changes)
         try:
             table = await self._collate.table(fqn, TABLE_FIELDS)

@@ -29,7 +29,7 @@ def new_case(change: TestCaseChange) -> dict[str, object]:
 
 
 def edge_of(change: LineageChange) -> LineageEdge:
-    """The edge as it will be, with what stands there and dbt does not say."""
+    """The edge as it will be, with what is there and dbt does not say."""
     if change.existing is not None:
         return replace(change.existing, sqlQuery=change.sql, columnsLineage=change.columns)
     return LineageEdge(
@@ -42,7 +42,7 @@ def edge_of(change: LineageChange) -> LineageEdge:
 
 
 def exposure_edge(change: ExposureChange) -> LineageEdge:
-    """The edge from a table to what an exposure stands for."""
+    """The edge from a table to an exposure's asset."""
     return LineageEdge(
         fromEntity=EntityReference(id=change.upstream.id, type="table"),
         toEntity=EntityReference(id=change.asset.id, type=change.asset.type),

@@ -33,7 +33,7 @@ from dbtcollate_tui.plan.model import (
 Tell = Callable[[Event], object]
 
 PROGRESS_SECONDS = 0.1
-"""Progress is told no oftener; the last of a stage always."""
+"""Progress is reported no more often than this, the end of a stage always."""
 SILENT_WRITES = 2
 """After this many writes without an answer, each already tried several times, no other is tried."""
 
@@ -79,7 +79,7 @@ NOT_READ = ActionableError(
 
 
 class Account:
-    """Says of each change whether it may be written now, and takes down and tells what became of it.
+    """Says of each change whether it may be written now, then records and reports its outcome.
 
     ``present`` are the keys of changes of the plan that are written already, so that others may need them.
     """

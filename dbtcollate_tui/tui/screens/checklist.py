@@ -1,4 +1,4 @@
-"""The verification checklist: rows as they stand, the chosen one in full with its fixes as keys."""
+"""The verification checklist: the rows with their states, the chosen one in full with its fixes as keys."""
 
 import time
 from datetime import UTC, datetime
@@ -86,7 +86,7 @@ class ChecklistScreen(FittedScreen[None]):
         yield KeyFooter()
 
     async def on_mount(self) -> None:
-        """Show what is known, in the order it stands."""
+        """Show what is known, in its order."""
         on_theme_change(self, self._draw)
         rows = self._list
         rows.add_options(Option(Text(""), id=check_id) for check_id in self._order)
@@ -173,9 +173,9 @@ class ChecklistScreen(FittedScreen[None]):
         ]
         when = f", {ago(session.seen_at, datetime.now(UTC))}" if session.seen_at is not None else ""
         took = f", took {span(session.checking_took)}" if session.checking_took else when
-        told = f"{len(states)} of {total} done: {', '.join(parts)}{took}"
-        heading = f"Verification   {told}"
-        return heading if len(heading) <= self.size.width - 2 else told
+        summary = f"{len(states)} of {total} done: {', '.join(parts)}{took}"
+        heading = f"Verification   {summary}"
+        return heading if len(heading) <= self.size.width - 2 else summary
 
     def _line(self, check_id: str, width: int) -> Text:
         row = self.session.shown(check_id)
@@ -251,7 +251,7 @@ class ChecklistScreen(FittedScreen[None]):
         self.query_one(ChainBar).focus()
 
     def action_again(self) -> None:
-        """Look again at the row under the cursor and at what hangs on it."""
+        """Run the check under the cursor again, and those that depend on it."""
         app_of(self).rerun(self.current)
 
     def action_troubleshoot(self) -> None:

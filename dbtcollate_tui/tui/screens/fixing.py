@@ -105,8 +105,8 @@ class NewToken(LeavableModal[str | None]):
             kept = await keep_token(self._services, self._profile, self._side, field.secret)
         except ActionableError as error:
             state.update("Nothing was saved.")
-            told = ActionableError(error.title, causes=error.causes, evidence=error.evidence)
-            await card.show(told)
+            shown = ActionableError(error.title, causes=error.causes, evidence=error.evidence)
+            await card.show(shown)
             field.focus()
             return
         self.dismiss(f"Another {LABELS[self._side]}: {words}; {kept}")
@@ -204,7 +204,7 @@ _LABEL = re.compile(r"(?:- |\S+ {2,})(?=\S)")
 
 
 def _laid_out(text: str) -> Table:
-    """The text's lines; what stands behind a label or a dash goes on below itself where it is too long."""
+    """The text's lines; text behind a label or a dash is indented below itself where it is too long."""
     laid = Table.grid(expand=True)
     for line in text.split("\n"):
         label = _LABEL.match(line)

@@ -121,7 +121,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "it reads the token from an environment variable.",
     ),
 }
-"""Title and text by the screen's class; an action in braces stands for its key."""
+"""Title and text by the screen's class; an action in braces becomes its key."""
 
 
 WIDGETS: dict[str, tuple[str, str]] = {

@@ -397,7 +397,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
 
     @on(OptionList.OptionSelected, "#needs")
     async def _need_chosen(self, event: OptionList.OptionSelected) -> None:
-        """Open it where it stands: its cause, evidence and fixes; the first fix has the focus."""
+        """Open it in place: its cause, evidence and fixes; the first fix has the focus."""
         event.stop()
         self.add_class("-opened")
         await self._show_card()

@@ -38,7 +38,7 @@ Prepare = Callable[[asyncio.Event, int | None], AsyncIterator[SyncEvent]]
 ROOMY_FROM = 100
 """All keys have room on the footer from this width."""
 BESIDE_FROM = 110
-"""List and values, and old and new, stand side by side from this width."""
+"""List and values, and old and new, are side by side from this width."""
 
 
 class PlanScreen(PreparingScreen[frozenset[str] | None]):
@@ -114,7 +114,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             self.changes.focus()
 
     def _decide(self) -> None:
-        """Show the plan with the conflicts as they are decided."""
+        """Show the plan with the conflicts as decided."""
         made = self._made
         if made is None:
             return
@@ -242,7 +242,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
             app_of(self).action_explain(name)
 
     def action_write(self) -> None:
-        """Give the chosen changes to whoever opened the plan."""
+        """Give the chosen changes to the caller of the screen."""
         self.dismiss(self._chosen())
 
     def action_back(self) -> None:

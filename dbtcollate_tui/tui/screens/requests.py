@@ -101,10 +101,10 @@ class RequestsScreen(FittedScreen[None]):
         """Show the chosen request in full."""
         record = self.current
         if record is not None:
-            told = Text(f"{record.method} {record.url}", overflow="fold")
+            lines = Text(f"{record.method} {record.url}", overflow="fold")
             if record.failure:
-                told.append(f"\nNo answer: {record.failure}", self._colour(CheckState.FAIL))
-            self.query_one("#whole", Static).update(told, layout=False)
+                lines.append(f"\nNo answer: {record.failure}", self._colour(CheckState.FAIL))
+            self.query_one("#whole", Static).update(lines, layout=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a request there is none to copy."""

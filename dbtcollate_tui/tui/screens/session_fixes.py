@@ -1,4 +1,4 @@
-"""Fixes carried out while the chain is checked: each ends with the session going on from where it stood."""
+"""Fixes carried out while the chain is checked: after each the session goes on where it was."""
 
 import asyncio
 from abc import abstractmethod
@@ -139,7 +139,7 @@ class SessionFixes:
                 assert_never(fix)
 
     def _work(self, work: Awaitable[None], fix: Fix, row: CheckResult) -> None:
-        """Carry out in a worker; what it raises stands in the row's place, with its own fixes."""
+        """Carry out in a worker; what it raises is shown in the row's place, with its own fixes."""
 
         async def carried() -> None:
             try:

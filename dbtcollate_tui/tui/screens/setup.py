@@ -99,12 +99,12 @@ class SetupScreen(FittedScreen[Profile | None]):
 
     @property
     def is_opening(self) -> bool:
-        """Whether the first question does not stand yet, so that keys would be lost."""
+        """Whether the first question is not shown yet, so that keys would be lost."""
         return not self._stands
 
     @property
     def pane(self) -> StepPane | None:
-        """The question that stands."""
+        """The current question."""
         if self._shown is None:
             return None
         return self.query_one(f"#step-{self._shown.value}", StepPane)
@@ -186,7 +186,7 @@ class SetupScreen(FittedScreen[Profile | None]):
         await self._use_kept_tokens()
 
     async def _use_kept_tokens(self) -> None:
-        """Open with the tokens that are there already, and stand at the first open question."""
+        """Open with the tokens that are there already, and show the first open question."""
         refused: ActionableError | None = None
         try:
             await self.setup.use_kept_tokens()

@@ -95,7 +95,7 @@ class StageChecks(LeavableModal[Fix | Literal["question"] | None]):
         return True
 
     def action_question(self) -> None:
-        """Go to the question that the stage stands for."""
+        """Go to the question of the stage."""
         self.dismiss("question")
 
     def action_again(self) -> None:

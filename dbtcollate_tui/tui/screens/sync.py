@@ -91,7 +91,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         yield KeyFooter()
 
     async def on_mount(self) -> None:
-        """Show what happened before the screen stood."""
+        """Show what happened before the screen was shown."""
         self.query_one(EventLog).focus()
         on_theme_change(self, self._draw_end)
         if self.run.cancelling:
@@ -207,7 +207,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         self.query_one("#whole", Static).update(whole)
         self._name_keys()
 
-    @on(EventLog.Stood)
+    @on(EventLog.Scrolled)
     def _stood(self) -> None:
         self._name_keys()
 
@@ -286,7 +286,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         self._name_keys()
 
     def action_follow(self) -> None:
-        """Follow the latest line, or stand still."""
+        """Follow the latest line, or stop following."""
         log = self.query_one(EventLog)
         log.set_follow(not log.follow)
         self._name_keys()

@@ -41,7 +41,7 @@ SEEN_WIDTH = 47
 DONE_SHOWN = 4
 """This many of the last findings and fixes are named; the report has all."""
 BESIDE_FROM = 110
-"""From this many columns on, symptoms and walk stand side by side."""
+"""From this many columns on, symptoms and session are side by side."""
 GUIDE, BESIDE = "In Collate's guide", "Other symptoms"
 OUTCOME_STATES = {
     Outcome.WALKING: CheckState.RUNNING,
@@ -99,7 +99,7 @@ class TroubleshootScreen(SessionScreen):
         self._of: ProfileSession | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, chain, how it stands, symptoms, the session with its card."""
+        """Title, chain, state, symptoms, the session with its card."""
         yield TitleBar("", "troubleshooting")
         yield ChainBar()
         yield Static("What do you see?", id="head", markup=False)

@@ -108,7 +108,7 @@ class WelcomeScreen(CardKeys, FittedScreen[None]):
         return draft is not None and draft.reached is not Step.ADDRESS
 
     def on_screen_resume(self) -> None:
-        """A setup may have been left half-way; nothing is read before the screen stands."""
+        """A setup may have been left half-way; nothing is read before the screen is shown."""
         self.set_timer(AFTER_PAINT_SECONDS, self._look_for_draft)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

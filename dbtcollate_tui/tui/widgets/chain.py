@@ -23,7 +23,7 @@ LIT = frozenset({CheckState.PASS, CheckState.WARN, CheckState.SKIPPED})
 
 
 class ChainView(NamedTuple):
-    """How the whole chain stands; a stage that is not named is waiting, a stale one is drawn grey."""
+    """The state of the whole chain; a stage that is not named is waiting, a stale one is drawn grey."""
 
     stages: Mapping[Stage, StageState] = MappingProxyType({})
     stale: frozenset[Stage] = frozenset()

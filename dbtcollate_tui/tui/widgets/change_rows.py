@@ -12,9 +12,9 @@ from dbtcollate_tui.plan.model import GROUPS, Change, Conflict, LineageChange, P
 Entry = Change | Conflict | Unmatched | str
 Arrangement = Literal["kind", "table"]
 OPEN_AT_MOST = 12
-"""A branch of this many leaves stands open on its own."""
+"""A branch of this many leaves is open without a key."""
 FILTERED_OPEN_AT_MOST = 2_000
-"""Where no more than these fit the filter, every branch stands open on its own."""
+"""Where no more than these fit the filter, every branch is open without a key."""
 SEARCHED_AT_MOST = 2_000
 """This many characters of each value are searched by the filter."""
 NO_TABLE, NO_OWNER, NOTES = "no table in Collate", "owners not found", "notes"
@@ -59,7 +59,7 @@ class Leaf:
 
 @dataclass(frozen=True, eq=False)
 class BranchRow:
-    """The head of some leaves; ``name`` tells it from the others when it is folded."""
+    """The head of some leaves; ``name`` separates it from the others when it is folded."""
 
     name: str
     title: str
@@ -203,7 +203,7 @@ class PlanOutline:
 
 
 def _below(leaf: Leaf) -> str:
-    """The label without the table that stands above it."""
+    """The label without the table above it."""
     if not leaf.table or not leaf.label.startswith(leaf.table):
         return leaf.label
     return leaf.label.removeprefix(leaf.table).lstrip(".: ") or "the table itself"

@@ -36,7 +36,7 @@ def outcome_mark(app: App[Any], record: HistoryRecord) -> Text:
 def chart(app: App[Any], records: Sequence[HistoryRecord], height: int = 1) -> Text:
     """One column a record, oldest left: a bar as high as it took long, in its outcome's colour.
 
-    One that did not end well has its outcome's glyph on the lowest line, so that nothing hangs on colour.
+    One that did not end well has its outcome's glyph on the lowest line, so that nothing depends on colour.
     """
     longest = max((record.seconds for record in records), default=0.0) or 1.0
     steps = len(EIGHTHS)

@@ -22,7 +22,7 @@ FIX_KEYS = "rbtcisdefghjklm"
 def fix_keys(fixes: Sequence[Fix], taken: str = "") -> dict[str, Fix]:
     """A key for each fix that the program can carry out: ``r`` retry, else a letter of its label.
 
-    ``taken`` are keys that do something else where the card stands.
+    ``taken`` are keys that do something else where the card is shown.
     """
     keys: dict[str, Fix] = {}
     for fix in fixes:

@@ -21,7 +21,7 @@ LINES_AT_MOST = 20_000
 TABLE_SHARE, TABLE_LEAST, TABLE_MOST = 0.34, 18, 48
 """The table's column: its share of the width, and its bounds in cells."""
 ALIGNED_FROM, WHAT_SHARE, WHAT_LEAST = 100, 0.26, 26
-"""From this many cells on outcomes stand below each other, behind what has this share of the width."""
+"""From this width in cells outcomes form a column, after this share of the width."""
 LEVELS = {"ok": CheckState.PASS, "warn": CheckState.WARN, "failed": CheckState.FAIL}
 _STAMP = re.compile(
     r"^\[\d{4}-\d\d-\d\d[^\]]*\]\s*(?:(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b\s*|\{[^}]*\}\s*|-\s+)*"
@@ -56,7 +56,7 @@ class LogRow:
 class EventLog(RowList[LogRow]):
     """Shows each change as it is written, failed or skipped, and every line that an engine says.
 
-    While ``follow`` holds the latest line stays in sight; moving up lets it stand still.
+    While ``follow`` holds the latest line stays in sight; moving up stops following.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("end,G", "follow_on", show=False)]
@@ -64,7 +64,7 @@ class EventLog(RowList[LogRow]):
     EventLog { border-title-color: $text-muted; border-title-style: none; }
     """
 
-    class Stood(Message):
+    class Scrolled(Message):
         """Following began or ended by a move."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -97,7 +97,7 @@ class EventLog(RowList[LogRow]):
         self._refill()
 
     def set_follow(self, follow: bool) -> None:
-        """Keep the latest line in sight, or stand still."""
+        """Follow the latest line, or stop following."""
         self.follow = follow
         if follow:
             self._to_end()
@@ -106,32 +106,32 @@ class EventLog(RowList[LogRow]):
     def action_follow_on(self) -> None:
         """To the latest line, and follow it."""
         self.set_follow(True)
-        self.post_message(self.Stood())
+        self.post_message(self.Scrolled())
 
     def action_move(self, by: int) -> None:
-        """Move; up stands still."""
+        """Move; up stops following."""
         self._stand(by)
         super().action_move(by)
 
     def action_page(self, by: int) -> None:
-        """Move by what is in sight; up stands still."""
+        """Move by a page; up stops following."""
         self._stand(by)
         super().action_page(by)
 
     def action_first(self) -> None:
-        """To the oldest line, and stand still."""
+        """To the oldest line, and stop following."""
         self._stand(-1)
         super().action_first()
 
     def on_mouse_scroll_up(self) -> None:
-        """Scrolling up stands still."""
+        """Scrolling up stops following."""
         self._stand(-1)
 
     def _stand(self, by: int) -> None:
         if by < 0 and self.follow:
             self.follow = False
             self._say()
-            self.post_message(self.Stood())
+            self.post_message(self.Scrolled())
 
     def as_text(self) -> str:
         """Every kept line, for copying."""
@@ -195,15 +195,15 @@ def log_row(event: SyncEvent) -> LogRow | None:
     clock = f"{event.at.astimezone():%H:%M:%S}"
     match event:
         case events.Applied() if event.lacks:
-            told = f"written without {', '.join(event.lacks)}"
-            return _change(clock, event.change, CheckState.WARN, told, failure=True)
+            outcome = f"written without {', '.join(event.lacks)}"
+            return _change(clock, event.change, CheckState.WARN, outcome, failure=True)
         case events.Applied():
             return _change(clock, event.change, CheckState.PASS, "written")
         case events.Skipped():
             return _change(clock, event.change, CheckState.SKIPPED, f"skipped: {event.reason}", failure=True)
         case events.Failed() if event.change is not None and event.unsure:
-            told = f"not known: {event.error.title}"
-            return _change(clock, event.change, CheckState.WARN, told, failure=True)
+            outcome = f"not known: {event.error.title}"
+            return _change(clock, event.change, CheckState.WARN, outcome, failure=True)
         case events.Failed() if event.change is not None:
             return _change(clock, event.change, CheckState.FAIL, event.error.title, failure=True)
         case events.Failed():

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 
 class WayOn(Static, can_focus=True):
-    """A line to choose by enter or mouse; lighter than a button, for the screen that stands first."""
+    """A line to choose by enter or mouse; lighter than a button, for the first screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "Choose", show=False)]
     DEFAULT_CSS = """

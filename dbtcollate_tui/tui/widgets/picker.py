@@ -112,7 +112,7 @@ class _RowMessage(Message):
 class Picker(Vertical):
     """Search field, list, details; posts ``Picker.Chosen`` on enter or click, ``Picker.Moved`` on a move.
 
-    The details stand below the list, or beside it from 90 columns of its own.
+    The details are below the list, or beside it from 90 columns of its own.
     """
 
     DEFAULT_CSS = """
@@ -143,7 +143,7 @@ class Picker(Vertical):
         """A row was taken."""
 
     class Moved(_RowMessage):
-        """The cursor stands on another row."""
+        """The cursor moved to another row."""
 
     def __init__(self, *, noun: str = "row", id: str | None = None) -> None:
         super().__init__(id=id)

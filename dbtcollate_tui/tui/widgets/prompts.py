@@ -1,4 +1,4 @@
-"""Options drawn again where they stand."""
+"""Options drawn again in place."""
 
 from collections.abc import Iterable
 

@@ -40,13 +40,13 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     """
 
     class Moved(Message):
-        """The cursor stands on another row, or on other contents."""
+        """The cursor is on another row, or on other contents."""
 
     class Pressed(Message):
         """The row under the cursor was clicked."""
 
     empty = ""
-    """What stands there while there are no rows."""
+    """What is shown while there are no rows."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -60,21 +60,21 @@ class SessionLines(OptionList):
         return rows[0] if rows and rows[0].state not in UNDER_WAY else None
 
     def show(self, walk: TroubleshootingSession, *, at: str | None = None, compact: bool = False) -> None:
-        """Draw the session as it stands; put the cursor on the row ``at``.
+        """Draw the session; put the cursor on the row ``at``.
 
         With ``compact`` a session that has ended is drawn without its stages, by the rows that need a person.
         """
         self._walk, self._compact = walk, compact
         finding = walk.finding
-        told = [row for row in walk.rows.values() if row.state in BAD or row is finding]
+        shown = [row for row in walk.rows.values() if row.state in BAD or row is finding]
         width = max(40, self.size.width or self.app.size.width)
         lines: list[tuple[str, Text]] = []
-        if compact and told and not walk.walking:
-            lines = [(row.check_id, self._row(row, width, named=True)) for row in told]
+        if compact and shown and not walk.walking:
+            lines = [(row.check_id, self._row(row, width, named=True)) for row in shown]
         else:
             for stage in walk.stages:
                 lines.append((stage.value, self._stage(walk, stage)))
-                lines += [(row.check_id, self._row(row, width)) for row in told if row.stage is stage]
+                lines += [(row.check_id, self._row(row, width)) for row in shown if row.stage is stage]
         ids = [name for name, _ in lines]
         wanted = at or (self._ids[self.highlighted] if self.highlighted is not None and self._ids else None)
         if ids != self._ids:
@@ -128,7 +128,7 @@ class SessionLines(OptionList):
 
 
 def _counted(rows: tuple[CheckResult, ...]) -> str:
-    """How the checks of a stage stand: "5 checks ok", "4 of 6 checks ok, 1 not reached"."""
+    """The states of a stage's checks: "5 checks ok", "4 of 6 checks ok, 1 not reached"."""
     good = sum(row.state is CheckState.PASS for row in rows)
     behind = sum(bool(row.blocked_by) for row in rows)
     skipped = sum(row.state is CheckState.SKIPPED for row in rows) - behind

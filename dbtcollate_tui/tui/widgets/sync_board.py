@@ -1,4 +1,4 @@
-"""Where a sync stands: one gradient bar, its phases, and what is being waited for."""
+"""The progress of a sync: one gradient bar, its phases, and what is being waited for."""
 
 import time
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ SILENCE_SECONDS = 2.0
 class SyncBoard(Widget):
     """Fed with a run's events by `feed`; draws itself again twice a second while the run lasts.
 
-    A ``plan`` that was made before tells what its phases gave.
+    A ``plan`` that was made before shows what its phases gave.
     """
 
     DEFAULT_CSS = """
@@ -156,7 +156,7 @@ class SyncBoard(Widget):
         return ChainView(stages)
 
     def _captions(self, phase: Phase) -> tuple[str, ...]:
-        """Few words for the chain: a count, a name, what stands before the first comma."""
+        """Few words for the chain: a count, a name, the text before the first comma."""
         if self.states[phase] not in (CheckState.PASS, CheckState.WARN) or phase == "verification":
             return ()
         words = self.texts[phase]

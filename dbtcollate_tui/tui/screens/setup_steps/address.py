@@ -61,7 +61,7 @@ class AddressPane(StepPane):
             f"{', '.join(region.host for region in SHARED_REGIONS)}."
         )
         if self.context.offer is not None:
-            hint = "The sandbox on this machine. No other host is asked as long as its address stands here."
+            hint = "The sandbox on this machine. No other host is asked as long as its address is here."
         yield Static(hint, classes="hint", markup=False)
         yield Static("ctrl+g  where Collate's guide is out of date", classes="hint", markup=False)
 
@@ -94,7 +94,7 @@ class AddressPane(StepPane):
         await self.go_on()
 
     def keep(self) -> None:
-        """The address, as long as no answer hangs on another one."""
+        """The address, as long as no answer depends on another one."""
         if self.setup.draft.reached is Step.ADDRESS:
             with contextlib.suppress(ActionableError):
                 self.setup.dbt_cloud.set_address(self.query_one("#address", LineInput).value)

@@ -120,7 +120,7 @@ class StepPane(VerticalScroll, can_focus=False):
 
     @property
     def failed(self) -> bool:
-        """Whether a card stands."""
+        """Whether a card is shown."""
         return self.query_one(ErrorCard).error is not None
 
     def compose(self) -> ComposeResult:
@@ -158,9 +158,9 @@ class StepPane(VerticalScroll, can_focus=False):
 
     def say_answered(self) -> None:
         """Say what was answered without a question since the one before, and by what."""
-        told = [item for item in self.setup.answered() if item.step in self.answered_before]
+        shown = [item for item in self.setup.answered() if item.step in self.answered_before]
         by: dict[str, list[str]] = {}
-        for item in told:
+        for item in shown:
             by.setdefault(SOURCES[item.source], []).append(
                 f"{item.label.lower()} {item.value.split(' (')[0]}"
             )
@@ -240,7 +240,7 @@ class StepPane(VerticalScroll, can_focus=False):
                 self.post_message(self.Changed())
 
     async def show_error(self, error: ActionableError) -> None:
-        """Let the error's card stand on the pane, its keys ready."""
+        """Show the error's card on the pane, its keys ready."""
         card = self.query_one(ErrorCard)
         self.add_class("-failed")
         await card.show(error)

@@ -37,7 +37,7 @@ def fact_lines(facts: CollateFacts) -> list[StatusLine]:
 
 
 def collate_shape(secret: SecretStr) -> TokenShape:
-    """What a Collate token's shape tells: a JWT, whose it is, until when."""
+    """What a Collate token's shape shows: a JWT, whose it is, until when."""
     dbt = token_shape(secret)
     facts = read_jwt(secret)
     if not facts.is_jwt:

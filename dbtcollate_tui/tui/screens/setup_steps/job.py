@@ -161,7 +161,7 @@ class JobPane(PickPane):
             self.picker.set_extra((*lines, self._reasons.get(row_id, "")))
 
     def held(self, event: Retrying) -> None:
-        """A request waits: after two seconds that is said where the run will stand."""
+        """A request waits: after two seconds that is said where the run will be shown."""
         super().held(event)
         if not self.busy and self._looking:
             self._held_until = time.monotonic() + event.wait_seconds

@@ -40,7 +40,7 @@ class FieldRow(Horizontal):
 
 
 class OptionsPane(StepPane):
-    """Sensible as it stands: enter goes on."""
+    """The defaults are sensible: enter goes on."""
 
     step = Step.OPTIONS
     question = "What a sync may change in Collate"
@@ -244,7 +244,7 @@ class OptionsPane(StepPane):
             self.begin(self._take)
 
     async def _take(self) -> None:
-        """Take what stands there, and the proposal where one went on before it had come."""
+        """Take the values, and the proposal where one went on before it had come."""
         if not self._proposed:
             await self._propose()
         self.setup.set_options(self.options())

@@ -15,7 +15,7 @@ from dbtcollate_tui.tui.widgets.fields import LineInput
 from dbtcollate_tui.tui.widgets.picker import Picker, PickerRow
 
 ANY = "any"
-"""The row that stands for the guide's empty filter."""
+"""The row for the guide's empty filter."""
 
 
 class PickPane(StepPane):
@@ -147,4 +147,4 @@ class PickPane(StepPane):
         self.moved(event.row)
 
     def moved(self, row: PickerRow) -> None:
-        """The cursor stands on another row."""
+        """The cursor moved to another row."""

@@ -36,7 +36,7 @@ def service_row(score: ServiceScore, best: bool, basis: str) -> PickerRow:
 
 
 class ServicePane(PickPane):
-    """Ranked by type at once, then by the tables as they are read."""
+    """Ranked by type at once, then by their tables while these are read."""
 
     step = Step.SERVICE
     question = "Which database service in Collate holds these tables?"

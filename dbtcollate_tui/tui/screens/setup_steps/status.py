@@ -57,8 +57,8 @@ def lights(context: SetupContext, step: Step, *, busy: bool, failed: bool) -> Ch
         )
     for stage, found in context.checks.states().items():
         captions = stages[stage].captions if stage in stages else ()
-        told = found.state in (CheckState.WARN, CheckState.FAIL)
-        stages[stage] = found if told or not captions else StageState(found.state, captions)
+        is_problem = found.state in (CheckState.WARN, CheckState.FAIL)
+        stages[stage] = found if is_problem or not captions else StageState(found.state, captions)
     own = LINK_OF.get(step)
     if own is not None and (busy or failed):
         state = CheckState.RUNNING if busy else CheckState.FAIL

@@ -62,7 +62,7 @@ class TokenPane(StepPane):
         return self.query_one(SecretInput)
 
     def shape(self, secret: SecretStr) -> TokenShape:
-        """What the token's shape tells."""
+        """What the token's shape shows."""
         raise NotImplementedError
 
     def token_help(self) -> TokenHelp:
