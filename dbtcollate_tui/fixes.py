@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal, TypeAlias
 
+from dbtcollate_tui.check_ids import CheckId
+
 
 class Step(StrEnum):
     """The questions of the guided setup, in their order."""
@@ -109,7 +111,7 @@ class RerunCheck:
 
     kind: ClassVar[str] = "rerun_check"
     label: str
-    check: str
+    check: CheckId
 
     @property
     def value(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.base import CheckResult, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.cli import dbtcollate
@@ -122,11 +123,9 @@ def test_plain_http_needs_consent_and_keeps_the_port() -> None:
 )
 def test_a_failed_check_ends_with_its_causes_code(errors: list[ActionableError], code: ExitCode) -> None:
     rows = []
-    for number, error in enumerate(errors):
+    for check_id, error in zip(CheckId, errors, strict=False):
         found = finding_of_error(error)
-        rows.append(
-            CheckResult(f"c{number}", "t", next(iter(Stage)), CheckState.FAIL, exit_code=found.exit_code)
-        )
+        rows.append(CheckResult(check_id, "t", next(iter(Stage)), CheckState.FAIL, exit_code=found.exit_code))
     assert exit_code_of(rows) is code
 
 

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from dbtcollate_tui import fixes
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.fixes import (
     Advice,
     Argument,
@@ -60,7 +61,7 @@ def test_json_form_names_kind_label_and_value() -> None:
         "label": "Use pg",
         "value": "collate.service=pg",
     }
-    assert fix_as_dict(RerunCheck("Again", "run.fresh"))["value"] == "run.fresh"
+    assert fix_as_dict(RerunCheck("Again", CheckId.RUN_FRESH))["value"] == "run.fresh"
     assert fix_as_dict(Argument("Use shop", "profile", "shop"))["value"] == "profile=shop"
     assert fix_as_dict(GoToStep("Choose a job", Step.JOB))["value"] == "job"
 

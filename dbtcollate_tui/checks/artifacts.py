@@ -3,12 +3,12 @@
 from collections import Counter
 
 from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_settings
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.other_jobs import Part
 from dbtcollate_tui.dbt_cloud.run_notes import NoteKind

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.exit_codes import ExitCode
@@ -19,7 +20,7 @@ class CheckResult:
     the failed check that a skipped one could not get past.
     """
 
-    check_id: str
+    check_id: CheckId
     title: str
     stage: Stage
     state: CheckState
@@ -31,7 +32,7 @@ class CheckResult:
     fixes: tuple[Fix, ...] = ()
     exceptions: tuple[str, ...] = ()
     seconds: float = 0.0
-    blocked_by: str = ""
+    blocked_by: CheckId | None = None
     blocks: bool = True
     """Whether a failure keeps the checks that require this one from running."""
     exit_code: ExitCode = ExitCode.FAILED
@@ -50,7 +51,7 @@ class CheckResult:
             "causes": list(self.causes),
             "fixes": [fix_as_dict(fix) for fix in self.fixes],
             "exceptions": list(self.exceptions),
-            "blocked_by": self.blocked_by,
+            "blocked_by": self.blocked_by or "",
             "seconds": round(self.seconds, 3),
         }
 
@@ -75,7 +76,7 @@ class Check(Protocol[ContextT]):
     """One check; ``requires`` names the checks that must not have failed before it runs."""
 
     @property
-    def id(self) -> str:
+    def id(self) -> CheckId:
         """Stable id such as ``dbt.token``."""
 
     @property
@@ -87,7 +88,7 @@ class Check(Protocol[ContextT]):
         """The stage of the chain that it belongs to."""
 
     @property
-    def requires(self) -> tuple[str, ...]:
+    def requires(self) -> tuple[CheckId, ...]:
         """Ids of checks whose failure makes this one skipped."""
 
     @property

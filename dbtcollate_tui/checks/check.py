@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import Stage
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.ids import SymptomId
 from dbtcollate_tui.fixes import Step
 
 
@@ -18,11 +18,11 @@ class ChainCheck:
     sees when it does not pass, ``affected_by`` the part of the profile whose change concerns it first.
     """
 
-    id: str
+    id: CheckId
     title: str
     stage: Stage
     find: Callable[[CheckContext], Awaitable[Finding]]
-    requires: tuple[str, ...] = ()
+    requires: tuple[CheckId, ...] = ()
     guide_ref: str = ""
     step: Step | None = None
     symptom: SymptomId | None = None

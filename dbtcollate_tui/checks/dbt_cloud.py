@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.errors import MissingPermission
 from dbtcollate_tui.dbt_cloud.job_advice import advise, three_commands
 from dbtcollate_tui.dbt_cloud.models import Account, Job

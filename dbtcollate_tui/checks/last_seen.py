@@ -13,6 +13,7 @@ from dbtcollate_tui.checks.summary import Summary
 from dbtcollate_tui.settings.state import StateStore
 
 KEY = "last_seen"
+_IDS = {check.id for check in ALL_CHECKS}
 
 _ROWS: TypeAdapter[list[CheckResult]] = TypeAdapter(list[CheckResult])
 _STANDING: TypeAdapter[Summary] = TypeAdapter(Summary)
@@ -37,14 +38,19 @@ def load_last_seen(state: StateStore, profile_name: str) -> LastSeen | None:
     held = state.load(profile_name, KEY)
     if not isinstance(held, dict) or not isinstance(held.get("at"), str):
         return None
-    known = {check.id for check in ALL_CHECKS}
+    held_rows = held.get("rows")
+    known = [
+        row
+        for row in (held_rows if isinstance(held_rows, list) else ())
+        if isinstance(row, dict) and row.get("check_id") in _IDS
+    ]
     try:
         at = datetime.fromisoformat(str(held["at"]))
-        rows = _ROWS.validate_python(held.get("rows"))
+        rows = _ROWS.validate_python(known)
         standing = _STANDING.validate_python(held.get("standing") or {})
     except (ValidationError, ValueError):
         return None
-    return LastSeen(at, {row.check_id: row for row in rows if row.check_id in known}, standing)
+    return LastSeen(at, {row.check_id: row for row in rows}, standing)
 
 
 def save_last_seen(state: StateStore, profile_name: str, seen: LastSeen) -> None:

@@ -1,10 +1,10 @@
 """dbt Cloud as Collate's own network sees it: the guide's Test Connection, done by the server."""
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.collate.automations import try_dbt_cloud
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.fixes import RETRY, Advice

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.collate.dbt_cloud_service import Connector
 from dbtcollate_tui.collate.links import pipeline_service_page, service_ingestion_page
 from dbtcollate_tui.collate.models import IngestionPipeline, PipelineStatus

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding, finding_of_error
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
 from dbtcollate_tui.checks.dbt_cloud import job_page
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.dbt_cloud.models import Run
 from dbtcollate_tui.dbt_cloud.pages import JOBS_PLACE, RUNS_PLACE
 from dbtcollate_tui.dbt_cloud.run_choice import NoRun, RunChoice
@@ -75,7 +75,7 @@ async def fresh(context: CheckContext) -> Finding:
                 *_run_now(choice, context),
                 *_job_pages(run, client.base_url, context),
                 GoToStep("Choose another job", Step.JOB),
-                RerunCheck("Look again", "run.fresh"),
+                RerunCheck("Look again", CheckId.RUN_FRESH),
             ),
         )
     unscheduled = run.job is None or run.job.cron is None

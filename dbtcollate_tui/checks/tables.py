@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dbtcollate_tui.adapters import adapter_of, is_type_for
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext, answers_at_all
 from dbtcollate_tui.checks.dbt_cloud import ORIGIN_WORDS
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.agents import metadata_agent, responsible_for
 from dbtcollate_tui.collate.client import CollateClient

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
 from dbtcollate_tui.checks.context import CheckContext
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
 from dbtcollate_tui.checks.pipeline import ended
 from dbtcollate_tui.dbt_cloud.schedules import propose_schedule
 from dbtcollate_tui.events.outcome import VerificationGap, VerificationId, VerificationRow
@@ -130,7 +130,7 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
         causes.append(
             f"{count(missing, 'node')} of dbt's {'has' if missing == 1 else 'have'} no table in Collate."
         )
-        fixes.append(RerunCheck("See which tables are missing, and why", "tables.matched"))
+        fixes.append(RerunCheck("See which tables are missing, and why", CheckId.TABLES_MATCHED))
     if state is CheckState.FAIL:
         fixes.insert(0, SYNC)
         if moment is None:

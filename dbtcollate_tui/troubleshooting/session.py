@@ -61,7 +61,7 @@ class TroubleshootingSession:
         self.record_id = ""
         """The id of its record in the history, once it has one."""
         self.walking = False
-        self._order = {check.id: number for number, check in enumerate(self.checks)}
+        self._order: dict[str, int] = {check.id: number for number, check in enumerate(self.checks)}
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -198,7 +198,7 @@ class TroubleshootingSession:
 
     def _link_of(self, check_id: str) -> Stage | None:
         """The stage of the check, or of the first concerned one behind it; ``None`` for no check."""
-        ids = [check.id for check in ALL_CHECKS]
+        ids: list[str] = [check.id for check in ALL_CHECKS]
         behind = ids[ids.index(check_id) :] if check_id in ids else []
         return next((check.stage for check in self.checks if check.id in behind), None)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dbtcollate_tui.check_ids import SymptomId
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
-from dbtcollate_tui.checks.ids import SymptomId
 from dbtcollate_tui.checks.registry import ALL_CHECKS, check_of
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice
@@ -41,7 +41,7 @@ class Symptom:
 
         A check that was left out and offers a fix ("switched off") comes before warnings.
         """
-        found = {row.check_id: row for row in rows}
+        found: dict[str, CheckResult] = {row.check_id: row for row in rows}
         concerned = [found[check_id] for check_id in self.explains if check_id in found]
         for row in concerned:
             if row.state is CheckState.SKIPPED and row.fixes and not row.blocked_by:

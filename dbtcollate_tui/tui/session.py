@@ -112,7 +112,7 @@ class ProfileSession:
             return known
         if known is None:
             check = next(check for check in ALL_CHECKS if check.id == check_id)
-            return CheckResult(check_id, check.title, check.stage, state)
+            return CheckResult(check.id, check.title, check.stage, state)
         return replace(known, state=state) if state is CheckState.RUNNING else known
 
     async def check(

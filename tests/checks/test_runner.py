@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.check import ChainCheck
@@ -53,25 +54,26 @@ async def test_waiting_rows_come_first_and_each_ends_once() -> None:
 
 
 async def test_an_actionable_error_is_its_card_and_a_defect_is_a_row_with_the_logs_place() -> None:
+    broken, blocked, defect, last = list(CheckId)[:4]
     checks = (
-        ChainCheck("a", "A", Stage.RUN, _card),
-        ChainCheck("b", "B", Stage.RUN, _good, ("a",)),
-        ChainCheck("c", "C", Stage.TABLES, _defect),
-        ChainCheck("d", "D", Stage.VERIFICATION, _good, ("b",)),
+        ChainCheck(broken, "A", Stage.RUN, _card),
+        ChainCheck(blocked, "B", Stage.RUN, _good, (broken,)),
+        ChainCheck(defect, "C", Stage.TABLES, _defect),
+        ChainCheck(last, "D", Stage.VERIFICATION, _good, (blocked,)),
     )
     async with world() as here:
         rows = {row.check_id: row async for row in run_checks(here.context(), checks=checks)}
-    assert rows["a"].state is CheckState.FAIL
-    assert (rows["a"].summary, rows["a"].causes, rows["a"].evidence) == (
+    assert rows[broken].state is CheckState.FAIL
+    assert (rows[broken].summary, rows[broken].causes, rows[broken].evidence) == (
         "It is broken",
         ("Because.",),
         ("GET → 500",),
     )
-    assert rows["b"].state is CheckState.SKIPPED
-    assert rows["b"].blocked_by == rows["d"].blocked_by == "a"
-    assert rows["d"].summary == "Not reached: A failed"
-    assert rows["c"].state is CheckState.FAIL
-    assert str(log_path()) in rows["c"].detail
+    assert rows[blocked].state is CheckState.SKIPPED
+    assert rows[blocked].blocked_by == rows[last].blocked_by == broken
+    assert rows[last].summary == "Not reached: A failed"
+    assert rows[defect].state is CheckState.FAIL
+    assert str(log_path()) in rows[defect].detail
     states = stage_states(rows.values())
     assert states[Stage.RUN].state is CheckState.FAIL
     assert states[Stage.VERIFICATION].state is CheckState.WAITING
@@ -88,7 +90,7 @@ async def test_closing_the_iterator_cancels_what_runs() -> None:
         return Finding(CheckState.PASS, "never")
 
     async with world() as here:
-        rows = run_checks(here.context(), checks=(ChainCheck("a", "A", Stage.RUN, endless),))
+        rows = run_checks(here.context(), checks=(ChainCheck(CheckId.RUN_EXISTS, "A", Stage.RUN, endless),))
         async with aclosing(rows):
             async for row in rows:
                 if row.state is CheckState.RUNNING:
@@ -107,7 +109,7 @@ async def test_at_most_so_many_run_at_once() -> None:
         now -= 1
         return Finding(CheckState.PASS, "good")
 
-    checks = tuple(ChainCheck(f"c{number}", "C", Stage.RUN, counted) for number in range(12))
+    checks = tuple(ChainCheck(check_id, "C", Stage.RUN, counted) for check_id in list(CheckId)[:12])
     async with world() as here:
         rows = [row async for row in run_checks(here.context(), checks=checks, at_once=3)]
     assert most == 3
@@ -118,7 +120,7 @@ async def test_what_is_expensive_is_read_once_and_anew_after_a_refresh() -> None
     async with world() as here:
         context = here.context()
         rows = {row.check_id: row async for row in run_checks(context)}
-        assert rows["verification.tests"].state is not CheckState.FAIL
+        assert rows[CheckId.VERIFICATION_TESTS].state is not CheckState.FAIL
 
         def asked(part: str) -> int:
             return sum(part in request.path for request in here.sandbox.requests)
@@ -127,7 +129,7 @@ async def test_what_is_expensive_is_read_once_and_anew_after_a_refresh() -> None
         assert sum(r.path == "/api/v1/tables" for r in here.sandbox.requests) == 1
         await context.refresh()
         again = {row.check_id: row async for row in run_checks(context, ["tables.matched"])}
-        assert again["tables.matched"].summary == rows["tables.matched"].summary
+        assert again[CheckId.TABLES_MATCHED].summary == rows[CheckId.TABLES_MATCHED].summary
         assert asked("/artifacts/manifest.json") == 1
         assert sum(r.path == "/api/v1/tables" for r in here.sandbox.requests) == 2
 

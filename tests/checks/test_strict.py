@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.context import CheckContext
@@ -26,7 +27,7 @@ async def outcome(
     monkeypatch: pytest.MonkeyPatch, failed: tuple[str, ...], *, strict: bool, state: CheckState
 ) -> tuple[ExitCode, str]:
     async def run_checks(*_: Any) -> Any:
-        yield CheckResult("verification.tests", "Test results visible", Stage.VERIFICATION, state)
+        yield CheckResult(CheckId.VERIFICATION_TESTS, "Test results visible", Stage.VERIFICATION, state)
 
     monkeypatch.setattr(checks, "run_checks", run_checks)
     written = io.StringIO()

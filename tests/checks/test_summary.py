@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.checks.last_seen import LastSeen, load_last_seen, save_last_seen
@@ -136,11 +137,17 @@ def test_a_day_is_named_where_it_is_not_near() -> None:
 
 def test_what_was_seen_is_remembered() -> None:
     state = StateStore()
-    row = CheckResult("run.exists", "dbt Cloud run exists", Stage.RUN, CheckState.PASS, "#98431")
+    row = CheckResult(CheckId.RUN_EXISTS, "dbt Cloud run exists", Stage.RUN, CheckState.PASS, "#98431")
     seen = LastSeen(NOW, {"run.exists": row}, Summary(RunFacts(98431, finished_at=ENDED), HOURLY, arrived()))
     save_last_seen(state, "shop", seen)
     assert load_last_seen(state, "shop") == seen
     assert load_last_seen(state, "other") is None
+    held = state.load("shop", "last_seen")
+    assert isinstance(held, dict)
+    assert isinstance(held["rows"], list)
+    held["rows"].append({"check_id": "a.check.of.another.version"})
+    state.save("shop", "last_seen", held)
+    assert load_last_seen(state, "shop") == seen
     state.save("shop", "last_seen", {"at": NOW.isoformat(), "rows": [], "standing": {"run": 3}})
     assert load_last_seen(state, "shop") is None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from dbtcollate_tui.check_ids import CheckId
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.errors import ActionableError
@@ -208,9 +209,11 @@ async def test_a_field_of_a_newer_version_does_not_hide_a_record(places: Places)
 async def test_a_verification_leaves_its_rows(places: Places) -> None:
     state = StateStore()
     rows = [
-        CheckResult("dbt.token", "Token", Stage.DBT_CLOUD, CheckState.PASS, "accepted"),
-        CheckResult("run.exists", "Run", Stage.RUN, CheckState.FAIL, "no run", causes=("It never ran.",)),
-        CheckResult("verification.tests", "Tests", Stage.VERIFICATION, CheckState.SKIPPED),
+        CheckResult(CheckId.DBT_TOKEN, "Token", Stage.DBT_CLOUD, CheckState.PASS, "accepted"),
+        CheckResult(
+            CheckId.RUN_EXISTS, "Run", Stage.RUN, CheckState.FAIL, "no run", causes=("It never ran.",)
+        ),
+        CheckResult(CheckId.VERIFICATION_TESTS, "Tests", Stage.VERIFICATION, CheckState.SKIPPED),
     ]
     record = keep_verification(state, PROFILE, rows, datetime.now(UTC), 1.26)
     assert list_records(state, "shop", action="verify") == (record,)
@@ -318,7 +321,7 @@ async def test_files_of_a_record_hold_no_raw_controls(places: Places) -> None:
     await recorder.take(stamp(LogLine(source=HOSTILE, level="info", text=HOSTILE)))
     await recorder.take(stamp(Failed(change=odd, error=ActionableError(HOSTILE, causes=[HOSTILE]))))
     await recorder.take(replace(ended(), text=HOSTILE))
-    row = CheckResult("run.exists", HOSTILE, Stage.RUN, CheckState.FAIL, HOSTILE)
+    row = CheckResult(CheckId.RUN_EXISTS, HOSTILE, Stage.RUN, CheckState.FAIL, HOSTILE)
     keep_verification(state, PROFILE, [row], datetime.now(UTC), 1.0)
     files = list(state.history_folder("shop").iterdir())
     assert len(files) >= 4

@@ -1,6 +1,6 @@
 """Every check knows whom to ask, and its symptom exists."""
 
-from dbtcollate_tui.checks.ids import CheckId, SymptomId
+from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.registry import ALL_CHECKS, dependents_of
 from dbtcollate_tui.troubleshooting.report import WHO
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_of

@@ -71,7 +71,7 @@ class ChecklistScreen(FittedScreen[None]):
     def __init__(self, session: "ProfileSession", at: str | None = None) -> None:
         super().__init__()
         self.session = session
-        self._order = list(ORDER)
+        self._order: list[str] = list(ORDER)
         self._at = at
         self._frame = 0
 
@@ -133,7 +133,7 @@ class ChecklistScreen(FittedScreen[None]):
                 return 0
             return row.state.severity
 
-        wanted = sorted(ORDER, key=lambda check_id: -severity(check_id))
+        wanted: list[str] = sorted(ORDER, key=lambda check_id: -severity(check_id))
         if wanted == self._order:
             return
         untouched = self._order == list(ORDER) and self._list.highlighted == 0 and self._at is None

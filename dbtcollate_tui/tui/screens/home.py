@@ -298,7 +298,7 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             Option(self._need(row, width, stale=row.check_id not in session.looked), id=row.check_id)
             for row in rows
         )
-        ids = [row.check_id for row in rows]
+        ids: list[str] = [row.check_id for row in rows]
         if rows:
             needs.highlighted = ids.index(at) if at in ids else 0
             if self.focused is None or (isinstance(self.focused, ChainBar) and not known):
