@@ -23,6 +23,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
 from dbtcollate_tui.log import LOGGER
+from dbtcollate_tui.tui.frames import erases_in_colour
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -155,7 +156,7 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Switch the screen; the keypad's keys and the window's title are the app's then."""
         app = self._app
-        app.forget_drawn()
+        app.begin_drawing(erases=erases_in_colour(os.environ.get("TERM", ""), self.fileno))
         kept = linux_driver.WriterThread  # type: ignore[attr-defined]
 
         def writer(file: IO[str]) -> DroppingWriter:

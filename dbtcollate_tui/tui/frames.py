@@ -18,8 +18,27 @@ from textual.strip import Strip
 if TYPE_CHECKING:
     from rich.console import Console
 
-GAP = 6
+GAP = 4
 """Unchanged cells between two changed ones that are sent along: moving the cursor costs as much."""
+ERASED, ERASED_AT_END = 15, 6
+"""Blanks in a row that cost less erased than written; after those at the end of a run no cursor moves."""
+OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29", "53": "55"}
+"""What ends an attribute."""
+ON_BLANKS = frozenset({"4", "5", "6", "7", "9", "21", "51", "52", "53"})
+"""Attributes that show on a blank."""
+
+
+def erases_in_colour(terminal: str, descriptor: int) -> bool:
+    """Whether this kind of terminal can erase cells (ECH), and gives them the current background then."""
+    try:
+        import curses
+    except ImportError:
+        return False
+    try:
+        curses.setupterm(terminal or "unknown", descriptor)
+        return curses.tigetflag("bce") > 0 and bool(curses.tigetstr("ech"))
+    except curses.error:
+        return False
 
 
 class Look(NamedTuple):
@@ -37,9 +56,13 @@ Cell = tuple[str, Look]
 
 
 class Frames:
-    """The cells on the screen. ``forget`` after anything that may have drawn over them."""
+    """The cells on the screen. ``forget`` after anything that may have drawn over them.
+
+    ``erases`` says that the terminal erases cells in the current background, see `erases_in_colour`.
+    """
 
     def __init__(self) -> None:
+        self.erases = False
         self._rows: dict[int, dict[int, Cell]] = {}
 
     def forget(self) -> None:
@@ -50,34 +73,54 @@ class Frames:
         """The update as data for the terminal, without what it shows already."""
         system = console._color_system
         written: list[str] = []
-        look: Look = PLAIN
+        look = PLAIN
         for x, y, strips in _pieces(update):
             row = self._rows.setdefault(y, {})
             cells = [cell for strip in strips for cell in _cells(strip, system)]
             for start, end in _runs(cells, row, x):
                 written.append(f"\x1b[{y + 1};{x + start + 1}H")
-                for text, wanted in cells[start:end]:
-                    if wanted != look and text:
+                at = start
+                while at < end:
+                    text, wanted = cells[at]
+                    if _is_blank(cells[at]):
+                        wanted = _under_blank(look, wanted)
+                    if text and wanted != look:
                         written.append(_switch(look, wanted))
                         look = wanted
-                    written.append(text)
+                    count = self._erasable(cells, at, end)
+                    if count:
+                        written.append(f"\x1b[{count}X")
+                        at += count
+                        if at < end:
+                            written.append(f"\x1b[{y + 1};{x + at + 1}H")
+                    else:
+                        written.append(text)
+                        at += 1
             for offset, cell in enumerate(cells):
                 row[x + offset] = cell
         if look != PLAIN:
             written.append(_switch(look, PLAIN))
         return "".join(written)
 
+    def _erasable(self, cells: list[Cell], at: int, end: int) -> int:
+        """How many blanks begin here that are better erased than written."""
+        if not self.erases or not _is_blank(cells[at]):
+            return 0
+        after = at + 1
+        while after < end and cells[after] == cells[at]:
+            after += 1
+        return after - at if after - at >= (ERASED_AT_END if after == end else ERASED) else 0
 
-class ChangedCells(CompositorUpdate):
-    """An update of Textual's compositor that sends the changed cells alone."""
 
-    def __init__(self, update: LayoutUpdate | ChopsUpdate, frames: Frames) -> None:
-        self._update = update
-        self._frames = frames
+class Changes(CompositorUpdate):
+    """Data for the terminal in the place of an update of Textual's compositor."""
+
+    def __init__(self, data: str) -> None:
+        self._data = data
 
     def render_segments(self, console: Console) -> str:
-        """The data for the terminal."""
-        return self._frames.changes(self._update, console)
+        """The data."""
+        return self._data
 
 
 def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, list[Strip]]]:
@@ -102,8 +145,9 @@ def _cells(strip: Strip, system: ColorSystem | None) -> Iterator[Cell]:
         look = PLAIN if segment.style is None else _look(segment.style, system)
         width = segment.cell_length
         if width == len(text):
+            blank = _on_blank(look)
             for sign in text:
-                yield sign, look
+                yield sign, blank if sign == " " else look
         elif width:
             yield text, look
             for _ in range(width - 1):
@@ -147,17 +191,39 @@ def _look(style: Style, system: ColorSystem | None) -> Look:
     return Look(attributes, foreground, background, style.link or "")
 
 
+def _is_blank(cell: Cell) -> bool:
+    text, look = cell
+    return text == " " and look == (PLAIN.attributes, PLAIN.foreground, look.background, PLAIN.link)
+
+
+@lru_cache(4096)
+def _on_blank(look: Look) -> Look:
+    """What of a look shows on a blank: the background alone, but for lines, links and the like."""
+    if look.link or not ON_BLANKS.isdisjoint(look.attributes.split(";")):
+        return look
+    return Look(background=look.background)
+
+
+@lru_cache(4096)
+def _under_blank(before: Look, wanted: Look) -> Look:
+    """The look in which to write a blank: what is switched on and does not show on it stays on."""
+    if before.link or not ON_BLANKS.isdisjoint(before.attributes.split(";")):
+        return wanted
+    return before._replace(background=wanted.background)
+
+
 @lru_cache(4096)
 def _switch(before: Look, after: Look) -> str:
     """The shortest way from one look to another."""
-    codes = []
-    if before.attributes != after.attributes:
-        codes = ["0", after.attributes, after.foreground, after.background]
-        if not any(codes[1:]):
-            codes = ["0"]
-    elif before[:3] != after[:3] and not (after.foreground or after.background or after.attributes):
+    if before[:3] == after[:3]:
+        codes = []
+    elif after[:3] == PLAIN[:3]:
         codes = ["0"]
     else:
+        changed = _attribute_codes(before.attributes, after.attributes)
+        if changed is None:
+            changed, before = ["0", after.attributes], Look(link=before.link)
+        codes = changed
         if before.foreground != after.foreground:
             codes.append(after.foreground or "39")
         if before.background != after.background:
@@ -166,3 +232,14 @@ def _switch(before: Look, after: Look) -> str:
     if before.link != after.link:
         switched += f"\x1b]8;;{after.link}\x1b\\"
     return switched
+
+
+def _attribute_codes(before: str, after: str) -> list[str] | None:
+    """What ends and begins the attributes that differ; none where only a reset ends one of them."""
+    had, wanted = ([code for code in codes.split(";") if code] for codes in (before, after))
+    ended = [code for code in had if code not in wanted]
+    if any(code not in OFF for code in ended):
+        return None
+    off = list(dict.fromkeys(OFF[code] for code in ended))
+    kept = [code for code in had if code in wanted and OFF.get(code) not in off]
+    return [*off, *(code for code in wanted if code not in kept)]

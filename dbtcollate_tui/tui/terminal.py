@@ -32,7 +32,7 @@ from dbtcollate_tui.log import LOGGER, log_path
 from dbtcollate_tui.redact import redact
 from dbtcollate_tui.transport.addresses import in_ascii, is_own_page, is_web_page
 from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
-from dbtcollate_tui.tui.frames import ChangedCells, Frames
+from dbtcollate_tui.tui.frames import Changes, Frames
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
 
 QUIET_GROUNDS = ("background", "surface", "panel")
@@ -137,8 +137,9 @@ class TerminalApp(App[ExitCode]):
         if self._running and self.screen_stack:
             self.screen.refresh()
 
-    def forget_drawn(self) -> None:
+    def begin_drawing(self, *, erases: bool) -> None:
         """Send every cell with the next update: the screen was switched."""
+        self._frames.erases = erases
         self._frames.forget()
 
     def action_redraw(self) -> None:
@@ -156,9 +157,21 @@ class TerminalApp(App[ExitCode]):
                 if self._driver is not None:
                     self._driver.write(TOO_SMALL)
                 return
-            super()._display(screen, cast(RenderableType, ChangedCells(renderable, self._frames)))
+            if self._is_drawing():
+                data = self._frames.changes(renderable, self.console)
+                cursor = screen.outer_size.clamp_offset(self.cursor_position)
+                if not data and cursor == self._previous_cursor_position:
+                    self.post_display_hook()
+                    return
+                renderable = cast(RenderableType, Changes(data))
+            super()._display(screen, renderable)
         else:
             super()._display(screen, renderable)
+
+    def _is_drawing(self) -> bool:
+        """Whether `App._display` would send an update now."""
+        is_open = self._running and not self._closed and not self.is_headless
+        return is_open and self._driver is not None and not self._batch_count
 
     def terminal_closed(self) -> None:
         """Leave: the terminal is gone."""

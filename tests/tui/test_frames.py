@@ -14,10 +14,23 @@ from dbtcollate_tui.tui.frames import Frames
 
 STYLES = [
     None,
-    *(Style.parse(words) for words in ("red", "bold red on blue", "#ff694a on #14151c", "reverse")),
+    *map(
+        Style.parse,
+        (
+            "red",
+            "bold red on blue",
+            "dim bold red",
+            "dim",
+            "underline on blue",
+            "#ff694a on #14151c",
+            "bold reverse",
+            "reverse",
+            "on blue",
+        ),
+    ),
 ]
-TEXTS = ["table", " ", "─━", "日本", "é", "a", "      "]
-COLUMNS, LINES = 24, 6
+TEXTS = ["table", " ", "─━", "日本", "é", "a", "      ", " " * 20]
+COLUMNS, LINES = 40, 6
 
 
 def console() -> Console:
@@ -42,15 +55,24 @@ def random_lines(chance: random.Random) -> list[list[Segment]]:
 
 
 def drawn(data: str) -> list[list[tuple[object, ...]]]:
-    """What a terminal shows after the data: text, colours and attributes of each cell."""
+    """What a terminal shows after the data: text, and the colours and attributes that show on it."""
     screen = pyte.Screen(COLUMNS, LINES)
     pyte.Stream(screen).feed(data)
-    return [[tuple(screen.buffer[y][x]) for x in range(COLUMNS)] for y in range(LINES)]
+    return [[shown(screen.buffer[y][x]) for x in range(COLUMNS)] for y in range(LINES)]
 
 
+def shown(char: "pyte.screens.Char") -> tuple[object, ...]:
+    """A cell, without what does not show on a blank."""
+    if char.data == " " and not (char.underscore or char.reverse):
+        return (" ", char.bg)
+    return tuple(char)
+
+
+@pytest.mark.parametrize("erases", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_changed_cells_draw_what_whole_lines_draw(seed: int) -> None:
+def test_changed_cells_draw_what_whole_lines_draw(seed: int, erases: bool) -> None:
     chance, frames, written = random.Random(seed), Frames(), ""
+    frames.erases = erases
     lines = random_lines(chance)
     for _ in range(5):
         lines = [
@@ -74,6 +96,17 @@ def test_one_changed_cell_sends_a_few_bytes() -> None:
     frames.changes(update(lines), console())
     lines[2] = [Segment("a" * 10 + "b" + "a" * (COLUMNS - 11))]
     assert frames.changes(update(lines), console()) == "\x1b[3;11Hb"
+
+
+def test_a_word_that_goes_is_erased() -> None:
+    """By one sequence, in the background that is switched on."""
+    style, frames = Style.parse("red on blue"), Frames()
+    frames.erases = True
+    texts = ("a" * COLUMNS, "a" + " " * (COLUMNS - 2) + "b", " " * COLUMNS)
+    updates = [update([[Segment(text, style)]] * LINES) for text in texts]
+    written = [frames.changes(one, console()) for one in updates]
+    assert written[1].startswith(f"\x1b[1;2H\x1b[44m\x1b[{COLUMNS - 2}X\x1b[1;{COLUMNS}H\x1b[31mb")
+    assert drawn("".join(written)) == drawn(Frames().changes(updates[-1], console()))
 
 
 def test_a_link_is_opened_and_closed() -> None:
