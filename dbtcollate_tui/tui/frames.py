@@ -6,7 +6,7 @@ line that is 7 to 9 kB for one key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +22,10 @@ GAP = 4
 """Unchanged cells between two changed ones that are sent along: moving the cursor costs as much."""
 ERASED, ERASED_AT_END = 15, 6
 """Blanks in a row that cost less erased than written; after those at the end of a run no cursor moves."""
+SCROLLED_LINES, SCROLL_DISTANCE, SCROLL_SAVES = 3, 8, 40
+"""Least number of lines that a scroll moves, how far at most, and the cells that it has to save."""
+INDEX, REVERSE_INDEX = "\x1bD", "\x1bM"
+"""A line down and up, which scrolls at the end of the region; every terminal since the VT100 has them."""
 OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29", "53": "55"}
 """What ends an attribute."""
 ON_BLANKS = frozenset({"4", "5", "6", "7", "9", "21", "51", "52", "53"})
@@ -55,6 +59,12 @@ Cell = tuple[str, Look]
 """A text and its look; an empty text continues the cell before, whose text is wider than one cell."""
 
 
+Row = dict[int, Cell]
+"""The cells of a line by their columns."""
+Piece = tuple[int, int, list[Cell]]
+"""Column, line and cells of a part of a line."""
+
+
 class Frames:
     """The cells on the screen. ``forget`` after anything that may have drawn over them.
 
@@ -63,7 +73,7 @@ class Frames:
 
     def __init__(self) -> None:
         self.erases = False
-        self._rows: dict[int, dict[int, Cell]] = {}
+        self._rows: dict[int, Row] = {}
 
     def forget(self) -> None:
         """Send everything with the next update."""
@@ -72,11 +82,15 @@ class Frames:
     def changes(self, update: LayoutUpdate | ChopsUpdate, console: Console) -> str:
         """The update as data for the terminal, without what it shows already."""
         system = console._color_system
-        written: list[str] = []
+        pieces = [
+            (x, y, [cell for strip in strips for cell in _cells(strip, system)])
+            for x, y, strips in _pieces(update)
+        ]
+        scroll, pieces = self._scroll(pieces)
+        written = [scroll]
         look = PLAIN
-        for x, y, strips in _pieces(update):
+        for x, y, cells in pieces:
             row = self._rows.setdefault(y, {})
-            cells = [cell for strip in strips for cell in _cells(strip, system)]
             for start, end in _runs(cells, row, x):
                 written.append(f"\x1b[{y + 1};{x + start + 1}H")
                 at = start
@@ -102,6 +116,26 @@ class Frames:
             written.append(_switch(look, PLAIN))
         return "".join(written)
 
+    def _scroll(self, pieces: list[Piece]) -> tuple[str, list[Piece]]:
+        """Move lines that only change their place; the data for it, and the pieces that are left to write."""
+        new: dict[int, Row] = {}
+        for x, y, cells in pieces:
+            row = new.get(y) or dict(self._rows.get(y, {}))
+            row.update(enumerate(cells, x))
+            new[y] = row
+        found = find_scroll(self._rows, new)
+        if found is None:
+            return "", pieces
+        top, bottom, by = found
+        moved = {y: self._rows.get(y + by, {}) for y in range(top, bottom + 1)}
+        for y, row in moved.items():
+            self._rows[y] = dict(row) if top <= y + by <= bottom else {}
+        line, index = (bottom, INDEX) if by > 0 else (top, REVERSE_INDEX)
+        scroll = f"\x1b[{top + 1};{bottom + 1}r\x1b[{line + 1}H{index * abs(by)}\x1b[r"
+        whole = [(0, y, [new[y][x] for x in range(len(new[y]))]) for y in range(top, bottom + 1)]
+        rest = [piece for piece in pieces if not top <= piece[1] <= bottom]
+        return scroll, [*rest, *whole]
+
     def _erasable(self, cells: list[Cell], at: int, end: int) -> int:
         """How many blanks begin here that are better erased than written."""
         if not self.erases or not _is_blank(cells[at]):
@@ -121,6 +155,40 @@ class Changes(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """The data."""
         return self._data
+
+
+def find_scroll(old: Mapping[int, Row], new: Mapping[int, Row]) -> tuple[int, int, int] | None:
+    """First line, last line and distance (up is positive) of a scroll that saves most of the writing.
+
+    ``new`` has the lines that change, whole. Terminals scroll whole lines, between two of them.
+    """
+    best: tuple[int, int, int] | None = None
+    most = SCROLL_SAVES
+    if len(new) < SCROLLED_LINES:
+        return None
+    for by in (way * distance for distance in range(1, SCROLL_DISTANCE + 1) for way in (1, -1)):
+        moved = [y for y, row in new.items() if row != old.get(y) and row == old.get(y + by)]
+        if len(moved) < SCROLLED_LINES:
+            continue
+        top, bottom = min(*moved, min(moved) + by), max(*moved, max(moved) + by)
+        lines = range(top, bottom + 1)
+        if any(y not in new or not _is_whole(new[y]) for y in lines):
+            continue
+        saved = sum(_differing(new[y], old.get(y, {})) for y in lines) - sum(
+            _differing(new[y], old.get(y + by, {}) if y + by in lines else {}) for y in lines
+        )
+        if saved > most:
+            best, most = (top, bottom, by), saved
+    return best
+
+
+def _is_whole(row: Row) -> bool:
+    return max(row, default=-1) + 1 == len(row)
+
+
+def _differing(row: Row, shown: Row) -> int:
+    """How many cells there are to write; none for a blank where nothing is known to be shown."""
+    return sum(1 for x, cell in row.items() if shown.get(x) != cell and (shown or not _is_blank(cell)))
 
 
 def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, list[Strip]]]:

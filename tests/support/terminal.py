@@ -42,6 +42,11 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.resize(*size)
 
+    @property
+    def descriptor(self) -> int:
+        """The terminal's side that reads and types."""
+        return self._descriptor
+
     def resize(self, columns: int, lines: int) -> None:
         """Another size, told to the process."""
         fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

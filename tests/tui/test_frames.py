@@ -83,6 +83,19 @@ def test_changed_cells_draw_what_whole_lines_draw(seed: int, erases: bool) -> No
     assert drawn(written) == drawn(Frames().changes(update(lines), console()))
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("by", [1, -1, 2, -3])
+def test_lines_that_move_are_scrolled(seed: int, by: int) -> None:
+    chance, frames = random.Random(seed), Frames()
+    lines = [line for _ in range(3) for line in random_lines(chance)]
+    first, second = LINES, LINES + by
+    written = [frames.changes(update(lines[at : at + LINES]), console()) for at in (first, second)]
+    changed = [*lines[second : second + LINES - 1], random_lines(chance)[0]]
+    written.append(frames.changes(update(changed), console()))
+    assert written[1].count("\x1bD" if by > 0 else "\x1bM") == abs(by)
+    assert drawn("".join(written)) == drawn(Frames().changes(update(changed), console()))
+
+
 def test_an_unchanged_screen_sends_nothing() -> None:
     frames, lines = Frames(), random_lines(random.Random(1))
     assert frames.changes(update(lines), console())
