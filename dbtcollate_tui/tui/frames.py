@@ -22,6 +22,8 @@ GAP = 4
 """Unchanged cells between two changed ones that are sent along: moving the cursor costs as much."""
 ERASED, ERASED_AT_END = 15, 6
 """Blanks in a row that cost less erased than written; after those at the end of a run no cursor moves."""
+BAR = 3
+"""Columns at the end of a line that may be a scroll bar's."""
 SCROLLED_LINES, SCROLL_DISTANCE, SCROLL_SAVES = 3, 8, 40
 """Least number of lines that a scroll moves, how far at most, and the cells that it has to save."""
 INDEX, REVERSE_INDEX = "\x1bD", "\x1bM"
@@ -166,8 +168,10 @@ def find_scroll(old: Mapping[int, Row], new: Mapping[int, Row]) -> tuple[int, in
     most = SCROLL_SAVES
     if len(new) < SCROLLED_LINES:
         return None
+    shown = {y: _text_cells(row) for y, row in old.items()}
+    wanted = {y: _text_cells(row) for y, row in new.items()}
     for by in (way * distance for distance in range(1, SCROLL_DISTANCE + 1) for way in (1, -1)):
-        moved = [y for y, row in new.items() if row != old.get(y) and row == old.get(y + by)]
+        moved = [y for y, row in wanted.items() if row != shown.get(y) and row == shown.get(y + by)]
         if len(moved) < SCROLLED_LINES:
             continue
         top, bottom = min(*moved, min(moved) + by), max(*moved, max(moved) + by)
@@ -180,6 +184,11 @@ def find_scroll(old: Mapping[int, Row], new: Mapping[int, Row]) -> tuple[int, in
         if saved > most:
             best, most = (top, bottom, by), saved
     return best
+
+
+def _text_cells(row: Row) -> list[Cell]:
+    """The cells of a line but for the last ones, where a scroll bar is."""
+    return list(row.values())[:-BAR]
 
 
 def _is_whole(row: Row) -> bool:

@@ -124,8 +124,8 @@ def plan_and_sync(meter: Meter) -> None:
     meter.shown("sync", meter.took("w", until=("Done", "equal")))
     meter.steps("sync's end")
     meter.tabs("sync's end")
-    meter.took("escape", until=("Verification",))
-    meter.took("escape", until=("In Collate now",))
+    meter.took("escape")
+    meter.took("escape", "escape", until=("In Collate now",))
 
 
 def home(meter: Meter) -> None:

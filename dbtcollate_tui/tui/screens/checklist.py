@@ -82,7 +82,7 @@ class ChecklistScreen(FittedScreen[None]):
         yield Static(id="head", markup=False)
         with Horizontal(id="parts"):
             yield OptionList(id="rows")
-            yield CheckCard()
+            yield CheckCard(keeps_height=True)
         yield KeyFooter()
 
     async def on_mount(self) -> None:

@@ -4,6 +4,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Button, Static
 
@@ -24,7 +25,8 @@ EXCEPTIONS_SHOWN = 200
 class CheckCard(VerticalScroll):
     """Shows the row under the cursor; `toggle_evidence` shows requests and exceptions too.
 
-    ``taken`` are the keys of the screen's own, ``evidence_keys`` those that toggle the evidence there.
+    ``taken`` are the keys of the screen's own, ``evidence_keys`` those that toggle the evidence there. One
+    that ``keeps_height`` does not shrink from row to row: the list above it would move with each step.
     """
 
     DEFAULT_CSS = """
@@ -43,8 +45,17 @@ class CheckCard(VerticalScroll):
             self.row = row
             self.fix = fix
 
-    def __init__(self, *, taken: str = TAKEN, opened_first: bool = False, id: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        taken: str = TAKEN,
+        opened_first: bool = False,
+        keeps_height: bool = False,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id, can_focus=False)
+        self._keeps_height = keeps_height
+        self._window = Size(0, 0)
         self._taken = taken
         self._opened_first = opened_first
         self.row: CheckResult | None = None
@@ -63,6 +74,17 @@ class CheckCard(VerticalScroll):
     def on_mount(self) -> None:
         """Follow the theme."""
         on_theme_change(self, self._draw)
+
+    def on_resize(self) -> None:
+        """Keep the height until the window has another."""
+        if not self._keeps_height:
+            return
+        is_below = self.styles.height is not None and self.styles.height.is_auto
+        if self._window != self.app.size or not is_below:
+            self._window = self.app.size
+            self.styles.min_height = None
+        elif not self.evidence:
+            self.styles.min_height = self.outer_size.height
 
     async def show(self, row: CheckResult | None, note: str = "") -> None:
         """Show a row in place of the former one; ``note`` says how old it is, where that matters."""
@@ -94,6 +116,7 @@ class CheckCard(VerticalScroll):
     def toggle_evidence(self) -> None:
         """Show the evidence, from its first line where the card is too low for all of it, or take it away."""
         self.evidence = not self.evidence
+        self.styles.min_height = None
         self._draw()
         self.call_after_refresh(self._to_evidence if self.evidence else self.scroll_home, animate=False)
 
