@@ -78,6 +78,20 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
+class UseProfile:
+    """Open another profile; for a command, the value of ``--profile``."""
+
+    kind: ClassVar[str] = "use_profile"
+    label: str
+    profile: str
+
+    @property
+    def value(self) -> str:
+        """``profile=name``."""
+        return f"profile={self.profile}"
+
+
+@dataclass(frozen=True, slots=True)
 class OpenUrl:
     """Open a page."""
 
@@ -238,6 +252,7 @@ Fix: TypeAlias = (
     Retry
     | Advice
     | Argument
+    | UseProfile
     | OpenUrl
     | Copy
     | RerunCheck

@@ -17,6 +17,7 @@ from dbtcollate_tui.fixes import (
     RerunCheck,
     SetField,
     Step,
+    UseProfile,
     fix_as_dict,
     has_key,
 )
@@ -63,6 +64,7 @@ def test_json_form_names_kind_label_and_value() -> None:
     }
     assert fix_as_dict(RerunCheck("Again", CheckId.RUN_FRESH))["value"] == "run.fresh"
     assert fix_as_dict(Argument("Use shop", "profile", "shop"))["value"] == "profile=shop"
+    assert fix_as_dict(UseProfile("Use shop", "shop"))["value"] == "profile=shop"
     assert fix_as_dict(GoToStep("Choose a job", Step.JOB))["value"] == "job"
 
 

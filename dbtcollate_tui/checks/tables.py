@@ -18,10 +18,21 @@ from dbtcollate_tui.checks.services import iter_scores
 from dbtcollate_tui.collate.agents import metadata_agent, responsible_for
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import BOTS_PAGE, PERSONAL_TOKENS_PAGE, CollateError, ForbiddenError
+from dbtcollate_tui.collate.links import service_ingestion_page
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.tokens import TokenKind, read_jwt
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.fixes import Advice, EnterToken, Fix, GoToStep, IngestTables, ProfileField, SetField, Step
+from dbtcollate_tui.fixes import (
+    Advice,
+    EnterToken,
+    Fix,
+    GoToStep,
+    IngestTables,
+    OpenUrl,
+    ProfileField,
+    SetField,
+    Step,
+)
 from dbtcollate_tui.wording import some
 
 if TYPE_CHECKING:
@@ -173,17 +184,19 @@ async def matched(context: CheckContext) -> Finding:
     better = await _better(context, report) if len(report.matched) * 2 < report.expected else None
     if better is not None:
         name = better.service.fullyQualifiedName or better.service.name
-        fixes = [SetField(f"Use the service {name} ({better.reason})", ProfileField.SERVICE, name)]
+        fixes = [SetField(f"Use the service {name}", ProfileField.SERVICE, name)]
     if not report.matched:
         fixes.append(GoToStep("Choose another database service", Step.SERVICE))
     causes = [_words(group) for group in groups]
     if better is None and any(group.cause in NOT_INGESTED_CAUSES for group in groups):
-        facts, offer = await _agent(context)
+        facts, offers = await _agent(context)
         evidence = (*evidence, *facts)
-        fixes.insert(0, offer)
+        fixes = [*offers, *fixes]
     if better is not None:
         causes.insert(
-            0, f"The service is not the one that dbt's target is ingested into: {better.service.name} is."
+            0,
+            f"The service is not the one that dbt's target is ingested into: {better.service.name} is "
+            f"({better.reason}).",
         )
     none = f"None of dbt's {report.expected} nodes has a table in {context.profile.collate.service}"
     return Finding(
@@ -198,21 +211,22 @@ async def matched(context: CheckContext) -> Finding:
     )
 
 
-async def _agent(context: CheckContext) -> tuple[tuple[str, ...], Fix]:
+async def _agent(context: CheckContext) -> tuple[tuple[str, ...], list[Fix]]:
     """What the service's metadata agent last did, when it runs and what it takes; and the way on."""
     client = await context.collate()
-    service = context.profile.collate.service
+    side = context.profile.collate
+    service = side.service
+    page = OpenUrl("Open the service's ingestions in Collate", service_ingestion_page(side.base_url, service))
     try:
         agent = await metadata_agent(IngestionPipelines(client), service)
         whom = await responsible_for(client, service, agent)
     except (CollateError, ForbiddenError):
-        return (), Advice("Run the service's metadata agent in Collate: dbtcollate ingest-tables")
+        return (), [Advice("Run the service's metadata agent in Collate: dbtcollate ingest-tables"), page]
     if agent is None:
-        return (f"{service} has no metadata agent",), Advice(
-            f"Ask {whom} to add a metadata agent to {service}"
-        )
+        ask = Advice(f"Ask {whom} to add a metadata agent to {service}")
+        return (f"{service} has no metadata agent",), [ask, page]
     facts = tuple(f"metadata agent {agent.pipeline.name}, {line}" for line in agent.facts())
-    return facts, IngestTables(f"Run the metadata agent {agent.pipeline.name} for them")
+    return facts, [IngestTables(f"Run the metadata agent {agent.pipeline.name} for them")]
 
 
 def _words(group: CauseGroup) -> str:

@@ -65,6 +65,7 @@ What = Literal[
 ]
 WRITES: frozenset[What] = frozenset({"run of job", "cancel", "retry"})
 """Calls that start or stop a run: they need more than a permission to read."""
+ADD_PERMISSION = "Open the account's settings to add the permission"
 
 
 class TokenRefused(AuthError):
@@ -262,7 +263,7 @@ def _forbidden(error: HttpError, asked: Asked, base_url: str, token: SecretStr, 
         causes=causes,
         evidence=evidence,
         fixes=[
-            OpenUrl(permission, account_settings(base_url, asked.account_id)),
+            OpenUrl(ADD_PERMISSION, account_settings(base_url, asked.account_id)),
             EnterToken("Enter another token", "dbt_cloud"),
             RETRY,
         ],
@@ -292,7 +293,7 @@ def _ip_restricted(error: HttpError, asked: Asked, base_url: str) -> IpRestricte
         ],
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[
-            OpenUrl("Ask an account admin to allow the address", page),
+            OpenUrl("Open the account's settings to allow the address", page),
             Retry("Connect to the allowed network or VPN, then try again"),
         ],
     )
@@ -343,7 +344,7 @@ def _hidden_or_missing(
         causes=causes,
         evidence=[evidence_of(error.record, user_message(error))],
         fixes=[
-            OpenUrl(permission, account_settings(base_url, asked.account_id)),
+            OpenUrl(ADD_PERMISSION, account_settings(base_url, asked.account_id)),
             EnterToken("Enter another token", "dbt_cloud"),
             *((other,) if other is not None else ()),
             RETRY,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbtcollate_tui.errors import UsageError
-from dbtcollate_tui.fixes import Advice, Argument, Fix
+from dbtcollate_tui.fixes import Advice, Fix, UseProfile
 from dbtcollate_tui.folders import folder
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.nearest import nearest
@@ -182,7 +182,7 @@ class ProfileStore:
         names = self.names()
         fixes: list[Fix] = [Advice("Create a profile: dbtcollate setup")]
         for near in nearest(name, names, most=1):
-            fixes.insert(0, Argument(f"Use {near!r}", "profile", near))
+            fixes.insert(0, UseProfile(f"Use {near!r}", near))
         return UsageError(
             f"No profile is called {name!r}",
             causes=(f"Profiles here: {', '.join(names)}." if names else "There is no profile yet.",),

@@ -22,6 +22,7 @@ from dbtcollate_tui.fixes import (
     RunJob,
     SetField,
     SyncNow,
+    UseProfile,
 )
 from dbtcollate_tui.tui.copying import copy_text
 
@@ -53,6 +54,8 @@ def carry_out(app: "OwningApp", fix: Fix) -> None:
         case SetField():
             if app.session is not None:
                 app.run_worker(_set_field(app, app.session, fix), group="open", exclusive=True)
+        case UseProfile():
+            app.go_home(fix.profile)
         case IngestTables():
             app.show_table_ingestion()
         case RunJob():

@@ -310,3 +310,15 @@ async def test_the_own_connector_has_a_line_and_a_page(monkeypatch: pytest.Monke
             assert "o opens it" in app.drawn()
             await app.press("o")
             assert opened == [f"{sandbox.collate_url}/service/pipelineServices/dbt_cloud_jobs"]
+
+
+async def test_a_misspelled_profile_is_opened_by_its_card() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, profile="shpo") as app:
+            await app.until(lambda: "u  Use 'shop'" in app.drawn(), "the card")
+            await app.press("u")
+            await app.until(lambda: app.app.session, "the session")
+            assert app.app.session is not None
+            assert app.app.session.profile.name == "shop"

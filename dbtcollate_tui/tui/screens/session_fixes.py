@@ -27,6 +27,7 @@ from dbtcollate_tui.fixes import (
     SetField,
     Step,
     SyncNow,
+    UseProfile,
 )
 from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.setup.fixes import (
@@ -129,6 +130,8 @@ class SessionFixes:
                 app.show_sync(run_id=screen.run_id, then=lambda run: self._follow(run, fix, row))
             case DeployPipeline():
                 app.show_pipeline(then=lambda run: self._follow(run, fix, row))
+            case UseProfile():
+                app.go_home(fix.profile)
             case IngestTables():
                 app.show_table_ingestion(then=lambda arrived: self._ingested(arrived, row))
             case RunJob():

@@ -194,12 +194,14 @@ class SetupScreen(FittedScreen[Profile | None]):
             refused = error
         editing = bool(self.setup.editing)
         whole = self.setup.answers.has_token("dbt_cloud") and self.setup.answers.has_token("collate")
-        self.setup.step = (self._at or Step.REVIEW) if editing and whole else self.setup.first_open()
+        self.setup.step = open_at = self.setup.first_open()
+        if editing and (whole or (self._at is not None and ORDER.index(self._at) < ORDER.index(open_at))):
+            self.setup.step = self._at or Step.REVIEW
         if self.setup.answers.has_token("dbt_cloud"):
             self.context.resumed = False
         await self.show_step()
         pane = self.pane
-        if refused is not None and pane is not None:
+        if refused is not None and pane is not None and pane.step is open_at:
             await pane.show_error(refused)
 
     async def show_step(self) -> None:

@@ -34,7 +34,9 @@ class CheckCard(VerticalScroll):
         scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckCard Static { height: auto; width: 1fr; }
     CheckCard #fixes { height: auto; width: 1fr; }
-    CheckCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; text-align: left; }
+    CheckCard Button {
+        min-width: 8; max-width: 100%; margin: 0 2 0 0; text-align: left; content-align: left middle;
+    }
     """
 
     class FixChosen(Message):

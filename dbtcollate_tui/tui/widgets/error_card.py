@@ -59,7 +59,9 @@ class ErrorCard(Vertical):
     ErrorCard .body { height: auto; }
     ErrorCard .fixes { height: auto; }
     ErrorCard .row { height: 1; }
-    ErrorCard Button { min-width: 8; max-width: 100%; margin: 0 2 0 0; }
+    ErrorCard Button {
+        min-width: 8; max-width: 100%; margin: 0 2 0 0; text-align: left; content-align: left middle;
+    }
     """
 
     class FixChosen(Message):

@@ -32,6 +32,7 @@ from dbtcollate_tui.fixes import (
     SetField,
     Step,
     SyncNow,
+    UseProfile,
 )
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.setup.help_links import GuideDifference
@@ -307,7 +308,15 @@ class StepPane(VerticalScroll, can_focus=False):
                 self._go_to(fix.step)
             case ChooseRun():
                 self._go_to(Step.JOB)
-            case Advice() | Argument() | RunJob() | SyncNow() | DeployPipeline() | IngestTables():
+            case (
+                Advice()
+                | Argument()
+                | UseProfile()
+                | RunJob()
+                | SyncNow()
+                | DeployPipeline()
+                | IngestTables()
+            ):
                 self.notify(fix.label, timeout=6)
             case _:
                 assert_never(fix)
