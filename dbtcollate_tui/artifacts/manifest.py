@@ -29,7 +29,13 @@ from dbtcollate_tui.artifacts.project import (
     ResourceType,
     SemanticModel,
 )
-from dbtcollate_tui.artifacts.reading import ArtifactError, decode_file, decode_part
+from dbtcollate_tui.artifacts.reading import (
+    MAX_DEPTH,
+    ArtifactError,
+    decode_file,
+    decode_part,
+    is_deeper_than,
+)
 from dbtcollate_tui.artifacts.shapes import (
     FreshnessLimits,
     LooseManifest,
@@ -66,7 +72,7 @@ _VITAL = (
     ".test_metadata",
 )
 """Without these an entry could be taken for another table, another test, or one that reads nothing."""
-_TABLES_ONLY = frozenset({"owner", "domain", "customProperties"})
+_TABLES_ONLY = frozenset({"owner", "domain", "dataProducts"})
 """What ``meta.openmetadata`` of a table sets, and a column of OpenMetadata's has not."""
 _OTHER_PARTS = ("metrics", "semantic_models", "saved_queries", "functions")
 
@@ -303,6 +309,7 @@ class ManifestReader:
             meta_tags=facts.tags,
             glossary=facts.glossary,
             domain=facts.domain,
+            data_products=facts.data_products,
             columns=self._columns(unique_id, entry.columns, catalog),
             depends_on=_parents(entry),
             raw_code=entry.raw_code or entry.raw_sql or None,
@@ -358,6 +365,7 @@ class ManifestReader:
             meta_tags=facts.tags,
             glossary=facts.glossary,
             tier=facts.tier,
+            custom_properties=facts.custom_properties,
         )
 
     def _column_meta(self, column: ManifestColumn, place: str) -> tuple[MetaFacts, tuple[str, ...]]:
@@ -372,6 +380,9 @@ class ManifestReader:
         facts = read_meta((meta,), self._notes, place)
         for key in facts.keys & _TABLES_ONLY:
             self._notes.count(f"meta.openmetadata.{key} of a column is not synced", place)
+        if facts.custom_properties and is_deeper_than(MAX_DEPTH, facts.custom_properties):
+            self._notes.count("meta.openmetadata.customProperties nested too deeply are left out", place)
+            facts.custom_properties = {}
         return facts, tags_of(tags)
 
     def _metrics_of(self, entry: ManifestNode) -> Iterator[str]:

@@ -9,7 +9,9 @@ from sys import intern
 
 from dbtcollate_tui.artifacts.shapes import Meta, Tags
 
-_KNOWN = frozenset({"owner", "tier", "tags", "glossary", "domain", "customProperties", "unit"})
+_KNOWN = frozenset(
+    {"owner", "tier", "tags", "glossary", "domain", "dataProducts", "customProperties", "unit"}
+)
 _ABSENT = frozenset({"none", "null", ""})
 
 
@@ -47,6 +49,7 @@ class MetaFacts:
     tags: tuple[str, ...] = ()
     glossary: tuple[str, ...] = ()
     domain: str | None = None
+    data_products: tuple[str, ...] = ()
     custom_properties: Mapping[str, object] = field(default_factory=dict)
     description: str = ""
     unit: str = ""
@@ -94,6 +97,7 @@ def read_meta(blocks: Iterable[Meta | None], notes: Notes, place: str) -> MetaFa
     facts.glossary = _texts(settings.get("glossary"))
     facts.tier = next((t if "." in t else f"Tier.{t}" for t in _texts(settings.get("tier"))), None)
     facts.domain = next(iter(_texts(settings.get("domain"))), None)
+    facts.data_products = tuple(dict.fromkeys(_texts(settings.get("dataProducts"))))
     named = _texts(settings.get("tags"))
     facts.tags = tuple(tag for tag in named if "." in tag)
     for tag in named:

@@ -115,6 +115,8 @@ class MetricReader:
         params = metric.type_params or MetricParams()
         entry, config = item.entry, item.config
         facts = read_meta((config.meta, entry.meta), self._notes, item.unique_id)
+        if facts.data_products:
+            self._notes.count("meta.openmetadata.dataProducts of a metric is not synced", item.unique_id)
         kind = (entry.type or "").casefold()
         cumulative, conversion = params.cumulative_type_params, params.conversion_type_params
         window = (cumulative.window if cumulative else None) or (conversion.window if conversion else None)

@@ -30,6 +30,7 @@ class Column:
     meta_tags: tuple[str, ...] = ()
     glossary: tuple[str, ...] = ()
     tier: str | None = None
+    custom_properties: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Node:
     """A dbt node that is, or would be, a table: model, seed, snapshot or source.
 
     ``name`` is dbt's name, ``identifier`` the relation's name in the warehouse (a model's alias, a source's
-    ``identifier``). ``meta_tags``, ``glossary``, ``tier`` are OpenMetadata FQNs from ``meta.openmetadata``;
+    ``identifier``). ``meta_tags``, ``glossary``, ``tier``, ``domain`` and
+    ``data_products`` are OpenMetadata FQNs from ``meta.openmetadata``;
     ``tags`` are dbt's own. ``owners`` are names or e-mail addresses, from the first place that names any.
     ``fqn`` is dbt's: the package, the folders, the name, and of a versioned model its version.
     ``is_pointer``: the view of the model's own name that dbt builds on its latest version, which is in no
@@ -79,6 +81,7 @@ class Node:
     meta_tags: tuple[str, ...] = ()
     glossary: tuple[str, ...] = ()
     domain: str | None = None
+    data_products: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     depends_on: tuple[str, ...] = ()
     raw_code: str | None = None

@@ -78,13 +78,18 @@ class Dialect:
 
     @property
     def has_domains(self) -> bool:
-        """Whether tables have domains (since 1.2)."""
+        """Whether tables have domains and data products (since 1.2)."""
         return self.at_least(1, 2)
 
     @property
     def many_domains(self) -> bool:
         """Whether a table may have several domains (``domains``, since 1.9) and not one (``domain``)."""
         return self.at_least(1, 9)
+
+    @property
+    def has_column_properties(self) -> bool:
+        """Whether columns have custom properties (since 1.12)."""
+        return self.at_least(1, 12)
 
     @property
     def has_metrics(self) -> bool:
@@ -216,6 +221,9 @@ class Dialect:
             elif name == "domains":
                 if self.has_domains:
                     kept.append("domains" if self.many_domains else "domain")
+            elif name == "dataProducts":
+                if self.has_domains:
+                    kept.append(name)
             else:
                 kept.append(name)
         return ",".join(kept)

@@ -133,6 +133,7 @@ class Column(Part):
     ordinalPosition: int | None = None
     tags: tuple[TagLabel, ...] = ()
     children: tuple["Column", ...] = ()
+    extension: Mapping[str, Any] | None = None
 
 
 class DataModel(Entity):
@@ -189,6 +190,7 @@ class Table(Entity):
     owners: tuple[EntityReference, ...] = ()
     tags: tuple[TagLabel, ...] = ()
     domains: tuple[EntityReference, ...] = ()
+    dataProducts: tuple[EntityReference, ...] = ()
     extension: Mapping[str, Any] = Field(default_factory=dict)
     dataModel: DataModel | None = None
     testSuite: EntityReference | None = None
@@ -358,6 +360,25 @@ class Domain(Entity):
         """The domain as a table points to it."""
         return EntityReference(
             id=self.id, type="domain", name=self.name, fullyQualifiedName=self.fullyQualifiedName
+        )
+
+
+class DataProduct(Entity):
+    """A data product; tables of other domains than its own cannot be part of it."""
+
+    id: str
+    name: str
+    fullyQualifiedName: str = ""
+    domains: tuple[EntityReference, ...] = ()
+    deleted: bool = False
+
+    def as_reference(self) -> EntityReference:
+        """The data product as a table points to it."""
+        return EntityReference(
+            id=self.id,
+            type="dataProduct",
+            name=self.name,
+            fullyQualifiedName=self.fullyQualifiedName or self.name,
         )
 
 

@@ -35,7 +35,7 @@ class TablePatch:
         self._dialect = dialect
         self._guards: dict[str, Op] = {}
         self._ops: list[Op] = []
-        self._has_extension = False
+        self._extended: set[str] = set()
         self._pointers: dict[str, tuple[str, Column]] = {
             name: (pointer, column) for pointer, name, column in table.walk_columns()
         }
@@ -86,6 +86,14 @@ class TablePatch:
         self._ops.append({"op": "add", "path": f"/{name}", "value": [value] if name == "domains" else value})
         return self
 
+    def set_data_products(self, products: Sequence[EntityReference]) -> "TablePatch":
+        """Set the table's data products, in place of those that it has."""
+        for number, product in enumerate(self._table.dataProducts):
+            self._guard(f"/dataProducts/{number}/id", product.id)
+        value = [product.as_request() for product in products]
+        self._ops.append({"op": "add", "path": "/dataProducts", "value": value})
+        return self
+
     def set_data_model(self, body: Mapping[str, Any]) -> "TablePatch":
         """Set the dbt data model, ``body`` in its latest form; a compiled SQL that is there guards it.
 
@@ -99,14 +107,13 @@ class TablePatch:
 
     def set_property(self, name: str, value: object) -> "TablePatch":
         """Set one custom property; the others stay."""
-        there = self._table.extension
-        pointer = f"/extension/{name.replace('~', '~0').replace('/', '~1')}"
-        if name in there:
-            self._guard(pointer, there[name])
-        if not there and not self._has_extension:
-            self._has_extension = True
-            self._ops.append({"op": "add", "path": "/extension", "value": {}})
-        self._ops.append({"op": "add", "path": pointer, "value": value})
+        self._set_property("", self._table.extension, name, value)
+        return self
+
+    def set_column_property(self, column: str, name: str, value: object) -> "TablePatch":
+        """Set one custom property of a column. Raises ``KeyError`` for an unknown column."""
+        pointer, found = self._column(column)
+        self._set_property(pointer, found.extension or {}, name, value)
         return self
 
     def ops(self) -> list[Op]:
@@ -127,6 +134,15 @@ class TablePatch:
             self._ops.append({"op": "replace", "path": pointer, "value": new})
         else:
             self._ops.append({"op": "add", "path": pointer, "value": new})
+
+    def _set_property(self, place: str, there: Mapping[str, Any], name: str, value: object) -> None:
+        pointer = f"{place}/extension/{name.replace('~', '~0').replace('/', '~1')}"
+        if name in there:
+            self._guard(pointer, there[name])
+        if not there and place not in self._extended:
+            self._extended.add(place)
+            self._ops.append({"op": "add", "path": f"{place}/extension", "value": {}})
+        self._ops.append({"op": "add", "path": pointer, "value": value})
 
     def _set_tags(self, pointer: str, old: Sequence[TagLabel], new: Sequence[TagLabel]) -> None:
         for number, tag in enumerate(old):

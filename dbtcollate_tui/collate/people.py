@@ -8,7 +8,15 @@ from pydantic import ValidationError
 
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import path_segment
-from dbtcollate_tui.collate.models import Classification, Domain, EntityReference, GlossaryTerm, Tag, User
+from dbtcollate_tui.collate.models import (
+    Classification,
+    DataProduct,
+    Domain,
+    EntityReference,
+    GlossaryTerm,
+    Tag,
+    User,
+)
 from dbtcollate_tui.collate.reader import read_as
 from dbtcollate_tui.collate.searching import quoted, sources
 from dbtcollate_tui.collate.server import ServerCalls
@@ -123,6 +131,18 @@ class PeopleCalls(ServerCalls):
         if not self.dialect.has_domains:
             return None
         return await self.find(Domain, f"/domains/name/{path_segment(fqn)}", doing="show the domain")
+
+    async def data_product(self, fqn: str) -> DataProduct | None:
+        """A data product by its FQN, with its domains; ``None`` also where the server is too old for them."""
+        if not self.dialect.has_domains:
+            return None
+        found = await self.find(
+            DataProduct,
+            f"/dataProducts/name/{path_segment(fqn)}",
+            params={"fields": self.dialect.fields(["domains"])},
+            doing="show the data product",
+        )
+        return None if found is None or found.deleted else found
 
 
 def _reference(source: Mapping[str, Any]) -> EntityReference | None:

@@ -34,6 +34,7 @@ _KIND_ORDER = (
     "owners",
     "tags",
     "domain",
+    "data_products",
     "custom_property",
     "data_model",
     "lineage",
@@ -216,8 +217,24 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
         notes.append(_absent("tag or glossary term", fqn, places))
     for name, places in sorted(findings.unknown_domains.items()):
         notes.append(_absent("domain", name, places))
+    for name, places in sorted(findings.unknown_data_products.items()):
+        notes.append(_absent("data product", name, places))
+    for name, places in sorted(findings.foreign_data_products.items()):
+        notes.append(
+            f"The data product {name} is left out on {len(places)} (first: {min(places)}): it belongs to"
+            " another domain than the table, which OpenMetadata does not allow."
+        )
     for name, places in sorted(findings.unknown_properties.items()):
         notes.append(_absent("custom property of tables", name, places))
+    for name, places in sorted(findings.unknown_column_properties.items()):
+        notes.append(_absent("custom property of columns", name, places))
+    if findings.unplaced_column_properties:
+        count = len(findings.unplaced_column_properties)
+        words = wording.count(count, "custom property of a column", "custom properties of columns")
+        notes.append(
+            f"{words} left out, since this server has none (OpenMetadata has since 1.12;"
+            f" first: {findings.unplaced_column_properties[0]})."
+        )
     for name, places in sorted(findings.unknown_metric_properties.items()):
         notes.append(_absent("custom property of metrics", name, places))
     if findings.unfit_properties:

@@ -24,6 +24,7 @@ from dbtcollate_tui.plan.changes.quality import TestCaseChange as TestCaseChange
 from dbtcollate_tui.plan.changes.quality import TestResultChange as TestResultChange
 from dbtcollate_tui.plan.changes.tables import CustomPropertyChange as CustomPropertyChange
 from dbtcollate_tui.plan.changes.tables import DataModelChange as DataModelChange
+from dbtcollate_tui.plan.changes.tables import DataProductsChange as DataProductsChange
 from dbtcollate_tui.plan.changes.tables import DescriptionChange as DescriptionChange
 from dbtcollate_tui.plan.changes.tables import DomainChange as DomainChange
 from dbtcollate_tui.plan.changes.tables import NewClassification as NewClassification

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dbtcollate_tui.collate.models import (
     CustomProperty,
+    DataProduct,
     EntityReference,
     LineageEdge,
     Metric,
@@ -38,12 +39,15 @@ class Tables:
 class MetaState:
     """What dbt's ``meta`` names beside owners and tags, as far as it was looked up.
 
-    ``domains`` by dbt's name and ``references`` by type and FQN, ``None`` where the server has none;
-    ``properties`` are the custom properties that tables may have.
+    ``domains`` and ``data_products`` by dbt's name and ``references`` by type and FQN, ``None`` where the
+    server has none; ``properties`` and ``column_properties`` are the custom properties that tables and
+    columns may have.
     """
 
     domains: Mapping[str, EntityReference | None] = field(default_factory=dict)
+    data_products: Mapping[str, DataProduct | None] = field(default_factory=dict)
     properties: Mapping[str, CustomProperty] = field(default_factory=dict)
+    column_properties: Mapping[str, CustomProperty] = field(default_factory=dict)
     references: Mapping[NamedEntity, EntityReference | None] = field(default_factory=dict)
 
 

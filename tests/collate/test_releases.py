@@ -188,8 +188,11 @@ def patched_parts(dialect: Dialect) -> list[dict[str, Any]]:
     patch = TablePatch(table, dialect).set_description("d").set_owners([USER]).set_tags([TAG])
     if dialect.has_domains:
         patch.set_domain(EntityReference(id="d1", type="domain"))
+        patch.set_data_products([EntityReference(id="p1", type="dataProduct")])
     patch.set_property("tier", "gold")
     column = TablePatch(table, dialect).set_column_description("id", "d").set_column_tags("id", [TAG])
+    if dialect.has_column_properties:
+        column.set_column_property("id", "grade", "gold")
     parts = [
         {op["path"].split("/")[1]: op["value"]}
         for op in patch.ops()
@@ -197,7 +200,7 @@ def patched_parts(dialect: Dialect) -> list[dict[str, Any]]:
     ]
     for op in column.ops():
         if op["op"] != "test":
-            name = op["path"].rsplit("/", 1)[-1]
+            name = op["path"].split("/")[3]
             parts.append({"columns": [{"name": "id", "dataType": "INT", name: op["value"]}]})
     return parts
 

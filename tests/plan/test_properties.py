@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from dbtcollate_tui.artifacts.project import Project
-from dbtcollate_tui.collate.models import CustomProperty, EntityReference, Table
+from dbtcollate_tui.artifacts.project import Column, Project
+from dbtcollate_tui.collate.dialect import Dialect
+from dbtcollate_tui.collate.models import CustomProperty, DataProduct, EntityReference, Table
 from dbtcollate_tui.plan.build import build_plan
 from dbtcollate_tui.plan.matching.custom_properties import UnfitError, fit, same
 from dbtcollate_tui.plan.matching.nodes import match
@@ -132,6 +133,63 @@ def test_only_the_properties_that_differ_are_changed() -> None:
     }
 
 
+RETAIL = DataProduct(id="p1", name="Retail", fullyQualifiedName="Retail", domains=(SALES,))
+OPS = DataProduct(
+    id="p2", name="Ops", fullyQualifiedName="Ops", domains=(EntityReference(id="d2", type="domain"),)
+)
+
+
+def test_data_products_are_added_to_those_that_are_there() -> None:
+    meta = MetaState(domains={"Sales": SALES}, data_products={"Retail": RETAIL})
+    mine = EntityReference(id="p9", type="dataProduct", name="Mine", fullyQualifiedName="Mine")
+    held = table("orders", dataProducts=[mine])
+    plan = planned(held, meta, domain="Sales", data_products=("Retail",))
+    (change,) = of_kind(plan, "data_products")
+    assert (change.old, change.new, change.action) == ("Mine", "Mine, Retail", "add")
+    assert change.requires == ("domain:pg.wh.marts.orders",)
+    held = table("orders", domains=[SALES], dataProducts=[mine, RETAIL.as_reference()])
+    assert of_kind(planned(held, meta, data_products=("Retail",)), "data_products") == []
+
+
+def test_a_data_product_of_another_domain_is_a_note() -> None:
+    """A server refuses it at each sync, so it is not sent."""
+    meta = MetaState(domains={"Sales": SALES}, data_products={"Ops": OPS, "Gone": None})
+    plan = planned(
+        table("orders"), meta, domain="Sales", data_products=("Ops", "Gone"), compiled_code="select 1"
+    )
+    assert of_kind(plan, "data_products") == []
+    assert list(plan.notes) == [
+        "Collate has no data product Gone: left out on 1 (first: marts.orders). "
+        "It is made in Collate, not by a sync.",
+        "The data product Ops is left out on 1 (first: marts.orders): it belongs to another domain than the "
+        "table, which OpenMetadata does not allow.",
+    ]
+
+
+def test_a_columns_properties_that_differ_are_changed() -> None:
+    meta = MetaState(column_properties={name: prop("string", name=name) for name in ("a", "b")})
+    held = table("orders", columns=[{"name": "ID", "dataType": "INT", "extension": {"a": "1", "mine": "x"}}])
+    column = Column("id", custom_properties={"a": "1", "b": "2", "c": "3"})
+    plan = planned(held, meta, columns=(column,), compiled_code="select 1")
+    (change,) = of_kind(plan, "custom_property")
+    assert (change.key, change.label) == ("custom_property:pg.wh.marts.orders.ID:b", "marts.orders.ID: b")
+    assert list(plan.notes) == [
+        "Collate has no custom property of columns c: left out on 1 (first: marts.orders.ID). "
+        "It is made in Collate, not by a sync."
+    ]
+
+
+def test_column_properties_on_an_older_server_are_a_note() -> None:
+    column = Column("id", custom_properties={"a": "1"})
+    held = table("orders", columns=[{"name": "id", "dataType": "INT"}])
+    dbt = project(node("orders", columns=(column,), compiled_code="select 1"))
+    plan = plan_of(dbt, held, dialect=Dialect.of("1.11.0"))
+    assert list(plan.notes) == [
+        "1 custom property of a column left out, since this server has none (OpenMetadata has since 1.12; "
+        "first: marts.orders.id.a)."
+    ]
+
+
 @dataclass
 class Shop:
     both: Ends
@@ -144,7 +202,9 @@ class Shop:
         return build_plan(dbt, state, report, options, collate.dialect)
 
     async def table(self) -> Table:
-        found = await self.both.collate.table(f"{MARTS}.fct_orders", (*FIELDS, "domains", "extension"))
+        found = await self.both.collate.table(
+            f"{MARTS}.fct_orders", (*FIELDS, "domains", "dataProducts", "extension")
+        )
         assert found is not None
         return found
 
@@ -165,6 +225,12 @@ async def shop(folder: Path, version: str = "latest") -> AsyncIterator[Shop]:
         if version == "latest":
             body = {"name": "Sales", "description": "d", "domainType": "Aggregate"}
             (await admin.put("/domains", json=body)).raise_for_status()
+            product = {"name": "Retail", "description": "d", "domains": ["Sales"]}
+            (await admin.put("/dataProducts", json=product)).raise_for_status()
+            kind = (await admin.get("/metadata/types/name/tableColumn")).json()["id"]
+            field = (await admin.get("/metadata/types/name/string")).json()["id"]
+            added = {"name": "grade", "description": "d", "propertyType": {"id": field, "type": "type"}}
+            (await admin.put(f"/metadata/types/{kind}", json=added)).raise_for_status()
         kind = (await admin.get("/metadata/types/name/table")).json()["id"]
         for name, of in (("costCenter", "string"), ("steward", "entityReference"), ("mine", "string")):
             field = (await admin.get(f"/metadata/types/name/{of}")).json()["id"]
@@ -178,7 +244,9 @@ DBT = project(
         "fct_orders",
         database="shop",
         domain="Sales",
+        data_products=("Retail",),
         custom_properties={"costCenter": "12/4", "steward": {"type": "user", "fqn": "ana"}},
+        columns=(Column("order_id", custom_properties={"grade": "gold"}),),
     )
 )
 
@@ -189,7 +257,7 @@ async def test_they_are_written_once_and_a_persons_property_stays(tmp_path: Path
         await at.patch({"op": "add", "path": "/extension", "value": {"mine": "a person's"}})
         plan = await at.plan(DBT)
         kinds = {change.kind for change in plan.of("properties")}
-        assert kinds == ({"domain", "custom_property"} if version == "latest" else {"custom_property"})
+        assert kinds == {"custom_property", *(("domain", "data_products") if version == "latest" else ())}
         end = finished(await at.both.sync(plan=plan))
         assert (end.outcome, end.counts.failed) == ("ok", 0)
         held = await at.table()
@@ -197,6 +265,9 @@ async def test_they_are_written_once_and_a_persons_property_stays(tmp_path: Path
         assert (held.extension["costCenter"], held.extension["mine"]) == ("12/4", "a person's")
         assert (steward["type"], steward["name"]) == ("user", "ana")
         assert [domain.name for domain in held.domains] == (["Sales"] if version == "latest" else [])
+        assert [item.name for item in held.dataProducts] == (["Retail"] if version == "latest" else [])
+        graded = {column.name: column.extension for column in held.columns if column.extension}
+        assert graded == ({"order_id": {"grade": "gold"}} if version == "latest" else {})
         assert (await at.plan(DBT)).changes == ()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from dbtcollate_tui.collate.fqn import plain_name
 from dbtcollate_tui.collate.models import EntityReference
 from dbtcollate_tui.plan.changes.base import Action, Change, Group, Removal, TableChange
 
@@ -218,8 +219,34 @@ class DomainChange(TableChange):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataProductsChange(TableChange):
+    """Data products that a table becomes part of; those that it has stay."""
+
+    kind: ClassVar[str] = "data_products"
+    group: ClassVar[Group] = "properties"
+
+    before: tuple[str, ...]
+    added: tuple[EntityReference, ...]
+
+    @property
+    def old(self) -> str:
+        """The FQNs of the data products that it has, joined by commas."""
+        return ", ".join(self.before)
+
+    @property
+    def new(self) -> str:
+        """The FQNs of all data products afterwards, joined by commas."""
+        return ", ".join([*self.before, *(item.fullyQualifiedName or item.name for item in self.added)])
+
+    @property
+    def action(self) -> Action:
+        """Always ``add``: none gives way."""
+        return "add"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomPropertyChange(TableChange):
-    """One custom property of a table; the others stay."""
+    """One custom property of a table or a column; the others stay."""
 
     kind: ClassVar[str] = "custom_property"
     group: ClassVar[Group] = "properties"
@@ -230,13 +257,14 @@ class CustomPropertyChange(TableChange):
 
     @property
     def key(self) -> str:
-        """The table and the property."""
-        return f"{self.kind}:{self.table.fqn}:{self.name}"
+        """The table or column, and the property."""
+        return f"{self.kind}:{self.target}:{self.name}"
 
     @property
     def label(self) -> str:
-        """``schema.table: property``."""
-        return f"{self.table.short}: {self.name}"
+        """``schema.table: property``, with the column where it is a column's."""
+        place = f"{self.table.short}.{plain_name(self.column)}" if self.column else self.table.short
+        return f"{place}: {self.name}"
 
     @property
     def old(self) -> str:

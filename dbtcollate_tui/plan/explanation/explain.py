@@ -344,6 +344,10 @@ def _table_facts(
     if domain or table.domains:
         held_domains = ", ".join(item.name or item.fullyQualifiedName for item in table.domains)
         facts.append(fact("domain", "domain", "properties", domain, held_domains))
+    products = ", ".join(dict.fromkeys(name for node in nodes for name in node.data_products))
+    if products or table.dataProducts:
+        held_products = ", ".join(item.name or item.fullyQualifiedName for item in table.dataProducts)
+        facts.append(fact("data products", "data_products", "properties", products, held_products))
     properties: dict[str, object] = {}
     for node in reversed(nodes):
         properties |= node.custom_properties

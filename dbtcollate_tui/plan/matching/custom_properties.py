@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from dbtcollate_tui.artifacts.project import Metric, Node
+from dbtcollate_tui.artifacts.project import Column, Metric, Node
 from dbtcollate_tui.collate.models import CustomProperty, EntityReference
 
 NamedEntity = tuple[str, str]
@@ -18,7 +18,9 @@ class UnfitError(ValueError):
     """The value does not fit the property; the text says why."""
 
 
-def entities_named(node: Node | Metric, properties: Mapping[str, CustomProperty]) -> Iterator[NamedEntity]:
+def entities_named(
+    node: Node | Metric | Column, properties: Mapping[str, CustomProperty]
+) -> Iterator[NamedEntity]:
     """The entities that the node's values refer to, where the property is a reference."""
     for name, value in node.custom_properties.items():
         known = properties.get(name)

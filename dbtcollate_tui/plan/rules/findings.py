@@ -25,6 +25,10 @@ class Findings:
     unknown_columns: list[str] = field(default_factory=list)
     unknown_domains: dict[str, set[str]] = field(default_factory=dict)
     unknown_properties: dict[str, set[str]] = field(default_factory=dict)
+    unknown_data_products: dict[str, set[str]] = field(default_factory=dict)
+    foreign_data_products: dict[str, set[str]] = field(default_factory=dict)
+    unknown_column_properties: dict[str, set[str]] = field(default_factory=dict)
+    unplaced_column_properties: list[str] = field(default_factory=list)
     unknown_metric_properties: dict[str, set[str]] = field(default_factory=dict)
     unfit_properties: list[str] = field(default_factory=list)
     refused_tags: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -94,6 +98,7 @@ def _filled(first: Column, other: Column) -> Column:
         meta_tags=tuple(dict.fromkeys((*first.meta_tags, *other.meta_tags))),
         glossary=tuple(dict.fromkeys((*first.glossary, *other.glossary))),
         tier=first.tier or other.tier,
+        custom_properties={**other.custom_properties, **first.custom_properties},
         index=other.index if first.index is None else first.index,
         data_type=first.data_type or other.data_type,
     )

@@ -43,7 +43,7 @@ def plan_table(
     _descriptions(claimed, columns, claim, state, options, findings)
     owners = _owners(claimed, state, options, dialect, findings)
     labels = plan_tags(claimed, columns, state, options, findings)
-    plan_properties(claimed, state, findings)
+    plan_properties(claimed, columns, state, dialect, findings)
     if claim.role is Role.GUEST:
         findings.guests.setdefault(claim.other, set()).add(ref.short)
         return
@@ -54,8 +54,13 @@ def _located(claimed: Claimed, findings: Findings) -> Iterable[tuple[Column, str
     for column, name in claimed.columns():
         if name is not None:
             yield column, name
-        elif column.description or column.tags or column.meta_tags:
+        elif _says_something(column):
             findings.unknown_columns.append(f"{claimed.ref.short}.{column.name}")
+
+
+def _says_something(column: Column) -> bool:
+    named = column.description or column.tags or column.meta_tags or column.glossary or column.tier
+    return bool(named or column.custom_properties)
 
 
 def _text_of(column: Column) -> str:

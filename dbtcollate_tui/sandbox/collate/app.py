@@ -16,6 +16,7 @@ from dbtcollate_tui.sandbox.collate import (
     access,
     automations,
     connector,
+    data_products,
     entities,
     lineage,
     pipeline_runs,
@@ -56,6 +57,7 @@ def make_router() -> Router:
         automations,
         search,
         connector,
+        data_products,
         entities,
     ):
         module.add_routes(router)

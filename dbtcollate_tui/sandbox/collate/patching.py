@@ -16,12 +16,16 @@ from dbtcollate_tui.sandbox.collate.kinds import READ_ONLY, Kind
 from dbtcollate_tui.sandbox.collate.metrics import settle_metric
 from dbtcollate_tui.sandbox.collate.releases import release_of
 from dbtcollate_tui.sandbox.collate.store import Entity
-from dbtcollate_tui.sandbox.collate.types import check_extension
+from dbtcollate_tui.sandbox.collate.types import COLUMN_TYPE, check_extension
 from dbtcollate_tui.sandbox.collate.wire import from_release, to_release
 
 _OWNER_RULE = (
     "Rule [Multiple Users or Single Team Ownership] validation failed: Entity does not satisfy the rule. "
     "Rule context: Validates that an entity has either multiple owners or a single team as the owner."
+)
+_PRODUCT_RULE = (
+    "Rule [Data Product Domain Validation] validation failed: Entity does not satisfy the rule. "
+    "Rule context: Validates that Data Products assigned to an entity match the entity's domains."
 )
 
 
@@ -106,6 +110,8 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         entity["tags"] = checked_tags(call, entity.get("tags") or [])
     if "domains" in kind.keys and entity.get("domains"):
         entity["domains"] = [checked_reference(call, item, "domain") for item in entity["domains"]]
+    if "dataProducts" in kind.keys and entity.get("dataProducts"):
+        entity["dataProducts"] = checked_data_products(call, entity)
     if "extension" in kind.keys and entity.get("extension"):
         check_extension(call, kind.name, entity["extension"])
     if kind.name == "metric":
@@ -141,6 +147,17 @@ def checked_reference(call: Call, item: Any, expected: str = "") -> Entity:
     if found is None:
         raise not_found(kind, str(item["id"]))
     return reference(kind, found)
+
+
+def checked_data_products(call: Call, entity: Entity) -> list[Entity]:
+    """Data products as full references, each of one of the entity's domains."""
+    found = [checked_reference(call, item, "dataProduct") for item in entity["dataProducts"]]
+    domains = {item["id"] for item in entity.get("domains") or ()}
+    for product in found:
+        stored = call.store.by_id("dataProduct", product["id"]) or {}
+        if domains.isdisjoint(item["id"] for item in stored.get("domains") or ()):
+            raise ApiError(400, _PRODUCT_RULE)
+    return found
 
 
 def checked_owners(call: Call, owners: Any) -> list[Entity]:
@@ -197,6 +214,8 @@ def checked_column(call: Call, column: Any, parent: str) -> Entity:
     found = check_body(release_of("latest"), column, COLUMN)
     found["fullyQualifiedName"] = f"{parent}.{join_fqn(found['name'])}"
     found["tags"] = checked_tags(call, found.get("tags") or [])
+    if found.get("extension"):
+        check_extension(call, COLUMN_TYPE, found["extension"])
     if found.get("children"):
         found["children"] = [
             checked_column(call, child, found["fullyQualifiedName"]) for child in found["children"]

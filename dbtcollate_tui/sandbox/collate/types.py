@@ -13,6 +13,8 @@ from dbtcollate_tui.sandbox.collate.identity import new_id
 from dbtcollate_tui.sandbox.collate.kinds import KINDS
 from dbtcollate_tui.sandbox.collate.store import Entity
 
+COLUMN_TYPE = "tableColumn"
+"""The type whose custom properties the columns of tables have."""
 _STORED = "customProperty"
 
 
@@ -52,7 +54,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
 def get_type(call: Call) -> Response:
     """An entity's type or a property's type; with ``fields=customProperties`` what was added to it."""
     name = call.params["name"]
-    if name not in KINDS and name not in _FIELDS:
+    if name not in _entity_types(call) and name not in _FIELDS:
         raise ApiError(404, f"type instance for {name} not found")
     found = _type(name)
     if "customProperties" in call.query("fields"):
@@ -62,7 +64,7 @@ def get_type(call: Call) -> Response:
 
 def put_property(call: Call) -> Response:
     """Add a custom property to an entity's type."""
-    owner = next((name for name in KINDS if _type(name)["id"] == call.params["id"]), None)
+    owner = next((name for name in _entity_types(call) if _type(name)["id"] == call.params["id"]), None)
     if owner is None:
         raise ApiError(404, f"type instance for {call.params['id']} not found")
     body = call.json()
@@ -101,6 +103,11 @@ def check_extension(call: Call, kind: str, extension: Any) -> None:
             raise ApiError(400, f"Custom field {name} has invalid JSON [$: does not match {known[name]}]")
 
 
+def _entity_types(call: Call) -> tuple[str, ...]:
+    has_columns = "extension" in call.release.fields("entity/data/table#Column")
+    return (*KINDS, *((COLUMN_TYPE,) if has_columns else ()))
+
+
 def _added(call: Call, name: str) -> list[Entity]:
     return [
         {key: value for key, value in item.items() if key not in ("id", "fullyQualifiedName")}
@@ -114,8 +121,8 @@ def _type(name: str) -> Entity:
         "name": name,
         "fullyQualifiedName": name,
         "displayName": name,
-        "description": f"The {name} {'entity' if name in KINDS else 'field'}.",
-        "category": "entity" if name in KINDS else "field",
+        "description": f"The {name} {'field' if name in _FIELDS else 'entity'}.",
+        "category": "field" if name in _FIELDS else "entity",
         "nameSpace": "data",
         "schema": "{}",
         "version": 0.1,

@@ -13,6 +13,8 @@ from dbtcollate_tui.plan.rules.exposures import named_assets
 from dbtcollate_tui.plan.server_state import MetaState
 
 READERS = 6
+COLUMN_TYPE = "tableColumn"
+"""OpenMetadata's name of the type whose custom properties the columns of tables have."""
 
 
 async def read_assets(
@@ -47,7 +49,7 @@ async def read_asset_edges(collate: CollateClient, assets: Iterable[AssetRef]) -
 async def read_meta_state(
     collate: CollateClient, nodes: Iterable[Node], metrics: Iterable[Metric] = ()
 ) -> MetaState:
-    """The domains and custom properties that the nodes name; no request where they name none.
+    """The domains, data products and custom properties that the nodes name; no request where they name none.
 
     Of ``metrics`` the domains alone: their custom properties are others.
     """
@@ -59,10 +61,23 @@ async def read_meta_state(
         name: domain.as_reference() if domain is not None else None
         for name, domain in zip(names, found, strict=True)
     }
+    product_names = sorted({name for node in listed for name in node.data_products})
+    products = await bounded(product_names, collate.data_product, at_once=READERS)
     properties: dict[str, CustomProperty] = {}
     if any(node.custom_properties for node in listed):
         properties = await collate.table_properties()
     named = {item for node in listed for item in entities_named(node, properties)}
+    columns = [column for node in listed for column in node.columns if column.custom_properties]
+    of_columns: dict[str, CustomProperty] = {}
+    if columns and collate.dialect.has_column_properties:
+        of_columns = await collate.table_properties(COLUMN_TYPE)
+    named |= {item for column in columns for item in entities_named(column, of_columns)}
     asked: list[NamedEntity] = sorted(item for item in named if item[0] in PATHS)
     entities = await bounded(asked, lambda item: collate.asset(*item), at_once=READERS)
-    return MetaState(domains, properties, dict(zip(asked, entities, strict=True)))
+    return MetaState(
+        domains=domains,
+        data_products=dict(zip(product_names, products, strict=True)),
+        properties=properties,
+        column_properties=of_columns,
+        references=dict(zip(asked, entities, strict=True)),
+    )

@@ -9,6 +9,7 @@ from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.plan.model import (
     Change,
     CustomPropertyChange,
+    DataProductsChange,
     DescriptionChange,
     DomainChange,
     OwnersChange,
@@ -37,6 +38,7 @@ async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Ch
             | RemoveOwners
             | RemoveTags
             | DomainChange
+            | DataProductsChange
             | CustomPropertyChange,
         )
     }

@@ -31,6 +31,7 @@ TABLE_FIELDS = (
     "tags",
     "owners",
     "domains",
+    "dataProducts",
     "extension",
     "dataModel",
     "testSuite",

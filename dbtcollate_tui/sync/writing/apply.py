@@ -25,6 +25,7 @@ from dbtcollate_tui.plan.model import (
     Change,
     CustomPropertyChange,
     DataModelChange,
+    DataProductsChange,
     DescriptionChange,
     DomainChange,
     ExposureChange,
@@ -68,6 +69,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
             TagsChange,
             RemoveTags,
             DomainChange,
+            DataProductsChange,
             CustomPropertyChange,
             DataModelChange,
         ),
@@ -498,8 +500,14 @@ class Writer:
                     tags[change.column] = with_tags(tags.get(change.column, there), change)
                 case DomainChange():
                     patch.set_domain(change.after)
-                case CustomPropertyChange():
+                case DataProductsChange():
+                    held = {product.id for product in table.dataProducts}
+                    added = [product for product in change.added if product.id not in held]
+                    patch.set_data_products([*table.dataProducts, *added])
+                case CustomPropertyChange(column=""):
                     patch.set_property(change.name, change.after)
+                case CustomPropertyChange():
+                    patch.set_column_property(change.column, change.name, change.after)
                 case _:
                     raise TypeError(f"{change.kind} is no change of a table's own fields")
         for column, labels in tags.items():

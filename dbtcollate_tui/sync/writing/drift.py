@@ -11,6 +11,7 @@ from dbtcollate_tui.plan.model import (
     Change,
     CustomPropertyChange,
     DataModelChange,
+    DataProductsChange,
     DescriptionChange,
     DomainChange,
     OwnersChange,
@@ -53,8 +54,12 @@ def standing(table: Table, change: Change) -> DriftState:
             if {item.id for item in table.domains} == {change.after.id}:
                 return "new"
             return "old" if domains == change.before else "else"
+        case DataProductsChange():
+            there = {product.id for product in table.dataProducts}
+            return "new" if there.issuperset(product.id for product in change.added) else "old"
         case CustomPropertyChange():
-            value = table.extension.get(change.name)
+            extension = columns[change.column].extension if change.column else table.extension
+            value = (extension or {}).get(change.name)
             return "new" if same(value, change.after) else "old" if value == change.before else "else"
         case _:
             return "else"
