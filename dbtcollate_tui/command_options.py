@@ -41,6 +41,11 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of ``plan`` and ``sync`` that choose a part, and what to do about conflicts."""
     for decorator in (
         click.option(
+            "--full",
+            is_flag=True,
+            help="Read and compare everything, also what has not changed since an earlier sync.",
+        ),
+        click.option(
             "--overwrite", is_flag=True, help="Also replace descriptions that were edited in Collate."
         ),
         click.option(

@@ -24,6 +24,7 @@ from dbtcollate_tui.collate.errors import (
 )
 from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
+from dbtcollate_tui.collate.read_log import ABSENT, digest_of, open_read_log
 from dbtcollate_tui.collate.reader import read_as, read_one, read_page, unreadable
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
@@ -243,6 +244,7 @@ class ServerCalls:
         Up to ``drops`` fields or values that the server calls unknown are left out, and the rest is sent
         again (see `unknown`). ``page`` is the page of a list, for `longest_wait`.
         """
+        log, asked = open_read_log() if method == "GET" else None, params
         kind_of_call = call_of(method, path)
         body, params = self.unknown.without(kind_of_call, body, params)
         while True:
@@ -262,6 +264,8 @@ class ServerCalls:
                 kind = answer.headers.get("content-type", "")
                 if "html" in kind.lower():
                     raise NotJson(answer.record, kind, answer.content[:500])
+                if log is not None:
+                    await log.note(path, asked, answer.content)
                 return answer
             except TransportError as error:
                 unknown = unknown_in(whole_message(error)) if _may_name_unknown(error) else None
@@ -272,6 +276,10 @@ class ServerCalls:
                         body, params = fewer
                         self.unknown.add(Dropped(kind_of_call, unknown))
                         continue
+                if log is not None and isinstance(error, HttpError) and error.status == 404:
+                    await log.note(path, asked, None)
+                elif log is not None:
+                    log.failures += 1
                 raise_for(error, doing=doing, version=self._dialect.text if self._dialect else "")
 
     async def _waiting_for(self, read: PendingRead | None, request: Awaitable[Answer]) -> Answer:
@@ -290,6 +298,14 @@ class ServerCalls:
             return None
         read = min(self._pending.values(), key=lambda item: item.started)
         return read.words(), time.monotonic() - read.started
+
+    async def read_digest(self, path: str, params: Params) -> bytes:
+        """Repeat a read that a `ReadLog` noted; the digest of its answer, `ABSENT` for a 404."""
+        try:
+            answer = await self.call("GET", path, params=params, doing="see what has changed")
+        except NotFoundError:
+            return ABSENT
+        return await digest_of(path, answer.content)
 
     async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
         """One entity."""
@@ -357,6 +373,8 @@ class ServerCalls:
             except (InvalidRequestError, ServerFailedError, UnreachableError) as error:
                 if not size_may_matter(error) or (not size.less() and size.now >= rows):
                     raise
+                if (log := open_read_log()) is not None:
+                    log.retried()
                 if isinstance(error, UnreachableError) and error.kind == "timeout":
                     self._report_page(rows_are, rows, time.monotonic() - started, timed_out=True)
                     await asyncio.sleep(self.pause_after_timeout)

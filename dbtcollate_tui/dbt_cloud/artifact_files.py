@@ -99,6 +99,14 @@ def kept_size(path: Path) -> int | None:
         return None
 
 
+def noted_digest(path: Path) -> str:
+    """The SHA-256 of a file as its note says, which was compared when it was fetched; empty without one."""
+    try:
+        return str(json.loads(_note_of(path).read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def prepare(folder: Path) -> None:
     """Make the folder of a run, and mark it as used now; raises ``OSError``."""
     if not folder.is_dir():

@@ -8,7 +8,7 @@ last second: what that wrote counts as a person's and stays.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,15 @@ def load_written(state: StateStore, profile: Profile, project: str) -> Written:
     except OSError as error:
         LOGGER.warning("the record of what was written cannot be read: %s", error)
     return found
+
+
+def digest_of_written(state: StateStore, profile: Profile) -> str:
+    """The SHA-256 of the record; empty where nothing was written. Reads the disk."""
+    try:
+        with _path(state, profile).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def note_written(state: StateStore, profile: Profile, lines: Iterable[Mapping[str, object]]) -> None:

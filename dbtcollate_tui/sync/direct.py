@@ -1,12 +1,16 @@
 """The direct sync: a run's artifacts, a plan against what Collate holds, only the differences written."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Literal
 
 from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.collate.read_log import reads_noted
 from dbtcollate_tui.collate.reader import counting_left_out
+from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
 from dbtcollate_tui.events.stream import EventEmitter, retries_told, stream
@@ -28,7 +32,15 @@ from dbtcollate_tui.history.recording import Recorder, recorded
 from dbtcollate_tui.plan.model import Change, Plan, without
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
+from dbtcollate_tui.sync.plan_memory import PlanMemory, plan_of, still_holds
+from dbtcollate_tui.sync.prepare import (
+    artifacts_read,
+    choose,
+    compare,
+    decode_artifacts,
+    fetch_artifacts,
+    run_facts,
+)
 from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
@@ -116,13 +128,13 @@ def _reported(engine: Engine, emitter: EventEmitter) -> Iterator[None]:
 
 async def _prepare(emitter: EventEmitter, engine: Engine, run_id: int | None, scope: Scope) -> Plan:
     choice = await choose(emitter, engine, run_id)
-    project = await read_artifacts(emitter, engine, choice)
-    with counting_left_out() as counts:
-        plan = await compare(emitter, "plan", engine, choice, project, scope)
-    if counts:
-        places = ", ".join(f"{count} of {path}" for path, count in sorted(counts.items()))
-        note = f"Collate sent elements that cannot be read and are left out: {places}."
-        plan = replace(plan, notes=(*plan.notes, note))
+    fetched = await fetch_artifacts(emitter, engine, choice)
+    memory = None
+    if engine.artifacts is not None and scope == WHOLE:
+        memory = PlanMemory(engine.artifacts.folder.parent / "plans", engine, fetched, choice)
+    plan = await _unchanged(emitter, engine, choice, fetched, memory, scope)
+    if plan is None:
+        plan = await _compared(emitter, engine, choice, fetched, memory, scope)
     for note in plan.notes:
         emitter(LogLine(source="sync", level="info", text=note))
     for owner in plan.unmapped_owners:
@@ -131,6 +143,59 @@ async def _prepare(emitter: EventEmitter, engine: Engine, run_id: int | None, sc
         emitter(LogLine(source="sync", level="warn", text=text))
     emitter(PlanReady(plan=plan))
     emitter(PhaseFinished(phase="plan", text=plan.summary()))
+    return plan
+
+
+async def _unchanged(
+    emitter: EventEmitter,
+    engine: Engine,
+    choice: RunChoice,
+    fetched: FetchedArtifacts,
+    memory: PlanMemory | None,
+    scope: Scope,
+) -> Plan | None:
+    """The plan that an earlier sync made of the same, where the server still answers the same."""
+    remembered = await asyncio.to_thread(memory.find) if memory is not None else None
+    if remembered is None or scope.full:
+        return None
+    emitter(artifacts_read(fetched, has_catalog=remembered.has_catalog))
+    emitter(PhaseStarted(phase="tables", text="finding what has changed in Collate"))
+    same = await still_holds(
+        engine.collate,
+        remembered,
+        lambda done, total: emitter.progress("tables", done, total, "answers", "unchanged"),
+    )
+    plan = await asyncio.to_thread(plan_of, remembered) if same else None
+    if plan is None:
+        emitter(LogLine(source="sync", level="info", text="Collate has changed: everything is read again."))
+        return None
+    plan = replace(plan, run=run_facts(choice, engine.dbt_cloud, engine.profile))
+    level: Level = "warn" if plan.match.missing else "ok"
+    emitter(PhaseFinished(phase="tables", text=f"{plan.match.summary()}, unchanged", level=level))
+    emitter(PhaseStarted(phase="plan", text="nothing has changed since the last plan"))
+    return plan
+
+
+async def _compared(
+    emitter: EventEmitter,
+    engine: Engine,
+    choice: RunChoice,
+    fetched: FetchedArtifacts,
+    memory: PlanMemory | None,
+    scope: Scope,
+) -> Plan:
+    """The plan made by reading everything, which is remembered where it found nothing to change."""
+    project = await decode_artifacts(emitter, engine, choice, fetched)
+    if emitter.open_phase == "artifacts":
+        emitter(artifacts_read(fetched, has_catalog=project.has_catalog))
+    with counting_left_out() as counts, reads_noted() as reads:
+        plan = await compare(emitter, "plan", engine, choice, project, scope)
+    if counts:
+        places = ", ".join(f"{count} of {path}" for path, count in sorted(counts.items()))
+        note = f"Collate sent elements that cannot be read and are left out: {places}."
+        return replace(plan, notes=(*plan.notes, note))
+    if memory is not None and not (project.unreadable or project.catalog_is_bare):
+        await asyncio.to_thread(memory.keep, plan, reads, has_catalog=project.has_catalog)
     return plan
 
 

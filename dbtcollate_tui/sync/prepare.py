@@ -8,7 +8,7 @@ from functools import partial
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Project
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore
+from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactProgress, ArtifactStore, FetchedArtifacts
 from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
 from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError
@@ -52,8 +52,8 @@ async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> R
     return choice
 
 
-async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoice) -> Project:
-    """The phase "artifacts": the run's artifacts, downloaded where they are not cached, and read."""
+async def fetch_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoice) -> FetchedArtifacts:
+    """The phase "artifacts" begun: the run's artifacts, downloaded where they are not cached."""
     emitter(PhaseStarted(phase="artifacts", text=f"downloading artifacts of run #{choice.run.id}"))
     bytes_of: dict[tuple[str, int | None], tuple[int, int | None]] = {}
 
@@ -72,15 +72,34 @@ async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoic
     fetched = await engine.store.fetch(engine.dbt_cloud, account_id, choice, downloaded)
     for note in fetched.notes:
         emitter(LogLine(source="dbt Cloud", level="warn" if note.level == "warn" else "info", text=note.text))
+    return fetched
+
+
+async def decode_artifacts(
+    emitter: EventEmitter, engine: Engine, choice: RunChoice, fetched: FetchedArtifacts
+) -> Project:
+    """What the fetched artifacts say; those that say too little are downloaded again the next time."""
     emitter.doing = "reading the artifacts"
     project = await read_project(fetched)
     if project.unreadable or project.catalog_is_bare:
+        account_id = engine.profile.dbt_cloud.account_id
         await asyncio.to_thread(engine.store.forget, engine.dbt_cloud, account_id, choice.run.id)
-    count = len(fetched.files)
-    text = f"{wording.count(count, 'file')}, {fetched.size / 1e6:.1f} MB"
-    if not project.has_catalog:
+    return project
+
+
+def artifacts_read(fetched: FetchedArtifacts, *, has_catalog: bool) -> PhaseFinished:
+    """The end of the phase "artifacts"."""
+    text = f"{wording.count(len(fetched.files), 'file')}, {fetched.size / 1e6:.1f} MB"
+    if not has_catalog:
         text += ", no catalog.json"
-    emitter(PhaseFinished(phase="artifacts", text=text, level="ok" if project.has_catalog else "warn"))
+    return PhaseFinished(phase="artifacts", text=text, level="ok" if has_catalog else "warn")
+
+
+async def read_artifacts(emitter: EventEmitter, engine: Engine, choice: RunChoice) -> Project:
+    """The phase "artifacts": the run's artifacts, downloaded where they are not cached, and read."""
+    fetched = await fetch_artifacts(emitter, engine, choice)
+    project = await decode_artifacts(emitter, engine, choice, fetched)
+    emitter(artifacts_read(fetched, has_catalog=project.has_catalog))
     return project
 
 
@@ -107,7 +126,8 @@ async def compare(
     profile, collate = engine.profile, engine.collate
     selected = scope.nodes(Graph.of(project))
     options = scope.options(profile.options)
-    emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
+    if emitter.open_phase != "tables":
+        emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
     found = await read_tables(
         collate,
         profile.collate.service,

@@ -55,6 +55,7 @@ class Bench:
     """The folder with both recordings."""
     work: Path
     ports: dict[str, int]
+    fronts: dict[str, int]
     repeat: int
     slow: bool
 
@@ -90,7 +91,7 @@ class Bench:
                 writes=writes if who.of is None else None,
                 slow=self.slow,
             ) as server,
-            nginx.fronted(who.wire, self.ports, self.work / "nginx") as (urls, authority),
+            nginx.fronted(who.wire, self.ports, self.work / "nginx", self.fronts) as (urls, authority),
         ):
             build = dataclasses.replace(who.build, authority=authority, http2=who.wire == "h2")
             if who.of is None:
@@ -160,7 +161,16 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], list[str]]:
         made = recording.made(options.cache, models, say)
         for latency in options.latency:
             with tempfile.TemporaryDirectory(prefix="dbtcollate-bench-") as folder:
-                bench = Bench(models, latency, made, Path(folder), free_ports(), options.repeat, options.slow)
+                bench = Bench(
+                    models,
+                    latency,
+                    made,
+                    Path(folder),
+                    free_ports(),
+                    free_ports(),
+                    options.repeat,
+                    options.slow,
+                )
                 bench.seed()
                 for row in options.rows:
                     found += bench.row(row, contenders)

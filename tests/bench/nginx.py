@@ -59,8 +59,13 @@ def command() -> str:
 
 
 @contextlib.contextmanager
-def fronted(wire: Wire, behind: dict[str, int], folder: Path) -> Iterator[tuple[dict[str, str], Path | None]]:
-    """The servers' addresses over that wire, and the authority to trust; ``behind`` are their plain ports."""
+def fronted(
+    wire: Wire, behind: dict[str, int], folder: Path, ports: dict[str, int] | None = None
+) -> Iterator[tuple[dict[str, str], Path | None]]:
+    """The servers' addresses over that wire, and the authority to trust; ``behind`` are their plain ports.
+
+    ``ports`` are those of the front, so that a server has the same address the next time; else free ones.
+    """
     if wire == "plain":
         yield {side: f"http://127.0.0.1:{port}" for side, port in behind.items()}, None
         return
@@ -71,7 +76,7 @@ def fronted(wire: Wire, behind: dict[str, int], folder: Path) -> Iterator[tuple[
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     for place, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(str(folder / "chain.pem"), append=place > 0)
-    ports = {side: _free_port() for side in behind}
+    ports = ports if ports is not None else {side: _free_port() for side in behind}
     servers = "".join(
         _SERVER.format(
             name=side, behind=port, port=ports[side], folder=folder, http2=" http2" if wire == "h2" else ""

@@ -1,7 +1,7 @@
 """What a sync is asked for: dbt's selectors, schemas, tables, kinds of changes. No IO."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from dbtcollate_tui.errors import UsageError
@@ -21,7 +21,8 @@ class Scope:
     ``select`` and ``exclude`` are dbt's selectors; ``schemas`` are ``schema`` or ``database.schema``,
     ``tables`` are FQNs, ``database.schema.table``, ``schema.table`` or ``table``, both in any case and with
     wildcards; ``kinds`` are groups of changes. ``overwrite``: descriptions that a person wrote give way;
-    ``remove``: what dbt no longer has is removed where a sync from here wrote it.
+    ``remove``: what dbt no longer has is removed where a sync from here wrote it. ``full``: everything is
+    read and compared, whatever an earlier sync has seen; it chooses no part.
     """
 
     select: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Scope:
     kinds: tuple[Group, ...] = ()
     overwrite: bool = False
     remove: bool = False
+    full: bool = field(default=False, compare=False)
 
     def __bool__(self) -> bool:
         """Whether anything is chosen at all."""

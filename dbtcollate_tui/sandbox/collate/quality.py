@@ -260,6 +260,15 @@ def put_result(call: Call) -> Response:
     return answer(body, 201)
 
 
+def delete_result(call: Call) -> Response:
+    """Remove the result of one time; 404 where there is none."""
+    case = checked_entity(call, "testCase", fqn=call.params["fqn"])
+    fqn, moment = case["fullyQualifiedName"], call.params["timestamp"]
+    if not moment.isdecimal() or not call.store.delete_result(fqn, int(moment)):
+        raise not_found("testCaseResult", moment)
+    return answer({})
+
+
 def list_results(call: Call) -> Response:
     """Results between ``startTs`` and ``endTs`` (ms, both obligatory), latest first."""
     since, until = call.number("startTs"), call.number("endTs")
@@ -307,10 +316,14 @@ def add_routes(router: Router) -> None:
     router.add("GET", "dataQuality/testCases", list_cases)
     router.add("GET", "dataQuality/testCases/testCaseResults/{fqn}", since(1, 8)(list_results))
     router.add("POST", "dataQuality/testCases/testCaseResults/{fqn}", since(1, 8)(post_result))
+    by_time = "dataQuality/testCases/testCaseResults/{fqn}/{timestamp}"
+    router.add("DELETE", by_time, since(1, 8)(delete_result))
     router.add("GET", "dataQuality/testCases/testCaseResults/search/latest", since(1, 8)(latest_result))
     router.add("GET", "dataQuality/testCases/testCaseResults/search/list", since(1, 8)(search_results))
     router.add("GET", "dataQuality/testCases/{fqn}/testCaseResult", until(1, 8)(list_results))
     router.add("PUT", "dataQuality/testCases/{fqn}/testCaseResult", until(1, 8)(put_result))
+    by_time = "dataQuality/testCases/{fqn}/testCaseResult/{timestamp}"
+    router.add("DELETE", by_time, until(1, 8)(delete_result))
     router.add("POST", "dataQuality/testCases/createMany", since(1, 8)(create_many))
     router.add("GET", "dataQuality/testCases/name/{fqn}", get_case)
     router.add("GET", "dataQuality/testCases/{id}", get_case)

@@ -234,6 +234,11 @@ class Store:
             > 0
         )
 
+    def delete_result(self, fqn: str, timestamp: int) -> bool:
+        """Remove one result of a test case; whether it was there."""
+        query = "delete from results where fqn=? and timestamp=?"
+        return self._db.execute(query, (fqn, timestamp)).rowcount > 0
+
     def results(self, fqn: str, since: int, until: int) -> list[Entity]:
         """Results between two times in ms, both included, latest first."""
         rows = self._db.execute(

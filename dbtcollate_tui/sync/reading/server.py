@@ -9,6 +9,7 @@ from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
 from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
+from dbtcollate_tui.collate.read_log import Stamps, open_read_log
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import GoToStep, Step
@@ -80,7 +81,9 @@ async def read_tables(
     async def one_database(item: DatabaseService, database: str, fqn: str) -> list[TableRef]:
         nonlocal counted
         refs = []
+        stamps = Stamps()
         async for table in collate.tables(fqn, TABLE_FIELDS):
+            stamps.take(table)
             counted += 1
             if counted % 50 == 0:
                 on_progress(counted, None, "tables", f"{item.name}.{database}")
@@ -88,6 +91,8 @@ async def read_tables(
             refs.append(ref)
             if is_wanted(ref, keep):
                 tables[table.fullyQualifiedName] = table
+        if (log := open_read_log()) is not None:
+            log.stamps[fqn] = stamps.digest()
         return refs
 
     for item in services:
