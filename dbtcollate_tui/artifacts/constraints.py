@@ -109,6 +109,8 @@ def _target(to: str, node: Node, parents: list[Node], root: str) -> str | None:
         return _called(_parsed(call[1], call[2]), node, parents, root)
     exact = [parent for parent in parents if parent.relation_name == to]
     plain = _plain(to)
+    if plain and plain == _plain(node.relation_name or ""):
+        return node.unique_id
     same = exact or [parent for parent in parents if _plain(parent.relation_name or "") == plain]
     last = same or [parent for parent in parents if parent.identifier.casefold() == plain.rpartition(".")[2]]
     return last[0].unique_id if last else None

@@ -107,6 +107,11 @@ class Dialect:
         return self.at_least(1, 10)
 
     @property
+    def has_key_relations(self) -> bool:
+        """Whether a foreign key says how many rows refer to how many (``relationshipType``, since 1.6)."""
+        return self.at_least(1, 6)
+
+    @property
     def names_text_authors(self) -> bool:
         """Whether an entity's change summary names who wrote its description (since 1.7)."""
         return self.at_least(1, 7)

@@ -131,9 +131,29 @@ class Column(Part):
     description: str = ""
     fullyQualifiedName: str = ""
     ordinalPosition: int | None = None
+    constraint: str = ""
     tags: tuple[TagLabel, ...] = ()
     children: tuple["Column", ...] = ()
     extension: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableConstraint(Part):
+    """A key of a table: ``columns`` are names, ``referredColumns`` of a foreign key are FQNs."""
+
+    constraintType: str = ""
+    columns: tuple[str, ...] = ()
+    referredColumns: tuple[str, ...] = ()
+    relationshipType: str = ""
+
+    def as_request(self) -> dict[str, object]:
+        """The constraint as a request body holds it."""
+        body: dict[str, object] = {"constraintType": self.constraintType, "columns": list(self.columns)}
+        if self.referredColumns:
+            body["referredColumns"] = list(self.referredColumns)
+        if self.relationshipType:
+            body["relationshipType"] = self.relationshipType
+        return body
 
 
 class DataModel(Entity):
@@ -195,6 +215,7 @@ class Table(Entity):
     dataModel: DataModel | None = None
     testSuite: EntityReference | None = None
     certification: Mapping[str, Any] = Field(default_factory=dict)
+    tableConstraints: tuple[TableConstraint, ...] = ()
     version: float = 0.1
     updatedBy: str = ""
     updatedAt: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dbtcollate_tui.collate.dialect import Dialect
-from dbtcollate_tui.collate.models import Column, EntityReference, Table, TagLabel
+from dbtcollate_tui.collate.models import Column, EntityReference, Table, TableConstraint, TagLabel
 
 Op = dict[str, Any]
 
@@ -103,6 +103,14 @@ class TablePatch:
         if there is not None and there.sql:
             self._guard("/dataModel/sql", there.sql)
         self._ops.append({"op": "add", "path": "/dataModel", "value": self._dialect.data_model(body)})
+        return self
+
+    def set_constraints(self, constraints: Sequence[TableConstraint]) -> "TablePatch":
+        """Set all keys of the table; those that are there guard it."""
+        for number, there in enumerate(self._table.tableConstraints):
+            self._guard(f"/tableConstraints/{number}/columns", list(there.columns))
+        value = [item.as_request() for item in constraints]
+        self._ops.append({"op": "add", "path": "/tableConstraints", "value": value})
         return self
 
     def set_property(self, name: str, value: object) -> "TablePatch":

@@ -17,10 +17,11 @@ from dbtcollate_tui.plan.model import (
 )
 from dbtcollate_tui.plan.rules.declared import failed_tests, not_written, unit_test_words
 from dbtcollate_tui.plan.rules.exposures import plan_exposures
-from dbtcollate_tui.plan.rules.findings import Findings
+from dbtcollate_tui.plan.rules.findings import Claimed, Findings
+from dbtcollate_tui.plan.rules.keys import KeyFacts, plan_keys
 from dbtcollate_tui.plan.rules.metrics import MetricFacts, plan_metrics
 from dbtcollate_tui.plan.rules.notes import left_out
-from dbtcollate_tui.plan.rules.ownership import claim_of, packages_of
+from dbtcollate_tui.plan.rules.ownership import Role, claim_of, packages_of
 from dbtcollate_tui.plan.rules.quality import QualityFacts, plan_lineage, plan_tests
 from dbtcollate_tui.plan.rules.tables import plan_table
 from dbtcollate_tui.plan.rules.tags import CLASSIFICATION_TEXT
@@ -36,6 +37,7 @@ _KIND_ORDER = (
     "domain",
     "data_products",
     "custom_property",
+    "keys",
     "data_model",
     "lineage",
     "exposure",
@@ -93,6 +95,7 @@ class Planning:
         self._run = run
         self._facts = QualityFacts()
         self._findings = findings = Findings()
+        self._keys = KeyFacts()
         packages = packages_of(project)
         for fqn, nodes in claims(project, report, only).items():
             ref = report.matched[nodes[0].unique_id]
@@ -117,6 +120,8 @@ class Planning:
                 dialect,
                 findings,
             )
+            claimed = Claimed(ref, state.tables[fqn], claim.nodes, claim.role is not Role.OWNER)
+            plan_keys(claimed, project, report, state, dialect, findings, self._keys)
         self._metrics = MetricFacts()
         if options.include_metrics and dialect.has_metrics:
             self._metrics = plan_metrics(project, report, state, options, dialect, only, findings)
@@ -151,7 +156,12 @@ class Planning:
         findings, facts, report = self._findings, self._facts, self._report
         order = {kind: place for place, kind in enumerate(_KIND_ORDER)}
         changes = {(order[change.kind], change.key): change for change in findings.changes}
-        declared = not_written(self._project, self._only, metrics=self._why_no_metrics())
+        declared = not_written(
+            self._project,
+            self._only,
+            metrics=self._why_no_metrics(),
+            keys=[item.words for item in self._keys.lost],
+        )
         return Plan(
             changes=tuple(changes[key] for key in sorted(changes)),
             match=report,

@@ -27,6 +27,7 @@ from dbtcollate_tui.plan.changes.tables import DataModelChange as DataModelChang
 from dbtcollate_tui.plan.changes.tables import DataProductsChange as DataProductsChange
 from dbtcollate_tui.plan.changes.tables import DescriptionChange as DescriptionChange
 from dbtcollate_tui.plan.changes.tables import DomainChange as DomainChange
+from dbtcollate_tui.plan.changes.tables import KeysChange as KeysChange
 from dbtcollate_tui.plan.changes.tables import NewClassification as NewClassification
 from dbtcollate_tui.plan.changes.tables import NewTag as NewTag
 from dbtcollate_tui.plan.changes.tables import OwnerRef as OwnerRef

@@ -142,7 +142,14 @@ def _related(project: Project, unique_ids: Collection[str]) -> tuple[set[str], s
         if parent in project.nodes
     }
     read = _read_by_name(project, same)
-    return same, {one for one in (*same, *parents, *tested, *read) if one in project.nodes}
+    keys = {
+        key.to_node
+        for one in same
+        if one in project.nodes
+        for key in project.nodes[one].constraints
+        if key.to_node is not None
+    }
+    return same, {one for one in (*same, *parents, *tested, *read, *keys) if one in project.nodes}
 
 
 def _read_by_name(project: Project, unique_ids: Collection[str]) -> set[str]:

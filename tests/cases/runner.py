@@ -191,7 +191,7 @@ class Place:
 
     async def tables(self) -> dict[str, dict[str, Any]]:
         """The service's tables by ``database.schema.table``, whole."""
-        names = ("columns", "tags", "owners", "dataModel", "domains", "extension")
+        names = ("columns", "tags", "owners", "dataModel", "domains", "extension", "tableConstraints")
         fields = self.cases.collate.dialect.fields(names)
         answer = await self.cases.http.get(
             "/api/v1/tables", params={"limit": 1000, "fields": fields, "service": self.service}

@@ -39,7 +39,6 @@ async def test_what_is_not_written_is_counted(world: Cases, tmp_path: Path) -> N
         "contracts": 3,
         "deprecations": 1,
         "groups": 1,
-        "keys": 5,
         "saved_queries": 1,
         "semantic_models": 2,
         "unit_tests": 2,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
@@ -14,7 +15,14 @@ from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.entity import EntityReference, TagLabel
 from dbtcollate_tui.collate.errors import NotSpokenError
 from dbtcollate_tui.collate.export import connector_config
-from dbtcollate_tui.collate.models import Column, LineageEdge, StackTraceError, StepSummary, Table
+from dbtcollate_tui.collate.models import (
+    Column,
+    LineageEdge,
+    StackTraceError,
+    StepSummary,
+    Table,
+    TableConstraint,
+)
 from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.collate.pipeline_models import FilterPattern
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
@@ -41,6 +49,7 @@ from tests.collate.server import TOKEN
 
 TABLE = KINDS["table"].schema
 CASE = KINDS["testCase"].schema
+CONSTRAINT = "entity/data/table#TableConstraint"
 RELEASES = schema_table().releases
 VERSIONS = sorted({numbers_of(release)[:3] for release in RELEASES})
 FILTER = FilterPattern(includes=("a",), excludes=("b",))
@@ -64,6 +73,9 @@ SPEC = DbtPipelineSpec(
     tag_filter=FILTER,
     schedule="0 6 * * *",
     streamable_logs=True,
+)
+FOREIGN_KEY = TableConstraint(
+    constraintType="FOREIGN_KEY", columns=("id",), referredColumns=("shop.wh.marts.customers.id",)
 )
 DATA_MODEL_BODY = {
     "modelType": "DBT",
@@ -190,6 +202,8 @@ def patched_parts(dialect: Dialect) -> list[dict[str, Any]]:
         patch.set_domain(EntityReference(id="d1", type="domain"))
         patch.set_data_products([EntityReference(id="p1", type="dataProduct")])
     patch.set_property("tier", "gold")
+    relation = "MANY_TO_ONE" if dialect.has_key_relations else ""
+    patch.set_constraints([replace(FOREIGN_KEY, relationshipType=relation)])
     column = TablePatch(table, dialect).set_column_description("id", "d").set_column_tags("id", [TAG])
     if dialect.has_column_properties:
         column.set_column_property("id", "grade", "gold")
@@ -287,6 +301,7 @@ FIELD_USES: list[tuple[str, str, Callable[[Dialect], bool]]] = [
     (TABLE, "owners", lambda dialect: dialect.fields(["owners"]) == "owners"),
     (TABLE, "domains", lambda dialect: dialect.many_domains),
     (TABLE, "domain", lambda dialect: dialect.has_domains),
+    (CONSTRAINT, "relationshipType", lambda dialect: dialect.has_key_relations),
     (DATA_MODEL, "owners", in_data_model("owners")),
     (DATA_MODEL, "resourceType", in_data_model("resourceType")),
     (DATA_MODEL, "dbtSourceProject", in_data_model("dbtSourceProject")),

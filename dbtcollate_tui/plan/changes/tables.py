@@ -1,12 +1,12 @@
 """Changes of tables and their columns, and of the tags that they need."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from dbtcollate_tui.collate.fqn import plain_name
-from dbtcollate_tui.collate.models import EntityReference
+from dbtcollate_tui.collate.fqn import plain_name, split_fqn
+from dbtcollate_tui.collate.models import EntityReference, TableConstraint
 from dbtcollate_tui.plan.changes.base import Action, Change, Group, Removal, TableChange
 
 
@@ -275,6 +275,55 @@ class CustomPropertyChange(TableChange):
     def new(self) -> str:
         """dbt's value."""
         return _value_words(self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysChange(TableChange):
+    """A table's keys of one type (``PRIMARY_KEY``, ``UNIQUE``, ``FOREIGN_KEY``); all others stay."""
+
+    kind: ClassVar[str] = "keys"
+    group: ClassVar[Group] = "keys"
+
+    type: str
+    after: tuple[TableConstraint, ...]
+    before: tuple[TableConstraint, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The table and the type of key."""
+        return f"{self.kind}:{self.table.fqn}:{self.type}"
+
+    @property
+    def label(self) -> str:
+        """``schema.table: primary key``."""
+        return f"{self.table.short}: {self.type.lower().replace('_', ' ')}"
+
+    @property
+    def old(self) -> str:
+        """The keys of that type that the table has, one a line."""
+        return key_words(self.before)
+
+    @property
+    def new(self) -> str:
+        """dbt's keys of that type, one a line."""
+        return key_words(self.after)
+
+
+def key_words(keys: Iterable[TableConstraint]) -> str:
+    """The columns of each key and what they refer to, one key a line: ``cid -> main.customers.cid``."""
+    return "\n".join(
+        f"{', '.join(item.columns)} -> {', '.join(map(_short_column, item.referredColumns))}"
+        if item.referredColumns
+        else ", ".join(item.columns)
+        for item in keys
+    )
+
+
+def _short_column(fqn: str) -> str:
+    try:
+        return ".".join(map(plain_name, split_fqn(fqn)[2:]))
+    except ValueError:
+        return fqn
 
 
 def _value_words(value: object) -> str:

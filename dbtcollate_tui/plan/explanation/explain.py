@@ -4,7 +4,7 @@ Everything that a sync would do comes from the plan of this table, made by `plan
 cannot disagree with the plan of the whole project. No IO.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,9 +13,20 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
 from dbtcollate_tui.collate.models import LineageEdge, Table
+from dbtcollate_tui.plan.changes.tables import key_words
 from dbtcollate_tui.plan.matching.matches import CAUSE_WORDS, MatchReport, TableRef, Unmatched
 from dbtcollate_tui.plan.matching.placing import ColumnNames, place_tests
-from dbtcollate_tui.plan.model import Change, Conflict, Group, LineageChange, Plan, TestResultChange
+from dbtcollate_tui.plan.model import (
+    Change,
+    Conflict,
+    Group,
+    KeysChange,
+    LineageChange,
+    Plan,
+    TestResultChange,
+)
+from dbtcollate_tui.plan.rules.keys import TYPES as KEY_TYPES
+from dbtcollate_tui.plan.rules.keys import held_keys
 from dbtcollate_tui.plan.server_state import ServerState, case_key
 from dbtcollate_tui.settings.model import SyncOptions
 
@@ -357,12 +368,41 @@ def _table_facts(
             f"{name}={table.extension[name]}" for name in properties if name in table.extension
         )
         facts.append(fact("custom properties", "custom_property", "properties", shown, held_properties))
+    facts += _key_facts(nodes, table, changes, conflicts)
     model = table.dataModel
     held_model = f"{model.resourceType} {model.path}".strip() if model is not None else ""
     facts.append(
         fact("data model", "data_model", "data model", f"{first.resource_type} {file}".strip(), held_model)
     )
     return facts
+
+
+def _key_facts(
+    nodes: Sequence[Node], table: Table, changes: Sequence[Change], conflicts: Sequence[Conflict]
+) -> Iterator[Fact]:
+    """One fact for each type of key that dbt or Collate has."""
+    keyed = next((node for node in nodes if node.constraints and not node.is_pointer), nodes[0])
+    for dbt_type, kind in KEY_TYPES.items():
+        wanted = [item for item in keyed.constraints if item.type == dbt_type]
+        there = held_keys(table, kind)
+        if not (wanted or there):
+            continue
+        dbt = "; ".join(", ".join(item.columns) or item.to for item in wanted)
+        name, held, file = dbt_type.replace("_", " "), key_words(there), keyed.original_file_path
+        change = next((item for item in changes if isinstance(item, KeysChange) and item.type == kind), None)
+        label = f": {name}"
+        conflict = next(
+            (item for item in conflicts if item.group == "keys" and item.label.endswith(label)), None
+        )
+        if change is not None:
+            yield Fact(name, "pending", change.new, held, "", file, None, change.note)
+        elif conflict is not None:
+            yield Fact(name, "conflict", conflict.dbt, conflict.server, "", file, None, conflict.reason)
+        elif dbt and not held:
+            reason = "a column or the table that it refers to is not in Collate"
+            yield Fact(name, "left_out", dbt, held, "", file, None, reason)
+        else:
+            yield Fact(name, "same" if dbt else "collate_only", dbt, held, "", file if dbt else "", None)
 
 
 def _column_of(conflict: Conflict, table: Table) -> str:

@@ -6,23 +6,27 @@ from collections.abc import Collection, Iterator
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.plan.model import NotWritten
+from dbtcollate_tui.plan.rules.keys import TYPES
 
 DEFAULT_ACCESS = frozenset({"", "protected"})
 """What a model has that says nothing of access."""
-_KEYS = frozenset({"primary_key", "unique", "foreign_key"})
 _NO_PLACE = "OpenMetadata has no place for"
 
 
 def not_written(
-    project: Project, only: Collection[str] | None, *, metrics: str = ""
+    project: Project, only: Collection[str] | None, *, metrics: str = "", keys: Collection[str] = ()
 ) -> tuple[NotWritten, ...]:
-    """The kinds that were not written. ``metrics`` is why the metrics were not, empty where they were."""
+    """The kinds that were not written.
+
+    ``metrics`` is why the metrics were not, empty where they were; ``keys`` are those left out, with the
+    reason of each.
+    """
     nodes = [
         node
         for node in project.nodes.values()
         if (only is None or node.unique_id in only) and not node.is_pointer
     ]
-    found = [*_of_nodes(nodes), *_unit_tests(project, only)]
+    found = [*_of_nodes(nodes), *_keys(keys), *_unit_tests(project, only)]
     if only is None:
         found += _of_project(project, metrics)
     return tuple(sorted(found, key=lambda item: item.kind))
@@ -67,10 +71,15 @@ def _unit_tests(project: Project, only: Collection[str] | None) -> Iterator[NotW
         yield NotWritten("unit_tests", total, f"{unit_test_words(project, only)}; {reason}.")
 
 
+def _keys(lost: Collection[str]) -> Iterator[NotWritten]:
+    if lost:
+        words = f"{wording.count(len(lost), 'key')} not written ({wording.some(lost)})."
+        yield NotWritten("keys", len(lost), words)
+
+
 def _of_nodes(nodes: Collection[Node]) -> Iterator[NotWritten]:
     types = Counter(item.type for node in nodes for item in node.constraints)
-    keys = Counter({kind: types[kind] for kind in _KEYS if types[kind]})
-    others = Counter({kind: count for kind, count in types.items() if kind not in _KEYS})
+    others = Counter({kind: count for kind, count in types.items() if kind not in TYPES})
     versions = [f"{node.name} v{node.version}" for node in nodes if node.version]
     yield from _line(
         "contracts",
@@ -78,7 +87,6 @@ def _of_nodes(nodes: Collection[Node]) -> Iterator[NotWritten]:
         [node.name for node in nodes if node.has_contract],
         "a sync writes no data contracts",
     )
-    yield from _line("keys", "key", _by_kind(keys), "a sync writes no table constraints", total=keys.total())
     yield from _line(
         "constraints",
         "other constraint",

@@ -120,6 +120,31 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         entity["columns"] = [
             checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]
         ]
+        check_constraints(call, entity)
+
+
+def check_constraints(call: Call, table: Entity) -> None:
+    """Refuse keys that are there twice, or whose columns or referred columns are not there; 400."""
+    seen: list[Entity] = []
+    for constraint in table.get("tableConstraints") or ():
+        if constraint in seen:
+            raise ApiError(400, f"Duplicate constraint found in request: {constraint}")
+        seen.append(constraint)
+        for name in constraint.get("columns") or ():
+            _check_column(table, name)
+        for fqn in constraint.get("referredColumns") or ():
+            *above, name = split_fqn(fqn)
+            there = call.store.by_fqn("table", join_fqn(*above))
+            if join_fqn(*above) == table["fullyQualifiedName"]:
+                there = table
+            if there is None:
+                raise ApiError(400, f"Table not found: {join_fqn(*above)}")
+            _check_column(there, name)
+
+
+def _check_column(table: Entity, name: str) -> None:
+    if all(column["name"] != name for column in table["columns"]):
+        raise ApiError(400, f"Invalid fully qualified column name {name}")
 
 
 def settle_data_model(call: Call, table: Entity) -> None:

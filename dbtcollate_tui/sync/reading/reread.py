@@ -12,6 +12,7 @@ from dbtcollate_tui.plan.model import (
     DataProductsChange,
     DescriptionChange,
     DomainChange,
+    KeysChange,
     OwnersChange,
     Plan,
     RemoveOwners,
@@ -39,7 +40,8 @@ async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Ch
             | RemoveTags
             | DomainChange
             | DataProductsChange
-            | CustomPropertyChange,
+            | CustomPropertyChange
+            | KeysChange,
         )
     }
     if len(refs) <= SINGLE_TABLES:

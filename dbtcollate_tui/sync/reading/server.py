@@ -37,6 +37,7 @@ TABLE_FIELDS = (
     "dataModel",
     "testSuite",
     "certification",
+    "tableConstraints",
 )
 TIER = "Tier"
 """A classification of every server, whose tags exclude one another."""

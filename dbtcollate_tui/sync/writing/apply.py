@@ -16,7 +16,7 @@ from dbtcollate_tui.collate.errors import (
     NotSpokenError,
     ServerFailedError,
 )
-from dbtcollate_tui.collate.models import EntityReference, Table, TagLabel, TestCase
+from dbtcollate_tui.collate.models import EntityReference, Table, TableConstraint, TagLabel, TestCase
 from dbtcollate_tui.collate.patch import TablePatch
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.errors import ActionableError, UnreachableError
@@ -29,6 +29,7 @@ from dbtcollate_tui.plan.model import (
     DescriptionChange,
     DomainChange,
     ExposureChange,
+    KeysChange,
     LineageChange,
     MetricChange,
     MetricEdgeChange,
@@ -48,7 +49,14 @@ from dbtcollate_tui.plan.model import (
 )
 from dbtcollate_tui.plan.server_state import case_key
 from dbtcollate_tui.sync.reading.server import TABLE_FIELDS
-from dbtcollate_tui.sync.writing.bodies import edge_of, exposure_edge, new_case, result_body, with_tags
+from dbtcollate_tui.sync.writing.bodies import (
+    edge_of,
+    exposure_edge,
+    new_case,
+    result_body,
+    with_keys,
+    with_tags,
+)
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.concurrency import Pace
 from dbtcollate_tui.sync.writing.drift import holds_model, model_moved, moved, standing
@@ -71,6 +79,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
             DomainChange,
             DataProductsChange,
             CustomPropertyChange,
+            KeysChange,
             DataModelChange,
         ),
     ),
@@ -485,6 +494,7 @@ class Writer:
         patch = TablePatch(table, self._collate.dialect)
         columns = {name: column for _, name, column in table.walk_columns()}
         tags: dict[str, list[TagLabel]] = {}
+        keys: list[TableConstraint] | None = None
         for change in changes:
             match change:
                 case DescriptionChange(column=""):
@@ -508,8 +518,12 @@ class Writer:
                     patch.set_property(change.name, change.after)
                 case CustomPropertyChange():
                     patch.set_column_property(change.column, change.name, change.after)
+                case KeysChange():
+                    keys = with_keys(table.tableConstraints if keys is None else keys, change)
                 case _:
                     raise TypeError(f"{change.kind} is no change of a table's own fields")
+        if keys is not None:
+            patch.set_constraints(keys)
         for column, labels in tags.items():
             if column:
                 patch.set_column_tags(column, labels)

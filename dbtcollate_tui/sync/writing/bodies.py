@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbtcollate_tui.collate.models import EntityReference, LineageEdge, TagLabel
+from dbtcollate_tui.collate.models import EntityReference, LineageEdge, TableConstraint, TagLabel
 from dbtcollate_tui.collate.quality import case_body
 from dbtcollate_tui.plan.model import (
     ExposureChange,
+    KeysChange,
     LineageChange,
     RemoveTags,
     TagsChange,
@@ -65,6 +66,11 @@ def result_body(change: TestResultChange) -> dict[str, object]:
 def is_ours(label: TagLabel, change: RemoveTags) -> bool:
     """Whether the label is one that the change takes away: a person's of the same name is not."""
     return label.tagFQN in change.removed and label.labelType == AUTOMATED
+
+
+def with_keys(there: Sequence[TableConstraint], change: KeysChange) -> list[TableConstraint]:
+    """A table's keys after the change: those of its type are replaced, all others stay."""
+    return [*(item for item in there if item.constraintType != change.type), *change.after]
 
 
 def with_tags(there: Sequence[TagLabel], change: TagsChange | RemoveTags) -> list[TagLabel]:
