@@ -17,13 +17,16 @@ from typing import IO, TYPE_CHECKING
 from textual import events
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
+from textual.app import ScreenStackError
 from textual.drivers import linux_driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
+from textual.widgets import Input
 
 from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.tui.frames import erases_in_colour
+from dbtcollate_tui.tui.pasting import ESCAPE, Joined, Part, Paste, PasteReader
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -45,6 +48,8 @@ KEYPAD_ON, KEYPAD_OFF = "\x1b[?1h\x1b=", "\x1b[?1l\x1b>"
 TITLE = "\x1b[22;0t\x1b]0;{}\x07"
 TITLE_BACK = "\x1b[23;0t"
 READ = 4096
+IDLE_SECONDS, WAIT_SECONDS = 0.1, 0.02
+"""How long the input is waited for, and while a part of it waits for its rest."""
 
 
 class DroppingWriter(WriterThread):
@@ -186,14 +191,15 @@ class TerminalDriver(LinuxDriver):
             self._app.call_later(self._app._handle_exception, error)
 
     def run_input_thread(self) -> None:
-        """Read keys; Textual's own decodes strictly, so that one byte of Latin-1 ends the app."""
+        """Read keys and pastes; Textual's own decodes strictly, so that one byte of Latin-1 ends the app."""
         decode = getincrementaldecoder("utf-8")("ignore").decode
         parser = XTermParser(self._debug)
+        reader = PasteReader(self._types_into_field)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 text = ""
-                if selector.select(0.1):
+                if selector.select(WAIT_SECONDS if reader.waits else IDLE_SECONDS):
                     try:
                         data = os.read(self.fileno, READ)
                     except OSError:
@@ -203,9 +209,31 @@ class TerminalDriver(LinuxDriver):
                             self._app.call_later(self._app.terminal_closed)
                         return
                     text = decode(data)
+                now = time.monotonic()
                 try:
-                    for event in [*(parser.feed(text) if text else ()), *parser.tick()]:
+                    for part in (*reader.feed(text, now), *reader.tick(now)):
+                        self._take(part, parser)
+                    for event in parser.tick():
                         self.process_message(event)
                 except (ParseError, ValueError, IndexError, KeyError, OverflowError) as error:
                     LOGGER.info("input that is no key was dropped: %s", type(error).__name__)
                     parser = XTermParser(self._debug)
+
+    def _take(self, part: Part, parser: XTermParser) -> None:
+        match part:
+            case Paste(text, is_whole=True):
+                self.process_message(events.Paste(text))
+            case Paste() | Joined():
+                self._app.call_later(self._app.say_pasted, part)
+            case _ if part == ESCAPE:
+                self.process_message(events.Key("escape", ESCAPE))
+            case _:
+                for event in parser.feed(part):
+                    self.process_message(event)
+
+    def _types_into_field(self) -> bool:
+        """Whether keys are typed into a field now. Read from the input's thread, changed by the app's."""
+        try:
+            return isinstance(self._app.screen.focused, Input)
+        except ScreenStackError:
+            return False

@@ -34,6 +34,7 @@ from dbtcollate_tui.transport.addresses import in_ascii, is_own_page, is_web_pag
 from dbtcollate_tui.tui.filters import Ascii, Backgrounds, Defused, FewColours, WithoutColour
 from dbtcollate_tui.tui.frames import Changes, Frames
 from dbtcollate_tui.tui.glyphs import ASCII, GLYPHS
+from dbtcollate_tui.tui.pasting import Joined, Paste
 
 QUIET_GROUNDS = ("background", "surface", "panel")
 """The theme's backgrounds that mark nothing."""
@@ -299,6 +300,14 @@ class TerminalApp(App[ExitCode]):
     ) -> None:
         """Show a word in passing; what a server said in it is no markup."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def say_pasted(self, part: Paste | Joined) -> None:
+        """Say that a paste was refused since its end is missing, or that typed lines were joined."""
+        if isinstance(part, Joined):
+            self.notify(f"The {part.lines} lines of the paste were joined.", timeout=6)
+        else:
+            text = "The paste did not arrive whole, so none of it was taken. Paste it again."
+            self.notify(text, severity="warning", timeout=10)
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         """Open the page in the browser, or show its address where there is none.

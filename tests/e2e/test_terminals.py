@@ -68,6 +68,28 @@ def test_a_paste_without_focus_reaches_its_field() -> None:
         app.until("40 characters")
 
 
+def test_a_paste_in_pieces_is_put_together_or_refused() -> None:
+    token = ("dbtc_" + "0a1b2c3d4e" * 3 + "fffff").encode()
+    with terminal(DEMO) as app:
+        app.until(WELCOME)
+        app.press("s")
+        app.until("any dbt Cloud page")
+        app.press("enter")
+        app.until("Need one?")
+        for piece in (b"\x1b[2", b"00~" + token[:20], token[20:] + b"\x1b[20", b"1~"):
+            app.send(piece)
+            app.rest(0.3)
+        app.until("40 characters")
+        app.send(b"\x15")
+        app.until("paste the token")
+        app.send(token[:20] + b"\r" + token[20:] + b"\r")
+        app.until("40 characters", "2 lines of")
+        app.send(b"\x15")
+        app.until("paste the token")
+        app.send(b"\x1b[200~" + token[:20])
+        app.until("did not arrive", "paste the token")
+
+
 def test_a_signal_ends_the_app_while_nobody_reads() -> None:
     with terminal(DEMO, size=(120, 36)) as app:
         app.until(WELCOME)

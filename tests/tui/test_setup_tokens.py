@@ -1,5 +1,8 @@
 """The token questions: pastes, shapes, the environment, the keyring, refusals and their fixes."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import keyring.core
 import pytest
 from keyring.core import load_keyring
@@ -108,6 +111,29 @@ async def test_a_refused_token_has_a_card_whose_keys_work_at_once(size: tuple[in
         paste(driver, sandbox.dbt_cloud_token.get_secret_value())
         await driver.press("enter")
         await driver.at("project")
+
+
+async def test_more_of_a_token_ends_its_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that types pasted lines, slowly: the first line's end is Enter, and the rest comes later."""
+    tried: list[str] = []
+
+    async def try_token(secret: SecretStr, **_: object) -> AsyncIterator[object]:
+        tried.append(secret.get_secret_value())
+        yield await asyncio.Future[object]()
+
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        monkeypatch.setattr(driver.screen.setup.dbt_cloud, "try_token", try_token)
+        token = sandbox.dbt_cloud_token.get_secret_value()
+        await driver.press(*token[:20], "enter")
+        await driver.until(lambda: tried, "the trial")
+        await driver.press(*token[20:])
+        await driver.until(lambda: not driver.pane.busy, "the end of the trial")
+        assert driver.pane.query_one(SecretInput).secret.get_secret_value() == token
+        await driver.press("enter")
+        await driver.until(lambda: len(tried) == 2, "the second trial")
+        assert tried == [token[:20], token]
+        driver.pane.leave()
 
 
 async def test_a_paste_on_the_card_goes_into_the_field() -> None:

@@ -15,7 +15,7 @@ from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.settings.secrets import ENV, FoundSecret, Origin, Side
 from dbtcollate_tui.setup.help_links import TokenHelp
 from dbtcollate_tui.tui.copying import copy_text
-from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
+from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, Work
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from dbtcollate_tui.tui.widgets.secret_input import SecretInput
@@ -55,6 +55,7 @@ class TokenPane(StepPane):
     def __init__(self, context: SetupContext) -> None:
         super().__init__(context)
         self.found: FoundSecret | None = None
+        self._tried = ""
 
     @property
     def field(self) -> SecretInput:
@@ -148,8 +149,17 @@ class TokenPane(StepPane):
             line.add_class("-look")
         line.update(words)
 
+    def begin(self, work: Work, waiting: str = "") -> None:
+        """Do this with what the field holds; more of it ends the work, see `_typed`."""
+        self._tried = self.field.value
+        super().begin(work, waiting)
+
     @on(Input.Changed, "SecretInput")
     def _typed(self) -> None:
+        if self.busy and self.field.value not in ("", self._tried):
+            # A terminal that types what is pasted, on a slow connection: the rest comes after the first line.
+            self.leave()
+            self.notify("The token in the field has changed. Enter tries it.", timeout=6)
         if self.field.value:
             self.clear_error()
             self._need_keyring()
