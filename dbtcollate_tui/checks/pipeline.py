@@ -183,7 +183,7 @@ def jobs_read(profile: Profile) -> str:
     together = "The direct sync reads all of them together."
     if reads == "project":
         return (
-            "Collate's pipeline takes the project's latest completed run, whichever job it is of; what that "
+            "Collate's pipeline takes the project's latest completed run, of any job; what that "
             f"job does not write remains unchanged. {together if side.jobs else ''}"
         ).rstrip()
     if not side.jobs:

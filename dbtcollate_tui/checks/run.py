@@ -75,7 +75,7 @@ async def fresh(context: CheckContext) -> Finding:
                 *_run_now(choice, context),
                 *_job_pages(run, client.base_url, context),
                 GoToStep("Choose another job", Step.JOB),
-                RerunCheck("Look again", CheckId.RUN_FRESH),
+                RerunCheck("Check again", CheckId.RUN_FRESH),
             ),
         )
     unscheduled = run.job is None or run.job.cron is None

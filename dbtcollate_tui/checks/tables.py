@@ -46,8 +46,8 @@ _OF_KIND: dict[TokenKind, str] = {
     "other": "",
 }
 _ON_PERSONAL = (
-    "Collate shows what it writes as this person's, and it ends with the person's account. Texts that this "
-    "person edited in Collate are kept like anyone's. A bot's token suits a schedule better."
+    "Collate shows what it writes as this person's, and it expires with the person's account. Texts that "
+    "this person edited in Collate are kept like anyone's. A bot's token suits a schedule better."
 )
 EXPIRES_SOON = timedelta(days=14)
 
@@ -87,7 +87,7 @@ async def token(context: CheckContext) -> Finding:
     fixes: tuple[Fix, ...] = ()
     if kind == "sign_in":
         by = urlsplit(facts.issuer).hostname or "this server"
-        warnings.append(f"It comes from signing in ({by}) and ends soon; syncs need a token that lasts.")
+        warnings.append(f"It is a sign-in token ({by}) and expires soon; syncs need one that lasts.")
     if capabilities.read_only:
         warnings.insert(0, "The token is read-only: a sync cannot write with it.")
     elif capabilities.missing:

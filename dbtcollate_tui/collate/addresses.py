@@ -65,7 +65,9 @@ def read_collate_address(text: str, *, allow_http: bool = False) -> str:
         raise UsageError(
             f"{redact(without_credentials(address))} is not a valid address",
             causes=[
-                "Its port is no number up to 65535." if has_bad_port(address) else "Its host cannot be read."
+                "Its port is not a number up to 65535."
+                if has_bad_port(address)
+                else "Its host cannot be read."
             ],
             fixes=[Advice("Paste the address of any page of Collate from the browser.")],
         ) from None

@@ -46,7 +46,7 @@ class MetricCalls(ServerCalls):
         """Make a metric; raises `ConflictError` where one of that name is there."""
         sent = self.dialect.metric_body(body)
         return read_one(
-            Metric, await self.call("POST", "/metrics", body=sent, doing="make the metric"), "make"
+            Metric, await self.call("POST", "/metrics", body=sent, doing="create the metric"), "make"
         )
 
     async def patch_metric(self, metric_id: str, ops: Sequence[Mapping[str, Any]]) -> None:

@@ -90,7 +90,7 @@ class PeopleCalls(ServerCalls):
     async def put_classification(self, name: str, description: str = "") -> Classification:
         """Make a classification, or leave the one that is there."""
         body = {"name": name, "description": description or "Tags of dbt models and columns."}
-        return await self.put(Classification, "/classifications", body, doing="make the classification")
+        return await self.put(Classification, "/classifications", body, doing="create the classification")
 
     async def tags(self, classification: str) -> list[Tag]:
         """The tags of a classification; none where it is not there."""
@@ -118,7 +118,7 @@ class PeopleCalls(ServerCalls):
             "name": name,
             "description": description or f"{name}, a tag in dbt.",
         }
-        return await self.put(Tag, "/tags", body, doing="make the tag")
+        return await self.put(Tag, "/tags", body, doing="create the tag")
 
     async def glossary_term(self, fqn: str) -> GlossaryTerm | None:
         """A glossary term by its FQN."""

@@ -147,7 +147,7 @@ class QualityCalls(ServerCalls):
         OpenMetadata's source answers a bare list. Raises `ConflictError` where one is there already,
         `NotSpokenError` where the server has no such call.
         """
-        doing = "make test cases"
+        doing = "create test cases"
         answer = await self.call(
             "POST",
             "/dataQuality/testCases/createMany",

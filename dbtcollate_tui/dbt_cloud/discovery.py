@@ -59,16 +59,16 @@ class HostAnswer:
 
     @property
     def words(self) -> str:
-        """The answer as a line shows it: "acme (account 70403)", "does not know this token", …"""
+        """The answer as a line shows it: "acme (account 70403)", "does not accept this token", …"""
         match self.state:
             case "asking":
                 return "asking"
             case "ok" if self.accounts:
                 return ", ".join(f"{account.name} (account {account.id})" for account in self.accounts)
             case "ok":
-                return "knows the token, shows no account"
+                return "accepts the token, shows no account"
             case "refused":
-                return "does not know this token"
+                return "does not accept this token"
         if isinstance(self.error, UnreachableError):
             return self.error.brief
         return "no answer" if self.error is None else self.error.title
@@ -233,13 +233,13 @@ def no_host_knows(answers: Iterable[HostAnswer], token: SecretStr | None = None)
     if warning:
         causes.insert(0, warning)
     return TokenRefused(
-        "No shared dbt Cloud host knows this token",
+        "No shared dbt Cloud host accepts this token",
         causes=causes,
         evidence=evidence,
         fixes=[
             GoToStep("Paste the address of any dbt Cloud page", Step.ADDRESS),
             EnterToken("Enter another token", "dbt_cloud"),
-            Retry("Ask again"),
+            Retry("Try again"),
         ],
     )
 
@@ -265,5 +265,5 @@ def _held_back(region: Region, seconds: float) -> TooManyRequests:
         brief="was not asked: too many requests with this token",
         causes=["The ceiling on requests was reached, or dbt Cloud asked for a pause."],
         evidence=[f"the next request may go out in {seconds:.0f} s"],
-        fixes=[Retry(f"Ask again in {seconds:.0f} s")],
+        fixes=[Retry(f"Try again in {seconds:.0f} s")],
     )

@@ -223,7 +223,7 @@ def _refused(error: HttpError, base_url: str, token: SecretStr, *, guessed: bool
     if not unsure:
         fixes[0], fixes[1] = fixes[1], fixes[0]
     return TokenRefused(
-        f"{host} does not know this token",
+        f"{host} does not accept this token",
         causes=causes,
         evidence=[
             evidence_of(error.record, user_message(error)),
@@ -449,7 +449,7 @@ def _redirected(error: ForeignRedirect) -> ActionableError:
 _NO_ANSWER: dict[str, tuple[str, Sequence[str]]] = {
     "name": (
         "has no address in the DNS",
-        ("The host name is misspelt.", "There is no network, or a VPN is needed."),
+        ("The host name is misspelled.", "There is no network, or a VPN is needed."),
     ),
     "refused": (
         "refuses the connection",

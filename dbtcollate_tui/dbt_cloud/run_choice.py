@@ -120,7 +120,7 @@ async def choose_run(
                 causes=["Only a run that ended in success or failure has all of its artifacts."],
                 fixes=[ChooseRun("Choose another run"), RETRY],
             )
-        taken_rule, reason = None, "the run that was asked for"
+        taken_rule, reason = None, "the requested run"
         reason_in_job = reason
     else:
         allowed = _allowed(completed, rule)

@@ -203,7 +203,7 @@ def _metric_notes(facts: MetricFacts) -> Iterator[str]:
         (facts.foreign, "metric", "Collate has one of that name that is not from this dbt project"),
         (facts.doubled, "metric", "another package of the project has one of that name"),
         (facts.without_table, "edge of a metric", "the table is not in Collate"),
-        (facts.odd_units, "unit of a metric", "servers before 1.10 take no units of one's own"),
+        (facts.odd_units, "unit of a metric", "servers before 1.10 do not accept custom units"),
         (facts.odd_granularities, "granularity of a metric", "OpenMetadata has no such granularity"),
     ):
         if listed:
@@ -289,5 +289,5 @@ def _notes(findings: Findings, facts: QualityFacts, report: MatchReport) -> list
 def _absent(what: str, name: str, places: Collection[str]) -> str:
     return (
         f"Collate has no {what} {name}: left out on {len(places)} (first: {min(places)}). "
-        "It is made in Collate, not by a sync."
+        "It is created in Collate, not by a sync."
     )

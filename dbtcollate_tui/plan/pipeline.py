@@ -104,7 +104,7 @@ class PipelinePlan:
         settings = f"{wording.count(count, 'setting')}"
         match self.action:
             case "create":
-                return f"{where} will be made: {settings}"
+                return f"{where} will be created: {settings}"
             case "update":
                 token = " and the token" if self.diff.credential == "differs" else ""
                 return f"{where} will be changed: {settings}{token}"

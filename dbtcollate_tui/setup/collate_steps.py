@@ -172,7 +172,7 @@ class CollateSteps:
                         "Settings → Services → Databases → Add New Service, then run its metadata ingestion",
                         f"{self.answers.draft.collate_base_url}/settings/services/databases",
                     ),
-                    Retry("Look again"),
+                    Retry("Check again"),
                 ],
             )
         project, basis = await self._wanted()

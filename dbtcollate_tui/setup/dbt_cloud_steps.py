@@ -148,7 +148,7 @@ class DbtCloudSteps:
         if not rows:
             host = accepted[0]
             raise AuthError(
-                f"{host.host} knows the token, but shows it no account",
+                f"{host.host} accepts the token, but shows it no account",
                 causes=[
                     "It has no permission on any account: Account Viewer is the least that is needed.",
                     "Every account of the token lets certain IP addresses in only, and this machine's is not "

@@ -88,7 +88,9 @@ async def keep_token(services: Services, profile: Profile, side: Side, secret: S
     in_environment = secrets.from_environment(side)
     if in_environment is not None and in_environment.secret != token:
         secrets.ignore_environment(side)
-        aside = f"; {ENV[side]} still holds the former one and wins at the next start, unless it is changed"
+        aside = (
+            f"; {ENV[side]} still has the previous one, which is used at the next start, unless it is changed"
+        )
     health = await secrets.probe()
     if health.usable:
         try:

@@ -115,7 +115,7 @@ class _Worker:
         if asyncio.get_running_loop().time() > self._deadline:
             await self._end()
             return SqlLineage(
-                error="all queries together took too long; the next sync goes on", failure="budget"
+                error="all queries together took too long; the next sync continues", failure="budget"
             )
         words = f"the process that reads SQL was not ready within {START_SECONDS:g} s"
         failure: Failure = "start"

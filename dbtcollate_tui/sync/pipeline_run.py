@@ -75,7 +75,7 @@ class PipelineRun:
         emitter(LogLine(source="Collate", level="info", text=status.reason or f"{pipeline.name} deployed"))
         if plan.takes_pause_off:
             pipeline = await pipelines.toggle(pipeline)
-            emitter(LogLine(source="Collate", level="info", text=f"{pipeline.name}: its pause is taken off"))
+            emitter(LogLine(source="Collate", level="info", text=f"{pipeline.name}: it is resumed"))
         return pipeline
 
     async def followed(self, emitter: EventEmitter, pipeline: IngestionPipeline) -> PipelineStatus:

@@ -40,7 +40,7 @@ def check_address(base_url: str, *, allow_http: bool = False) -> httpx.URL:
         raise UsageError(
             f"{redact(without_credentials(base_url))!r} is not an address",
             causes=[
-                "Its port is no number." if has_bad_port(base_url) else "It cannot be read as an address."
+                "Its port is not a number." if has_bad_port(base_url) else "It cannot be read as an address."
             ],
             fixes=[Advice("Paste the address of any page from the browser.")],
         ) from None

@@ -195,7 +195,7 @@ class Transport:
             redact.learn(token)
             if not _HEADER_VALUE.fullmatch(token.get_secret_value()):
                 raise UsageError(
-                    "The token holds a character that no token has",
+                    "The token contains an invalid character",
                     causes=["A space, a line break or a letter outside ASCII was copied along with it."],
                     fixes=[Advice("Copy the token again, and nothing else.")],
                 )

@@ -62,9 +62,9 @@ def _checked(value: str, variable: str) -> Proxy:
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and not any(sign.isspace() for sign in url)
-        reason = "" if usable else "It holds no host, or a space or line break."
+        reason = "" if usable else "It contains no host, or a space or line break."
     except ValueError:  # whose own words may hold the password
-        reason = "Its port is no number up to 65535." if has_bad_port(url) else "It is no address."
+        reason = "Its port is not a number up to 65535." if has_bad_port(url) else "It is not an address."
         parts = urlsplit("")
     if not reason and parts.scheme not in SCHEMES:
         reason = f"Its scheme is {parts.scheme}; {', '.join(SCHEMES)} are possible."
@@ -124,7 +124,7 @@ def tls_context(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
             return ssl.create_default_context(cafile=bundle or None, capath=folder or None)
         except ssl.SSLError:
             raise _bad_certificates(
-                "SSL_CERT_FILE", bundle or "", "It holds no certificate in PEM."
+                "SSL_CERT_FILE", bundle or "", "It contains no certificate in PEM."
             ) from None
         except (OSError, ValueError) as error:
             reason = f"{getattr(error, 'strerror', None) or error}."

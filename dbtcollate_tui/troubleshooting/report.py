@@ -279,7 +279,7 @@ def _tables(row: CheckResult, profile: Profile) -> Needed:
     if other is not None:
         name = other.to
         return _INGESTION, (
-            f"A word on whether {name} is the database service that holds the tables of {_job(profile)}: "
+            f"Confirmation whether {name} is the database service that holds the tables of {_job(profile)}: "
             f"dbtcollate then writes there instead of {side.service}.",
             f"Place: Settings → Services → Databases, {side.base_url}/settings/services/databases",
         )

@@ -12,7 +12,7 @@ ROOM = __name__.rpartition(".")[0]
 
 
 PLACES = (
-    ("home", "Home", "The chain at rest"),
+    ("home", "Home", "The chain and its state"),
     ("sync", "Sync", "Plan a sync, or show the running one"),
     ("pipeline", "Pipeline in Collate", "Compare, deploy, run it there"),
     ("run_job", "Run the dbt Cloud job", "Run it now and follow it, or follow the run in progress"),
@@ -21,7 +21,7 @@ PLACES = (
     ("troubleshoot", "Troubleshoot", "From what you see to its cause and fix"),
     ("explain", "Explain a table", "What dbt says, what Collate has, what the next sync does"),
     ("coverage", "Coverage", "How much of what dbt declares is in Collate"),
-    ("history", "History", "Former syncs and checks, with plan and log"),
+    ("history", "History", "Past syncs and checks, with plan and log"),
     ("edit_setup", "Edit setup", "Change this profile's answers"),
     ("new_setup", "New setup", "Set up another profile"),
     ("profiles", "Profiles", "Open or delete a profile"),

@@ -22,7 +22,7 @@ async def test_a_sign_in_token_is_warned_about() -> None:
         row = (await here.check(["collate.token"]))["collate.token"]
     assert row.state is CheckState.WARN
     assert "(sign-in token)" in row.summary
-    assert "It comes from signing in (shop.okta.example) and ends soon" in " ".join(row.causes)
+    assert "It is a sign-in token (shop.okta.example) and expires soon" in " ".join(row.causes)
     assert any("Access Tokens" in fix.label for fix in row.fixes)
 
 

@@ -26,7 +26,7 @@ ROWS = (
         "expired-token",
         "dbt.token",
         CheckState.FAIL,
-        "does not know this token",
+        "does not accept this token",
         "revoked or has expired",
         "token",
     ),

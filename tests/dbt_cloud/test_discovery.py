@@ -72,7 +72,7 @@ async def test_the_common_login_page_is_no_host_so_the_regions_are_asked() -> No
     asked: list[str] = []
     async with serving(host(envelope([]), asked)) as url:
         answers = await ask(Region("EMEA", url), address=read_address("https://login.dbt.com/"))
-    assert answers[-1].words == "knows the token, shows no account"
+    assert answers[-1].words == "accepts the token, shows no account"
 
 
 async def test_silence_ends_after_one_timeout_for_all() -> None:
@@ -130,7 +130,7 @@ async def test_no_shared_host_knows_the_token() -> None:
     ]
     error = no_host_knows([HostAnswer("https://a.example", "a", "asking"), *refused], TOKEN)
     assert isinstance(error, TokenRefused)
-    assert error.title == "No shared dbt Cloud host knows this token"
+    assert error.title == "No shared dbt Cloud host accepts this token"
     assert "host of its own" in error.causes[0]
     assert "revoked" in error.causes[1]
     assert error.evidence[0] == '3 hosts asked, all 401 "Invalid token."'

@@ -174,7 +174,7 @@ async def test_an_old_run_without_a_schedule_is_said() -> None:
 
 async def test_a_named_run_must_have_ended() -> None:
     choice = await choose(run(7, 5), run(8, 1), run_id=7)
-    assert (choice.run.id, choice.rule, choice.reason) == (7, None, "the run that was asked for")
+    assert (choice.run.id, choice.rule, choice.reason) == (7, None, "the requested run")
     assert choice.differs_from_reference
     with pytest.raises(UsageError, match="Run 9 is running"):
         await choose(run(9, 0, 3), run_id=9)

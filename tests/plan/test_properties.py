@@ -115,9 +115,9 @@ def test_what_collate_does_not_have_is_a_note() -> None:
     assert [*of_kind(plan, "domain"), *of_kind(plan, "custom_property")] == []
     assert list(plan.notes) == [
         "Collate has no domain Sales: left out on 1 (first: marts.orders). "
-        "It is made in Collate, not by a sync.",
+        "It is created in Collate, not by a sync.",
         "Collate has no custom property of tables costCenter: left out on 1 (first: marts.orders). "
-        "It is made in Collate, not by a sync.",
+        "It is created in Collate, not by a sync.",
         "1 custom property left out, since the value does not fit "
         "(first: marts.orders.rank: a whole number is wanted, not a text).",
     ]

@@ -69,7 +69,7 @@ def go_through(tty: Terminal) -> None:
         (("history",), ("escape",)),
         (("In Collate now",), ("t",)),
         (("In Collate's guide",), ("down", "down", "down", "enter")),
-        (("Look again",), ("escape",)),
+        (("Check again",), ("escape",)),
     ):
         tty.until(*words)
         tty.rest(READING_SECONDS)

@@ -141,7 +141,7 @@ async def token(pictures: Callable[[Sandbox], Pictures]) -> None:
             await app.until(pane_stands(app, "dbt_token"), "the token")
             await app.paste(sandbox.dbt_cloud_token.get_secret_value())
             await app.press("enter")
-            await app.until(lambda: "knows this token" in app.drawn(), "the card")
+            await app.until(lambda: "accepts this token" in app.drawn(), "the card")
             await shots.take(app, "token")
 
 

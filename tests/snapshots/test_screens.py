@@ -127,7 +127,7 @@ async def test_a_token_that_no_host_knows(size: tuple[int, int], snapshot: Snaps
         await app.until(pane_stands(app, "dbt_token"), "the token")
         await app.paste(sandbox.dbt_cloud_token.get_secret_value())
         await app.press("enter")
-        await app.until(lambda: "knows this token" in app.drawn(), "the card")
+        await app.until(lambda: "accepts this token" in app.drawn(), "the card")
         await album.take(app, "error-token")
     album.compare()
 

@@ -24,13 +24,13 @@ async def test_deploy_and_run_is_seen_first_then_followed_to_its_verification(si
             await app.press("d")
             await app.on("PipelineScreen")
             await app.until(lambda: app.top.has_class("-planned"), "the comparison")
-            assert "will be made" in app.drawn()
+            assert "will be created" in app.drawn()
             assert "0 7 * * *" in app.drawn()
             assert sandbox.dbt_cloud_token.get_secret_value() not in app.app.export_screenshot()
             assert len([seen for seen in sandbox.requests if seen.method not in ("GET", "HEAD")]) == writes
             await app.press("d")
             await app.synced()
-            assert "Done" in app.drawn() or "Not whole" in app.drawn()
+            assert "Done" in app.drawn() or "Partial" in app.drawn()
             assert "descriptions equal" in app.drawn()
             chain = app.top.query_one(ChainBar).view
             assert CheckState.WAITING not in {chain.of(stage).state for stage in Stage}

@@ -179,7 +179,7 @@ async def test_what_fits_the_filter_is_left_out_at_one_key_and_taken_in_again(si
             shown = len({leaf.key for leaf in outline.shown if leaf.key})
             assert 0 < shown < everything
             await app.press("enter", "minus")
-            await app.shows("minus", f"Take in {shown}")
+            await app.shows("minus", f"Include {shown}")
             await app.shows("w", f"Write {everything - shown} changes")
             assert f"{shown} left out" in app.drawn()
             await app.press("escape")

@@ -98,7 +98,7 @@ async def test_a_refused_token_has_a_card_whose_keys_work_at_once(size: tuple[in
         await driver.press("enter")
         await driver.failed()
         drawn = driver.drawn()
-        assert "does not know this token" in drawn
+        assert "does not accept this token" in drawn
         assert "Enter another token" in drawn
         assert WRONG not in drawn
         asked = len(sandbox.requests)
@@ -162,7 +162,7 @@ async def test_every_region_answers_on_its_own_line_and_the_card_names_the_addre
             await driver.press("enter")
             await driver.failed()
             drawn = driver.drawn()
-            assert "No shared dbt Cloud host knows this token" in drawn
+            assert "No shared dbt Cloud host accepts this token" in drawn
             assert "EMEA, 127.0.0.1" in drawn
             key = next(key for key in "abcdefghijklmnopqrstuvwxyz" if f" {key}  Paste the address" in drawn)
             await driver.press(key)

@@ -162,7 +162,7 @@ async def test_an_expired_token_is_asked_for_tried_kept_and_walked_with() -> Non
         await case.app.until(lambda: isinstance(case.app.app.focused, SecretInput), "the field")
         await case.app.paste(f"Bearer {wrong.get_secret_value()}\n")
         await case.app.press("enter")
-        await case.app.until(lambda: "does not know this token" in case.app.drawn(), "the refusal")
+        await case.app.until(lambda: "does not accept this token" in case.app.drawn(), "the refusal")
         assert "Nothing was saved." in case.app.drawn()
         await case.app.press("ctrl+u")
         token = case.sandbox.dbt_cloud_token.get_secret_value()
@@ -402,10 +402,10 @@ async def test_back_at_the_symptoms_the_walk_s_keys_are_gone() -> None:
     async with troubleshooting() as case:
         await case.app.press("end", "enter")
         await case.ended()
-        await case.app.until(lambda: "Look again" in case.app.drawn(), "the walk's keys")
+        await case.app.until(lambda: "Check again" in case.app.drawn(), "the walk's keys")
         await case.app.press("escape")
         await case.app.until(lambda: "What do you see?" in case.app.drawn(), "the symptoms")
-        await case.app.until(lambda: "Look again" not in case.app.drawn(), "the symptoms' keys alone")
+        await case.app.until(lambda: "Check again" not in case.app.drawn(), "the symptoms' keys alone")
         walked = list(case.walk.rows)
         await case.app.press("r", "y", "w")
         assert list(case.walk.rows) == walked

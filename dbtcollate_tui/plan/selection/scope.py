@@ -163,10 +163,10 @@ def _fitting(
         return found
     near = nearest(pattern, {name for ref in refs.values() for name in names(ref)})
     raise UsageError(
-        f"No node of dbt's that is asked for has a table in {what} {pattern}"
+        f"No selected dbt node has a table in {what} {pattern}"
         if what == "schema"
-        else f"No node of dbt's that is asked for has the table {pattern}",
-        causes=["It is misspelt, or dbt does not build it, or it is not ingested."],
+        else f"No selected dbt node has the table {pattern}",
+        causes=["It is misspelled, or dbt does not build it, or it is not ingested."],
         fixes=[Argument(f"Use {name}", what, name) for name in near]
         or [Advice("dbtcollate verify --check tables.matched lists what has no table.")],
     )

@@ -49,7 +49,7 @@ class AskToken(LeavableModal[SecretStr | None]):
 
     def _reason(self) -> str:
         trouble = self._secrets.trouble(self._profile, self._side)
-        why = "None is kept" if trouble is None else f"{trouble.as_sentence()} {trouble.fix()}"
+        why = "None is saved" if trouble is None else f"{trouble.as_sentence()} {trouble.fix()}"
         return (
             f"{why}{', and' if trouble is None else '.'} {ENV[self._side]} is not set. A token entered here "
             "is kept in memory until you quit."

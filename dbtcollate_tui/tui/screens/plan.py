@@ -160,7 +160,7 @@ class PlanScreen(PreparingScreen[frozenset[str] | None]):
         decided = bool(conflicts) and conflicts <= self._overwritten
         roomy = self.size.width >= ROOMY_FROM or not conflicts
         relabel(
-            self, "leave_out_shown", f"Take in {len(shown)}" if out else f"All {len(shown)} shown", show=roomy
+            self, "leave_out_shown", f"Include {len(shown)}" if out else f"All {len(shown)} shown", show=roomy
         )
         relabel(self, "overwrite", "Keep Collate's" if decided else "Use dbt's")
         relabel(self, "filter", "Filter", show=not self._query)

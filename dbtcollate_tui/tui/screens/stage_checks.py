@@ -30,7 +30,7 @@ class StageChecks(LeavableModal[Fix | Literal["question"] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "question", "Go to its question"),
         Binding("e", "evidence", "Evidence"),
-        Binding("r", "again", "Look again"),
+        Binding("r", "again", "Check again"),
         Binding("escape", "dismiss", "Back"),
     ]
     DEFAULT_CSS = """

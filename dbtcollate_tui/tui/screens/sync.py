@@ -36,7 +36,7 @@ from dbtcollate_tui.wording import span
 
 OUTCOMES = {
     "ok": (CheckState.PASS, "Done"),
-    "partial": (CheckState.WARN, "Not whole"),
+    "partial": (CheckState.WARN, "Partial"),
     "failed": (CheckState.FAIL, "Failed"),
     "cancelled": (CheckState.WARN, "Cancelled"),
 }

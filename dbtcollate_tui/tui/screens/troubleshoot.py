@@ -59,7 +59,7 @@ class TroubleshootScreen(SessionScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "Look again"),
+        Binding("r", "again", "Check again"),
         Binding("e", "evidence", "Evidence"),
         Binding("m", "letter", "Support message"),
         Binding("y", "copy", "Copy"),

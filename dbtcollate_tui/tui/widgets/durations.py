@@ -73,7 +73,7 @@ def in_words(records: Sequence[HistoryRecord]) -> str:
     words = [f"{len(records)}"]
     for outcomes, word in (
         (("failed", "interrupted"), "failed"),
-        (("partial", "warn"), "not whole"),
+        (("partial", "warn"), "partial"),
         (("cancelled",), "cancelled"),
     ):
         found = sum(record.outcome in outcomes for record in records)

@@ -57,7 +57,7 @@ SOURCES: dict[str, str] = {
     "token": "the only one the token can see",
     "only one": "the only one",
     "environment": "from the environment",
-    "kept": "kept before",
+    "kept": "saved before",
 }
 """What answered a question that was not asked."""
 
