@@ -4,7 +4,7 @@ Absent is ``None`` for a value that names something (a database, a tier, a data 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 ResourceType = Literal["model", "seed", "snapshot", "source"]
@@ -357,6 +357,25 @@ class Project:
     selectors: Mapping[str, object] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
     unchecked_sources: tuple[str, ...] = ()
+
+    def with_group_owners(self) -> "Project":
+        """The project in which a group's owner owns those of its nodes and metrics that have none."""
+        owners = {group.name: group.owners for group in self.groups.values() if group.owners}
+        if not owners:
+            return self
+        nodes = {
+            name: replace(node, owners=owners[node.group])
+            if not node.owners and node.group in owners
+            else node
+            for name, node in self.nodes.items()
+        }
+        metrics = {
+            name: replace(metric, owners=owners[metric.group])
+            if not metric.owners and metric.group in owners
+            else metric
+            for name, metric in self.metrics.items()
+        }
+        return replace(self, nodes=nodes, metrics=metrics)
 
     def upstreams(self, unique_id: str) -> tuple[str, ...]:
         """The nodes with a relation that this one (a node or an exposure) reads, in the manifest's order.

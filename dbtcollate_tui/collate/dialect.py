@@ -107,6 +107,11 @@ class Dialect:
         return self.at_least(1, 10)
 
     @property
+    def has_status(self) -> bool:
+        """Whether tables have a status such as ``Deprecated`` (``entityStatus``, since 1.10)."""
+        return self.at_least(1, 10)
+
+    @property
     def has_key_relations(self) -> bool:
         """Whether a foreign key says how many rows refer to how many (``relationshipType``, since 1.6)."""
         return self.at_least(1, 6)

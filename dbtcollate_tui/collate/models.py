@@ -216,6 +216,7 @@ class Table(Entity):
     testSuite: EntityReference | None = None
     certification: Mapping[str, Any] = Field(default_factory=dict)
     tableConstraints: tuple[TableConstraint, ...] = ()
+    entityStatus: str = ""
     version: float = 0.1
     updatedBy: str = ""
     updatedAt: int | None = None

@@ -105,6 +105,13 @@ class TablePatch:
         self._ops.append({"op": "add", "path": "/dataModel", "value": self._dialect.data_model(body)})
         return self
 
+    def set_status(self, status: str) -> "TablePatch":
+        """Set the table's status."""
+        if self._table.entityStatus:
+            self._guard("/entityStatus", self._table.entityStatus)
+        self._ops.append({"op": "add", "path": "/entityStatus", "value": status})
+        return self
+
     def set_constraints(self, constraints: Sequence[TableConstraint]) -> "TablePatch":
         """Set all keys of the table; those that are there guard it."""
         for number, there in enumerate(self._table.tableConstraints):

@@ -20,6 +20,7 @@ from dbtcollate_tui.plan.rules.exposures import plan_exposures
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
 from dbtcollate_tui.plan.rules.keys import KeyFacts, plan_keys
 from dbtcollate_tui.plan.rules.metrics import MetricFacts, plan_metrics
+from dbtcollate_tui.plan.rules.model_facts import plan_status
 from dbtcollate_tui.plan.rules.notes import left_out
 from dbtcollate_tui.plan.rules.ownership import Role, claim_of, packages_of
 from dbtcollate_tui.plan.rules.quality import QualityFacts, plan_lineage, plan_tests
@@ -37,6 +38,7 @@ _KIND_ORDER = (
     "domain",
     "data_products",
     "custom_property",
+    "status",
     "keys",
     "data_model",
     "lineage",
@@ -122,6 +124,8 @@ class Planning:
             )
             claimed = Claimed(ref, state.tables[fqn], claim.nodes, claim.role is not Role.OWNER)
             plan_keys(claimed, project, report, state, dialect, findings, self._keys)
+            if options.deprecated_status:
+                plan_status(claimed, project, dialect, findings)
         self._metrics = MetricFacts()
         if options.include_metrics and dialect.has_metrics:
             self._metrics = plan_metrics(project, report, state, options, dialect, only, findings)
@@ -161,6 +165,8 @@ class Planning:
             self._only,
             metrics=self._why_no_metrics(),
             keys=[item.words for item in self._keys.lost],
+            properties=self._state.meta.properties,
+            group_owners=self._options.group_owners and self._options.update_owners,
         )
         return Plan(
             changes=tuple(changes[key] for key in sorted(changes)),

@@ -34,6 +34,7 @@ from dbtcollate_tui.plan.changes.tables import OwnerRef as OwnerRef
 from dbtcollate_tui.plan.changes.tables import OwnersChange as OwnersChange
 from dbtcollate_tui.plan.changes.tables import RemoveOwners as RemoveOwners
 from dbtcollate_tui.plan.changes.tables import RemoveTags as RemoveTags
+from dbtcollate_tui.plan.changes.tables import StatusChange as StatusChange
 from dbtcollate_tui.plan.changes.tables import TagsChange as TagsChange
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
 

@@ -106,7 +106,9 @@ class CollateSettings(_Settings):
 class SyncOptions(_Settings):
     """What a sync may change, named as in the guide where the guide has the option.
 
-    ``database_map`` and ``owner_map`` go from dbt's name to Collate's.
+    ``database_map`` and ``owner_map`` go from dbt's name to Collate's. ``group_owners``: a group's owner owns
+    what nothing else in dbt names an owner of. ``deprecated_status``: a table of a model whose deprecation
+    date has passed gets the status ``Deprecated``.
     """
 
     update_descriptions: bool = True
@@ -120,6 +122,8 @@ class SyncOptions(_Settings):
     include_tests: bool = True
     include_lineage: bool = True
     include_metrics: bool = True
+    group_owners: bool = False
+    deprecated_status: bool = False
 
 
 PipelineReads = Literal["job", "each_job", "project"]

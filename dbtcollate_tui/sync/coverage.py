@@ -16,6 +16,8 @@ async def read_coverage(engine: Engine, by: Grouping = "schema") -> Coverage:
     """Count the project of the profile's run against what Collate holds now."""
     profile, collate, options = engine.profile, engine.collate, engine.profile.options
     project = await project_of_run(engine)
+    if options.group_owners:
+        project = project.with_group_owners()
     found = await read_tables(collate, profile.collate.service, project, options)
     report = await asyncio.to_thread(match, project, found.inventories, options)
     sql = SqlReading(

@@ -71,6 +71,8 @@ async def explain_nodes(
 ) -> Explanation:
     """Explain the table of these nodes of a decoded project."""
     profile, collate, options = engine.profile, engine.collate, engine.profile.options
+    if options.group_owners:
+        project = project.with_group_owners()
     same, wanted = _related(project, unique_ids)
     found = await _read_few(collate, profile.collate.service, project, options, wanted, unique_ids)
     part = replace(

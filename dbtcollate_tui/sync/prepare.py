@@ -126,6 +126,8 @@ async def compare(
     profile, collate = engine.profile, engine.collate
     selected = scope.nodes(Graph.of(project))
     options = scope.options(profile.options)
+    if options.group_owners:
+        project = project.with_group_owners()
     if emitter.open_phase != "tables":
         emitter(PhaseStarted(phase="tables", text="reading Collate's tables"))
     found = await read_tables(

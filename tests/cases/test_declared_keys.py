@@ -1,12 +1,15 @@
-"""Keys that dbt declares become constraints of the tables, on servers of several releases."""
+"""What dbt declares of models reaches tables: keys, a status, properties, owners of groups."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.settings.model import SyncOptions
 from tests.cases.runner import Cases, Place, cases, load_case
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -86,3 +89,34 @@ async def test_the_sandbox_refuses_keys_of_no_column(
         headers={"Content-Type": "application/json-patch+json"},
     )
     assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+async def add_property(world: Cases, name: str) -> None:
+    table = (await world.http.get("/api/v1/metadata/types/name/table")).json()
+    text = (await world.http.get("/api/v1/metadata/types/name/string")).json()
+    body = {"name": name, "description": name, "propertyType": {"id": text["id"], "type": "type"}}
+    answer = await world.http.put(f"/api/v1/metadata/types/{table['id']}", json=body)
+    assert answer.status_code == 200
+
+
+def out_of_date(project: Project) -> Project:
+    nodes = {
+        name: replace(node, deprecation_date="2020-01-31") if node.deprecation_date else node
+        for name, node in project.nodes.items()
+    }
+    return replace(project, nodes=nodes)
+
+
+async def test_a_deprecated_version_is_marked_once(world: Cases, tmp_path: Path) -> None:
+    await add_property(world, "dbt_access")
+    place = world.place(tmp_path)
+    place.options = SyncOptions(deprecated_status=True)
+    case = load_case("declared-metrics-measures")
+    await place.prepare(case)
+    first = await place.sync(case, edit=out_of_date)
+    assert first.failures == []
+    assert (await place.sync(case, edit=out_of_date)).changes == []
+    tables = await place.tables()
+    status = tables["tea.main.dim_customers_v1"].get("entityStatus")
+    assert status == ("Deprecated" if world.collate.dialect.has_status else None)
+    assert tables["tea.main.fct_orders"]["extension"] == {"dbt_access": "public"}

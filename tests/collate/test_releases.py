@@ -203,6 +203,8 @@ def patched_parts(dialect: Dialect) -> list[dict[str, Any]]:
         patch.set_data_products([EntityReference(id="p1", type="dataProduct")])
     patch.set_property("tier", "gold")
     relation = "MANY_TO_ONE" if dialect.has_key_relations else ""
+    if dialect.has_status:
+        patch.set_status("Deprecated")
     patch.set_constraints([replace(FOREIGN_KEY, relationshipType=relation)])
     column = TablePatch(table, dialect).set_column_description("id", "d").set_column_tags("id", [TAG])
     if dialect.has_column_properties:
@@ -301,6 +303,7 @@ FIELD_USES: list[tuple[str, str, Callable[[Dialect], bool]]] = [
     (TABLE, "owners", lambda dialect: dialect.fields(["owners"]) == "owners"),
     (TABLE, "domains", lambda dialect: dialect.many_domains),
     (TABLE, "domain", lambda dialect: dialect.has_domains),
+    (TABLE, "entityStatus", lambda dialect: dialect.has_status),
     (CONSTRAINT, "relationshipType", lambda dialect: dialect.has_key_relations),
     (DATA_MODEL, "owners", in_data_model("owners")),
     (DATA_MODEL, "resourceType", in_data_model("resourceType")),

@@ -278,6 +278,32 @@ class CustomPropertyChange(TableChange):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange(TableChange):
+    """A table's status, such as ``Deprecated``."""
+
+    kind: ClassVar[str] = "status"
+    group: ClassVar[Group] = "properties"
+
+    before: str
+    after: str
+
+    @property
+    def label(self) -> str:
+        """``schema.table: status``."""
+        return f"{self.table.short}: status"
+
+    @property
+    def old(self) -> str:
+        """The status that the table has."""
+        return self.before
+
+    @property
+    def new(self) -> str:
+        """The new status."""
+        return self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeysChange(TableChange):
     """A table's keys of one type (``PRIMARY_KEY``, ``UNIQUE``, ``FOREIGN_KEY``); all others stay."""
 

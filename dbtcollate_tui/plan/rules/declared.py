@@ -1,34 +1,46 @@
 """What the manifest declares and a sync does not write: a counted line for each kind, with its reason."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Node, Project
+from dbtcollate_tui.collate.models import CustomProperty
 from dbtcollate_tui.plan.model import NotWritten
 from dbtcollate_tui.plan.rules.keys import TYPES
+from dbtcollate_tui.plan.rules.model_facts import DEFAULT_ACCESS, Purpose, property_of
 
-DEFAULT_ACCESS = frozenset({"", "protected"})
-"""What a model has that says nothing of access."""
 _NO_PLACE = "OpenMetadata has no place for"
+_NO_GROUP = "Collate has no custom property of tables dbt_group, and owners of groups are off (group_owners)"
 
 
 def not_written(
-    project: Project, only: Collection[str] | None, *, metrics: str = "", keys: Collection[str] = ()
+    project: Project,
+    only: Collection[str] | None,
+    *,
+    metrics: str = "",
+    keys: Collection[str] = (),
+    properties: Mapping[str, CustomProperty] | None = None,
+    group_owners: bool = False,
 ) -> tuple[NotWritten, ...]:
     """The kinds that were not written.
 
     ``metrics`` is why the metrics were not, empty where they were; ``keys`` are those left out, with the
-    reason of each.
+    reason of each. ``properties`` are the custom properties of tables; ``group_owners``: the owners of groups
+    were written.
     """
     nodes = [
         node
         for node in project.nodes.values()
         if (only is None or node.unique_id in only) and not node.is_pointer
     ]
-    found = [*_of_nodes(nodes), *_keys(keys), *_unit_tests(project, only)]
+    known = properties or {}
+    found = [*_of_nodes(nodes, known), *_keys(keys), *_unit_tests(project, only)]
     if only is None:
         found += _of_project(project, metrics)
+        if not group_owners and property_of("group", known) is None:
+            groups = [item.name for item in project.groups.values()]
+            found += _line("groups", "group", groups, _NO_GROUP)
     return tuple(sorted(found, key=lambda item: item.kind))
 
 
@@ -77,7 +89,7 @@ def _keys(lost: Collection[str]) -> Iterator[NotWritten]:
         yield NotWritten("keys", len(lost), words)
 
 
-def _of_nodes(nodes: Collection[Node]) -> Iterator[NotWritten]:
+def _of_nodes(nodes: Collection[Node], known: Mapping[str, CustomProperty]) -> Iterator[NotWritten]:
     types = Counter(item.type for node in nodes for item in node.constraints)
     others = Counter({kind: count for kind, count in types.items() if kind not in TYPES})
     versions = [f"{node.name} v{node.version}" for node in nodes if node.version]
@@ -94,15 +106,16 @@ def _of_nodes(nodes: Collection[Node]) -> Iterator[NotWritten]:
         "the database connector writes those that the warehouse has",
         total=others.total(),
     )
-    yield from _line("versions", "version of a model", versions, many="versions of models")
-    yield from _line(
-        "deprecations", "deprecation date", [_deprecation(node) for node in nodes if node.deprecation_date]
-    )
-    yield from _line(
-        "access",
-        "access level",
-        [f"{node.name} is {node.access}" for node in nodes if node.access not in DEFAULT_ACCESS],
-    )
+    deprecated = [_deprecation(node) for node in nodes if node.deprecation_date]
+    levels = [f"{node.name} is {node.access}" for node in nodes if node.access not in DEFAULT_ACCESS]
+    if property_of("version", known) is None:
+        reason = _no_property("version")
+        yield from _line("versions", "version of a model", versions, reason, many="versions of models")
+    if property_of("deprecation_date", known) is None:
+        reason = _no_property("deprecation_date")
+        yield from _line("deprecations", "deprecation date", deprecated, reason)
+    if property_of("access", known) is None:
+        yield from _line("access", "access level", levels, _no_property("access"))
 
 
 def _of_project(project: Project, metrics: str) -> Iterator[NotWritten]:
@@ -119,7 +132,10 @@ def _of_project(project: Project, metrics: str) -> Iterator[NotWritten]:
     )
     yield from _line("saved_queries", "saved query", names.get("saved_query", ()), many="saved queries")
     yield from _line("functions", "function", names.get("function", ()), "a sync writes no stored procedures")
-    yield from _line("groups", "group", [item.name for item in project.groups.values()])
+
+
+def _no_property(purpose: Purpose) -> str:
+    return f"Collate has no custom property of tables dbt_{purpose}, and a sync creates none"
 
 
 def _by_kind(types: Counter[str]) -> list[str]:

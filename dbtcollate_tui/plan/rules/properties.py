@@ -8,6 +8,7 @@ from dbtcollate_tui.collate.models import CustomProperty, DataProduct, EntityRef
 from dbtcollate_tui.plan.matching.custom_properties import UnfitError, fit, same
 from dbtcollate_tui.plan.model import CustomPropertyChange, DataProductsChange, DomainChange
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
+from dbtcollate_tui.plan.rules.model_facts import values_of
 from dbtcollate_tui.plan.server_state import ServerState
 
 
@@ -26,9 +27,12 @@ def plan_properties(
     domain = _domain(claimed, state, findings)
     _data_products(claimed, domain, state, findings)
     wanted: dict[str, object] = {}
+    known = state.meta.properties
+    for node in reversed(claimed.nodes):
+        if not claimed.is_guest:
+            wanted |= dict(values_of(node, known))
     for node in reversed(claimed.nodes):
         wanted |= node.custom_properties
-    known = state.meta.properties
     _properties(claimed, "", wanted, claimed.table.extension, known, state, findings)
     server = {name: column for _, name, column in claimed.table.walk_columns()}
     for column, name in columns:

@@ -10,6 +10,7 @@ from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.plan.matching.custom_properties import NamedEntity, entities_named
 from dbtcollate_tui.plan.matching.matches import AssetRef
 from dbtcollate_tui.plan.rules.exposures import named_assets
+from dbtcollate_tui.plan.rules.model_facts import needs_properties
 from dbtcollate_tui.plan.server_state import MetaState
 
 READERS = 6
@@ -64,7 +65,7 @@ async def read_meta_state(
     product_names = sorted({name for node in listed for name in node.data_products})
     products = await bounded(product_names, collate.data_product, at_once=READERS)
     properties: dict[str, CustomProperty] = {}
-    if any(node.custom_properties for node in listed):
+    if any(node.custom_properties or needs_properties(node) for node in listed):
         properties = await collate.table_properties()
     named = {item for node in listed for item in entities_named(node, properties)}
     columns = [column for node in listed for column in node.columns if column.custom_properties]

@@ -17,6 +17,7 @@ from dbtcollate_tui.plan.model import (
     Plan,
     RemoveOwners,
     RemoveTags,
+    StatusChange,
     TagsChange,
 )
 from dbtcollate_tui.sync.reading.edges import READERS
@@ -41,7 +42,8 @@ async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Ch
             | DomainChange
             | DataProductsChange
             | CustomPropertyChange
-            | KeysChange,
+            | KeysChange
+            | StatusChange,
         )
     }
     if len(refs) <= SINGLE_TABLES:

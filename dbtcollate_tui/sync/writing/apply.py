@@ -42,6 +42,7 @@ from dbtcollate_tui.plan.model import (
     RemoveEdge,
     RemoveOwners,
     RemoveTags,
+    StatusChange,
     TableChange,
     TagsChange,
     TestCaseChange,
@@ -80,6 +81,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
             DataProductsChange,
             CustomPropertyChange,
             KeysChange,
+            StatusChange,
             DataModelChange,
         ),
     ),
@@ -518,6 +520,8 @@ class Writer:
                     patch.set_property(change.name, change.after)
                 case CustomPropertyChange():
                     patch.set_column_property(change.column, change.name, change.after)
+                case StatusChange():
+                    patch.set_status(change.after)
                 case KeysChange():
                     keys = with_keys(table.tableConstraints if keys is None else keys, change)
                 case _:

@@ -18,6 +18,7 @@ from dbtcollate_tui.plan.model import (
     OwnersChange,
     RemoveOwners,
     RemoveTags,
+    StatusChange,
     TableChange,
     TagsChange,
 )
@@ -62,6 +63,9 @@ def standing(table: Table, change: Change) -> DriftState:
             extension = columns[change.column].extension if change.column else table.extension
             value = (extension or {}).get(change.name)
             return "new" if same(value, change.after) else "old" if value == change.before else "else"
+        case StatusChange():
+            status = table.entityStatus
+            return "new" if status == change.after else "old" if status == change.before else "else"
         case KeysChange():
             keys = {item for item in table.tableConstraints if item.constraintType == change.type}
             return "new" if keys == set(change.after) else "old" if keys == set(change.before) else "else"
