@@ -852,7 +852,7 @@ def _run(common: Common, work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
         if common.json:
             NdjsonRenderer(sys.stdout).error(error)
         else:
-            click.echo(safe(error.as_text()), err=True)
+            click.echo(safe(error.as_text(common.profile or "")), err=True)
         return error.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("Interrupted.", err=True)

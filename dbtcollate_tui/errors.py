@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.fix_commands import in_words
 from dbtcollate_tui.fixes import Fix, fix_as_dict
 from dbtcollate_tui.printable import one_line
 
@@ -36,13 +37,13 @@ class ActionableError(Exception):
         if exit_code is not None:
             self.exit_code = exit_code
 
-    def as_text(self) -> str:
-        """The whole card as plain lines, for a terminal without the app and for copying."""
+    def as_text(self, profile: str = "") -> str:
+        """The whole card as plain lines, for a terminal without the app; its fixes name commands."""
         lines = [self.title]
         for number, cause in enumerate(self.causes):
             lines.append(f"  {'Cause' if number == 0 else 'Or':9} {cause}")
         lines.extend(f"  {'Evidence':9} {item}" for item in self.evidence)
-        lines.extend(f"  {'Fix':9} {fix.label}" for fix in self.fixes)
+        lines.extend(f"  {'Fix':9} {in_words(fix, profile)}" for fix in self.fixes)
         return "\n".join(one_line(line) for line in lines)
 
     def as_dict(self) -> dict[str, object]:

@@ -31,8 +31,8 @@ def test_the_card_as_text_has_causes_evidence_and_fixes_in_order() -> None:
         "  Cause     The token was revoked.",
         "  Or        It belongs to another region.",
         "  Evidence  GET /api/v2/accounts/ 401",
-        "  Fix       Give another token",
-        "  Fix       Try again",
+        "  Fix       Give another token: set DBT_CLOUD_TOKEN, or save it in the app: dbtcollate",
+        "  Fix       Run the command again",
     ]
 
 

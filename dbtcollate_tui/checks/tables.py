@@ -179,6 +179,7 @@ async def matched(context: CheckContext) -> Finding:
             exceptions=exceptions,
         )
     groups = [group for group in report.groups() if not group.harmless]
+    exceptions = tuple(f"{node.unique_id}: {node.detail}" for group in groups for node in group.nodes)
     fixes = [*_fixes(groups)]
     detail = "Nodes without a table get no description, tag, lineage or test result."
     better = await _better(context, report) if len(report.matched) * 2 < report.expected else None

@@ -44,7 +44,7 @@ async def verify(
         )
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     out.say(f"Verification of {profile.name}")
     async with connect(common, services, profile, report_waits=True) as connections:
         try:

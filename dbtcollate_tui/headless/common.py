@@ -27,11 +27,11 @@ Renderer = PlainRenderer | NdjsonRenderer
 Ready = TypeVar("Ready", PlanReady, PipelinePlanReady)
 
 
-def renderer(as_json: bool, *, verbose: bool = False) -> Renderer:
+def renderer(as_json: bool, *, verbose: bool = False, profile: str | None = None) -> Renderer:
     """Render to standard output: one JSON object a line, or plain lines with progress on standard error."""
     if as_json:
         return NdjsonRenderer(sys.stdout)
-    return PlainRenderer(sys.stdout, progress=sys.stderr, verbose=verbose)
+    return PlainRenderer(sys.stdout, progress=sys.stderr, verbose=verbose, profile=profile or "")
 
 
 async def load_profile(services: Services, name: str | None) -> Profile:

@@ -26,7 +26,7 @@ KEYS_EXAMPLE = """\
 async def show(common: Common) -> ExitCode:
     """Print the folders and files, the default profile, and the variables that move them."""
     services = Services()
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     folder = services.profiles.folder
     default = await asyncio.to_thread(services.profiles.default_name)
     pinned = await asyncio.to_thread(services.profiles.pinned_name)

@@ -49,7 +49,7 @@ async def doctor(common: Common, bundle: Path | None = None) -> ExitCode:
     Reads no token and no keyring entry. Ends with 4 where a server of a profile does not answer.
     """
     services = Services()
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     facts: Facts = {
         "versions": await asyncio.to_thread(_versions),
         "folders": await asyncio.to_thread(_folders),

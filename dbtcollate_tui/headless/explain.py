@@ -36,7 +36,7 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
     """Explain one table. Writes nothing; raises an error with exit code 1 where no single table fits."""
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     async with connect(common, services, profile) as connections:
         found = await explain_table(
             await connected(connections, services),
@@ -94,7 +94,7 @@ def read_floors(texts: Sequence[str]) -> dict[FactName, float]:
 
 async def coverage(common: Common, options: CoverageOptions) -> ExitCode:
     """Count the project, print or write it; ``ExitCode.BELOW_FLOOR`` where a floor is not reached."""
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     if options.artifacts is not None:
         found = await folder_coverage(options.artifacts, options.by)
         title = f"{options.artifacts.name}, dbt alone"

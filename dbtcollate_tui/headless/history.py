@@ -25,7 +25,7 @@ async def history(common: Common, *, action: RecordAction | None, limit: int) ->
     """The profile's latest records, one a line."""
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     found = await asyncio.to_thread(list_records, services.state, profile.name, action=action, limit=limit)
     out.say(
         f"History of {profile.name}, latest first" if found else f"Nothing was run for {profile.name} yet"
@@ -49,7 +49,7 @@ async def show(common: Common, record_id: str) -> ExitCode:
             causes=["It is older than 90 days, of another profile, or the id fits several."],
             fixes=[Advice("dbtcollate history lists the records with their ids.")],
         )
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     plan = await asyncio.to_thread(load_plan, services.state, record)
     log = await asyncio.to_thread(load_log, services.state, record)
     if common.json:

@@ -24,7 +24,7 @@ async def ingest_tables(common: Common, *, yes: bool, then_sync: bool = True) ->
         )
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=not yes)
+    out = renderer(common.json, verbose=not yes, profile=common.profile)
     async with connect(common, services, profile) as connections:
         ingestion = TableIngestion(await connected(connections, services))
         plan = await ingestion.prepare()

@@ -41,7 +41,7 @@ async def run_job(
         )
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=not yes)
+    out = renderer(common.json, verbose=not yes, profile=common.profile)
     async with connect(common, services, profile) as connections:
         runner = JobRunner.of_profile(profile, connections, job_id)
         plan = await runner.prepare(options)

@@ -26,7 +26,7 @@ async def plan(common: Common, *, run_id: int | None, scope: Scope) -> ExitCode:
     """Render the plan with every old and new value; write nothing."""
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=True)
+    out = renderer(common.json, verbose=True, profile=common.profile)
     async with connect(common, services, profile) as connections:
         engine = await connected(connections, services)
         events = prepare_direct(engine, run_id=run_id, scope=scope)

@@ -25,7 +25,7 @@ async def set_up(common: Common, answers: Answers, *, overwrite: bool) -> ExitCo
     `UsageError` where a choice is open, a token is missing, or the profile is there and ``overwrite`` is not
     set; and what the servers say.
     """
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     services = Services()
     if answers.profile_name and not overwrite:
         await _refuse_taken(services, answers.profile_name)

@@ -17,7 +17,7 @@ async def status(common: Common) -> ExitCode:
     """What the last sync from here wrote, and the state of run and pipeline now."""
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     last = await asyncio.to_thread(latest, services.state, profile.name)
     out.facts(
         "status",
@@ -42,7 +42,7 @@ async def status(common: Common) -> ExitCode:
 async def profiles(common: Common) -> ExitCode:
     """List each profile with its two ends; a file that cannot be read is marked."""
     services = Services()
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     names = await asyncio.to_thread(services.profiles.names)
     default = await asyncio.to_thread(services.profiles.default_name)
     broken = False

@@ -75,7 +75,7 @@ async def sync(
     _may_write(common, yes=yes)
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=not yes)
+    out = renderer(common.json, verbose=not yes, profile=common.profile)
     async with connect(common, services, profile) as connections:
         if wait:
             await wait_for_run(
@@ -147,7 +147,7 @@ async def sync_all(
     names = await asyncio.to_thread(services.profiles.names)
     if not names:
         await load_profile(services, None)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     ended: dict[str, tuple[ExitCode, str]] = {}
     for name in names:
         out.note(f"Profile {name}")
@@ -180,7 +180,7 @@ async def deploy(common: Common, *, yes: bool) -> ExitCode:
     _may_write(common, yes=yes)
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json, verbose=True)
+    out = renderer(common.json, verbose=True, profile=common.profile)
     async with connect(common, services, profile) as connections:
         return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=False)
 

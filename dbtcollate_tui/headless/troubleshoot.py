@@ -20,7 +20,7 @@ from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named
 
 def symptoms(common: Common) -> ExitCode:
     """The symptoms with their ids, the guide's rows first."""
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     for symptom in SYMPTOMS:
         if common.json:
             values = {"id": symptom.id, "seen": symptom.seen, "issue": symptom.issue}
@@ -41,7 +41,7 @@ async def troubleshoot(
     walk = TroubleshootingSession(symptom_named(symptom))
     services = Services()
     profile = await load_profile(services, common.profile)
-    out = renderer(common.json)
+    out = renderer(common.json, profile=common.profile)
     out.say(f"Troubleshooting of {profile.name}: {walk.symptom.seen}")
     async with connect(common, services, profile, report_waits=True) as connections:
         context = CheckContext(profile, connections, services)

@@ -14,7 +14,7 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.fixes import OpenUrl
+from dbtcollate_tui.fix_commands import in_words
 from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.printable import one_line, safe
@@ -37,14 +37,19 @@ TABLES_OPEN = 32
 class PlainRenderer:
     """Writes what happens as lines; ``verbose`` adds each change of a plan with its old and new value.
 
+    ``profile`` is the profile that the command named; commands that are proposed as fixes name it too.
+
     Results go to ``stream``, progress and errors to ``progress`` (the same stream where it is left out).
     Written changes are listed by table and kind, with ``verbose`` one by one.
     """
 
-    def __init__(self, stream: TextIO, *, progress: TextIO | None = None, verbose: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, progress: TextIO | None = None, verbose: bool = False, profile: str = ""
+    ) -> None:
         self._stream = stream
         self._side = progress if progress is not None else stream
         self._verbose = verbose
+        self._profile = profile
         self._tenth: dict[str, int] = {}
         self._written: defaultdict[str, Counter[Group]] = defaultdict(Counter)
 
@@ -79,7 +84,7 @@ class PlainRenderer:
 
     def error(self, error: ActionableError) -> None:
         """The card of the error that ended the command."""
-        self.notes(error.as_text())
+        self.notes(error.as_text(self._profile))
 
     def check(self, result: CheckResult) -> None:
         """One row of the checklist, with its card where it did not pass."""
@@ -96,8 +101,7 @@ class PlainRenderer:
             self.say(f"        {'Evidence':9} {item}")
         self._list(result.exceptions)
         for fix in result.fixes:
-            place = f"  {fix.url}" if isinstance(fix, OpenUrl) else ""
-            self.say(f"        {'Fix':9} {fix.label}{place}")
+            self.say(f"        {'Fix':9} {in_words(fix, self._profile)}")
 
     def failed_tests(self, names: Sequence[str]) -> None:
         """The tests that failed in the dbt run."""
@@ -170,7 +174,7 @@ class PlainRenderer:
 
     def _failed(self, event: events.Failed) -> None:
         if event.change is None:
-            self.notes(event.error.as_text())
+            self.notes(event.error.as_text(self._profile))
             return
         word = "NOT KNOWN" if event.unsure else "FAILED"
         self.note(f"{_clock(event)}  {word:9}  {_line(event.change)}: {event.error.title}")

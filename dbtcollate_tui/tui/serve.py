@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import secrets
 import shlex
 import socket
@@ -40,6 +41,23 @@ KEY_SCRIPT = """<script>
 </script>
 """
 """Runs before textual-serve's own script opens the WebSocket."""
+FOCUS_SCRIPT = """<script>
+(() => {
+  const focus = () => {
+    const field = document.querySelector("#terminal textarea");
+    if (field) {
+      field.focus();
+      watch.disconnect();
+    }
+  };
+  const watch = new MutationObserver(focus);
+  watch.observe(document.body, {childList: true, subtree: true, attributes: true});
+})();
+</script>
+"""
+"""The terminal's field has the focus from the start: the first key is the app's, without a click."""
+HEAD = '<title>dbtcollate</title><link rel="icon" href="data:,">'
+FOREIGN_FONT = re.compile(r"<link[^>]*fonts\.googleapis\.com[^>]*>")
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self' ws://{host}; frame-ancestors 'none'"
@@ -115,7 +133,8 @@ class LoopbackServer(Server):
             raise web.HTTPForbidden(text="Open the address that dbtcollate serve printed, with its key.\n")
         response = await handler(request)
         if place == "index" and isinstance(response, web.Response) and response.text:
-            response.text = response.text.replace("</body>", f"{KEY_SCRIPT}</body>")
+            page = FOREIGN_FONT.sub("", response.text).replace("</head>", f"{HEAD}</head>")
+            response.text = page.replace("</body>", f"{KEY_SCRIPT}{FOCUS_SCRIPT}</body>")
         if not response.prepared:
             response.headers["Content-Security-Policy"] = POLICY.format(host=host)
         return response

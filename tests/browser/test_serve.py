@@ -62,6 +62,17 @@ def test_the_demo_in_a_browser_by_click_and_key() -> None:
         assert elsewhere <= page.refused
 
 
+def test_first_key_needs_no_click_and_the_page_has_a_title() -> None:
+    with served() as address, chromium() as browser:
+        page = Page(browser)
+        browser.get(address)
+        page.until(lambda drawn: "Try it with sample data" in drawn, "the welcome")
+        assert browser.title == "dbtcollate"
+        assert not any("googleapis" in url or "favicon" in url for url in page.asked.values())
+        ActionChains(browser).send_keys("s").perform()
+        page.until(lambda drawn: "step 1 of 7" in drawn, "the setup")
+
+
 def upgrade(address: str, headers: dict[str, str]) -> int:
     """The status of a WebSocket's opening request."""
     opening = {

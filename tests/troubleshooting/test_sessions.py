@@ -142,6 +142,7 @@ async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) 
         letter = letter_of(walk, here.profile)
         assert letter is not None
         assert case.letter in letter.text, letter.text
+        assert "legacy_orders" not in letter.text
         kept = {name: found for name, found in walk.rows.items() if found.stage is not row.stage}
         lift(here)
         walk.did("fixed by others")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.widgets import OptionList
+from textual.widgets import Button, OptionList
 
 from dbtcollate_tui.checks.base import CheckResult
 from dbtcollate_tui.checks.chain import CheckState
@@ -75,7 +75,9 @@ class Visit:
         for _ in range(6):
             if self.app.name == name:
                 return
-            await self.app.press("escape")
+            if self.app.name == "Confirm":
+                self.app.top.query_one("#act", Button).focus()
+            await self.app.press("enter" if self.app.name == "Confirm" else "escape")
             await self.app.pilot.pause()
         raise AssertionError(f"{self.app.name} was not left\n{self.app.drawn()}")
 
