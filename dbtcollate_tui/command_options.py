@@ -51,7 +51,7 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--remove",
             is_flag=True,
-            help="Remove the tags, owners and edges that a sync from here wrote and dbt no longer has.",
+            help="Remove what a sync from here wrote and dbt no longer has: descriptions, tags, owners, tests, edges.",
         ),
         click.option(
             "--kind",

@@ -45,6 +45,16 @@ class TablePatch:
         self._set_text("/description", self._table.description, text)
         return self
 
+    def remove_description(self, column: str = "") -> "TablePatch":
+        """Take the table's or a column's description away; ``KeyError`` for an unknown column."""
+        pointer, text = "", self._table.description
+        if column:
+            pointer, found = self._column(column)
+            text = found.description
+        self._guard(f"{pointer}/description", text)
+        self._ops.append({"op": "remove", "path": f"{pointer}/description"})
+        return self
+
     def set_column_description(self, column: str, text: str) -> "TablePatch":
         """Set a column's description (nested ones by dotted name); ``KeyError`` for an unknown column."""
         pointer, found = self._column(column)

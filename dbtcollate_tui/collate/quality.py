@@ -163,6 +163,15 @@ class QualityCalls(ServerCalls):
             TestCase, f"/dataQuality/testCases/{path_segment(case_id)}", ops, doing="change the test case"
         )
 
+    async def delete_test_case(self, case_id: str) -> None:
+        """Delete a test case with its results; one that is not there is no error."""
+        path = f"/dataQuality/testCases/{path_segment(case_id)}"
+        params = {"hardDelete": True, "recursive": True}
+        try:
+            await self.call("DELETE", path, params=params, doing="delete the test case")
+        except NotFoundError:
+            return
+
     async def test_case_results(self, fqn: str, since_ms: int, until_ms: int) -> list[TestCaseResult]:
         """The results of a test case between two times (ms since 1970), latest first."""
         name = path_segment(fqn)

@@ -1,4 +1,4 @@
-"""The record of the tags, owners and edges that syncs from here wrote, by profile and server.
+"""The record of the texts, tags, owners, tests and edges that syncs from here wrote, by profile and server.
 
 It separates our own texts from a person's when dbt no longer names them. One line a write, appended by one
 call, so that several processes may write at once; the later line wins. A sync that is killed may lose its
@@ -16,12 +16,16 @@ from dbtcollate_tui.log import LOGGER
 from dbtcollate_tui.plan.model import (
     Change,
     DataModelChange,
+    DescriptionChange,
     LineageChange,
     OwnersChange,
+    RemoveDescription,
     RemoveEdge,
     RemoveOwners,
     RemoveTags,
+    RemoveTestCase,
     TagsChange,
+    TestCaseChange,
 )
 from dbtcollate_tui.private_files import make_file
 from dbtcollate_tui.settings.files import private_folder
@@ -29,11 +33,25 @@ from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
 
 
+def digest_of(text: str) -> str:
+    """What the record keeps of a description: whether Collate's is still ours, not what it says."""
+    return sha256(text.strip().encode("utf-8", "replace")).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCase:
+    """A test case that we created: its table's FQN and the unique id of dbt's test."""
+
+    table: str
+    test: str
+
+
 @dataclass(slots=True)
 class Written:
     """What is in Collate because we wrote it.
 
     Tag FQNs by (table FQN, column), owners' ids by table FQN, edges as (upstream FQN, downstream FQN);
+    ``texts`` are the digests of descriptions by (table FQN, column), ``cases`` the test cases by FQN,
     ``nodes`` are the unique ids that it was written for, by table FQN; ``models`` are the FQNs of the tables
     whose data models we wrote.
     """
@@ -43,16 +61,19 @@ class Written:
     edges: set[tuple[str, str]] = field(default_factory=set)
     nodes: dict[str, str] = field(default_factory=dict)
     models: set[str] = field(default_factory=set)
+    texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    cases: dict[str, WrittenCase] = field(default_factory=dict)
 
     @property
     def tables(self) -> set[str]:
         """The FQNs of the tables that we wrote something of, or to which we drew an edge."""
-        tagged = {table for table, _ in self.tags}
-        return tagged | set(self.owners) | {below for _, below in self.edges} | self.models
+        named = {table for table, _ in (*self.tags, *self.texts)}
+        named |= {case.table for case in self.cases.values()}
+        return named | set(self.owners) | {below for _, below in self.edges} | self.models
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.tags or self.owners or self.edges or self.models)
+        return bool(self.tags or self.owners or self.edges or self.models or self.texts or self.cases)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply one line of the record; raises ``KeyError`` or ``TypeError`` for a damaged one."""
@@ -70,6 +91,14 @@ class Written:
                 self.owners.pop(line["table"], None)
                 if line["ids"]:
                     self.owners[line["table"]] = frozenset(line["ids"])
+            case "text":
+                self.texts.pop((str(line["table"]), str(line["column"])), None)
+                if digest := line.get("digest"):
+                    self.texts[str(line["table"]), str(line["column"])] = str(digest)
+            case "case":
+                self.cases.pop(str(line["fqn"]), None)
+                if test := line.get("test"):
+                    self.cases[str(line["fqn"])] = WrittenCase(str(line["table"]), str(test))
             case "model":
                 self.models.add(str(line["table"]))
             case "edge":
@@ -93,6 +122,16 @@ def lines_of(change: Change, project: str) -> Sequence[Mapping[str, object]]:
         case OwnersChange():
             ids = [owner.id for owner in change.after]
             return ({"what": "owners", "table": change.table.fqn, "ids": ids, **of},)
+        case DescriptionChange():
+            place = {"table": change.table.fqn, "column": change.column, **of}
+            return ({"what": "text", **place, "digest": digest_of(change.after)},)
+        case RemoveDescription():
+            return ({"what": "text", "table": change.table.fqn, "column": change.column, **of},)
+        case TestCaseChange() if not change.id:
+            case = {"table": change.table.fqn, "fqn": change.fqn, "project": project}
+            return ({"what": "case", **case, "test": change.unique_id},)
+        case RemoveTestCase():
+            return ({"what": "case", "table": change.table.fqn, "fqn": change.fqn, "project": project},)
         case DataModelChange():
             return ({"what": "model", "table": change.table.fqn, **of},)
         case RemoveOwners():

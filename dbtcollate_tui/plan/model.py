@@ -19,6 +19,7 @@ from dbtcollate_tui.plan.changes.metrics import MetricEdgeChange as MetricEdgeCh
 from dbtcollate_tui.plan.changes.metrics import MetricField as MetricField
 from dbtcollate_tui.plan.changes.quality import NewTestDefinition as NewTestDefinition
 from dbtcollate_tui.plan.changes.quality import NewTestSuite as NewTestSuite
+from dbtcollate_tui.plan.changes.quality import RemoveTestCase as RemoveTestCase
 from dbtcollate_tui.plan.changes.quality import ResultStatus as ResultStatus
 from dbtcollate_tui.plan.changes.quality import TestCaseChange as TestCaseChange
 from dbtcollate_tui.plan.changes.quality import TestResultChange as TestResultChange
@@ -32,6 +33,7 @@ from dbtcollate_tui.plan.changes.tables import NewClassification as NewClassific
 from dbtcollate_tui.plan.changes.tables import NewTag as NewTag
 from dbtcollate_tui.plan.changes.tables import OwnerRef as OwnerRef
 from dbtcollate_tui.plan.changes.tables import OwnersChange as OwnersChange
+from dbtcollate_tui.plan.changes.tables import RemoveDescription as RemoveDescription
 from dbtcollate_tui.plan.changes.tables import RemoveOwners as RemoveOwners
 from dbtcollate_tui.plan.changes.tables import RemoveTags as RemoveTags
 from dbtcollate_tui.plan.changes.tables import StatusChange as StatusChange

@@ -33,7 +33,7 @@ from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables, 
 from dbtcollate_tui.sync.reading.text_authors import read_text_authors
 from dbtcollate_tui.sync.writing.removals import leftover_note, read_stale, removable
 
-NO_RECORD = "Nothing can be removed: no sync from this machine has written tags, owners or edges."
+NO_RECORD = "Nothing can be removed: no sync from this machine has written anything."
 
 
 async def choose(emitter: EventEmitter, engine: Engine, run_id: int | None) -> RunChoice:

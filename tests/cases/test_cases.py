@@ -267,7 +267,7 @@ async def test_disabled_model_leaves_its_tag_as_removable(world: Cases, tmp_path
     kept = await place.sync(manifest)
     assert kept.changes == []
     assert [change.kind for change in kept.plan.removable] == ["remove_tags"]
-    assert "dbt no longer builds 1 table that Collate has with its texts" in kept.notes
+    assert "dbt no longer builds 1 table of Collate's" in kept.notes
 
 
 async def test_unreadable_model_loses_nothing(world: Cases, tmp_path: Path) -> None:

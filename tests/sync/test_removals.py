@@ -17,7 +17,15 @@ from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import RunFinished
 from dbtcollate_tui.history.ledger import Written, load_written
-from dbtcollate_tui.plan.model import Plan, RemoveEdge, RemoveOwners, RemoveTags, TagsChange
+from dbtcollate_tui.plan.model import (
+    Plan,
+    RemoveDescription,
+    RemoveEdge,
+    RemoveOwners,
+    RemoveTags,
+    RemoveTestCase,
+    TagsChange,
+)
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
@@ -190,7 +198,7 @@ async def test_a_node_that_is_gone_leaves_what_it_had_as_removable(tmp_path: Pat
         without = replace(here.project, nodes=nodes)
         plan = await here.plan(without)
         of_it = [change for change in plan.removable if change.table_fqn == ORDERS]
-        assert {type(change) for change in of_it} == {RemoveTags, RemoveOwners, RemoveEdge}
+        assert {type(change) for change in of_it} == {RemoveDescription, RemoveTags, RemoveOwners, RemoveEdge}
         listed = plan.as_dict()
         assert isinstance(listed["removable"], list)
         assert {item["action"] for item in listed["removable"]} == {"remove"}
@@ -205,6 +213,72 @@ async def test_a_node_that_is_gone_leaves_what_it_had_as_removable(tmp_path: Pat
         assert (end.outcome, end.counts.written) == ("ok", 1)
         again = await here.plan(without)
         assert {c.key for c in again.removable} == {c.key for c in one.removable}
+
+
+def without_node(project: Project, name: str) -> Project:
+    """The project as dbt writes it once a model is deleted: its tests are gone with it."""
+    gone = next(uid for uid, node in project.nodes.items() if node.name == name)
+    tests = {uid: test for uid, test in project.tests.items() if test.attached_node != gone}
+    nodes = {uid: node for uid, node in project.nodes.items() if uid != gone}
+    return replace(project, nodes=nodes, tests=tests)
+
+
+@pytest.mark.parametrize("version", ["latest", "1.1"])
+async def test_texts_and_tests_of_a_deleted_model_can_be_removed(tmp_path: Path, version: str) -> None:
+    async with ends(tmp_path, version) as here:
+        table = await here.table()
+        edited = next(column.name for column in table.columns if (ORDERS, column.name) in here.ours().texts)
+        patch = TablePatch(table, here.collate.dialect).set_column_description(edited, "A person's words.")
+        await here.collate.patch_table(table.id, patch.ops())
+        cases = {case.fullyQualifiedName for case in await here.collate.test_cases(ORDERS)}
+        assert cases
+        without = without_node(here.project, "fct_orders")
+        kept = await here.plan(without)
+        assert {c.target for c in kept.removable if isinstance(c, RemoveTestCase)} == cases
+        assert (await here.write(await here.plan(without, Scope(remove=True)))).outcome == "ok"
+        after = await here.table()
+        texts = {column.name: column.description for column in after.columns if column.description}
+        assert (after.description, texts) == ("", {edited: "A person's words."})
+        assert await here.collate.test_cases(ORDERS) == []
+        again = await here.plan(without, Scope(remove=True))
+        assert (again.changes, again.removable) == ((), ())
+        back = await here.plan()
+        assert {c.target for c in back.changes if c.kind == "test_case"} == cases
+
+
+async def test_a_deleted_test_of_a_model_that_stays_can_be_removed(tmp_path: Path) -> None:
+    async with ends(tmp_path) as here:
+        node = next(uid for uid, item in here.project.nodes.items() if item.name == "fct_orders")
+        gone = next(test for test in here.project.tests.values() if test.attached_node == node)
+        tests = {uid: test for uid, test in here.project.tests.items() if uid != gone.unique_id}
+        without = replace(here.project, tests=tests)
+        left = [c for c in (await here.plan(without)).removable if isinstance(c, RemoveTestCase)]
+        assert [change.name for change in left] == [gone.name]
+        renamed = replace(gone, unique_id=f"{gone.unique_id}2")
+        same_case = replace(without, tests={**tests, renamed.unique_id: renamed})
+        assert (await here.plan(same_case)).removable == ()
+        part = await here.plan(without, Scope(select=("dim_customers",)))
+        assert part.removable == ()
+
+
+async def test_a_text_that_dbt_dropped_is_offered_once(tmp_path: Path) -> None:
+    async with ends(tmp_path) as here:
+        without = here.changed("fct_orders", lambda node: replace(node, description=""))
+        (left,) = (await here.plan(without)).removable
+        assert isinstance(left, RemoveDescription)
+        assert (await here.write(await here.plan(without, Scope(remove=True)))).outcome == "ok"
+        assert (await here.table()).description == ""
+        last = await here.plan(without, Scope(remove=True))
+        assert (last.changes, last.removable) == ((), ())
+
+
+async def test_a_table_that_another_project_builds_now_keeps_all(tmp_path: Path) -> None:
+    async with ends(tmp_path) as here:
+        table = await here.table()
+        op = {"op": "add", "path": "/dataModel/dbtSourceProject", "value": "finance"}
+        await here.collate.patch_table(table.id, [op])
+        plan = await here.plan(without_node(here.project, "fct_orders"))
+        assert [change for change in plan.removable if change.table_fqn == ORDERS] == []
 
 
 async def test_a_run_that_builds_elsewhere_loses_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from dbtcollate_tui.plan.changes.base import Change, Group, TableChange
+from dbtcollate_tui.plan.changes.base import Change, Group, Removal, TableChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,38 @@ class TestCaseChange(TableChange):
     def new(self) -> str:
         """The case's definition, and its description where there is one."""
         return self.description if self.id else f"{self.definition} {self.description}".strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveTestCase(Removal, TableChange):
+    """A test case that a sync from here created and dbt no longer has; its results go with it."""
+
+    kind: ClassVar[str] = "remove_test_case"
+    group: ClassVar[Group] = "tests"
+
+    name: str
+    fqn: str
+    id: str
+
+    @property
+    def target(self) -> str:
+        """The case's FQN."""
+        return self.fqn
+
+    @property
+    def label(self) -> str:
+        """``schema.table: case``."""
+        return f"{self.table.short}: {self.name}"
+
+    @property
+    def old(self) -> str:
+        """What is taken away."""
+        return "test case with its results"
+
+    @property
+    def note(self) -> str:
+        """How it is known that it is ours."""
+        return "created by a sync from here, no longer in dbt"
 
 
 ResultStatus = Literal["Success", "Failed", "Aborted"]

@@ -81,6 +81,26 @@ class DescriptionChange(TableChange):
         return f"table last changed by {self.changed_by}" if self.before and self.changed_by else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveDescription(Removal, TableChange):
+    """A description that a sync from here wrote and dbt no longer has."""
+
+    kind: ClassVar[str] = "remove_description"
+    group: ClassVar[Group] = "descriptions"
+
+    before: str
+
+    @property
+    def old(self) -> str:
+        """The text that is taken away."""
+        return self.before
+
+    @property
+    def note(self) -> str:
+        """How it is known that it is ours."""
+        return "written by a sync from here, no longer in dbt"
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerRef:
     """A user or team of the server."""

@@ -262,6 +262,8 @@ def delete_with_children(call: Call, kind: str, entity: Entity) -> None:
     for child in children.get(kind, ()):
         for found in call.store.every(child, parent=entity["fullyQualifiedName"]):
             delete_with_children(call, child, found)
+    if kind == "testCase":
+        call.store.delete_results(entity["fullyQualifiedName"])
     call.store.delete(kind, entity["id"])
 
 

@@ -247,6 +247,10 @@ class Store:
         )
         return [_decode(row[0]) for row in rows]
 
+    def delete_results(self, fqn: str) -> None:
+        """Delete all results of a test case."""
+        self._db.execute("delete from results where fqn=?", (fqn,))
+
     def latest_result(self, fqn: str) -> Entity | None:
         """The latest result of a test case."""
         return self._one("select json from results where fqn=? order by timestamp desc limit 1", fqn)

@@ -15,6 +15,7 @@ from dbtcollate_tui.plan.model import (
     KeysChange,
     OwnersChange,
     Plan,
+    RemoveDescription,
     RemoveOwners,
     RemoveTags,
     StatusChange,
@@ -37,6 +38,7 @@ async def reread_tables(collate: CollateClient, plan: Plan, changes: Sequence[Ch
             DescriptionChange
             | OwnersChange
             | TagsChange
+            | RemoveDescription
             | RemoveOwners
             | RemoveTags
             | DomainChange

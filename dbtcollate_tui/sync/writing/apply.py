@@ -39,9 +39,11 @@ from dbtcollate_tui.plan.model import (
     NewTestSuite,
     OwnersChange,
     Plan,
+    RemoveDescription,
     RemoveEdge,
     RemoveOwners,
     RemoveTags,
+    RemoveTestCase,
     StatusChange,
     TableChange,
     TagsChange,
@@ -73,6 +75,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
         "tables",
         (
             DescriptionChange,
+            RemoveDescription,
             OwnersChange,
             RemoveOwners,
             TagsChange,
@@ -89,6 +92,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("test suites", (NewTestSuite,)),
     ("test cases", (TestCaseChange,)),
     ("test results", (TestResultChange,)),
+    ("tests that are gone", (RemoveTestCase,)),
     ("lineage", OF_LINEAGE),
     ("metrics", (MetricChange,)),
     ("lineage of metrics", (MetricEdgeChange,)),
@@ -503,6 +507,8 @@ class Writer:
                     patch.set_description(change.after)
                 case DescriptionChange():
                     patch.set_column_description(change.column, change.after)
+                case RemoveDescription():
+                    patch.remove_description(change.column)
                 case OwnersChange():
                     patch.set_owners([EntityReference(id=o.id, type=o.type) for o in change.after])
                 case RemoveOwners():
@@ -542,6 +548,10 @@ class Writer:
                 edge = await collate.edge(change.upstream.id, change.downstream.id)
                 if edge is not None and edge.source == change.edge.source:
                     await collate.delete_lineage(edge)
+            case RemoveTestCase():
+                case = await collate.test_case(change.fqn, ())
+                if case is not None and case.id == change.id:
+                    await collate.delete_test_case(case.id)
             case NewClassification():
                 await collate.put_classification(change.name, change.description)
             case NewTag():

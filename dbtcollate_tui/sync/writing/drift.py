@@ -16,6 +16,7 @@ from dbtcollate_tui.plan.model import (
     DomainChange,
     KeysChange,
     OwnersChange,
+    RemoveDescription,
     RemoveOwners,
     RemoveTags,
     StatusChange,
@@ -37,6 +38,9 @@ def standing(table: Table, change: Change) -> DriftState:
         case DescriptionChange():
             text = columns[change.column].description if change.column else table.description
             return "new" if text == change.after else "old" if text == change.before else "else"
+        case RemoveDescription():
+            text = columns[change.column].description if change.column else table.description
+            return "new" if not text else "old" if text == change.before else "else"
         case OwnersChange():
             names = tuple(owner.displayName or owner.name or owner.id for owner in table.owners)
             if {owner.id for owner in table.owners} == {owner.id for owner in change.after}:
