@@ -51,7 +51,7 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--remove",
             is_flag=True,
-            help="Remove what a sync from here wrote and dbt no longer has: descriptions, tags, owners, tests, edges.",
+            help="Remove texts, tags, owners, tests and edges that a sync wrote and dbt no longer has.",
         ),
         click.option(
             "--kind",
