@@ -20,4 +20,8 @@ class EventsArrived(Message):
 
 
 class RowsChanged(Message):
-    """Rows of the open profile's checklist changed."""
+    """Rows of the open profile's checklist changed; several that wait are handled as one."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether the next message in the queue makes this one unnecessary."""
+        return isinstance(message, RowsChanged)

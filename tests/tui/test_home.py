@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from textual.message import Message
 from textual.widgets import Button, OptionList
 
 from dbtcollate_tui.checks.chain import CheckState, Stage
@@ -322,3 +323,9 @@ async def test_a_misspelled_profile_is_opened_by_its_card() -> None:
             await app.until(lambda: app.app.session, "the session")
             assert app.app.session is not None
             assert app.app.session.profile.name == "shop"
+
+
+def test_row_changes_that_wait_are_drawn_once() -> None:
+    changed = RowsChanged()
+    assert changed.can_replace(RowsChanged())
+    assert not changed.can_replace(Message())

@@ -157,12 +157,21 @@ class HomeScreen(CardKeys, FittedScreen[None]):
     # ------------------------------------------------------------------ what changes it
 
     def on_rows_changed(self, _: RowsChanged) -> None:
-        """A check has begun or ended."""
-        self._draw()
+        """A check has begun or ended; a screen that is hidden draws when it is shown again."""
+        if not self._is_hidden:
+            self._draw()
 
     def on_events_arrived(self, _: EventsArrived) -> None:
         """The running sync went on."""
-        self._draw()
+        if not self._is_hidden:
+            self._draw()
+
+    @property
+    def _is_hidden(self) -> bool:
+        """Whether a screen that fills the window is above this one."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self) + 1 :] if self in stack else stack
+        return any(not screen.is_modal for screen in above)
 
     def on_screen_resume(self) -> None:
         """Things may have changed meanwhile."""
