@@ -122,7 +122,7 @@ def test_masking_keeps_json_readable() -> None:
     st.text(max_size=20),
     st.text(max_size=20),
 )
-def test_a_learnt_secret_is_masked_wherever_it_stands(secret: str, before: str, after: str) -> None:
+def test_learnt_secret_is_masked_anywhere(secret: str, before: str, after: str) -> None:
     redactor = Redactor([SecretStr(secret)])
     assert secret not in redactor(f"{before}{secret}{after}")
 

@@ -90,7 +90,7 @@ def test_a_spelt_out_nothing_is_no_database_and_no_schema(absent: str | None) ->
     assert (node.database, node.schema) == (None, None)
 
 
-def test_a_snapshot_stands_where_its_target_says() -> None:
+def test_snapshot_is_in_its_target_schema() -> None:
     config = {"materialized": "snapshot", "target_database": "HIST", "target_schema": "snaps"}
     node = only_node(resource_type="snapshot", config=config)
     assert (node.database, node.schema) == ("HIST", "snaps")
@@ -136,7 +136,7 @@ def test_columns_take_order_spelling_type_and_comment_from_the_catalog() -> None
     assert node.in_catalog
 
 
-def test_columns_that_differ_in_case_only_are_told_apart() -> None:
+def test_columns_that_differ_in_case_are_distinguished() -> None:
     there = {
         "id": {"name": "id", "type": "INT", "index": 2},
         "ID": {"name": "ID", "type": "TEXT", "index": 1},

@@ -61,7 +61,7 @@ async def test_a_run_that_succeeded_has_shown_it() -> None:
         assert asked(here) == []
 
 
-async def test_what_the_workers_are_refused_is_told_without_the_token() -> None:
+async def test_refused_runner_is_reported_without_the_token() -> None:
     async with world() as here:
         await pipeline(here, trigger=False)
         wrong = SecretStr("dbtc_" + "0" * 35)

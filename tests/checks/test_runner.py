@@ -116,7 +116,7 @@ async def test_at_most_so_many_run_at_once() -> None:
     assert sum(row.state is CheckState.PASS for row in rows) == 12
 
 
-async def test_what_is_expensive_is_read_once_and_anew_after_a_refresh() -> None:
+async def test_expensive_reads_are_repeated_only_after_a_refresh() -> None:
     async with world() as here:
         context = here.context()
         rows = {row.check_id: row async for row in run_checks(context)}

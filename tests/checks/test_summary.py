@@ -72,7 +72,7 @@ def test_nothing_came_yet() -> None:
     assert said.text == "nothing from this profile yet: no sync has run"
 
 
-def test_the_next_time_is_told_in_the_person_s_zone() -> None:
+def test_next_time_is_in_the_users_time_zone() -> None:
     said = next_sync(Summary(pipeline=HOURLY), NOW, ZoneInfo("Europe/Berlin"))
     assert said is not None
     assert said.state is CheckState.PASS

@@ -95,7 +95,7 @@ async def test_only_patches_that_cannot_apply_twice_are_sent_again(ops: list[Any
     assert len(fake.asked) == tries
 
 
-async def test_a_failed_guard_is_told_apart() -> None:
+async def test_failed_guard_is_an_error_of_its_own() -> None:
     words = "[JsonPatch.Operation.TEST fails! Values are not equal]"
     fake = FakeCollate(answers={"PATCH /tables/t1": refuse(500, words)})
     async with connected(fake) as client:

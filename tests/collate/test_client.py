@@ -56,7 +56,7 @@ async def test_connect_reads_version_and_proves_the_token() -> None:
     ("token", "title"),
     [(jwt(exp=1_700_000_000), "has expired"), (SecretStr("dbtc_PlantedWrongSide00"), "not a Collate token")],
 )
-async def test_an_unusable_token_is_told_before_anything_is_sent(token: SecretStr, title: str) -> None:
+async def test_unusable_token_is_found_before_a_request(token: SecretStr, title: str) -> None:
     fake = FakeCollate()
     async with serving(fake), CollateClient(fake.url, token) as client:
         with pytest.raises(AuthError) as caught:
@@ -86,7 +86,7 @@ async def test_a_refused_token(message: str, title: str) -> None:
         lambda _: RedirectResponse("https://login.example.com/"),
     ],
 )
-async def test_a_wrong_address_is_told_as_such(answer: Handler) -> None:
+async def test_wrong_address_is_named(answer: Handler) -> None:
     fake = FakeCollate(answers={"GET /system/version": answer})
     async with serving(fake), CollateClient(fake.url, TOKEN) as client:
         with pytest.raises(UnreachableError) as caught:
@@ -104,9 +104,7 @@ async def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize(("old", "version"), [(True, (1, 1, 0)), (False, (2, 0, 0))])
-async def test_an_unreadable_version_is_told_by_a_field_name(
-    old: bool, version: tuple[int, int, int]
-) -> None:
+async def test_unreadable_version_names_the_field(old: bool, version: tuple[int, int, int]) -> None:
     empty = say({"data": [], "paging": {"total": 0}})
 
     def tables(asked: Asked) -> Response | Awaitable[Response]:

@@ -180,7 +180,7 @@ async def test_no_log_at_all_is_said_once_and_the_run_followed_by_its_status() -
     assert states(updates) == ["running", "failed"]
 
 
-async def test_silence_is_told() -> None:
+async def test_silence_is_reported() -> None:
     fake = FakeCollate(
         "1.1.0",
         answers={

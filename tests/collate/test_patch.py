@@ -75,7 +75,7 @@ def test_old_servers_have_one_owner() -> None:
     assert taken[-1] == {"op": "remove", "path": "/owner"}
 
 
-def test_nothing_set_is_no_patch_and_unknown_columns_are_told() -> None:
+def test_unknown_columns_are_reported_without_a_patch() -> None:
     patch = TablePatch(Table.model_validate(document()), NEW)
     assert patch.ops() == []
     with pytest.raises(KeyError):

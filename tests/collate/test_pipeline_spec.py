@@ -87,7 +87,7 @@ def test_a_masked_secret_is_never_the_real_one(mask: str | None) -> None:
     assert not is_masked(SecretStr(SECRET))
 
 
-def test_another_secret_and_other_values_are_told() -> None:
+def test_differing_values_and_secrets_are_reported() -> None:
     spec = replace(
         SPEC,
         update_owners=False,
@@ -110,7 +110,7 @@ def test_the_same_job_under_another_name_is_updated_not_doubled() -> None:
     assert diff.changes == ()
 
 
-def test_further_pipelines_of_the_same_job_are_told() -> None:
+def test_further_pipelines_of_the_job_are_named() -> None:
     mine, other = stored(), stored(replace(SPEC, name="zz"), id="p2")
     diff = diff_pipeline(SPEC, [other, mine], NEW)
     assert diff.existing is mine

@@ -101,7 +101,7 @@ async def test_the_manifest_is_of_the_last_step_that_compiles(
     assert " ".join(note.split()) in " ".join(texts(found).split())
 
 
-async def test_the_manifest_of_another_step_stands_in() -> None:
+async def test_manifest_of_another_step_is_used_instead() -> None:
     fake = three_commands()
     del fake.artifacts[7, 6, "manifest.json"]
     assert of(await fetch(fake)) == "run"
@@ -245,7 +245,7 @@ async def test_hosts_and_runs_do_not_share_files() -> None:
     assert of(await fetch(two)) == "another host"
 
 
-async def test_progress_is_told_by_bytes() -> None:
+async def test_progress_is_reported_in_bytes() -> None:
     fake = three_commands()
     fake.give(7, 6, manifest=MANIFEST | {"of": "x" * 400_000})
     seen: list[ArtifactProgress] = []
@@ -402,7 +402,7 @@ async def test_the_sandboxs_run_comes_whole(scenario: str) -> None:
         assert json.loads(file.path.read_bytes())["metadata"]["dbt_version"]
 
 
-async def test_the_sandboxs_faults_are_told() -> None:
+async def test_sandbox_faults_are_logged() -> None:
     async with sandboxed("broken-manifest") as (sandbox, client):
         with pytest.raises(ActionableError, match="is not whole JSON"):
             await fetch_from(sandbox, client)

@@ -311,7 +311,7 @@ async def test_a_failing_server_is_unreachable_after_retries() -> None:
     assert len(told) == 3
 
 
-async def test_no_answer_is_told_by_kind() -> None:
+async def test_missing_answer_is_named_by_kind() -> None:
     async with connect("http://127.0.0.1:9") as client:
         with pytest.raises(UnreachableError, match="refuses the connection"):
             await client.accounts()

@@ -76,7 +76,7 @@ def test_switches_add_their_commands() -> None:
         ({"job_type": None, "triggers": {"schedule": True}}, False),
     ],
 )
-def test_ci_is_told_by_type_else_by_trigger(fields: dict[str, Any], ci: bool) -> None:
+def test_ci_run_is_known_by_type_or_trigger(fields: dict[str, Any], ci: bool) -> None:
     assert Job.model_validate(job(**fields)).is_ci is ci
 
 

@@ -128,7 +128,7 @@ async def test_one_pacer_a_host_and_token_and_no_token_on_disk(places: Places) -
         assert "ab123" not in path.name
 
 
-def test_the_ceiling_is_the_guides_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ceiling_is_the_guides_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DBTCOLLATE_REQUESTS_PER_MINUTE", raising=False)
     assert requests_per_minute() == 100
     for given, rate in (("600", 600), ("0", 100), ("-3", 100), ("many", 100), ("", 100)):

@@ -22,7 +22,7 @@ from dbtcollate_tui.dbt_cloud.tokens import token_shape
         ("", "unknown", True),
     ],
 )
-def test_the_kind_is_told_from_the_shape(token: str, kind: str, warns: bool) -> None:
+def test_token_kind_follows_from_its_shape(token: str, kind: str, warns: bool) -> None:
     shape = token_shape(SecretStr(token))
     assert shape.kind == kind
     assert (shape.warning is not None) is warns

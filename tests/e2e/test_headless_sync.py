@@ -82,7 +82,7 @@ def test_a_named_run_is_not_for_the_pipeline(sandbox: Sandbox, profile: str) -> 
     assert "--engine direct" in done.stderr
 
 
-def test_without_a_pipeline_service_the_exit_code_and_the_way_on_are_told() -> None:
+def test_no_pipeline_service_gives_exit_code_and_fix() -> None:
     with running(Sandbox("no-pipeline-service")) as (sandbox, profile):
         done = run("sync", "--yes", "--engine", "collate", "-p", profile, **tokens(sandbox))
         assert done.returncode == ExitCode.FAILED

@@ -143,7 +143,7 @@ async def test_a_log_above_its_bound_keeps_the_errors(
     assert [entry.text for entry in log[10:]] == ["broken", "x"]
 
 
-async def test_a_killed_sync_is_told_from_one_that_runs(
+async def test_killed_sync_differs_from_a_running_one(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = StateStore()

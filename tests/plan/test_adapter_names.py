@@ -97,7 +97,7 @@ def test_blank_around_a_name_is_a_near_miss(database: str, schema: str, name: st
     assert lost.fix.startswith("Remove the blank")
 
 
-def test_partition_is_told_from_a_table_not_ingested() -> None:
+def test_partition_differs_from_a_table_not_ingested() -> None:
     lost = unmatched(node("events_2026"), "events")
     assert lost.cause == "table_not_ingested"
     assert "partition of events" in lost.fix

@@ -151,7 +151,7 @@ def test_owners_are_exact_and_the_unknown_are_listed() -> None:
     assert unknown.suggestions == ("dorothea",)
 
 
-def test_a_team_stands_alone_and_what_is_left_out_is_said() -> None:
+def test_team_is_the_only_owner_and_the_rest_is_named() -> None:
     dbt = project(node("a", owners=["alice", "data"]), node("b", owners=["data", "alice"]))
     plan = plan_of(dbt, table("a"), table("b"), owners={"alice": ALICE, "data": DATA})
     found = {c.target: (c.new, c.note) for c in of_kind(plan, "owners")}

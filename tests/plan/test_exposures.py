@@ -49,7 +49,7 @@ def test_an_edge_that_is_there_is_not_written_and_lineage_can_be_left_out() -> N
     assert of_kind(planned(exposure("board"), only=frozenset({"model.shop.other"})), "exposure") == []
 
 
-def test_exposures_without_an_edge_are_told() -> None:
+def test_exposures_without_an_edge_are_counted() -> None:
     plan = planned(
         exposure("gone", "ml", "models.churn"),
         exposure("unnamed", fqn=None),

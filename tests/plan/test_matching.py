@@ -57,7 +57,7 @@ def test_a_name_with_a_dot_is_found_by_its_parts() -> None:
     assert report.matched["model.shop.odd.name"].fqn == 'pg.wh.marts."odd.name"'
 
 
-def test_every_cause_is_told_apart_with_its_fix() -> None:
+def test_every_unmatched_cause_has_its_fix() -> None:
     dbt = project(
         node("elsewhere", database="other_wh"),
         node("raw_orders", schema="raw_zone"),

@@ -183,7 +183,7 @@ def test_tag_names_are_known_to_be_refused(name: str, problem: str) -> None:
         ("a > b", False),
     ],
 )
-def test_expression_is_told_from_a_column(text: str, expected: bool) -> None:
+def test_expression_differs_from_a_column(text: str, expected: bool) -> None:
     documented = node("orders", columns=[Column("a > b")])
     assert is_expression(text, documented) is expected
 

@@ -66,7 +66,7 @@ def test_nothing_asked_for_is_all() -> None:
         (Scope(schemas=("staging",), tables=("fct_items",)), "the table fct_items", ""),
     ],
 )
-def test_what_fits_no_table_is_told_with_the_nearest(scope: Scope, title: str, fix: str) -> None:
+def test_name_without_a_table_offers_the_nearest(scope: Scope, title: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         among(scope)
     assert title in caught.value.title
@@ -81,7 +81,7 @@ def test_a_kind_is_named_as_it_is_shown(text: str, kind: str) -> None:
     assert parse_kind(text) == kind
 
 
-def test_an_unknown_kind_is_told_with_those_there_are() -> None:
+def test_unknown_kind_lists_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         parse_kind("lineag")
     assert caught.value.causes == ("Nearest is lineage.",)

@@ -72,9 +72,7 @@ def test_nothing_said_is_everything(shop: Project) -> None:
         ("int_order_payments", "Nothing with a table is left", ""),
     ],
 )
-def test_a_selector_that_matches_nothing_is_told_with_the_way_on(
-    shop: Project, text: str, title: str, fix: str
-) -> None:
+def test_selector_without_a_match_offers_the_nearest(shop: Project, text: str, title: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         select_nodes(Graph.of(shop), [text])
     assert title in caught.value.title
@@ -83,7 +81,7 @@ def test_a_selector_that_matches_nothing_is_told_with_the_way_on(
         assert caught.value.fixes[0].value == fix
 
 
-def test_an_exclusion_that_matches_nothing_is_told_too(shop: Project) -> None:
+def test_exclusion_without_a_match_is_reported(shop: Project) -> None:
     with pytest.raises(UsageError, match="fct_order"):
         select_nodes(Graph.of(shop), ["tag:mart"], ["fct_order"])
 

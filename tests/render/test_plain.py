@@ -31,7 +31,7 @@ def lines(*told: SyncEvent, verbose: bool = False) -> list[str]:
 END = PhaseFinished(phase="write", text="done")
 
 
-def test_what_is_written_is_told_by_table_and_a_failure_whole() -> None:
+def test_writes_are_printed_by_table_and_failures_in_full() -> None:
     error = ActionableError("Collate failed to change the table", causes=["It is overloaded."])
     told = lines(
         Applied(change=text("orders")),
@@ -52,7 +52,7 @@ def test_what_is_written_is_told_by_table_and_a_failure_whole() -> None:
     ]
 
 
-def test_a_table_is_told_while_the_writes_go_on() -> None:
+def test_table_is_printed_while_others_are_written() -> None:
     told = lines(*(Applied(change=text(f"t{number}")) for number in range(TABLES_OPEN + 2)))
     assert told == ["written    marts.t0: descriptions 1", "written    marts.t1: descriptions 1"]
 

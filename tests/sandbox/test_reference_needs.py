@@ -121,7 +121,7 @@ def test_no_answer_about_an_entity_holds_a_key_that_its_schema_lacks(
     assert whole == by_id
 
 
-def test_a_domain_is_told_without_the_usual_deleted(synced: Caller) -> None:
+def test_domain_comes_without_the_usual_deleted(synced: Caller) -> None:
     found = synced.get("domains/name/Sales")
     assert "deleted" not in found
     assert {"id", "name", "fullyQualifiedName", "description", "domainType"} <= found.keys()

@@ -205,7 +205,7 @@ def test_nothing_tells_of_the_machine_or_of_a_person() -> None:
             assert loaded["args"]["send_anonymous_usage_stats"] is False
 
 
-def test_the_data_are_small_each_file_stands_once_and_none_is_left_over() -> None:
+def test_data_is_small_without_copies_or_leftovers() -> None:
     data = files("dbtcollate_tui.sandbox") / "data"
     store = [entry for entry in (data / "store").iterdir() if entry.is_file()]
     assert sum(len(entry.read_bytes()) for entry in store) < 2_500_000
@@ -216,7 +216,7 @@ def test_the_data_are_small_each_file_stands_once_and_none_is_left_over() -> Non
         assert step.files[name] == f"{hashlib.sha256(content).hexdigest()[:12]}.json", (run.name, step.index)
 
 
-def test_the_artifacts_were_built_from_the_project_as_it_stands(tmp_path: Path) -> None:
+def test_artifacts_were_built_from_the_current_project(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("build_artifacts", PROJECT / "build_artifacts.py")
     assert spec is not None
     assert spec.loader is not None
@@ -342,7 +342,7 @@ def test_the_docs_step_only_compiles() -> None:
         assert entry["adapter_response"] == {}
 
 
-def test_compiled_code_stands_only_in_the_manifests_of_run_and_docs() -> None:
+def test_compiled_code_is_in_manifests_of_run_and_docs_only() -> None:
     compiled = {
         step: sum(
             bool(m.get("compiled_code"))
@@ -382,7 +382,7 @@ def test_the_warehouse_holds_each_relation_of_the_project_and_more(manifest: dic
     }
 
 
-def test_only_one_node_lies_in_a_schema_that_is_not_ingested(manifest: dict[str, Any]) -> None:
+def test_one_node_is_in_a_schema_that_is_not_ingested(manifest: dict[str, Any]) -> None:
     assert {table.schema for table in load_warehouse()} == {
         "raw",
         "staging",

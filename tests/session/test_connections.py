@@ -56,7 +56,7 @@ async def test_a_token_that_is_asked_for_is_asked_once_and_kept_nowhere() -> Non
         assert await services.secrets.get("shop", "dbt_cloud") is None
 
 
-async def test_a_connection_that_failed_is_tried_anew() -> None:
+async def test_failed_connection_is_tried_again() -> None:
     async with Sandbox() as sandbox:
         services = Services()
         bad = SecretStr("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln")

@@ -199,7 +199,7 @@ async def test_the_probe_of_a_working_keyring_leaves_nothing_and_is_made_once(
         (BrokenKeyring, "failed", "Memory Keyring failed: OSError: org.freedesktop.DBus.Error.NoReply"),
     ],
 )
-async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_keep(
+async def test_probe_finds_a_keyring_that_cannot_store(
     monkeypatch: pytest.MonkeyPatch, backend: type[KeyringBackend], state: str, sentence: str
 ) -> None:
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend())
@@ -221,7 +221,7 @@ async def test_a_keyring_that_cannot_keep_is_told_by_the_probe_and_refuses_to_ke
 
 
 @pytest.mark.parametrize("value", ["no_such_module.Keyring", "keyring.backends.fail.NoSuchClass", "nodots"])
-async def test_a_misconfigured_backend_is_told_with_the_class_of_the_error(
+async def test_misconfigured_backend_names_the_errors_class(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)
@@ -470,7 +470,7 @@ def test_the_bus_of_the_runtime_folder_is_used(tmp_path: Path) -> None:
         assert bus_trouble(environment) == ""
 
 
-async def test_the_loop_runs_on_while_the_keyring_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_loop_continues_while_the_keyring_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = HangingKeyring()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     asking = asyncio.create_task(SecretStore(timeout=60).probe())

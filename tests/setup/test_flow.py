@@ -64,7 +64,7 @@ def test_what_the_address_said_is_not_asked() -> None:
         (Step.OPTIONS, (), ""),
     ],
 )
-def test_a_changed_answer_empties_what_hangs_on_it_and_no_more(
+def test_changed_answer_clears_its_dependents_only(
     changed: Step, emptied: tuple[str, ...], words: str
 ) -> None:
     after, said = invalidate(FULL, changed)

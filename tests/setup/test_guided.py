@@ -193,7 +193,7 @@ async def test_a_job_that_had_no_run_is_looked_at_again() -> None:
         assert (await setup.dbt_cloud.run_preview(sandbox.job_id)).choice is not None
 
 
-async def test_a_plan_without_service_tokens_is_told_to_use_a_personal_one() -> None:
+async def test_plan_without_service_tokens_needs_a_personal_one() -> None:
     async def accounts(_: Request) -> Response:
         return envelope([{"id": 7, "name": "acme", "plan": "starter_2025"}])
 

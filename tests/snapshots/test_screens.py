@@ -192,7 +192,7 @@ async def test_troubleshooting(size: tuple[int, int], snapshot: SnapshotAssertio
 
 
 @pytest.mark.usefixtures("still")
-async def test_what_lies_behind_a_key(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+async def test_screens_behind_keys(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
     album = Album(size, snapshot)
     async with at_home(size) as (app, _):
         await app.press("s")

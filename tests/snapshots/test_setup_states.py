@@ -53,7 +53,7 @@ async def test_the_account_and_the_project(size: tuple[int, int], snapshot: Snap
 
 
 @pytest.mark.usefixtures("still")
-async def test_another_account_for_a_mending(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+async def test_choosing_another_account_as_a_fix(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
     album = Album(size, snapshot)
     async with at_home(size, "wrong-account") as (app, _):
         await app.press("t")
@@ -72,7 +72,7 @@ async def test_another_account_for_a_mending(size: tuple[int, int], snapshot: Sn
 
 
 @pytest.mark.usefixtures("still")
-async def test_what_lies_over_a_question(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+async def test_dialogs_over_a_question(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
     album = Album(size, snapshot)
     locked = KeyringHealth("locked", "the GNOME keyring", "the collection is locked")
     draft = SetupDraft(

@@ -86,7 +86,7 @@ async def test_a_broken_link_on_home_and_in_the_checklist(
 
 
 @pytest.mark.usefixtures("still")
-async def test_what_mending_asks_and_gives(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+async def test_questions_and_results_of_fixes(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
     album = Album(size, snapshot)
     async with at_home(size, "missing-catalog") as (app, sandbox):
         profile = profile_for(sandbox)

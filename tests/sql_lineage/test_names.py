@@ -38,7 +38,7 @@ def read(
         ("bigquery", "`wh.shop.customers`", LOWER),
     ],
 )
-def test_tables_that_differ_in_case_are_told_apart(dialect: str, name: str, key: TableKey) -> None:
+def test_tables_that_differ_in_case_are_distinguished(dialect: str, name: str, key: TableKey) -> None:
     answer = read(f"select id from {name}", dialect, TWINS)
     assert answer.reads == [key]
     assert answer.columns == {"id": [(key, "id")]}

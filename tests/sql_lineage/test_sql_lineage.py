@@ -198,7 +198,7 @@ async def test_a_model_that_reads_itself_has_no_edge_to_itself() -> None:
     assert set(edges_of(planned(dbt, report))) == {"marts.orders_clean from raw.orders"}
 
 
-async def test_python_models_are_left_alone_and_case_twins_told_apart() -> None:
+async def test_python_models_and_names_that_differ_in_case() -> None:
     dbt = shop("def model(dbt, session): return dbt.ref('orders')")
     python = replace(dbt.nodes["model.shop.orders_clean"], original_file_path="models/orders_clean.py")
     dbt = replace(dbt, nodes={**dbt.nodes, python.unique_id: python})

@@ -276,7 +276,7 @@ async def test_closing_the_stream_ends_its_work(tmp_path: Path) -> None:
         assert asyncio.all_tasks() == before
 
 
-async def test_a_text_changed_since_the_plan_is_left_and_told(tmp_path: Path) -> None:
+async def test_text_changed_since_the_plan_stays_and_is_reported(tmp_path: Path) -> None:
     async with ends(tmp_path, "edited") as both:
         plan = await both.plan(overwrite=True)
         change = next(
@@ -402,7 +402,7 @@ async def test_a_server_lost_half_way_is_not_asked_for_every_change(tmp_path: Pa
         assert (await both.plan()).changes == ()
 
 
-async def test_a_flaky_server_is_told_as_retries_and_all_arrives(tmp_path: Path) -> None:
+async def test_flaky_server_gives_retries_and_a_whole_sync(tmp_path: Path) -> None:
     async with ends(tmp_path, "flaky", options=SyncOptions(include_tests=False, include_tags=False)) as both:
         events = await both.sync(select=["fct_orders"])
         assert finished(events).outcome == "ok"

@@ -219,7 +219,7 @@ async def test_a_paused_pipeline_with_an_old_token_is_changed_unpaused_and_run(t
         assert pipeline.updatedBy != "ana"
 
 
-async def test_a_wrong_token_in_the_pipeline_is_told_with_its_fix(tmp_path: Path) -> None:
+async def test_wrong_token_in_the_pipeline_has_its_fix(tmp_path: Path) -> None:
     async with ends(tmp_path) as both:
         events = await both.sync(token=SecretStr("dbtc_" + "0" * 35))
         end = finished(events)
@@ -232,7 +232,7 @@ async def test_a_wrong_token_in_the_pipeline_is_told_with_its_fix(tmp_path: Path
         assert any(fix.kind == "open_url" and "/logs" in fix.value for fix in card.fixes)
 
 
-async def test_a_failing_worker_is_told_with_the_lines_that_say_why(tmp_path: Path) -> None:
+async def test_failed_runner_shows_the_lines_that_say_why(tmp_path: Path) -> None:
     async def fails(context: PipelineRunContext) -> None:
         context.log("reading")
         context.log_level("ERROR", "the warehouse is on fire")

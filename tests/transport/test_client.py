@@ -86,7 +86,7 @@ async def test_the_token_travels_as_a_bearer_header() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_passing_failure_is_retried_and_told(status: int) -> None:
+async def test_passing_failure_is_retried_and_reported(status: int) -> None:
     told: list[Retrying] = []
     async with serving(http(status), http(status), http(200, b"[1]")) as server:
         assert await get(server, on_retry=told.append) == [1]

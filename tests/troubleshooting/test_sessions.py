@@ -132,7 +132,7 @@ LIFTED = (
 
 
 @pytest.mark.parametrize("case", LIFTED, ids=lambda case: case.scenario)
-async def test_what_others_mend_is_asked_of_them_and_walked_on_from(case: Case) -> None:
+async def test_fix_by_others_has_a_message_and_a_continuation(case: Case) -> None:
     async with world(case.scenario) as here:
         walk, context = await walk_for(here, case.symptom)
         row = found_at(walk, case.outcome, case.check)
@@ -187,7 +187,7 @@ def side_of(fix: Fix) -> Side | None:
         ("only-failed", "no-runs", "run.exists", "has failed", "run_rule=newest_completed"),
     ],
 )
-async def test_a_field_that_the_fix_sets_mends_it(
+async def test_field_that_a_fix_sets_fixes_it(
     scenario: str, symptom: str, check: str, says: str, value: str
 ) -> None:
     async with world(scenario) as here:
@@ -294,7 +294,7 @@ async def test_one_job_in_place_of_any_leaves_the_pull_requests_out() -> None:
     assert not any("passed over" in cause for cause in walk.rows["run.kind"].causes)
 
 
-async def test_steps_that_dbt_cloud_ignores_are_told_as_the_reason_for_missing_results() -> None:
+async def test_ignored_steps_explain_missing_results() -> None:
     async with world("step-ignored") as here:
         walk, _ = await walk_for(here, "no-tests")
         row = walk.rows["artifacts.results"]

@@ -58,7 +58,7 @@ async def test_in_80_columns_the_head_is_whole_the_fixes_stay_and_the_evidence_i
             await app.until(lambda: "Broken" in app.drawn(), "the card's begin")
 
 
-async def test_r_looks_anew_at_the_row_and_at_what_hangs_on_it_alone() -> None:
+async def test_r_repeats_the_check_and_its_dependents_only() -> None:
     services = Services()
     async with Sandbox("missing-permission") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))
@@ -174,7 +174,7 @@ async def test_enter_on_a_good_row_plans_the_sync() -> None:
             await app.on("PlanScreen")
 
 
-async def test_looking_anew_while_looking_begins_again_and_ends_whole() -> None:
+async def test_checking_again_while_checking_starts_over() -> None:
     services = Services()
     async with Sandbox() as sandbox:
         await keep(services, sandbox, profile_for(sandbox))

@@ -104,7 +104,7 @@ async def test_home_shows_what_the_last_visit_knew_before_any_server_answers() -
         assert "checking again" not in app.drawn()
 
 
-async def test_what_needs_a_person_opens_where_it_stands_with_its_fixes() -> None:
+async def test_needs_attention_opens_in_place_with_its_fixes() -> None:
     services = Services()
     async with Sandbox("missing-catalog") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))

@@ -32,7 +32,7 @@ def labels(app: Keys) -> list[str]:
     return [key.description for key in app.query(FooterKey)]
 
 
-async def test_keys_that_stay_the_same_are_not_made_anew() -> None:
+async def test_unchanged_keys_are_not_made_again() -> None:
     app = Keys()
     async with app.run_test() as pilot:
         await pilot.pause()

@@ -164,7 +164,7 @@ async def test_a_token_that_may_not_write_ends_with_what_failed_its_cause_and_it
             await app.until(lambda: "one failed" in app.drawn(), "the failed sync on home")
 
 
-async def test_what_somebody_wrote_in_collate_stands_beside_what_would_replace_it() -> None:
+async def test_edit_in_collate_is_beside_its_replacement() -> None:
     services = Services()
     async with Sandbox("edited") as sandbox:
         await keep(services, sandbox, profile_for(sandbox))

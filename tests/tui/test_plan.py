@@ -69,7 +69,7 @@ def test_changes_of_one_table_stand_below_it_and_single_ones_for_themselves() ->
     assert titles(PlanOutline(many(2)).rows()) == ["descriptions", "marts.model_0000", "marts.model_0001"]
 
 
-def test_by_table_the_kind_stands_before_each_change() -> None:
+def test_by_table_each_change_begins_with_its_kind() -> None:
     outline = PlanOutline(many(1, 2))
     outline.arrangement = "table"
     assert titles(outline.rows()) == [
@@ -140,7 +140,7 @@ def test_the_filter_looks_at_old_and_new_and_widens_again() -> None:
     assert len(outline.shown) == 20
 
 
-def test_what_is_kept_stands_among_the_changes_of_its_kind() -> None:
+def test_conflict_is_among_the_changes_of_its_kind() -> None:
     plan = many(1)
     kept = Conflict(
         "descriptions", "x", "marts.other", "Ana's text", "dbt's text", "edited in Collate by ana"

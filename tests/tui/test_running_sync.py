@@ -159,7 +159,7 @@ async def test_a_running_sync_s_events_reach_its_screen_below_a_question() -> No
             await app.synced()
 
 
-async def test_a_write_that_is_told_is_a_line_of_the_log() -> None:
+async def test_each_write_is_a_line_of_the_log() -> None:
     services = Services()
     async with Sandbox() as sandbox:
         await keep(services, sandbox, profile_for(sandbox))

@@ -154,7 +154,7 @@ async def test_leaving_a_question_ends_its_work() -> None:
         assert not [worker for worker in driver.app.workers if worker.node is pane and worker.is_running]
 
 
-async def test_left_half_way_it_is_offered_again_and_goes_on_where_it_stood() -> None:
+async def test_unfinished_setup_resumes_at_its_question() -> None:
     services = Services()
     async with Sandbox() as sandbox:
         async with driving(GuidedSetup(services), offer=offer_of(sandbox)) as driver:
@@ -175,7 +175,7 @@ async def test_left_half_way_it_is_offered_again_and_goes_on_where_it_stood() ->
             await driver.at("service")
 
 
-async def test_beginning_anew_forgets_what_was_left() -> None:
+async def test_starting_over_forgets_the_unfinished_setup() -> None:
     services = Services()
     async with Sandbox() as sandbox:
         async with driving(GuidedSetup(services), offer=offer_of(sandbox)) as driver:
@@ -518,7 +518,7 @@ async def test_thousands_of_jobs_are_searched_while_one_types() -> None:
         assert row.name == "nightly-full"
 
 
-async def test_a_token_that_may_not_read_artifacts_is_told_at_the_job() -> None:
+async def test_token_without_artifacts_is_reported_at_the_job() -> None:
     async with (
         Sandbox("missing-permission") as sandbox,
         driving(GuidedSetup(Services()), offer=offer_of(sandbox, page_of(sandbox))) as driver,

@@ -20,7 +20,7 @@ from tests.tui.driving import Driver, driving, offer_of, walk_to
 ADDRESS = "https://ab123.eu1.dbt.com/deploy/1/projects/2/jobs/3"
 
 
-async def test_an_address_that_was_typed_and_left_stands_there_the_next_time() -> None:
+async def test_typed_address_is_kept_for_the_next_time() -> None:
     services = Services()
     async with driving(GuidedSetup(services)) as driver:
         await driver.at("address")

@@ -284,7 +284,7 @@ async def test_without_a_runner_the_sync_is_run_from_here() -> None:
         assert case.walk.done[0].startswith("Sync from here now: ")
 
 
-async def test_what_keeps_a_deploy_from_working_stands_in_the_card() -> None:
+async def test_card_says_what_prevents_a_deploy() -> None:
     async with troubleshooting("plan-limit", schedule="0 7 * * *") as case:
         await case.choose("pipeline")
         await case.fix("Deploy the pipeline and run it")
@@ -367,7 +367,7 @@ async def test_where_every_run_failed_another_run_is_taken_by_its_key() -> None:
         ("collate-down", "not-sure", "Could not read the version of Collate", Stage.TABLES),
     ],
 )
-async def test_what_others_mended_is_looked_at_again_from_there(
+async def test_session_continues_after_a_fix_by_others(
     scenario: str, symptom: str, said: str, stage: Stage
 ) -> None:
     async with troubleshooting(scenario, size=LARGE) as case:
