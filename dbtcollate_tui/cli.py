@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -21,12 +21,17 @@ from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.printable import safe
 from dbtcollate_tui.standard_streams import has_screen, only_errors_redirected, write_any_sign
 
+if TYPE_CHECKING:
+    from dbtcollate_tui.settings.model import PipelineReads
+
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {int(code):3}  {code.meaning}" for code in ExitCode)
 SECRETS = (
     "Tokens are read from DBT_CLOUD_TOKEN and COLLATE_TOKEN, then from the system keyring, never from the "
     "command line or a file."
 )
 LIBRARIES = ("textual", "click", "httpx", "pydantic", "msgspec", "sqlglot", "keyring")
+READS = click.Choice(["job", "each_job", "project"])
+"""`PipelineReads`, whose module is imported later."""
 PROFILE_HELP = "Profile to use. Default: the pinned one, else the one last opened in the app."
 
 
@@ -570,9 +575,22 @@ def run_job(
 
 @dbtcollate.command()
 @click.option("--yes", is_flag=True, help="Deploy without asking. Required where nobody can be asked.")
+@click.option(
+    "--reads",
+    type=READS,
+    help="What the pipeline reads: the job, each job with a pipeline of its own, or the project. "
+    "Saved in the profile. Default: the profile's.",
+)
 @_common
 @click.pass_context
-def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool, no_input: bool) -> None:
+def deploy(
+    context: click.Context,
+    yes: bool,
+    reads: "PipelineReads | None",
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
     """Create or update the ingestion pipeline in Collate.
 
     Shows what would change, asks, writes the pipeline with its token and deploys it.
@@ -580,7 +598,7 @@ def deploy(context: click.Context, yes: bool, profile: str | None, as_json: bool
     common = _merge(context.obj, profile, as_json, no_input)
     from dbtcollate_tui.headless import sync as headless_sync
 
-    context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes))))
+    context.exit(int(_run(common, lambda: headless_sync.deploy(common, yes=yes, reads=reads))))
 
 
 @dbtcollate.command("ingest-tables")
@@ -653,6 +671,21 @@ def status(context: click.Context, profile: str | None, as_json: bool, no_input:
     metavar="CRON",
     help='Schedule of the pipeline in Collate: a cron expression, "propose" or "none".',
 )
+@click.option(
+    "--also-job",
+    "jobs",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Further job of the same environment, whose latest run adds what the job's run lacks. Repeatable.",
+)
+@click.option(
+    "--reads",
+    type=READS,
+    default="job",
+    show_default=True,
+    help="What the pipeline in Collate reads: the job, each job with a pipeline of its own, or the project.",
+)
 @click.option("--name", default="", help="Name of the profile. Default: from the project and the job.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing profile of this name.")
 @click.option(
@@ -672,6 +705,8 @@ def setup(
     any_job: bool,
     service: str,
     schedule: str,
+    jobs: tuple[int, ...],
+    reads: "PipelineReads",
     name: str,
     overwrite: bool,
     allow_http: bool,
@@ -697,6 +732,8 @@ def setup(
         any_job=any_job,
         service=service,
         schedule=None if schedule == "none" else schedule,
+        reads=reads,
+        jobs=jobs,
         profile_name=name or common.profile or "",
         allow_http=allow_http,
     )

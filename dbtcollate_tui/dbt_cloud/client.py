@@ -26,7 +26,7 @@ from dbtcollate_tui.dbt_cloud.models import (
     RunStep,
 )
 from dbtcollate_tui.dbt_cloud.pacing import shared_pacer
-from dbtcollate_tui.errors import ActionableError
+from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.transport.bounds import MOST_OBJECT_PAGES
 from dbtcollate_tui.transport.client import Answer, Params, Transport
 from dbtcollate_tui.transport.errors import HttpError, NotJson, TransportError
@@ -198,13 +198,23 @@ class DbtCloudClient:
         return self._read_list(answer, Run, asked).items
 
     async def run(self, account_id: int, run_id: int) -> Run:
-        """One run with its steps, job, trigger and environment."""
-        return await self._one(
+        """One run with its steps, job, trigger and environment.
+
+        dbt Cloud puts each step's whole log beside it. Where these exceed the bound of an answer, the run is
+        read without its steps, and ``steps_left_out`` says so.
+        """
+        path, asked = (
             f"/api/v2/accounts/{account_id}/runs/{run_id}/",
-            Run,
             Asked("run", account_id, subject=run_id),
-            {"include_related": "trigger,job,environment,run_steps"},
         )
+        related = "trigger,job,environment"
+        try:
+            return await self._one(path, Run, asked, {"include_related": f"{related},run_steps"})
+        except UnreachableError as error:
+            if error.kind != "too large":
+                raise
+        run = await self._one(path, Run, asked, {"include_related": related})
+        return run.model_copy(update={"steps_left_out": True})
 
     async def environments(self, account_id: int, project_id: int) -> list[Environment]:
         """Every active environment of a project."""

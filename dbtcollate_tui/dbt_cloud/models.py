@@ -323,6 +323,8 @@ class Run(_Answered):
     job: Annotated["Job | None", _else(None)] = None
     environment: Annotated[Environment | None, _else(None)] = None
     run_steps: Annotated[tuple[RunStep, ...], BeforeValidator(_numbered_steps), _else(())] = ()
+    steps_left_out: Flag = Field(default=False, exclude=True)
+    """Whether the steps were too large to read. Set by the client; dbt Cloud has no such field."""
 
     @property
     def job_id(self) -> int:

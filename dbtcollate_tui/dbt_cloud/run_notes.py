@@ -9,6 +9,7 @@ from typing import Literal
 from dbtcollate_tui.dbt_cloud.models import ERROR, Run, RunStep
 from dbtcollate_tui.dbt_cloud.schedules import missed_times
 from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.transport.bounds import MOST_JSON_BYTES
 from dbtcollate_tui.wording import span
 
 UNSCHEDULED_OLD = timedelta(days=7)
@@ -27,6 +28,7 @@ class NoteKind(Enum):
     DEFERRED = auto()
     FAILED = auto()
     OWN_REASON = auto()
+    STEPS_LEFT_OUT = auto()
     DEACTIVATED = auto()
     LEFT_OUT = auto()
     OTHER_JOB = auto()
@@ -129,6 +131,15 @@ def notes_of_run(run: Run) -> list[Note]:
                 NoteKind.TARGET_OVERRIDE,
                 "warn",
                 f"It ran with the target {trigger.target_name_override} in place of its job's.",
+            )
+        )
+    if run.steps_left_out:
+        notes.append(
+            Note(
+                NoteKind.STEPS_LEFT_OUT,
+                "info",
+                f"The logs of run {run.id} exceed {MOST_JSON_BYTES // 1024**2} MiB, so its steps were not "
+                "read; its commands are taken from the job.",
             )
         )
     parts = selections(run)

@@ -30,7 +30,7 @@ from dbtcollate_tui.plan.pipeline import PipelinePlan, own_pipeline, pipeline_sp
 from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.session.connections import Connections
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.model import PipelineReads, Profile
 from dbtcollate_tui.standard_streams import write_utf8
 from dbtcollate_tui.sync.engine import connected
 from dbtcollate_tui.sync.in_collate import prepare_collate, run_collate
@@ -175,14 +175,23 @@ async def sync_all(
     return worst
 
 
-async def deploy(common: Common, *, yes: bool) -> ExitCode:
-    """Show what would change in the pipeline, ask unless ``yes``, write it with its token, deploy it."""
+async def deploy(common: Common, *, yes: bool, reads: PipelineReads | None = None) -> ExitCode:
+    """Show what would change in the pipeline, ask unless ``yes``, write it with its token, deploy it.
+
+    ``reads`` is saved in the profile after the yes.
+    """
     _may_write(common, yes=yes)
     services = Services()
-    profile = await load_profile(services, common.profile)
+    kept = await load_profile(services, common.profile)
+    profile = kept
+    if reads is not None and reads != kept.pipeline.reads:
+        pipeline = kept.pipeline.model_copy(update={"reads": reads})
+        profile = kept.model_copy(update={"pipeline": pipeline})
     out = renderer(common.json, verbose=True, profile=common.profile)
     async with connect(common, services, profile) as connections:
-        return await _prepare_and_run(out, services, profile, connections, yes=yes, trigger=False)
+        return await _prepare_and_run(
+            out, services, profile, connections, yes=yes, trigger=False, save=profile is not kept
+        )
 
 
 async def export(common: Common, kind: Export) -> ExitCode:
@@ -221,10 +230,12 @@ async def _prepare_and_run(
     trigger: bool,
     kill: bool = False,
     limit_seconds: float | None = None,
+    save: bool = False,
 ) -> ExitCode:
     """Show the pipeline's changes, ask unless ``yes``, then deploy, run where asked, follow and verify.
 
-    An interrupt stops the following, with ``kill`` the run on the server too.
+    ``save`` keeps the profile first. An interrupt stops the following, with ``kill`` the run on the server
+    too.
     """
     engine = await connected(connections, services)
     token = await connections.secret("dbt_cloud")
@@ -236,6 +247,8 @@ async def _prepare_and_run(
     if not yes and not await _says_yes("Deploy and run" if trigger else "Deploy", plan):
         out.say("Nothing was written.")
         return ExitCode.OK
+    if save:
+        await asyncio.to_thread(services.profiles.save, profile)
     events = run_collate(
         engine,
         token,

@@ -10,7 +10,7 @@ from dbtcollate_tui.dbt_cloud.schedules import check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.fixes import Advice, GoToStep, Step
 from dbtcollate_tui.session.services import SampleAnswers
-from dbtcollate_tui.settings.model import Profile, SyncOptions
+from dbtcollate_tui.settings.model import PipelineReads, Profile, SyncOptions
 from dbtcollate_tui.settings.secrets import KeyringError, Origin, Side
 from dbtcollate_tui.setup.guided import GuidedSetup, Where
 
@@ -22,6 +22,7 @@ class Answers:
     """What the questions are answered with; what is left out is taken where there is one clear choice.
 
     ``any_job`` is the guide's empty filter. ``schedule`` is a cron, "propose", or ``None`` for manual syncs.
+    ``jobs`` are further jobs of the same environment.
     """
 
     dbt_cloud_address: str
@@ -35,6 +36,8 @@ class Answers:
     service: str = ""
     options: SyncOptions | None = None
     schedule: str | None = "propose"
+    reads: PipelineReads = "job"
+    jobs: tuple[int, ...] = ()
     profile_name: str = ""
     allow_http: bool = False
 
@@ -107,7 +110,9 @@ async def answer_all(
     if schedule is not None:
         schedule = check_cron(schedule)
         on_step(Step.OPTIONS, f"next {next_times_words(schedule)}")
-    setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule}))
+    if answers.jobs:
+        setup.dbt_cloud.set_jobs(answers.jobs)
+    setup.set_pipeline(setup.draft.pipeline.model_copy(update={"schedule": schedule, "reads": answers.reads}))
     setup.set_name(answers.profile_name or setup.draft.profile_name or _name(setup, overwrite=overwrite))
     await setup.advance()
     on_step(Step.REVIEW, f"profile {setup.draft.profile_name}")

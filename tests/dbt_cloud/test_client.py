@@ -1,14 +1,22 @@
 """The client against the sandbox, and against small apps for what the sandbox does not play."""
 
 import asyncio
-from collections.abc import Callable
+import json
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from dbtcollate_tui.dbt_cloud.client import PAGE, DbtCloudClient
@@ -20,10 +28,12 @@ from dbtcollate_tui.dbt_cloud.errors import (
     WrongAccount,
     WrongHost,
 )
+from dbtcollate_tui.dbt_cloud.run_notes import NoteKind, notes_of_run
 from dbtcollate_tui.errors import ActionableError, AuthError, UnreachableError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import EnterToken
 from dbtcollate_tui.sandbox.server import Sandbox
+from dbtcollate_tui.transport.bounds import MOST_JSON_BYTES
 from dbtcollate_tui.transport.pacing import Retrying, RetryPolicy, Timeouts, Unpaced
 from dbtcollate_tui.transport.request_log import RequestLog
 from tests.dbt_cloud.fake import ACCOUNT, PROJECT, TOKEN, envelope, job, refusal, run, serving
@@ -365,3 +375,50 @@ async def test_the_log_is_shared_and_its_curls_name_the_variable() -> None:
     assert sandbox.dbt_cloud_token.get_secret_value() not in curl
     assert log.newest(1)[0].status == 200
     assert log.newest(1)[0].received > 0
+
+
+LOG_LINE = "10:38:31  1 of 2425 OK created sql view model db.schema.m  [\x1b[32mSUCCESS 1\x1b[0m in 1.24s]\n"
+
+
+def steps_with_logs(size: int) -> Starlette:
+    """A run of eight steps whose logs have so many bytes together; only where steps are asked for."""
+    line, repeated = json.dumps(LOG_LINE)[1:-1].encode(), size // 80 // len(LOG_LINE)
+
+    async def parts(with_steps: bool) -> AsyncIterator[bytes]:
+        yield b'{"status": {"code": 200}, "data": {"id": 5, "status": 10, "run_steps": ['
+        for index in range(1, 9 if with_steps else 1):
+            name = f"Invoke dbt with `dbt build -s m{index}`"
+            head = f'{"," if index > 1 else ""}{{"index": {index}, "name": "{name}", "status": 10, "logs": "'
+            yield head.encode()
+            for _ in range(10):
+                yield line * repeated
+            yield b'"}'
+        yield b"]}}"
+
+    async def answer(request: Request) -> Response:
+        with_steps = "run_steps" in request.query_params["include_related"]
+        return StreamingResponse(parts(with_steps), media_type="application/json")
+
+    return Starlette(routes=[Route("/{path:path}", answer)])
+
+
+async def test_step_logs_of_30_mb_are_read_in_one_answer() -> None:
+    size = 30_000_000
+    async with serving(steps_with_logs(size)) as url, connect(url) as client:
+        tracemalloc.start()
+        try:
+            read = await client.run(ACCOUNT, 5)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert [one.command for one in read.run_steps] == [f"dbt build -s m{n}" for n in range(1, 9)]
+    assert all(one.logs == LOG_LINE * (len(one.logs) // len(LOG_LINE)) for one in read.run_steps)
+    assert sum(len(one.logs) for one in read.run_steps) > 0.9 * size
+    assert peak < 4 * size
+
+
+async def test_a_run_with_logs_above_the_bound_is_read() -> None:
+    async with serving(steps_with_logs(MOST_JSON_BYTES + 10_000_000)) as url, connect(url) as client:
+        read = await client.run(ACCOUNT, 5)
+    assert (read.id, read.is_success, read.run_steps) == (5, True, ())
+    assert [note.kind for note in notes_of_run(read)] == [NoteKind.STEPS_LEFT_OUT]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dbtcollate_tui.exit_codes import ExitCode
+from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.conftest import Places
@@ -30,11 +31,14 @@ def test_a_profile_is_made_verified_and_holds_no_token(sandbox: Sandbox, places:
     again = run(*_addresses(sandbox), "--name", "shop-nightly", **secrets)
     assert again.returncode == ExitCode.USAGE
     assert "There is already a profile shop-nightly" in again.stderr
+    more = ("--also-job", str(DOCS_ID), "--reads", "each_job")
     replaced = run(
-        *_addresses(sandbox), "--name", "shop-nightly", "--overwrite", "--schedule", "none", **secrets
+        *_addresses(sandbox), "--name", "shop-nightly", "--overwrite", "--schedule", "none", *more, **secrets
     )
     assert replaced.returncode == ExitCode.OK, replaced.stderr
-    assert ProfileStore().load("shop-nightly").pipeline.schedule is None
+    profile = ProfileStore().load("shop-nightly")
+    assert (profile.pipeline.schedule, profile.pipeline.reads) == (None, "each_job")
+    assert profile.dbt_cloud.jobs == (DOCS_ID,)
     written = "".join(path.read_text() for path in Path(places.config).rglob("*.toml"))
     for secret in secrets.values():
         assert secret not in written + made.stdout + made.stderr + verified.stdout

@@ -18,6 +18,7 @@ import yaml
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.collate.runner import PipelineRunContext
+from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
 from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
@@ -68,6 +69,27 @@ def test_deploy_then_sync_runs_in_collate_and_reads_back(sandbox: Sandbox, profi
         assert secret not in done.stdout + synced.stdout + done.stderr + synced.stderr
     listed = get(sandbox, f"services/ingestionPipelines?service={SERVICE}&limit=50")["data"]
     assert [item["name"] for item in listed if item["pipelineType"] == "dbt"] == ["dbt_cloud_sync"]
+
+
+def test_deploy_reads_what_it_was_asked_for() -> None:
+    with running(Sandbox("split-jobs")) as (sandbox, name):
+        held = ProfileStore().load(name)
+        side = held.dbt_cloud.model_copy(update={"jobs": (DOCS_ID,)})
+        ProfileStore().save(held.model_copy(update={"dbt_cloud": side}))
+        refused = run("deploy", "--reads", "each_job", "-p", name, **tokens(sandbox))
+        assert refused.returncode == ExitCode.USAGE
+        assert ProfileStore().load(name).pipeline.reads == "job"
+        for reads, jobs in (
+            ("each_job", [str(sandbox.job_id), str(DOCS_ID)]),
+            ("project", ["", str(DOCS_ID)]),
+        ):
+            done = run("deploy", "--yes", "--reads", reads, "-p", name, **tokens(sandbox))
+            assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+            assert ProfileStore().load(name).pipeline.reads == reads
+            listed = get(sandbox, f"services/ingestionPipelines?service={SERVICE}&limit=50")["data"]
+            configs = [item["sourceConfig"]["config"] for item in listed if item["pipelineType"] == "dbt"]
+            read = [config["dbtConfigSource"].get("dbtCloudJobId", "") for config in configs]
+            assert sorted(read) == sorted(jobs)
 
 
 def test_auto_is_direct_until_a_pipeline_is_deployed(sandbox: Sandbox, profile: str) -> None:

@@ -1,7 +1,7 @@
 """The whole setup by keyboard, from the address to the saved profile."""
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, RadioButton
 
 from dbtcollate_tui.checks.chain import CheckState, Stage
 from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
@@ -138,11 +138,17 @@ async def test_further_jobs_are_switched_on_among_the_options() -> None:
         assert "nightly-tests: test results of run" in driver.drawn()
         pane = driver.screen
         pane.query_one(f"#job-{DOCS_ID}", Switch).focus()
-        await driver.press("space", "enter")
+        assert "Collate's own pipeline reads" not in driver.drawn()
+        await driver.press("space")
+        await driver.until(lambda: "Collate's own pipeline reads" in driver.drawn(), "what Collate reads")
+        pane.query_one("#reads-each_job", RadioButton).value = True
+        await driver.press("enter")
         await driver.at("review")
         assert "the latest runs of 1 further job" in driver.drawn()
+        assert "one pipeline per job" in driver.drawn()
         await driver.press("enter")
         await driver.until(lambda: driver.saved, "the saved profile")
     profile = driver.saved[0]
     assert profile is not None
     assert profile.dbt_cloud.jobs == (DOCS_ID,)
+    assert profile.pipeline.reads == "each_job"

@@ -15,7 +15,7 @@ from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Stat
 from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, check_cron, next_times_words
 from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.fixes import ProfileField, SetField, Step
-from dbtcollate_tui.settings.model import PipelineSettings, SyncOptions
+from dbtcollate_tui.settings.model import PipelineReads, PipelineSettings, SyncOptions
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.widgets.fields import LineInput
@@ -30,6 +30,13 @@ SWITCHES: tuple[tuple[str, str], ...] = (
     ("include_lineage", "Lineage between the tables"),
 )
 """The options of `SyncOptions` that the guide has as switches, with what each does."""
+
+READS: tuple[tuple[PipelineReads, str], ...] = (
+    ("job", "this job's latest run"),
+    ("each_job", "each of these jobs, with one pipeline per job"),
+    ("project", "the project's latest completed run, whichever job it is of"),
+)
+"""The ways in which Collate reads a profile of several jobs."""
 
 
 class FieldRow(Horizontal):
@@ -59,9 +66,10 @@ class OptionsPane(StepPane):
     OptionsPane .row Static { width: auto; padding: 0 1 0 4; color: $text-muted; }
     OptionsPane .row Input { width: 1fr; max-width: 32; background: $surface; }
     OptionsPane .head { text-style: bold; height: auto; }
-    OptionsPane #cron, OptionsPane #other-jobs { display: none; }
-    OptionsPane #other-jobs { height: auto; }
+    OptionsPane #cron, OptionsPane #other-jobs, OptionsPane #collate-reads { display: none; }
+    OptionsPane #other-jobs, OptionsPane #collate-reads { height: auto; }
     OptionsPane.-other-jobs #other-jobs { display: block; }
+    OptionsPane.-several-jobs #collate-reads { display: block; }
     OptionsPane.-own #cron { display: block; }
     """
 
@@ -74,7 +82,7 @@ class OptionsPane(StepPane):
         self._other_jobs: tuple[int, ...] | None = None
 
     def fields(self) -> Iterable[Widget]:
-        """Switches, the classification's name, the run rule, the schedule."""
+        """Switches, the classification's name, the run rule, further jobs, the schedule."""
         yield Static("space changes a line, tab goes to the next group", classes="hint", markup=False)
         options, draft = self.setup.draft.options, self.setup.draft
         for name, label in SWITCHES:
@@ -96,6 +104,14 @@ class OptionsPane(StepPane):
         )
         with Vertical(id="other-jobs"):
             yield Static("Also read the latest runs of", classes="head", markup=False)
+        with Vertical(id="collate-reads"):
+            yield Static("Collate's own pipeline reads", classes="head", markup=False)
+            reads = draft.pipeline.reads
+            yield RadioSet(
+                *(Choice(label, name == reads, id=f"reads-{name}") for name, label in READS),
+                id="reads",
+                compact=True,
+            )
         yield Static("When Collate syncs automatically", classes="head", markup=False)
         yield Static(id="why", classes="hint", markup=False)
         yield RadioSet(
@@ -152,6 +168,16 @@ class OptionsPane(StepPane):
         )
         self._other_jobs = tuple(words)
         self.set_class(bool(words), "-other-jobs")
+        self._show_reads()
+
+    @on(Checkbox.Changed)
+    def _show_reads(self) -> None:
+        """Ask what Collate's pipeline reads once there is a further job, or where it is not the usual."""
+        several = bool(self._chosen_jobs()) or self.setup.draft.pipeline.reads != "job"
+        self.set_class(several, "-several-jobs")
+
+    def _chosen_jobs(self) -> list[int]:
+        return [job for job in self._other_jobs or () if self.query_one(f"#job-{job}", Switch).value]
 
     async def _show_proposal(self) -> None:
         facts = self.setup.collate.facts
@@ -219,11 +245,17 @@ class OptionsPane(StepPane):
 
     def pipeline(self) -> PipelineSettings:
         """The schedule; raises `UsageError` for a wrong cron expression."""
-        held = self.setup.draft.pipeline.model_dump() | {"schedule": self._schedule()}
+        held = self.setup.draft.pipeline.model_dump() | {"schedule": self._schedule(), "reads": self._reads()}
         try:
             return PipelineSettings.model_validate(held)
         except ValidationError as error:
             raise _wrong("The schedule", error, ProfileField.SCHEDULE, "0 * * * *") from None
+
+    def _reads(self) -> PipelineReads:
+        pressed = self.query_one("#reads", RadioSet).pressed_button
+        return next(
+            (name for name, _ in READS if pressed is not None and pressed.id == f"reads-{name}"), "job"
+        )
 
     def _schedule(self) -> str | None:
         if self._pressed == "proposed" and self._proposal is not None:
@@ -266,9 +298,7 @@ class OptionsPane(StepPane):
         completed = pressed is not None and pressed.id == "newest_completed"
         self.setup.dbt_cloud.set_run_rule("newest_completed" if completed else "newest_successful")
         if self._other_jobs is not None:
-            self.setup.dbt_cloud.set_jobs(
-                [job_id for job_id in self._other_jobs if self.query_one(f"#job-{job_id}", Switch).value]
-            )
+            self.setup.dbt_cloud.set_jobs(self._chosen_jobs())
 
     def set_field(self, field: ProfileField, value: str) -> bool:
         """A name or a schedule that a fix proposes."""

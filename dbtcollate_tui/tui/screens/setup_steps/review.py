@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 from dbtcollate_tui import wording
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import ProfileField, Step
-from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.settings.model import PipelineReads, Profile
 from dbtcollate_tui.setup.draft import SetupDraft
 from dbtcollate_tui.setup.flow import RAIL
 from dbtcollate_tui.tui.screens.confirm import Confirm
@@ -30,6 +30,12 @@ OPTION_WORDS = (
     ("include_tests", "tests"),
     ("include_lineage", "lineage"),
 )
+
+PIPELINES: dict[PipelineReads, str] = {
+    "job": "",
+    "each_job": ", one pipeline per job",
+    "project": ", one pipeline for the project",
+}
 
 
 def answer_lines(draft: SetupDraft) -> tuple[tuple[int, str, str], ...]:
@@ -48,6 +54,7 @@ def answer_lines(draft: SetupDraft) -> tuple[tuple[int, str, str], ...]:
     if draft.jobs:
         job += f", and the latest runs of {wording.count(len(draft.jobs), 'further job')}"
     schedule = f"{draft.pipeline.schedule} UTC" if draft.pipeline.schedule else "manual"
+    schedule += PIPELINES[draft.pipeline.reads]
     return (
         (1, "dbt Cloud", draft.dbt_base_url),
         (2, "Account", f"{draft.account_name}  #{draft.account_id}"),
