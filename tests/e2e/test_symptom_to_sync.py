@@ -7,17 +7,17 @@ from tests.e2e.test_run_job import shop
 from tests.support.terminal import Terminal, terminal
 
 
-def troubleshoot(tty: Terminal, symptom: int, found: str, run_key: str) -> None:
-    """Choose the symptom, wait for what is found, and run the job from its card."""
+def troubleshoot(tty: Terminal, symptom: int, found: str, run_key: str, fix: str = "Run the job now") -> None:
+    """Choose the symptom, wait for what is found, and take the fix of its card."""
     tty.press("t")
     tty.until("What do you see?")
     tty.press(*["down"] * symptom, "enter")
-    tty.until(found, f" {run_key}  Run the job now")
+    tty.until(found, f" {run_key}  {fix}")
     tty.press(run_key)
 
 
-def run_and_sync(tty: Terminal, *, in_collate: bool = False) -> None:
-    """Say yes to the job run, wait for its end, and write what it built."""
+def run_to_plan(tty: Terminal, *, in_collate: bool = False) -> None:
+    """Say yes to the job run, wait for its end, and plan what it built."""
     tty.until("Nothing is started yet", "commands", "started by")
     tty.press("enter")
     tty.until("succeeded after", "Sync what it built")
@@ -25,6 +25,11 @@ def run_and_sync(tty: Terminal, *, in_collate: bool = False) -> None:
     if in_collate:
         tty.until("Sync in Collate, because this profile has a deployed pipeline")
         tty.press("i")
+
+
+def run_and_sync(tty: Terminal, *, in_collate: bool = False) -> None:
+    """Run the job, and write what it built."""
+    run_to_plan(tty, in_collate=in_collate)
     tty.until("Plan for run", "Write ")
     tty.press("w")
 
@@ -46,6 +51,22 @@ def test_a_symptom_becomes_synced_tables(scenario: str, symptom: int, found: str
         troubleshoot(tty, symptom, found, run_key)
         run_and_sync(tty)
         tty.until("after 2 fixes", "Sync of what the run built", "written")
+
+
+def test_old_metadata_becomes_synced_tables_by_two_fixes() -> None:
+    """The pipeline is paused and the run is stale: the pipeline is deployed first, then the job is run."""
+    with (
+        shop("stale", 0.2) as sandbox,
+        terminal(["--no-animation"], size=(110, 40), environment=tokens(sandbox)) as tty,
+    ):
+        tty.until("Troubleshoot")
+        troubleshoot(tty, 5, "Broken at pipeline: dbt_cloud_sync is paused", "d", "Deploy it again")
+        tty.until("Deploy and run", "will be changed")
+        tty.press("d")
+        tty.until("after 1 fix", "at run: Stale: the latest usable run", " u  Run the job now")
+        tty.press("u")
+        run_to_plan(tty, in_collate=True)
+        tty.until("Plan for run", "no change, 20 tables unchanged")
 
 
 def test_a_stale_run_on_home_becomes_synced_tables() -> None:
