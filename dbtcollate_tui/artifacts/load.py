@@ -65,7 +65,8 @@ def _load(
     reader.read()
     if not (reader.nodes or reader.ephemeral or reader.disabled):
         notes.add("manifest.json has no model, seed, snapshot or source: dbt built nothing to sync.")
-    run = read_run_results(run_results, reader.tests, notes)
+    contracted = {name for name, node in reader.nodes.items() if node.has_contract}
+    run = read_run_results(run_results, reader.tests, notes, contracted)
     add_compiled((reader.nodes, reader.ephemeral), run.compiled, compiled)
     freshness = _freshness(sources, notes) if sources is not None else None
     metadata = reader.metadata
@@ -81,6 +82,7 @@ def _load(
         disabled=reader.disabled,
         tests=reader.tests,
         results=run.results,
+        builds=run.builds,
         freshness=freshness or {},
         exposures=reader.exposures,
         metrics=reader.metrics,

@@ -330,6 +330,7 @@ class Project:
     dbt leaves out. ``notes`` are sentences for the person: unknown versions, results that may be lost.
     ``schema_version`` is the manifest's number (12 for v12), 0 where it does not say. ``resources`` are all
     members of dbt's graph, for its selectors; ``selectors`` are the definitions of ``selectors.yml`` by name.
+    ``builds`` are the last builds of the models whose contract dbt enforces.
     ``unreadable`` are the unique ids of which something could not be read, so that nothing follows from what
     they lack. ``unchecked_sources`` have freshness limits, and no result in the run that checked freshness
     of them.
@@ -346,6 +347,7 @@ class Project:
     disabled: Mapping[str, Node] = field(default_factory=dict)
     tests: Mapping[str, DbtTest] = field(default_factory=dict)
     results: Mapping[str, TestResult] = field(default_factory=dict)
+    builds: Mapping[str, TestResult] = field(default_factory=dict)
     freshness: Mapping[str, FreshnessResult] = field(default_factory=dict)
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)

@@ -54,6 +54,8 @@ _NEVER_TEST = frozenset(
         "source freshness",
     }
 )
+_BUILDS = frozenset({"build", "run", "retry", "snapshot", "seed"})
+"""Commands that build models, and so check their contracts."""
 _TEST_PREFIXES = ("test.", "unit_test.")
 _NO_MESSAGE = frozenset({*_STATUSES, "ok", "passed", "failed", "warning", "aborted", "none"})
 """Words that dbt Fusion writes as the message of a result: they repeat the status."""
@@ -69,21 +71,26 @@ class StepResults:
 
 @dataclass(frozen=True, slots=True)
 class RunFindings:
-    """What the run results of all steps say: each test's result, and the SQL that nodes ran with."""
+    """What the run results of all steps say: results of tests and builds, and the SQL that nodes ran with."""
 
     results: dict[str, TestResult]
     compiled: dict[str, str]
+    builds: dict[str, TestResult]
 
 
-def read_run_results(steps: Iterable[StepResults], tests: Container[str], notes: Notes) -> RunFindings:
+def read_run_results(
+    steps: Iterable[StepResults], tests: Container[str], notes: Notes, contracted: Container[str] = ()
+) -> RunFindings:
     """The latest executed result of each known test, and each node's compiled SQL, of the last step first.
 
     A compiled-only entry (``success`` and nothing to say, or any entry of a command that runs no tests) is no
     result, and so is every entry of a run on no rows or a few (``--empty``, ``--sample``). What was executed
     wins over what was skipped, then the later ``execute`` end, then the later step.
+    ``contracted`` are the nodes whose builds are wanted.
     Two steps with one ``invocation_id`` mean that the server ignored ``step``; the second is left out, noted.
     """
     best: dict[str, tuple[tuple[bool, int, int], TestResult]] = {}
+    builds: dict[str, TestResult] = {}
     compiled: dict[str, str] = {}
     invocations: dict[str, int | None] = {}
     for item in steps:
@@ -121,6 +128,10 @@ def read_run_results(steps: Iterable[StepResults], tests: Container[str], notes:
                 continue
             if entry.compiled_code and args.which != "show":
                 compiled[entry.unique_id] = entry.compiled_code
+            if args.which in _BUILDS and entry.unique_id in contracted and not _is_compiled_only(entry):
+                build = _result(entry, generated_ms, item.step, notes)
+                if build is not None and build.status != "skipped":
+                    builds[entry.unique_id] = build
             if not tested or not entry.unique_id.startswith(_TEST_PREFIXES) or _is_compiled_only(entry):
                 continue
             if entry.unique_id not in tests:
@@ -132,7 +143,7 @@ def read_run_results(steps: Iterable[StepResults], tests: Container[str], notes:
             rank = (result.status != "skipped", result.completed_at_ms, item.step or 0)
             if entry.unique_id not in best or rank >= best[entry.unique_id][0]:
                 best[entry.unique_id] = (rank, result)
-    return RunFindings({unique_id: result for unique_id, (_, result) in best.items()}, compiled)
+    return RunFindings({unique_id: result for unique_id, (_, result) in best.items()}, compiled, builds)
 
 
 def message_of(text: object, status: str) -> str | None:

@@ -2,12 +2,13 @@
 
 from dbtcollate_tui.collate.assets import AssetCalls
 from dbtcollate_tui.collate.catalog import CatalogCalls
+from dbtcollate_tui.collate.contracts import ContractCalls
 from dbtcollate_tui.collate.metrics import MetricCalls
 from dbtcollate_tui.collate.people import PeopleCalls
 from dbtcollate_tui.collate.quality import QualityCalls
 
 
-class CollateClient(CatalogCalls, PeopleCalls, QualityCalls, AssetCalls, MetricCalls):
+class CollateClient(CatalogCalls, PeopleCalls, QualityCalls, AssetCalls, MetricCalls, ContractCalls):
     """One server: ``CollateClient(base_url, token, *, request_log=None, on_retry=None)``.
 
     Open it with ``async with`` (or call `aclose`), then ``await connect()`` once before anything else.

@@ -107,6 +107,26 @@ class Dialect:
         return self.at_least(1, 10)
 
     @property
+    def has_contracts(self) -> bool:
+        """Whether tables may have a data contract (since 1.8)."""
+        return self.at_least(1, 8)
+
+    @property
+    def has_contract_columns(self) -> bool:
+        """Whether a contract's ``schema`` holds a table's columns (since 1.9; before, fields of topics)."""
+        return self.at_least(1, 9)
+
+    @property
+    def has_contract_results(self) -> bool:
+        """Whether a contract keeps results (since 1.9)."""
+        return self.at_least(1, 9)
+
+    @property
+    def contract_status(self) -> tuple[str, str]:
+        """Name and value of the status of a contract that holds (another field since 1.10)."""
+        return ("entityStatus", "Approved") if self.has_status else ("status", "Active")
+
+    @property
     def has_status(self) -> bool:
         """Whether tables have a status such as ``Deprecated`` (``entityStatus``, since 1.10)."""
         return self.at_least(1, 10)

@@ -292,6 +292,29 @@ class Metric(Entity):
     changeDescription: ChangeDescription | None = None
 
 
+class ContractResult(Entity):
+    """The latest result of a contract; ``timestamp`` in milliseconds since 1970."""
+
+    timestamp: int | None = None
+    status: str = ""
+    message: str = ""
+
+
+class DataContract(Entity):
+    """A data contract of an entity, with its columns by OpenMetadata's field ``schema``."""
+
+    id: str
+    name: str
+    fullyQualifiedName: str = ""
+    description: str = ""
+    entity: EntityReference
+    columns: tuple[Column, ...] = Field(default=(), alias="schema")
+    owners: tuple[EntityReference, ...] = ()
+    latestResult: ContractResult | None = None
+    updatedBy: str = ""
+    deleted: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnLineage(Part):
     """Which columns (FQNs) one column (FQN) is made of."""

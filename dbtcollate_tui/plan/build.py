@@ -15,6 +15,7 @@ from dbtcollate_tui.plan.model import (
     RunFacts,
     UnmappedOwner,
 )
+from dbtcollate_tui.plan.rules.contracts import ContractFacts, plan_contract
 from dbtcollate_tui.plan.rules.declared import failed_tests, not_written, unit_test_words
 from dbtcollate_tui.plan.rules.exposures import plan_exposures
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
@@ -40,6 +41,8 @@ _KIND_ORDER = (
     "custom_property",
     "status",
     "keys",
+    "contract",
+    "contract_result",
     "data_model",
     "lineage",
     "exposure",
@@ -98,6 +101,7 @@ class Planning:
         self._facts = QualityFacts()
         self._findings = findings = Findings()
         self._keys = KeyFacts()
+        self._contracts = ContractFacts()
         packages = packages_of(project)
         for fqn, nodes in claims(project, report, only).items():
             ref = report.matched[nodes[0].unique_id]
@@ -124,6 +128,8 @@ class Planning:
             )
             claimed = Claimed(ref, state.tables[fqn], claim.nodes, claim.role is not Role.OWNER)
             plan_keys(claimed, project, report, state, dialect, findings, self._keys)
+            if options.include_contracts and dialect.has_contracts:
+                plan_contract(claimed, project, state, options, dialect, findings, self._contracts)
             if options.deprecated_status:
                 plan_status(claimed, project, dialect, findings)
         self._metrics = MetricFacts()
@@ -155,6 +161,13 @@ class Planning:
             return "metrics are switched off in the options"
         return "" if self._dialect.has_metrics else "this server has no metrics (OpenMetadata has since 1.6)"
 
+    def _why_no_contracts(self) -> str:
+        if not self._options.include_contracts:
+            return "contracts are switched off in the options (include_contracts)"
+        if not self._dialect.has_contracts:
+            return "this server has no data contracts (OpenMetadata has since 1.8)"
+        return "the table has a contract already, or is not in Collate"
+
     def plan(self) -> Plan:
         """The plan as far as it is made."""
         findings, facts, report = self._findings, self._facts, self._report
@@ -166,6 +179,8 @@ class Planning:
             metrics=self._why_no_metrics(),
             keys=[item.words for item in self._keys.lost],
             properties=self._state.meta.properties,
+            contracts=self._contracts.held,
+            why_no_contracts=self._why_no_contracts(),
             group_owners=self._options.group_owners and self._options.update_owners,
         )
         return Plan(

@@ -11,6 +11,8 @@ from dbtcollate_tui.plan.changes.base import Action as Action
 from dbtcollate_tui.plan.changes.base import Change as Change
 from dbtcollate_tui.plan.changes.base import Group as Group
 from dbtcollate_tui.plan.changes.base import TableChange as TableChange
+from dbtcollate_tui.plan.changes.contracts import ContractChange as ContractChange
+from dbtcollate_tui.plan.changes.contracts import ContractResultChange as ContractResultChange
 from dbtcollate_tui.plan.changes.edges import ExposureChange as ExposureChange
 from dbtcollate_tui.plan.changes.edges import LineageChange as LineageChange
 from dbtcollate_tui.plan.changes.edges import RemoveEdge as RemoveEdge

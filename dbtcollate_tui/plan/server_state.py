@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dbtcollate_tui.collate.models import (
     CustomProperty,
+    DataContract,
     DataProduct,
     EntityReference,
     LineageEdge,
@@ -98,4 +99,6 @@ class ServerState:
     asset_edges: frozenset[tuple[str, str]] = frozenset()
     meta: MetaState = field(default_factory=MetaState)
     metrics: MetricState = field(default_factory=MetricState)
+    contracts: Mapping[str, DataContract] = field(default_factory=dict)
+    """The data contracts that tables have, by the table's id."""
     text_authors: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -124,6 +124,7 @@ class SyncOptions(_Settings):
     include_metrics: bool = True
     group_owners: bool = False
     deprecated_status: bool = False
+    include_contracts: bool = False
 
 
 PipelineReads = Literal["job", "each_job", "project"]

@@ -30,6 +30,7 @@ from dbtcollate_tui.collate.run_report import RunReport
 from dbtcollate_tui.sandbox.collate.api import ApiError
 from dbtcollate_tui.sandbox.collate.bodies import (
     ADD_LINEAGE,
+    CONTRACT_RESULT,
     CREATE,
     DATA_MODEL,
     DBT_CLOUD_CONNECTION,
@@ -99,6 +100,13 @@ DATA_MODEL_BODY = {
         }
     ],
 }
+CONTRACT_RESULT_BODY = {
+    "id": "00000000-0000-0000-0000-000000000001",
+    "dataContractFQN": "shop.wh.marts.orders.dataContract_dbt_orders",
+    "timestamp": 1,
+    "contractExecutionStatus": "Failed",
+    "result": "no",
+}
 RESULT = {
     "timestamp": 1,
     "testCaseStatus": "Failed",
@@ -162,6 +170,8 @@ async def bodies_of(dialect: Dialect) -> dict[str, list[Any]]:
         TEST_RESULT if dialect.posts_results else TEST_RESULT_OLD: [
             await body_of(lambda it: it.add_test_case_result("x", RESULT))
         ],
+        CREATE["dataContract"]: [contract_body(dialect)] if dialect.has_contracts else [],
+        CONTRACT_RESULT: [CONTRACT_RESULT_BODY] if dialect.has_contract_results else [],
         CREATE["classification"]: [await body_of(lambda it: it.put_classification("dbtTags"))],
         CREATE["tag"]: [await body_of(lambda it: it.put_tag("dbtTags", "mart"))],
         DATA_MODEL: [
@@ -187,6 +197,13 @@ async def bodies_of(dialect: Dialect) -> dict[str, list[Any]]:
             if body is not None
         ],
     }
+
+
+def contract_body(dialect: Dialect) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": "dbt_orders", "entity": {"id": "t1", "type": "table"}}
+    if dialect.has_contract_columns:
+        body["schema"] = [{"name": "id", "dataType": "INT", "constraint": "NOT_NULL"}]
+    return {**body, "description": "d", dialect.contract_status[0]: dialect.contract_status[1]}
 
 
 def patched_parts(dialect: Dialect) -> list[dict[str, Any]]:
@@ -303,6 +320,9 @@ FIELD_USES: list[tuple[str, str, Callable[[Dialect], bool]]] = [
     (TABLE, "owners", lambda dialect: dialect.fields(["owners"]) == "owners"),
     (TABLE, "domains", lambda dialect: dialect.many_domains),
     (TABLE, "domain", lambda dialect: dialect.has_domains),
+    (CREATE["dataContract"], "name", lambda dialect: dialect.has_contracts),
+    (CONTRACT_RESULT, "timestamp", lambda dialect: dialect.has_contract_results),
+    (CREATE["dataContract"], "entityStatus", lambda dialect: dialect.contract_status[0] == "entityStatus"),
     (TABLE, "entityStatus", lambda dialect: dialect.has_status),
     (CONSTRAINT, "relationshipType", lambda dialect: dialect.has_key_relations),
     (DATA_MODEL, "owners", in_data_model("owners")),

@@ -21,13 +21,16 @@ def not_written(
     metrics: str = "",
     keys: Collection[str] = (),
     properties: Mapping[str, CustomProperty] | None = None,
+    contracts: Collection[str] = (),
+    why_no_contracts: str = "",
     group_owners: bool = False,
 ) -> tuple[NotWritten, ...]:
     """The kinds that were not written.
 
     ``metrics`` is why the metrics were not, empty where they were; ``keys`` are those left out, with the
     reason of each. ``properties`` are the custom properties of tables; ``group_owners``: the owners of groups
-    were written.
+    were written. ``contracts`` are the unique ids of
+    the models whose contracts were.
     """
     nodes = [
         node
@@ -35,7 +38,13 @@ def not_written(
         if (only is None or node.unique_id in only) and not node.is_pointer
     ]
     known = properties or {}
-    found = [*_of_nodes(nodes, known), *_keys(keys), *_unit_tests(project, only)]
+    lacking = [node.name for node in nodes if node.has_contract and node.unique_id not in contracts]
+    found = [
+        *_of_nodes(nodes, known),
+        *_line("contracts", "enforced contract", lacking, why_no_contracts),
+        *_keys(keys),
+        *_unit_tests(project, only),
+    ]
     if only is None:
         found += _of_project(project, metrics)
         if not group_owners and property_of("group", known) is None:
@@ -93,12 +102,6 @@ def _of_nodes(nodes: Collection[Node], known: Mapping[str, CustomProperty]) -> I
     types = Counter(item.type for node in nodes for item in node.constraints)
     others = Counter({kind: count for kind, count in types.items() if kind not in TYPES})
     versions = [f"{node.name} v{node.version}" for node in nodes if node.version]
-    yield from _line(
-        "contracts",
-        "enforced contract",
-        [node.name for node in nodes if node.has_contract],
-        "a sync writes no data contracts",
-    )
     yield from _line(
         "constraints",
         "other constraint",

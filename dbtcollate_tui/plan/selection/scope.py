@@ -83,6 +83,7 @@ class Scope:
             update["include_tags"] = options.include_tags and "tags" in self.kinds
             update["include_lineage"] = options.include_lineage and "lineage" in self.kinds
             update["include_metrics"] = options.include_metrics and "metrics" in self.kinds
+            update["include_contracts"] = options.include_contracts and "contracts" in self.kinds
             tests = "tests" in self.kinds or "test results" in self.kinds
             update["include_tests"] = options.include_tests and tests
         return options.model_copy(update=update) if update else options

@@ -16,6 +16,7 @@ from dbtcollate_tui.sandbox.collate import (
     access,
     automations,
     connector,
+    contracts,
     data_products,
     entities,
     lineage,
@@ -57,6 +58,7 @@ def make_router() -> Router:
         automations,
         search,
         connector,
+        contracts,
         data_products,
         entities,
     ):

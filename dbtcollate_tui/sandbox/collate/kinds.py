@@ -134,6 +134,12 @@ _ALL = (
         "owners reviewers followers tags domains dataProducts votes extension relatedMetrics",
     ),
     _kind(
+        "dataContract",
+        "dataContracts",
+        "entity/data/dataContract#DataContract",
+        "owners reviewers",
+    ),
+    _kind(
         "mlmodel",
         "mlmodels",
         "entity/data/mlmodel#MlModel",

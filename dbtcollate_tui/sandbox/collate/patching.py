@@ -116,11 +116,26 @@ def settle(call: Call, kind: Kind, entity: Entity) -> None:
         check_extension(call, kind.name, entity["extension"])
     if kind.name == "metric":
         settle_metric(call, entity)
+    if kind.name == "dataContract":
+        check_contract(call, entity)
     if kind.name == "table":
         entity["columns"] = [
             checked_column(call, column, entity["fullyQualifiedName"]) for column in entity["columns"]
         ]
         check_constraints(call, entity)
+
+
+def check_contract(call: Call, contract: Entity) -> None:
+    """Refuse a contract whose columns the table does not have in that spelling; 400."""
+    table = call.store.by_id("table", contract["entity"]["id"])
+    names = {column["name"] for column in table["columns"]} if table is not None else set()
+    for column in contract.get("schema") or ():
+        if table is not None and column["name"] not in names:
+            raise ApiError(
+                400,
+                f"Field '{column['name']}' specified in the data contract does not exist in table "
+                f"'{table['name']}'",
+            )
 
 
 def check_constraints(call: Call, table: Entity) -> None:

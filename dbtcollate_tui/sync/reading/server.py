@@ -8,7 +8,15 @@ from dbtcollate_tui.artifacts.project import Column, Metric, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
 from dbtcollate_tui.collate.fqn import plain_name, split_fqn
-from dbtcollate_tui.collate.models import DatabaseService, EntityReference, LineageEdge, Table, TestCase, User
+from dbtcollate_tui.collate.models import (
+    DatabaseService,
+    DataContract,
+    EntityReference,
+    LineageEdge,
+    Table,
+    TestCase,
+    User,
+)
 from dbtcollate_tui.collate.read_log import Stamps, open_read_log
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.errors import UsageError
@@ -151,6 +159,7 @@ async def read_details(
         measured = chosen_metrics(project, only) if has_metrics else []
         words = group.create_task(_words(collate, [*nodes, *measured], options))
         people = group.create_task(_people(collate, [*nodes, *measured], options))
+        contracts = group.create_task(_contracts(collate, nodes, options))
         meta = group.create_task(read_meta_state(collate, nodes, measured))
     found, (has_classification, tags, terms, exclusive), (owners, suggestions) = (
         quality.result(),
@@ -177,7 +186,17 @@ async def read_details(
         asset_edges=asset_edges,
         meta=meta.result(),
         metrics=metrics.result(),
+        contracts=contracts.result(),
     )
+
+
+async def _contracts(
+    collate: CollateClient, nodes: Iterable[Node], options: SyncOptions
+) -> Mapping[str, DataContract]:
+    """The data contracts of tables; no request where dbt enforces none or the option is off."""
+    if not options.include_contracts or not any(node.has_contract for node in nodes):
+        return {}
+    return {item.entity.id: item for item in await collate.contracts() if not item.deleted}
 
 
 async def with_sql_edges(

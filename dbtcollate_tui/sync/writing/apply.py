@@ -23,6 +23,8 @@ from dbtcollate_tui.errors import ActionableError, UnreachableError
 from dbtcollate_tui.events.types import LogLine
 from dbtcollate_tui.plan.model import (
     Change,
+    ContractChange,
+    ContractResultChange,
     CustomPropertyChange,
     DataModelChange,
     DataProductsChange,
@@ -62,6 +64,7 @@ from dbtcollate_tui.sync.writing.bodies import (
 )
 from dbtcollate_tui.sync.writing.case_batches import Batch, halves, in_batches
 from dbtcollate_tui.sync.writing.concurrency import Pace
+from dbtcollate_tui.sync.writing.contracts import ContractWriter
 from dbtcollate_tui.sync.writing.drift import holds_model, model_moved, moved, standing
 from dbtcollate_tui.sync.writing.metrics import MetricWriter
 from dbtcollate_tui.sync.writing.tally import Account, Tally, Tell, is_silence, is_unknown
@@ -88,6 +91,8 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
             DataModelChange,
         ),
     ),
+    ("contracts", (ContractChange,)),
+    ("contract results", (ContractResultChange,)),
     ("test definitions", (NewTestDefinition,)),
     ("test suites", (NewTestSuite,)),
     ("test cases", (TestCaseChange,)),
@@ -141,6 +146,7 @@ class Writer:
         self._many_cases = collate.dialect.creates_many_cases
         self._undelivered: dict[str, list[tuple[TagsChange | OwnersChange, ActionableError]]] = {}
         self._metrics = MetricWriter(collate)
+        self._contracts = ContractWriter(collate)
         self._suites: dict[str, str] = {}
         self._case_fqns: dict[str, str] = {}
 
@@ -563,6 +569,10 @@ class Writer:
                     there = await collate.edge(change.upstream.id, change.downstream.id)
                     change = replace(change, existing=there)
                 await collate.put_lineage(edge_of(change))
+            case ContractChange():
+                await self._contracts.write(change)
+            case ContractResultChange():
+                await self._contracts.add_result(change)
             case MetricChange():
                 await self._metrics.write(change)
             case MetricEdgeChange():
