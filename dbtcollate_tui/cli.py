@@ -29,6 +29,7 @@ SECRETS = (
     "Tokens are read from DBT_CLOUD_TOKEN and COLLATE_TOKEN, then from the system keyring, never from the "
     "command line or a file."
 )
+SIGN_OPTIONS = ("--ascii", "--no-ascii")
 LIBRARIES = ("textual", "click", "httpx", "pydantic", "msgspec", "sqlglot", "keyring")
 READS = click.Choice(["job", "each_job", "project"])
 """`PipelineReads`, whose module is imported later."""
@@ -98,9 +99,10 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 @_profile_option
 @click.option("--no-animation", is_flag=True, help="Turn off all motion in the app.")
 @click.option(
-    "--ascii/--no-ascii",
+    "/".join(SIGN_OPTIONS),
     default=None,
-    help="Write with ASCII only, in the app and in commands. Default: as the locale requires.",
+    help="Write with ASCII only, in the app and in commands; also after a command. Default: as the locale "
+    "requires.",
 )
 @click.option(
     "--version",
@@ -190,7 +192,7 @@ def serve(context: click.Context, port: int, demo: bool, profile: str | None) ->
     """Open the app in a browser on this machine.
 
     The page acts with your tokens and your keyring, so only this machine can reach it, with the key in the
-    address that is printed.
+    address that is printed. Paste in the page with Ctrl+Shift+V (Cmd+V on a Mac).
     """
     name = profile or context.obj.profile
     arguments = [*(["--profile", name] if name else []), *(["demo"] if demo else [])]
@@ -911,11 +913,19 @@ async def _until_signal(work: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
     return await task
 
 
+def _signs_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with what chooses the signs in front: it may stand after a command, too."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    chosen = [argument for argument in arguments[:end] if argument in SIGN_OPTIONS]
+    rest = [argument for argument in arguments[:end] if argument not in SIGN_OPTIONS]
+    return [*chosen, *rest, *arguments[end:]]
+
+
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments, run the command, give the exit code."""
     try:
         result = dbtcollate.main(
-            args=list(arguments),
+            args=_signs_first(arguments),
             prog_name="dbtcollate",
             complete_var=COMPLETE_VARIABLE,
             standalone_mode=False,

@@ -4,12 +4,18 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 from dbtcollate_tui.ascii_signs import as_ascii
 
 SIGNS = "dbtcollate-signs"
 """The error handler of encodings that replaces a sign by its like."""
+ASCII = "dbtcollate_ascii"
+COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python may have set ``LC_CTYPE`` to on its own."""
+_own_encodings: dict[str, str] = {}
+"""What the streams had at the start."""
 
 
 def is_terminal() -> bool:
@@ -46,16 +52,50 @@ def flush_or_discard() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def write_any_sign(*, only_ascii: bool = False) -> None:
+def locale_has_all_signs(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the locale is one of UTF-8, or none is named. Python itself puts ``C.UTF-8`` in C's place."""
+    chosen = environment.get("LC_ALL", "")
+    if not chosen:
+        named = environment.get("LC_CTYPE", "")
+        chosen = (named if named not in COERCED else "") or environment.get("LANG", "")
+    if not chosen:
+        return True
+    return "utf" in chosen.lower() or (chosen not in {"C", "POSIX"} and "." not in chosen)
+
+
+def write_any_sign(*, only_ascii: bool | None = None) -> None:
     """Have standard output and error take every text: a sign that their encoding lacks is replaced.
 
     Windows uses cp1252 for a pipe or a file, and a locale may be Latin-1 or ASCII. With ``only_ascii`` every
-    sign outside ASCII is replaced. JSON and exports are UTF-8 all the same, see `write_utf8`.
+    sign outside ASCII is replaced; ``None`` leaves that to ``DBTCOLLATE_ASCII``, then to a locale that is
+    named and has no others (Python writes UTF-8 in the locale C). JSON and exports are UTF-8 all the same,
+    see `write_utf8`.
     """
+    if only_ascii is None:
+        wanted = os.environ.get("DBTCOLLATE_ASCII")
+        only_ascii = wanted != "0" if wanted else _is_narrow_locale()
     codecs.register_error(SIGNS, _replaced)
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="ascii" if only_ascii else None, errors=SIGNS)
+            own = _own_encodings.setdefault(name, stream.encoding)
+            is_narrow = only_ascii or codecs.lookup(own).name == "ascii"
+            stream.reconfigure(encoding=ASCII if is_narrow else own, errors=SIGNS)
+
+
+@codecs.register
+def _find_ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII by another name: click takes an ASCII stream for a mistake, and writes UTF-8 past it."""
+    if name != ASCII:
+        return None
+    own = codecs.lookup("ascii")
+    parts = (own.streamreader, own.streamwriter, own.incrementalencoder, own.incrementaldecoder)
+    return codecs.CodecInfo(own.encode, own.decode, *parts, name=ASCII)
+
+
+def _is_narrow_locale() -> bool:
+    asked = "PYTHONIOENCODING" in os.environ or "PYTHONUTF8" in os.environ
+    return os.name == "posix" and not asked and not locale_has_all_signs()
 
 
 def write_utf8(stream: TextIO) -> None:

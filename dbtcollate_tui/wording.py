@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+PASTE_WORDS = "Paste with Ctrl+Shift+V (Cmd+V on a Mac)."
+"""In a browser; Ctrl+V goes to the terminal in the page, which has no clipboard of its own."""
+
 
 def span(seconds: float) -> str:
     """A duration in its largest fitting unit: "0.3 s", "48 s", "3 min", "2 h", "9 d"."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from dbtcollate_tui.checks.chain import CheckState
+from dbtcollate_tui.standard_streams import locale_has_all_signs
 
 
 class Glyphs(NamedTuple):
@@ -81,10 +82,6 @@ STATE_WORDS = {
 }
 
 
-COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
-"""What Python may have set ``LC_CTYPE`` to on its own."""
-
-
 def choose_glyphs(environment: Mapping[str, str] = os.environ) -> Glyphs:
     """The Unicode set, or ASCII where the terminal or the locale has no other characters.
 
@@ -97,18 +94,7 @@ def choose_glyphs(environment: Mapping[str, str] = os.environ) -> Glyphs:
     if environment.get("TERM") in {"linux", "dumb"}:
         return ASCII
     encoding = (getattr(sys.__stdout__, "encoding", None) or "utf-8").lower().replace("-", "")
-    return UNICODE if encoding.startswith("utf") and _says_utf(environment) else ASCII
-
-
-def _says_utf(environment: Mapping[str, str]) -> bool:
-    """Whether the locale is one of UTF-8, or none is named. Python itself puts ``C.UTF-8`` in C's place."""
-    chosen = environment.get("LC_ALL", "")
-    if not chosen:
-        named = environment.get("LC_CTYPE", "")
-        chosen = (named if named not in COERCED else "") or environment.get("LANG", "")
-    if not chosen:
-        return True
-    return "utf" in chosen.lower() or (chosen not in {"C", "POSIX"} and "." not in chosen)
+    return UNICODE if encoding.startswith("utf") and locale_has_all_signs(environment) else ASCII
 
 
 GLYPHS = choose_glyphs()

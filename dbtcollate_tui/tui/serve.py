@@ -15,6 +15,7 @@ from textual_serve.server import Server
 from dbtcollate_tui.errors import UnreachableError
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
+from dbtcollate_tui.wording import PASTE_WORDS
 
 HOST = "127.0.0.1"
 CLOSING_SECONDS = 3.0
@@ -103,6 +104,7 @@ class LoopbackServer(Server):
             await web.SockSite(runner, self._listening()).start()
             sys.stdout.write(f"{self.address}\n")
             sys.stdout.write("Only on this machine: the page acts with your tokens. Ctrl+C stops it.\n")
+            sys.stdout.write(f"In the page: {PASTE_WORDS[0].lower()}{PASTE_WORDS[1:]}\n")
             sys.stdout.flush()
             await stop.wait()
         finally:

@@ -176,6 +176,38 @@ def test_commands_write_in_every_encoding(encoding: str, arguments: tuple[str, .
     assert done.stdout.decode(encoding)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment", "is_ascii"),
+    [
+        (("help", "ci"), {"LC_ALL": "C.UTF-8", "LANG": "C"}, False),
+        (("help", "ci"), {"LC_ALL": "C", "LANG": "C.UTF-8"}, True),
+        (("--ascii", "help", "ci"), {"LC_ALL": "C.UTF-8"}, True),
+        (("help", "--ascii", "ci"), {"LC_ALL": "C.UTF-8"}, True),
+        (("help", "ci", "--ascii"), {"LC_ALL": "C.UTF-8"}, True),
+        (("help", "ci", "--no-ascii"), {"LC_ALL": "C"}, False),
+        (("help", "ci"), {"LC_ALL": "C", "DBTCOLLATE_ASCII": "0"}, False),
+        (("help", "ci"), {"LC_ALL": "C.UTF-8", "DBTCOLLATE_ASCII": "1"}, True),
+    ],
+)
+def test_ascii_is_chosen_anywhere_or_by_the_locale(
+    arguments: tuple[str, ...], environment: dict[str, str], is_ascii: bool
+) -> None:
+    done = run(arguments, **environment)
+    assert done.returncode == 0
+    assert done.stdout.isascii() is is_ascii
+    assert done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
+def test_errors_keep_to_ascii(environment: dict[str, str]) -> None:
+    """Those of click and of `UsageError`."""
+    for arguments in (("status", "-p", "shöp→"), ("nö→such",), ("verify", "--chéck")):
+        done = run(arguments, **environment)
+        assert done.returncode == 2
+        assert done.stderr.isascii()
+        assert done.stderr
+
+
 def test_signs_are_replaced_by_their_like() -> None:
     code = (
         "from dbtcollate_tui.standard_streams import write_any_sign, write_utf8; import sys;"

@@ -21,7 +21,8 @@ from dbtcollate_tui.tui.app import APP_STATE, THEME_KEY, DbtCollateApp
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
 from dbtcollate_tui.tui.theme import DARK, LIGHT
-from dbtcollate_tui.tui.widgets.fields import LONGEST, LineInput
+from dbtcollate_tui.tui.widgets.fields import LONGEST, PASTE_WORDS_OF_TERMINAL, LineInput
+from dbtcollate_tui.wording import PASTE_WORDS
 from tests.support.world import profile_for
 from tests.tui.whole import Whole, keep, whole
 
@@ -273,6 +274,24 @@ def test_a_clipboard_program_cannot_write_on_the_screen(
     clipboard._put("the address")
     assert (tmp_path / "got").read_text() == "the address"
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("web", [True, False])
+async def test_pasting_says_which_key_the_terminal_has(web: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a browser's page Ctrl+V goes to the terminal in it, whose clipboard is the app's, and empty."""
+    said: list[str] = []
+    monkeypatch.setattr(DbtCollateApp, "is_web", property(lambda _: web))
+    monkeypatch.setattr(DbtCollateApp, "notify", lambda _, text, **__: said.append(text))
+    async with whole() as app:
+        app.app.action_new_setup()
+        await app.until(lambda: isinstance(app.app.focused, LineInput), "the address")
+        await app.press("ctrl+v")
+        await app.until(lambda: said, "the words")
+        assert said == [PASTE_WORDS if web else PASTE_WORDS_OF_TERMINAL]
+        app.app.copy_to_clipboard("cloud.getdbt.com")
+        await app.press("ctrl+v")
+        assert isinstance(app.app.focused, LineInput)
+        assert app.app.focused.value == "cloud.getdbt.com"
 
 
 async def test_a_file_pasted_by_mistake_is_cut() -> None:

@@ -6,8 +6,11 @@ from typing import Any
 from textual import events
 from textual.widgets import Input
 
+from dbtcollate_tui.wording import PASTE_WORDS
+
 LONGEST = 16_384
 """Characters of a paste that are taken: no address and no token is longer, and a file by mistake is."""
+PASTE_WORDS_OF_TERMINAL = "Paste with the terminal's own key, often Ctrl+Shift+V."
 EDITING_KEYS = frozenset({"backspace", "delete", "left", "right", "home", "end"})
 
 
@@ -51,8 +54,11 @@ class LineInput(Input):
             self.replace(line, *self.selection)
 
     def action_paste(self) -> None:
-        """Paste from the app's own clipboard in the same way."""
-        self.take_paste(self.app.clipboard)
+        """Paste from the app's own clipboard; where it is empty, say how the terminal pastes."""
+        if self.app.clipboard:
+            self.take_paste(self.app.clipboard)
+        else:
+            self.notify(PASTE_WORDS if self.app.is_web else PASTE_WORDS_OF_TERMINAL, timeout=6)
 
     def take_key(self, event: events.Key) -> None:
         """Type a key that was pressed elsewhere into this field, and focus it."""
