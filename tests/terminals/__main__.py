@@ -1,10 +1,14 @@
-"""From an empty home to a finished sync in real terminals: ``python -m tests.terminals [FOLDER] [NAME…]``.
+r"""From an empty home to a finished sync in real terminals: ``python -m tests.terminals [FOLDER] [NAME…]``.
 
-Needs Xvfb, openbox, xdotool, xclip, ImageMagick's ``import`` and ``script`` (util-linux), and the terminals; those
-that are missing are passed over (Debian: ``xvfb openbox xdotool xclip imagemagick xterm kitty gnome-terminal konsole
-xfce4-terminal rxvt-unicode screen dbus-x11``). In each terminal, the address is typed, both tokens are pasted
-by the terminal's own key, the setup leads to a sync, and the app is left. Pictures of each step are in FOLDER
-(default: ``terminals`` in the temporary folder): look at them. The last column says how it ended.
+Needs Xvfb, openbox, xdotool, xclip, ImageMagick's ``import``, ``script`` (util-linux) and the terminals; those
+that are missing are passed over. In Debian:
+
+    apt-get install xvfb openbox xdotool xclip imagemagick fonts-dejavu-core dbus-x11 xterm kitty \
+        gnome-terminal konsole xfce4-terminal rxvt-unicode screen
+
+In each terminal, the address is typed, both tokens are pasted by the terminal's own key, the setup leads to a
+sync, and the app is left. Pictures of each step are in FOLDER (default: ``terminals`` in the temporary folder):
+look at them.
 """
 
 import json
@@ -26,10 +30,9 @@ WITHIN_SECONDS = 90.0
 PASTE = {"xterm": "shift+Insert", "screen": "shift+Insert", "urxvt": "shift+Insert", "kitty": "ctrl+shift+v"}
 QUESTION = {"xfce4-terminal": "Return", "urxvt": "y"}
 """What answers the terminal's own question about a paste that ends in a line break."""
-SHELL = "script -q -f -c {command} {log}"
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "xterm": ("xterm", "-geometry", "80x24", "-e", "sh", "-c"),
-    "urxvt": ("urxvt", "-geometry", "80x24", "-e", "sh", "-c"),
+    "xterm": ("xterm", "-fa", "DejaVu Sans Mono", "-geometry", "80x24", "-e", "sh", "-c"),
+    "urxvt": ("urxvt", "-fn", "xft:DejaVu Sans Mono:size=10", "-geometry", "80x24", "-e", "sh", "-c"),
     "kitty": (
         "kitty",
         "-o",
@@ -63,7 +66,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "sh",
         "-c",
     ),
-    "screen": ("xterm", "-geometry", "80x24", "-e", "screen", "sh", "-c"),
+    "screen": ("xterm", "-fa", "DejaVu Sans Mono", "-geometry", "80x24", "-e", "screen", "sh", "-c"),
 }
 
 
@@ -178,6 +181,8 @@ class Window:
 def walk(window: Window, servers: Servers, folder: Path) -> None:
     """From the welcome screen to the end, with pictures."""
     window.until("Set up")
+    window.do("mousemove", "300", "300", "click", "1")
+    time.sleep(1)
     window.picture(folder / f"{window.name}-1-welcome.png")
     window.press("s")
     window.until("The URL of any dbt Cloud page")
