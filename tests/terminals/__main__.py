@@ -1,14 +1,14 @@
 r"""From an empty home to a finished sync in real terminals: ``python -m tests.terminals [FOLDER] [NAME…]``.
 
-Needs Xvfb, openbox, xdotool, xclip, ImageMagick's ``import``, ``script`` (util-linux) and the terminals; those
-that are missing are passed over. In Debian:
+Needs Xvfb, openbox, xdotool, xclip, ImageMagick's ``import``, ``script`` (util-linux) and the terminals;
+those that are missing are passed over. In Debian:
 
     apt-get install xvfb openbox xdotool xclip imagemagick fonts-dejavu-core dbus-x11 xterm kitty \
         gnome-terminal konsole xfce4-terminal rxvt-unicode screen
 
 In each terminal, the address is typed, both tokens are pasted by the terminal's own key, the setup leads to a
-sync, and the app is left. Pictures of each step are in FOLDER (default: ``terminals`` in the temporary folder):
-look at them.
+sync, and the app is left. Pictures of each step are in FOLDER (default: ``terminals`` in the temporary
+folder): look at them.
 """
 
 import json
