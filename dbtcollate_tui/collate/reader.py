@@ -22,6 +22,8 @@ from dbtcollate_tui.transport.errors import NotJson
 
 M = TypeVar("M")
 T = TypeVar("T")
+MOST_EMPTY_BYTES = 2_000
+"""A larger answer is not looked through for its lack of data before it is read."""
 _WRONG = (ValidationError, KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError)
 
 
@@ -87,6 +89,17 @@ def read_page(model: type[M], answer: Answer, doing: str) -> tuple[list[M], str 
         return items, str(after) if after else None
 
     return read_as(answer, doing, page)
+
+
+def lacks_data(answer: Answer) -> bool:
+    """Whether the answer to a list is empty or an object without ``data``, as a proxy may make it once."""
+    if len(answer.content) > MOST_EMPTY_BYTES:
+        return False
+    try:
+        body = answer.json() if answer.content.strip() else {}
+    except NotJson:
+        return False
+    return isinstance(body, Mapping) and "data" not in body
 
 
 def read_total(answer: Answer, doing: str) -> int:

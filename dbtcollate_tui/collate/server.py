@@ -25,7 +25,7 @@ from dbtcollate_tui.collate.errors import (
 from dbtcollate_tui.collate.models import ServerVersion, User
 from dbtcollate_tui.collate.patch import is_repeatable
 from dbtcollate_tui.collate.read_log import ABSENT, digest_of, open_read_log
-from dbtcollate_tui.collate.reader import read_as, read_one, read_page, unreadable
+from dbtcollate_tui.collate.reader import lacks_data, read_as, read_one, read_page, unreadable
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 from dbtcollate_tui.collate.tokens import read_jwt
 from dbtcollate_tui.collate.unknown_fields import (
@@ -308,8 +308,11 @@ class ServerCalls:
         return await digest_of(path, answer.content)
 
     async def get(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M:
-        """One entity."""
-        return read_one(model, await self.call("GET", path, params=params, doing=doing), doing)
+        """One entity; an empty answer is asked for once more."""
+        answer = await self.call("GET", path, params=params, doing=doing)
+        if not answer.content.strip():
+            answer = await self.call("GET", path, params=params, doing=doing)
+        return read_one(model, answer, doing)
 
     async def find(self, model: type[M], path: str, *, doing: str, params: Params | None = None) -> M | None:
         """One entity, or ``None`` where it is not there or was deleted."""
@@ -379,6 +382,10 @@ class ServerCalls:
                     self._report_page(rows_are, rows, time.monotonic() - started, timed_out=True)
                     await asyncio.sleep(self.pause_after_timeout)
                 continue
+            if lacks_data(answer):
+                if (log := open_read_log()) is not None:
+                    log.retried()
+                answer = await self.call("GET", path, params=query, doing=doing, page=page)
             content = await asyncio.to_thread(read_page, model, answer, doing)
             seen.check(content, answer, doing)
             after = content[1]

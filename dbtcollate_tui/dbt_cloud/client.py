@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from dbtcollate_tui.dbt_cloud.error_bodies import is_hint_at_permissions
-from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, endless_list, unreadable
+from dbtcollate_tui.dbt_cloud.errors import Asked, as_actionable, endless_list, unreadable, without_data
 from dbtcollate_tui.dbt_cloud.models import (
     Account,
     Connection,
@@ -36,6 +36,8 @@ from dbtcollate_tui.transport.request_log import RequestLog
 PAGE = 100
 """Objects a page, the most that dbt's OpenAPI document allows."""
 PAGES_AT_ONCE = 4
+MOST_EMPTY_BYTES = 2_000
+"""A larger answer is not looked through for its lack of data before it is read."""
 COOL_DOWN_SECONDS = 300.0
 """How long dbt Cloud answers 429 once its limit was passed, where it does not say."""
 
@@ -319,6 +321,16 @@ class DbtCloudClient:
             raise unreadable(asked, answer.record, error) from None
 
     async def _get(self, path: str, asked: Asked, params: Params | None = None) -> Answer:
+        """The answer to a read; one that is dbt Cloud's and holds no data is asked for once more."""
+        answer = await self._ask(path, asked, params)
+        if not _lacks_data(answer):
+            return answer
+        answer = await self._ask(path, asked, params)
+        if _lacks_data(answer) and _is_json(answer):
+            raise without_data(asked, answer.record, answer.content)
+        return answer
+
+    async def _ask(self, path: str, asked: Asked, params: Params | None) -> Answer:
         try:
             return await self._transport.request("GET", path, params=params)
         except HttpError as error:
@@ -461,6 +473,24 @@ class _Page(Generic[M]):
     items: list[M]
     size: int
     total: int | None
+
+
+def _lacks_data(answer: Answer) -> bool:
+    """Whether the answer is empty, or dbt Cloud's envelope without what it should carry."""
+    if not answer.content.strip():
+        return True
+    if len(answer.content) > MOST_EMPTY_BYTES:
+        return False
+    try:
+        body = answer.json()
+    except NotJson:
+        return False
+    return isinstance(body, dict) and "data" not in body and (not body or "status" in body)
+
+
+def _is_json(answer: Answer) -> bool:
+    """Whether the answer calls itself JSON: an empty page of another server does not."""
+    return "json" in answer.headers.get("content-type", "")
 
 
 def _is_dbt_answer(error: HttpError) -> bool:

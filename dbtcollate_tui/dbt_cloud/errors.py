@@ -179,6 +179,21 @@ def unreadable(asked: Asked, record: RequestRecord, error: ValidationError) -> A
     )
 
 
+def without_data(asked: Asked, record: RequestRecord, content: bytes) -> ActionableError:
+    """The card for an answer of success that held nothing, twice in a row."""
+    said = "an empty answer" if not content.strip() else "an answer without data"
+    return UnreachableError(
+        f"dbt Cloud gave no data about {asked.as_words()}",
+        brief="gave no data",
+        causes=[
+            "dbt Cloud, or a proxy in between, answers without data for a while.",
+            "The address is that of another server.",
+        ],
+        evidence=[f"{evidence_of(record)}: {said}, twice"],
+        fixes=[RETRY, GoToStep(f"Enter another address; {ACCESS_URL_PLACE} shows it", Step.ADDRESS)],
+    )
+
+
 def endless_list(asked: Asked, host: str) -> ActionableError:
     """The card for a list whose pages bring nothing new, or which has more pages than any account needs."""
     return ActionableError(

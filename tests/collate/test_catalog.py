@@ -7,6 +7,7 @@ import pytest
 
 from dbtcollate_tui.collate.errors import GuardFailedError, ServerFailedError
 from dbtcollate_tui.collate.models import ColumnLineage, EntityReference, LineageEdge, Table
+from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.sync.writing.tally import is_unknown
 from tests.collate.server import FakeCollate, connected, refuse, say
 
@@ -180,3 +181,25 @@ async def test_writing_and_removing_an_edge() -> None:
             },
         }
     }
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"paging": {"total": 1}}])
+async def test_a_page_without_data_is_asked_for_again(nothing: object) -> None:
+    page = {"data": [TABLE], "paging": {"total": 1}}
+    fake = FakeCollate(answers={"GET /tables": [say(nothing), say(page)]})
+    async with connected(fake) as client:
+        assert [table.id async for table in client.tables("shop.d", ("columns",))] == ["t1"]
+    fake = FakeCollate(answers={"GET /tables": say(nothing)})
+    async with connected(fake) as client:
+        with pytest.raises(ActionableError):
+            _ = [table async for table in client.tables("shop.d", ("columns",))]
+    assert fake.paths().count("/tables") == 2
+
+
+async def test_an_entity_that_came_empty_is_asked_for_again() -> None:
+    path = "/tables/name/shop.d.a.orders"
+    fake = FakeCollate(answers={f"GET {path}": [say(None), say(TABLE)]})
+    async with connected(fake) as client:
+        found = await client.table("shop.d.a.orders", ("columns",))
+    assert found is not None
+    assert found.id == "t1"

@@ -422,3 +422,33 @@ async def test_a_run_with_logs_above_the_bound_is_read() -> None:
         read = await client.run(ACCOUNT, 5)
     assert (read.id, read.is_success, read.run_steps) == (5, True, ())
     assert [note.kind for note in notes_of_run(read)] == [NoteKind.STEPS_LEFT_OUT]
+
+
+EMPTY_ENVELOPE = '{"status": {"code": 200, "is_success": true, "user_message": "Success!"}}'
+
+
+@pytest.mark.parametrize("content", ["", "{}", EMPTY_ENVELOPE])
+async def test_one_answer_without_data_is_asked_for_again(content: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.url.path)
+        if len(asked) == 1:
+            return Response(content, media_type="application/json")
+        return envelope([job()], 1)
+
+    async with serving(answering(answer)) as url, connect(url) as client:
+        assert len(await client.jobs(ACCOUNT, PROJECT)) == 1
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("", "an empty answer, twice"), (EMPTY_ENVELOPE, "an answer without data, twice")],
+)
+async def test_two_answers_without_data_are_named(content: str, said: str) -> None:
+    error = await card(lambda _: Response(content, media_type="application/json"))
+    assert isinstance(error, UnreachableError)
+    assert not isinstance(error, WrongHost)
+    assert error.title.startswith("dbt Cloud gave no data about jobs")
+    assert error.evidence[0].endswith(said)

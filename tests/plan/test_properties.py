@@ -160,7 +160,7 @@ def test_a_data_product_of_another_domain_is_a_note() -> None:
     assert of_kind(plan, "data_products") == []
     assert list(plan.notes) == [
         "Collate has no data product Gone: left out on 1 (first: marts.orders). "
-        "It is made in Collate, not by a sync.",
+        "It is created in Collate, not by a sync.",
         "The data product Ops is left out on 1 (first: marts.orders): it belongs to another domain than the "
         "table, which OpenMetadata does not allow.",
     ]
@@ -175,7 +175,7 @@ def test_a_columns_properties_that_differ_are_changed() -> None:
     assert (change.key, change.label) == ("custom_property:pg.wh.marts.orders.ID:b", "marts.orders.ID: b")
     assert list(plan.notes) == [
         "Collate has no custom property of columns c: left out on 1 (first: marts.orders.ID). "
-        "It is made in Collate, not by a sync."
+        "It is created in Collate, not by a sync."
     ]
 
 
