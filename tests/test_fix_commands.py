@@ -26,7 +26,7 @@ from dbtcollate_tui.fixes import (
     UseProfile,
 )
 from dbtcollate_tui.settings.secrets import ENV
-from tests.test_fixes import KINDS, example
+from tests.support.fix_examples import KINDS, example
 
 WITHOUT_COMMAND = (Advice, Argument, Copy, GoOnWithoutRun, Retry, OpenUrl, UseProfile)
 

@@ -1,7 +1,6 @@
 """Fixes are values: every kind has a handler on each screen, and only those with one get a key."""
 
-from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -11,7 +10,6 @@ from dbtcollate_tui.fixes import (
     Advice,
     Argument,
     EnterToken,
-    Fix,
     GoToStep,
     ProfileField,
     RerunCheck,
@@ -22,21 +20,7 @@ from dbtcollate_tui.fixes import (
     has_key,
 )
 from dbtcollate_tui.tui.widgets.error_card import fix_keys
-
-KINDS: tuple[Any, ...] = get_args(Fix)
-VALUES: dict[str, object] = {
-    "label": "Do it",
-    "with_docs": False,
-    "retry_of": None,
-    "side": "collate",
-    "step": Step.JOB,
-    "field": ProfileField.SERVICE,
-}
-
-
-def example(kind: Any) -> Fix:
-    made: Fix = kind(**{item.name: VALUES.get(item.name, "x") for item in fields(kind)})
-    return made
+from tests.support.fix_examples import KINDS, example
 
 
 def test_union_holds_every_class() -> None:

@@ -41,6 +41,19 @@ def test_httpcore_finds_sniffio_in_every_installation() -> None:
     assert any(line.startswith("sniffio") for line in importlib.metadata.requires("dbtcollate-tui") or ())
 
 
+def test_helpers_are_not_imported_from_test_modules() -> None:
+    tests = Path(__file__).parent
+    importers = {
+        f"{path.relative_to(tests)}: {node.module}"
+        for path in tests.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("tests.")
+        and (node.module or "").rpartition(".")[2].startswith("test_")
+    }
+    assert not importers
+
+
 def test_only_the_tui_room_reaches_textual() -> None:
     loaded = loaded_by("\n".join(f"import {name}" for name in MODULES))
     assert "dbtcollate_tui.sync.direct" in loaded

@@ -13,7 +13,7 @@ from dbtcollate_tui.collate.dialect import Dialect
 from dbtcollate_tui.collate.export import ingestion_yaml, pipeline_curl, pipeline_json
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec
 from dbtcollate_tui.printable import CONTROL
-from tests.collate.test_pipeline_spec import SECRET, SPEC
+from tests.collate.pipeline_specs import SECRET, SPEC
 
 NEW = Dialect.of("2.0.7")
 

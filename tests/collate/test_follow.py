@@ -23,8 +23,8 @@ from dbtcollate_tui.collate.pipeline_follow import (
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.errors import ActionableError
+from tests.collate.pipeline_specs import stored
 from tests.collate.server import Asked, FakeCollate, Handler, connected, refuse, say
-from tests.collate.test_pipeline_spec import stored
 
 ROOT = "/services/ingestionPipelines"
 STATUS = f"GET {ROOT}/shop.dbt_cloud_sync/pipelineStatus"

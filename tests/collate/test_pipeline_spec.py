@@ -7,27 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from dbtcollate_tui.collate.dialect import Dialect
-from dbtcollate_tui.collate.models import EntityReference, FilterPattern, IngestionPipeline
-from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, diff_pipeline, is_masked
+from dbtcollate_tui.collate.models import FilterPattern
+from dbtcollate_tui.collate.pipeline_spec import diff_pipeline, is_masked
 from dbtcollate_tui.errors import UsageError
-
-NEW, OLD = Dialect.of("2.0.7"), Dialect.of("1.1.0")
-SECRET = "dbtc_PlantedPipelineSecret42"
-SPEC = DbtPipelineSpec(
-    name="dbt_cloud_sync",
-    service=EntityReference(id="s1", type="databaseService", name="shop", fullyQualifiedName="shop"),
-    account_id=70403,
-    project_id=2,
-    job_id=3,
-    base_url="https://ab123.us1.dbt.com/",
-    token=SecretStr(SECRET),
-    schedule="0 */6 * * *",
-)
-
-
-def stored(spec: DbtPipelineSpec = SPEC, secret: str = SECRET, **changes: Any) -> IngestionPipeline:
-    body = {**spec.body(NEW, secret), "id": "p1", "fullyQualifiedName": f"shop.{spec.name}", **changes}
-    return IngestionPipeline.model_validate(body)
+from tests.collate.pipeline_specs import NEW, OLD, SECRET, SPEC, stored
 
 
 def test_the_guides_fields_and_options() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from dbtcollate_tui.collate.errors import ConflictError, InvalidRequestError
 from dbtcollate_tui.collate.pipelines import IngestionPipelines, NoPipelineServiceError
+from tests.collate.pipeline_specs import NEW, SECRET, SPEC, stored
 from tests.collate.server import FakeCollate, Handler, connected, missing_call, now_ms, refuse, say
-from tests.collate.test_pipeline_spec import NEW, SECRET, SPEC, stored
 
 ROOT = "/services/ingestionPipelines"
 PIPELINE = stored()

@@ -20,8 +20,8 @@ from dbtcollate_tui.collate.models import (
 )
 from dbtcollate_tui.collate.pipelines import IngestionPipelines
 from dbtcollate_tui.collate.run_report import RunReport
+from tests.collate.pipeline_specs import SPEC
 from tests.collate.server import FakeCollate, connected, say
-from tests.collate.test_pipeline_spec import SPEC
 from tests.contract.openmetadata_schemas import complaints
 
 DIALECT = Dialect.of("1.13.0")

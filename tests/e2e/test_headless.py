@@ -1,86 +1,18 @@
 """The program as a script sees it: commands in a process of their own, the servers over real HTTP."""
 
-import json
 import os
 import subprocess
-import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.sandbox.shop_data import load_runs
-from dbtcollate_tui.settings.store import ProfileStore
 from tests.conftest import Places
-from tests.support.world import SERVICE, profile_for
-
-WITHIN_SECONDS = 60
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    running = Sandbox()
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def profile(sandbox: Sandbox) -> str:
-    made = profile_for(sandbox)
-    ProfileStore().save(made)
-    return made.name
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dbtcollate_tui", *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-        timeout=WITHIN_SECONDS,
-        check=False,
-    )
-
-
-def tokens(sandbox: Sandbox) -> dict[str, str]:
-    return {
-        "DBT_CLOUD_TOKEN": sandbox.dbt_cloud_token.get_secret_value(),
-        "COLLATE_TOKEN": sandbox.collate_token.get_secret_value(),
-    }
-
-
-def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def get(sandbox: Sandbox, path: str) -> Any:
-    """What curl would read from the sandbox's Collate."""
-    request = urllib.request.Request(
-        f"{sandbox.collate_url}/api/v1/{path}",
-        headers={"Authorization": f"Bearer {sandbox.collate_token.get_secret_value()}"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
-
-
-def table(sandbox: Sandbox, name: str) -> Any:
-    fqn = urllib.parse.quote(f"{SERVICE}.shop.{name}", safe="")
-    return get(sandbox, f"tables/name/{fqn}?fields=columns,owners,tags,dataModel")
-
-
-def artifact(name: str) -> Any:
-    recorded = next(run for run in load_runs() if run.name == "nightly-success")
-    step = 6 if name == "manifest.json" else 7
-    found = recorded.artifact(step, name)
-    assert found is not None
-    return json.loads(found)
+from tests.e2e.commands import WITHIN_SECONDS, artifact, events, get, run, table, tokens
+from tests.support.world import SERVICE
 
 
 def test_the_demo_does_the_main_job_without_a_terminal() -> None:

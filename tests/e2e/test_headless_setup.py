@@ -7,9 +7,7 @@ from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.conftest import Places
-from tests.e2e.test_headless import events, run, sandbox, tokens
-
-__all__ = ["sandbox"]
+from tests.e2e.commands import events, run, tokens
 
 
 def _addresses(sandbox: Sandbox) -> tuple[str, ...]:

@@ -22,10 +22,8 @@ from dbtcollate_tui.sandbox.dbt_cloud.content import DOCS_ID
 from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
-from tests.e2e.test_headless import WITHIN_SECONDS, events, get, profile, run, sandbox, tokens
+from tests.e2e.commands import WITHIN_SECONDS, events, get, run, tokens
 from tests.support.world import SERVICE, profile_for
-
-__all__ = ["profile", "sandbox"]
 
 
 @contextmanager

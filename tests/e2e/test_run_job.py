@@ -1,8 +1,6 @@
 """``dbtcollate run-job`` as a script uses it: from no run at all to synced tables; refusals."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,21 +11,8 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.job_run import run_job
 from dbtcollate_tui.headless.sync import sync
 from dbtcollate_tui.plan.selection.scope import WHOLE
-from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.settings.store import ProfileStore
-from tests.e2e.test_headless import events, run, tokens
-from tests.support.world import profile_for
-
-
-@contextmanager
-def shop(scenario: str, seconds: float = 0.3) -> Iterator[Sandbox]:
-    sandbox = Sandbox(scenario, run_seconds=seconds)
-    sandbox.start()
-    ProfileStore().save(profile_for(sandbox))
-    try:
-        yield sandbox
-    finally:
-        sandbox.stop()
+from tests.e2e.commands import events, run, tokens
+from tests.e2e.shop import shop
 
 
 def test_no_runs_become_synced_tables() -> None:

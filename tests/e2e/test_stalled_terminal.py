@@ -8,7 +8,7 @@ import time
 from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
-from tests.e2e.test_headless import WITHIN_SECONDS, run, tokens
+from tests.e2e.commands import WITHIN_SECONDS, run, tokens
 from tests.e2e.test_headless_sync import running
 from tests.support.terminal import terminal
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.test_headless import tokens
-from tests.e2e.test_run_job import shop
+from tests.e2e.commands import tokens
+from tests.e2e.shop import shop
 from tests.support.terminal import Terminal, terminal
 
 

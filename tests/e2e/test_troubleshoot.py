@@ -11,7 +11,7 @@ from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
-from tests.e2e.test_headless import events, run, tokens
+from tests.e2e.commands import events, run, tokens
 from tests.support.world import profile_for
 
 

@@ -16,7 +16,7 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.dbt_cloud.fake import HINT
-from tests.e2e.test_headless import run, tokens
+from tests.e2e.commands import run, tokens
 from tests.support.world import profile_for
 
 HIDDEN = {"status": {"code": 404, "is_success": False, "user_message": HINT, "developer_message": ""}}

@@ -9,7 +9,7 @@ from dbtcollate_tui.plan.matching.matches import AssetRef
 from dbtcollate_tui.plan.model import ExposureChange, Plan
 from dbtcollate_tui.settings.model import SyncOptions
 from tests.support.builders import node, of_kind, plan_of, project, table
-from tests.sync.test_direct import ends, finished
+from tests.support.direct_sync import ends, finished
 
 BOARD = AssetRef("d1", "dashboard", "bi.weekly_board")
 ORDERS = table("orders")

@@ -20,7 +20,7 @@ from dbtcollate_tui.plan.server_state import MetaState
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables
 from tests.support.builders import node, of_kind, plan_of, project, table
-from tests.sync.test_direct import FIELDS, MARTS, SERVICE, Ends, ends, finished
+from tests.support.direct_sync import FIELDS, MARTS, SERVICE, Ends, ends, finished
 
 SALES = EntityReference(id="d1", type="domain", name="Sales", fullyQualifiedName="Sales")
 ANA = EntityReference(id="u1", type="user", name="ana", fullyQualifiedName="ana")

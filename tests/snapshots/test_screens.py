@@ -3,16 +3,11 @@
 ``python -m pytest tests/snapshots --snapshot-update`` renews the files; their difference is to be read.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from dbtcollate_tui.dbt_cloud.regions import SHARED_REGIONS, Region
 from dbtcollate_tui.sandbox.server import Sandbox
-from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.setup.guided import GuidedSetup
 from dbtcollate_tui.tui.screens.ask_name import AskName
 from dbtcollate_tui.tui.screens.ask_token import AskToken
@@ -21,53 +16,9 @@ from dbtcollate_tui.tui.screens.setup import SetupScreen
 from dbtcollate_tui.tui.screens.stop_in_collate import StopInCollate
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.screenshots.take_screenshots import pane_stands, walked
-from tests.snapshots.drawing import ScreenFiles, picture
-from tests.snapshots.frozen import frozen
-from tests.support.world import profile_for
+from tests.snapshots.album import Album, at_home
 from tests.tui.driving import offer_of, page_of
-from tests.tui.whole import SIZES, Whole, keep, whole
-
-
-class Album:
-    """Takes pictures on the way and compares them at its end, so that one change shows in all it touches."""
-
-    def __init__(self, size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
-        self._size = f"{size[0]}x{size[1]}"
-        self._snapshot = snapshot.use_extension(ScreenFiles)
-        self._taken: dict[str, str] = {}
-
-    async def take(self, app: Whole, name: str) -> None:
-        """Keep the screen as it stands."""
-        self._taken[f"{name}-{self._size}"] = await picture(app)
-
-    def compare(self) -> None:
-        """Every picture with its file."""
-        differing = [name for name, taken in self._taken.items() if taken != self._snapshot(name=name)]
-        for name in differing:
-            assert self._taken[name] == self._snapshot(name=name)
-
-
-@pytest.fixture(params=SIZES, ids=["80x24", "140x40"])
-def size(request: pytest.FixtureRequest) -> tuple[int, int]:
-    found: tuple[int, int] = request.param
-    return found
-
-
-@pytest.fixture
-async def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[None]:
-    with frozen(monkeypatch, tmp_path):
-        yield
-
-
-@asynccontextmanager
-async def at_home(size: tuple[int, int], scenario: str = "") -> AsyncIterator[tuple[Whole, Sandbox]]:
-    """The app at home with a profile, every check looked at."""
-    services = Services()
-    async with Sandbox(scenario) as sandbox:
-        await keep(services, sandbox, profile_for(sandbox))
-        async with whole(services, profile="shop", size=size) as app:
-            await app.checked()
-            yield app, sandbox
+from tests.tui.whole import whole
 
 
 @pytest.mark.usefixtures("still")

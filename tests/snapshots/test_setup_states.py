@@ -16,11 +16,9 @@ from dbtcollate_tui.tui.screens.setup_steps.instructions import GuideScreen
 from dbtcollate_tui.tui.screens.setup_steps.resume import ResumeScreen
 from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
 from tests.screenshots.take_screenshots import pane_stands, walked
-from tests.snapshots.test_screens import Album, at_home, size, still
+from tests.snapshots.album import Album, at_home
 from tests.tui.driving import offer_of
 from tests.tui.whole import whole
-
-__all__ = ("size", "still")
 
 
 @pytest.mark.usefixtures("still")

@@ -15,12 +15,11 @@ from dbtcollate_tui.tui.screens.requests import RequestsScreen
 from dbtcollate_tui.tui.screens.troubleshoot import TroubleshootScreen
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from tests.screenshots.take_screenshots import walked
+from tests.snapshots.album import Album, at_home
 from tests.snapshots.frozen import NOW
-from tests.snapshots.test_screens import Album, at_home, size, still
 from tests.support.world import profile_for
 from tests.tui.whole import keep, play, whole
 
-__all__ = ("size", "still")
 ASKED = (
     ("GET", "dbt.example", "/api/v3/accounts/", 200, 1_412, None),
     (

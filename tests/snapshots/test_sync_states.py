@@ -13,11 +13,9 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.session.services import Services
-from tests.snapshots.test_screens import Album, size, still
+from tests.snapshots.album import Album
 from tests.tui.told import PLAN, Told, begun
 from tests.tui.whole import whole
-
-__all__ = ("size", "still")
 
 
 @pytest.mark.usefixtures("still")

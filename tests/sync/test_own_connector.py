@@ -6,7 +6,7 @@ from typing import Any
 from dbtcollate_tui.collate.entity import Entity
 from dbtcollate_tui.collate.models import EntityReference, LineageEdge
 from dbtcollate_tui.plan.model import LineageChange
-from tests.sync.test_safety import Ends, ends
+from tests.support.interrupted_sync import Ends, ends
 
 JOB = "dbt_cloud_jobs.nightly"
 STATUS = {

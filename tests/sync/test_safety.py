@@ -5,22 +5,15 @@ import multiprocessing
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
-from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.patch import TablePatch
-from dbtcollate_tui.dbt_cloud.artifact_store import ArtifactStore
-from dbtcollate_tui.dbt_cloud.client import DbtCloudClient
-from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.errors import ActionableError
-from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.events.types import (
     PHASES,
     Applied,
@@ -36,19 +29,18 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.history.records import list_records
-from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, Group, LineageChange, Plan
-from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.plan.model import DataModelChange, DescriptionChange, Group, LineageChange
+from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.settings.store import ProfileStore
 from dbtcollate_tui.sync import direct
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
 from dbtcollate_tui.sync.retry import Leftover, retry_direct
-from dbtcollate_tui.transport.pacing import RetryPolicy
-from tests.support.faulty import Fault, FaultyCollate, faulty
+from tests.support.faulty import Fault, faulty
+from tests.support.interrupted_sync import QUICK, differences, ends
+from tests.support.server_versions import IN_CI
 from tests.support.tls_front import PROTOCOLS, Protocol
-from tests.sync.test_server_versions import IN_CI
 
 OTHER_FAULTS: tuple[Fault, ...] = ("503", "dropped before", "dropped after")
 FEW = Scope(select=("fct_orders", "customer_value"))
@@ -58,77 +50,6 @@ KILLS, A_CHAIN = 25, 5
 FEWER = 8
 """So many writes fewer an interrupted sync may take: of cases made many at once, some are there already."""
 WITHIN_SECONDS = 60.0
-QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.02, statuses=frozenset({502, 503, 504}))
-
-
-@dataclass
-class Ends:
-    server: FaultyCollate
-    dbt_cloud: DbtCloudClient
-    collate: CollateClient
-    choice: RunChoice
-    project: Project
-    artifacts: ArtifactStore
-
-    async def plan(self, scope: Scope = WHOLE) -> Plan:
-        """What a sync would write now; the artifacts are read once for all plans."""
-        return await compare(
-            EventEmitter(),
-            "plan",
-            Engine(self.server.profile, self.dbt_cloud, self.collate),
-            self.choice,
-            self.project,
-            scope,
-        )
-
-    async def write(self, plan: Plan, selection: Collection[str] | None = None) -> list[SyncEvent]:
-        return [event async for event in self.writing(plan, selection=selection)]
-
-    def writing(
-        self,
-        plan: Plan,
-        cancel: asyncio.Event | None = None,
-        selection: Collection[str] | None = None,
-    ) -> AsyncIterator[SyncEvent]:
-        return run_direct(
-            Engine(
-                self.server.profile,
-                self.dbt_cloud,
-                self.collate,
-                cancel=cancel or asyncio.Event(),
-                report_runs=False,
-            ),
-            plan=plan,
-            selection=selection,
-        )
-
-
-@asynccontextmanager
-async def ends(
-    folder: Path, protocol: Protocol = "1.1", version: str = "latest", scenario: str = ""
-) -> AsyncIterator[Ends]:
-    async with (
-        faulty(folder, version, protocol, scenario) as server,
-        DbtCloudClient(server.sandbox.dbt_cloud_url, server.sandbox.dbt_cloud_token) as dbt_cloud,
-        CollateClient(server.url, server.sandbox.collate_token, retries=QUICK) as collate,
-    ):
-        await collate.connect()
-        artifacts = ArtifactStore(folder / "cache")
-        engine = Engine(server.profile, dbt_cloud, collate, artifacts=artifacts)
-        choice = await choose(EventEmitter(), engine, None)
-        project = await read_artifacts(EventEmitter(), engine, choice)
-        yield Ends(server, dbt_cloud, collate, choice, project, artifacts)
-
-
-def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
-    """Where two states differ, as lines."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return [
-            line
-            for key in sorted({*found, *wanted}, key=str)
-            for line in differences(found.get(key), wanted.get(key), f"{place}/{key}")
-        ]
-    return [] if found == wanted else [f"{place}: {found!r} in place of {wanted!r}"]
 
 
 def end_of(events: list[SyncEvent]) -> RunFinished:

@@ -10,7 +10,7 @@ from dbtcollate_tui.events.types import Skipped
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sync.reading.test_cases import Unread, read_cases
-from tests.sync.test_direct import ends, finished
+from tests.support.direct_sync import ends, finished
 
 
 async def test_what_needs_no_search_is_written_without_it(tmp_path: Path) -> None:

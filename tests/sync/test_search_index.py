@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
+from tests.support.direct_sync import ends, finished
 from tests.sync import test_direct
-from tests.sync.test_direct import ends, finished
 
 
 class WithoutIndex(Sandbox):

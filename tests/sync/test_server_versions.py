@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 
 from dbtcollate_tui.exit_codes import ExitCode
-from tests.sync.test_direct import ends, finished
-
-IN_CI = ("1.1.0", "1.5.0", "1.6.1", "1.6.2", "1.8.0", "1.9.7", "1.9.8", "1.11.4", "1.13.0", "2.0.7")
-OTHERS = ("1.2.5", "1.3.1", "1.4.8", "1.6.0", "1.7.0", "1.10.0", "1.11.3", "1.12.0", "2.0.5")
+from tests.support.direct_sync import ends, finished
+from tests.support.server_versions import IN_CI, OTHERS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dbtcollate_tui.events.types import LogLine, SyncEvent
 from dbtcollate_tui.settings.state import StateStore
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
-from tests.sync.test_direct import ends, finished
+from tests.support.direct_sync import ends, finished
 
 
 async def test_a_refused_field_is_reported_once_and_kept(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dbtcollate_tui.sandbox.collate.releases import numbers_of, release_of
-from tests.sync.test_safety import differences, ends
-from tests.sync.test_server_versions import IN_CI, OTHERS
+from tests.support.interrupted_sync import differences, ends
+from tests.support.server_versions import IN_CI, OTHERS
 
 DATA_MODEL = "entity/data/table#DataModel"
 ALLOWED: tuple[tuple[str, tuple[int, ...]], ...] = (

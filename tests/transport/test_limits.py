@@ -11,7 +11,7 @@ from dbtcollate_tui.transport import bounds, client
 from dbtcollate_tui.transport.client import Transport, _Rate, _within
 from dbtcollate_tui.transport.errors import NoAnswer
 from dbtcollate_tui.transport.request_log import RequestRecord
-from tests.transport.test_client import QUICK, TOKEN, http, serving
+from tests.transport.serving import QUICK, TOKEN, http, serving
 
 ENOUGH_BYTES = int(bounds.SLOWEST_BYTES_PER_SECOND * bounds.RATE_SECONDS)
 

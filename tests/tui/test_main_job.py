@@ -12,7 +12,7 @@ from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.widgets.chain import ChainBar
 from tests.support.world import SERVICE, profile_for
 from tests.tui.driving import LARGE, SMALL, offer_of, page_of
-from tests.tui.test_plan import screen_of
+from tests.tui.plans import screen_of
 from tests.tui.whole import keep, play, whole
 
 

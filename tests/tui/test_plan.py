@@ -7,12 +7,10 @@ import pytest
 from rich.text import Text
 
 from dbtcollate_tui.events.types import Applied
-from dbtcollate_tui.plan.matching.matches import MatchReport, TableRef
-from dbtcollate_tui.plan.model import Conflict, DescriptionChange, Plan
+from dbtcollate_tui.plan.model import Conflict, Plan
 from dbtcollate_tui.plan.rules.text import plan_text
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
-from dbtcollate_tui.tui.screens.plan import PlanScreen
 from dbtcollate_tui.tui.widgets.change_list import ChangeList
 from dbtcollate_tui.tui.widgets.change_rows import (
     FILTERED_OPEN_AT_MOST,
@@ -23,36 +21,12 @@ from dbtcollate_tui.tui.widgets.change_rows import (
 )
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
-from tests.tui.whole import Whole, keep, whole
-
-
-def many(tables: int, columns: int = 1) -> Plan:
-    """A plan with this many descriptions."""
-    changes: list[DescriptionChange] = []
-    for number in range(tables):
-        name = f"model_{number:04}"
-        ref = TableRef("id", f"warehouse.shop.marts.{name}", "warehouse", "shop", "marts", name)
-        changes += [
-            DescriptionChange(
-                unique_id=f"model.shop.{name}",
-                table=ref,
-                column=f"column_{column}" if column else "",
-                before=f"old text of {name}",
-                after=f"new text of {name}, {column}",
-            )
-            for column in range(columns)
-        ]
-    return Plan(tuple(changes), MatchReport({}, ()))
+from tests.tui.plans import many, screen_of
+from tests.tui.whole import keep, whole
 
 
 def titles(rows: list[OutlineRow]) -> list[str]:
     return [row.title if isinstance(row, BranchRow) else row.label for row in rows]
-
-
-def screen_of(app: Whole) -> PlanScreen:
-    screen = app.top
-    assert isinstance(screen, PlanScreen)
-    return screen
 
 
 def test_changes_of_one_table_stand_below_it_and_single_ones_for_themselves() -> None:

@@ -22,7 +22,7 @@ from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.event_log import EventLog, log_row
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
-from tests.tui.test_plan import many
+from tests.tui.plans import many
 from tests.tui.told import Told
 from tests.tui.whole import Whole, keep, play, whole
 

@@ -23,7 +23,7 @@ from dbtcollate_tui.fixes import OpenUrl
 from dbtcollate_tui.sync.retry import Leftover
 from dbtcollate_tui.tui.screens.sync import SyncScreen
 from dbtcollate_tui.tui.widgets.event_log import EventLog
-from tests.tui.test_plan import many
+from tests.tui.plans import many
 from tests.tui.whole import Whole
 
 PLAN = many(60)
