@@ -8,8 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,18 +21,8 @@ from dbtcollate_tui.sandbox.scenarios import HEALTHY
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
 from tests.e2e.commands import WITHIN_SECONDS, events, get, run, tokens
-from tests.support.world import SERVICE, profile_for
-
-
-@contextmanager
-def running(sandbox: Sandbox) -> Iterator[tuple[Sandbox, str]]:
-    sandbox.start()
-    try:
-        made = profile_for(sandbox)
-        ProfileStore().save(made)
-        yield sandbox, made.name
-    finally:
-        sandbox.stop()
+from tests.e2e.profiles import running
+from tests.support.world import SERVICE
 
 
 def writes(sandbox: Sandbox) -> list[str]:

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
 from tests.e2e.commands import WITHIN_SECONDS, run, tokens
-from tests.e2e.test_headless_sync import running
+from tests.e2e.profiles import running
 from tests.support.terminal import terminal
 
 WRITE_SECONDS = 0.05
