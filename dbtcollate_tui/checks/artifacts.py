@@ -35,7 +35,7 @@ async def manifest(context: CheckContext) -> Finding:
         f"{count(len(project.tests), 'test')}"
     )
     refused = await _refused_by_ingestion(context, project)
-    causes = (*project.notes, *refused)
+    causes = (*project.notes, *refused, *await _written_wrongly(context, project))
     return Finding(
         CheckState.WARN if causes else CheckState.PASS,
         summary,
@@ -63,6 +63,42 @@ async def _refused_by_ingestion(context: CheckContext, project: Project) -> tupl
         return ()
     listed = f"{count(len(names), 'conversion metric')} without measures ({some(names)})"
     return (f"Collate's own ingestion {collate.dialect.text} refuses a manifest with {listed}.",)
+
+
+async def _written_wrongly(context: CheckContext, project: Project) -> tuple[str, ...]:
+    """What a run of the profile's pipeline in Collate will write otherwise than dbt says it."""
+    keys = [node.name for node in project.nodes.values() if node.key_parents]
+    if not (keys or project.metrics):
+        return ()
+    try:
+        pipeline, dialect = await context.pipeline(), (await context.collate()).dialect
+    except ActionableError:
+        return ()
+    if pipeline is None or pipeline.config is None:
+        return ()
+    found = []
+    if keys:
+        found.append(
+            f"Collate's own ingestion draws edges for the foreign keys of {count(len(keys), 'model')} "
+            f"({some(keys)}), which read nothing of the tables that the keys refer to."
+        )
+    metrics = list(project.metrics.values())
+    asked = pipeline.config.includeMetrics or context.profile.pipeline.include_metrics
+    if not (metrics and asked and dialect.has_semantic_metrics):
+        return tuple(found)
+    simple = sorted(metric.name for metric in metrics if metric.aggregation is not None)
+    if simple:
+        found.append(
+            f"Collate's own ingestion writes {count(len(simple), 'metric')} ({some(simple)}) without the "
+            "aggregation in the expression, and may give each the measures of all."
+        )
+    tagged = sorted(metric.name for metric in metrics if metric.tags)
+    if tagged:
+        found.append(
+            f"Collate's own ingestion may leave out the tags of {count(len(tagged), 'metric')} "
+            f"({some(tagged)}): it does not read those under config."
+        )
+    return tuple(found)
 
 
 async def other_jobs(context: CheckContext, part: Part) -> tuple[Fix, ...]:

@@ -148,6 +148,7 @@ class DbtPipelineConfig(Entity):
     dbtClassificationName: str = "dbtTags"
     searchAcrossDatabases: bool = False
     overrideLineage: bool = False
+    includeMetrics: bool | None = None
     parsingTimeoutLimit: int = 300
     catalogMapping: Annotated[dict[str, str], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     databaseFilterPattern: FilterPattern = Field(default_factory=FilterPattern)

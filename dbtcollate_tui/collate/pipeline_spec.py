@@ -25,7 +25,7 @@ class DbtPipelineSpec:
     """What a dbt Cloud pipeline shall be; the guide's fields and options, and OpenMetadata's further ones.
 
     ``schedule`` is a cron expression in ``timezone``, ``None`` for on demand. Without a project or job every
-    project or job counts.
+    project or job counts. ``include_metrics``: ``None`` leaves the option as it is on the server.
     """
 
     name: str
@@ -42,6 +42,7 @@ class DbtPipelineSpec:
     classification: str = "dbtTags"
     search_across_databases: bool = False
     override_lineage: bool = False
+    include_metrics: bool | None = None
     parsing_timeout_seconds: int = 300
     catalog_mapping: Mapping[str, str] = field(default_factory=dict)
     database_filter: FilterPattern = field(default_factory=FilterPattern)
@@ -81,6 +82,8 @@ class DbtPipelineSpec:
             "overrideLineage": self.override_lineage,
             "parsingTimeoutLimit": self.parsing_timeout_seconds,
         }
+        if self.include_metrics is not None:
+            values["includeMetrics"] = self.include_metrics
         if self.catalog_mapping:
             values["catalogMapping"] = dict(self.catalog_mapping)
         for key, pattern in (
@@ -259,6 +262,8 @@ def _config_words(config: DbtPipelineConfig) -> dict[str, str]:
         "overrideLineage": _yes(config.overrideLineage),
         "parsingTimeoutLimit": f"{config.parsingTimeoutLimit} s",
     }
+    if config.includeMetrics is not None:
+        words["includeMetrics"] = _yes(config.includeMetrics)
     if config.catalogMapping:
         words["catalogMapping"] = ", ".join(f"{k} → {v}" for k, v in sorted(config.catalogMapping.items()))
     for key in ("databaseFilterPattern", "schemaFilterPattern", "tableFilterPattern", "tagFilterPattern"):

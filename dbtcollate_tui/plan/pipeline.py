@@ -161,6 +161,7 @@ def pipeline_spec(profile: Profile, service: DatabaseService, token: SecretStr) 
         classification=options.classification,
         search_across_databases=options.search_across_services,
         catalog_mapping=options.database_map,
+        include_metrics=pipeline.include_metrics,
         schedule=pipeline.schedule,
         timezone=pipeline.timezone,
     )

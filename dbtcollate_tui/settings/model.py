@@ -134,13 +134,15 @@ class PipelineSettings(_Settings):
     """The ingestion pipeline inside Collate; ``schedule`` is a cron expression; ``None``: manual.
 
     ``reads``: one pipeline for the profile's job, one for each of its jobs, or one for the whole project,
-    which takes the project's latest completed run of any job.
+    which takes the project's latest completed run of any job. ``include_metrics``: whether Collate's own
+    ingestion writes dbt's metrics too (servers from 2.0); ``None`` leaves that as it is on the server.
     """
 
     name: EntityName = "dbt_cloud_sync"
     reads: PipelineReads = "job"
     schedule: Cron | None = None
     timezone: TimeZone = "UTC"
+    include_metrics: bool | None = None
 
 
 class Profile(_Settings):

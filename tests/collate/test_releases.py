@@ -67,6 +67,7 @@ SPEC = DbtPipelineSpec(
     token=SecretStr("dbtc_x"),
     search_across_databases=True,
     override_lineage=True,
+    include_metrics=True,
     catalog_mapping={"a": "b"},
     database_filter=FILTER,
     schema_filter=FILTER,
@@ -350,6 +351,7 @@ FIELD_USES: list[tuple[str, str, Callable[[Dialect], bool]]] = [
             "tagFilterPattern",
             "overrideLineage",
             "catalogMapping",
+            "includeMetrics",
         )
     ),
 ]
