@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import model_validator
 
 from dbtcollate_tui.collate.client import CollateClient
-from dbtcollate_tui.collate.entity import Entity
+from dbtcollate_tui.collate.entity import Entity, MaybeMs
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.fqn import path_segment
 from dbtcollate_tui.collate.models import PipelineStatus
@@ -44,7 +44,7 @@ class JobRunStatus(Entity):
     """The latest run of a job that the connector has read."""
 
     executionStatus: str = ""
-    timestamp: int = 0
+    timestamp: MaybeMs = None
 
 
 class JobPipeline(Entity):

@@ -1,9 +1,9 @@
 """The base of OpenMetadata's entities, and what every one of them may hold: references and tag labels."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 M = TypeVar("M")
@@ -24,6 +24,22 @@ def without_nulls(data: Any) -> Any:
     if not isinstance(data, Mapping) or None not in data.values():
         return data
     return {key: value for key, value in data.items() if value is not None}
+
+
+def _as_moment(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        moment = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment if 0 <= moment <= LATEST_MS else None
+
+
+LATEST_MS = 4_102_444_800_000
+"""The year 2100: a time after it is an odd value, and later code computes with times as dates."""
+MaybeMs = Annotated[int | None, BeforeValidator(_as_moment)]
+"""Milliseconds since 1970; ``None`` for what is no such time."""
 
 
 class Entity(BaseModel):

@@ -5,11 +5,12 @@ is read as ``owners``; a service's connection is never kept, since it may hold a
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from dbtcollate_tui.collate.entity import LATEST_MS, MaybeMs
 from dbtcollate_tui.collate.entity import Entity as Entity
 from dbtcollate_tui.collate.entity import EntityReference as EntityReference
 from dbtcollate_tui.collate.entity import Part as Part
@@ -34,7 +35,7 @@ class ServerVersion(Entity):
 
     version: str
     revision: str = ""
-    timestamp: int | None = None
+    timestamp: MaybeMs = None
 
 
 class User(Entity):
@@ -219,7 +220,7 @@ class Table(Entity):
     entityStatus: str = ""
     version: float = 0.1
     updatedBy: str = ""
-    updatedAt: int | None = None
+    updatedAt: MaybeMs = None
     deleted: bool = False
     changeDescription: ChangeDescription | None = None
 
@@ -482,7 +483,7 @@ class TestCaseResult(Part):
     """One result; ``timestamp`` in ms since 1970, status Success, Failed, Aborted or Queued."""
 
     __test__ = False
-    timestamp: int
+    timestamp: Annotated[int, Field(ge=0, le=LATEST_MS)]
     testCaseStatus: str = ""
     result: str = ""
     testResultValue: tuple[TestParameter, ...] = ()

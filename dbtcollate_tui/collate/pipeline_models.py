@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from dbtcollate_tui.collate.entity import Entity, EntityReference
+from dbtcollate_tui.collate.entity import Entity, EntityReference, MaybeMs
 from dbtcollate_tui.collate.plain_text import plain_text
 from dbtcollate_tui.collate.server_words import CollateSays, collate_says
 
@@ -43,9 +43,9 @@ class PipelineStatus(Entity):
 
     runId: str = ""
     pipelineState: str = "queued"
-    startDate: int | None = None
-    timestamp: int | None = None
-    endDate: int | None = None
+    startDate: MaybeMs = None
+    timestamp: MaybeMs = None
+    endDate: MaybeMs = None
     status: tuple[StepSummary, ...] = ()
 
     @property
@@ -60,7 +60,7 @@ class ProgressUpdate(Entity):
     """How far a run is, as OpenMetadata streams it."""
 
     runId: str = ""
-    timestamp: int | None = None
+    timestamp: MaybeMs = None
     updateType: str = ""
     stepName: str = ""
     currentEntity: str = ""
@@ -175,7 +175,7 @@ class IngestionPipeline(Entity):
     deployed: bool = False
     enabled: bool = True
     pipelineStatuses: PipelineStatus | None = None
-    updatedAt: int | None = None
+    updatedAt: MaybeMs = None
     updatedBy: str = ""
 
     @model_validator(mode="before")

@@ -5,6 +5,7 @@ from typing import Any
 
 from dbtcollate_tui.collate.entity import Entity
 from dbtcollate_tui.collate.models import EntityReference, LineageEdge
+from dbtcollate_tui.events.types import RunFinished
 from dbtcollate_tui.plan.model import LineageChange
 from tests.support.interrupted_sync import Ends, ends
 
@@ -69,4 +70,37 @@ async def test_connector_lineage_is_completed_and_kept_its_own(tmp_path: Path) -
         assert {edge["source"] for edge in held} == {"PipelineLineage"}
         assert {edge["pipeline"]["fullyQualifiedName"] for edge in held} == {JOB}
         assert [edge.get("sqlQuery") for edge in held] == [change.sql for change in drawn]
+        assert (await both.plan()).changes == ()
+
+
+async def test_connector_lineage_after_a_sync_is_restored_once(tmp_path: Path) -> None:
+    """Its run replaces the details of an edge; the next sync says what it adds, one write an edge."""
+    async with ends(tmp_path, scenario="dbt-cloud-connector") as both:
+        plan = await both.plan()
+        drawn = [change for change in plan.changes if isinstance(change, LineageChange)]
+        await both.write(plan)
+        synced = both.server.state()["edges"]
+        job = await job_of(both)
+        for change in drawn:
+            edge = LineageEdge(
+                fromEntity=EntityReference(id=change.upstream.id, type="table"),
+                toEntity=EntityReference(id=change.downstream.id, type="table"),
+                source="PipelineLineage",
+                pipeline=job,
+            )
+            await both.collate.put_lineage(edge)
+        replaced = both.server.state()["edges"]
+        again = await both.plan()
+        assert len(again.changes) == len(drawn)
+        assert all(isinstance(change, LineageChange) for change in again.changes)
+        events = await both.write(again)
+        (end,) = [event for event in events if isinstance(event, RunFinished)]
+        assert (end.outcome, end.counts.written) == ("ok", len(drawn))
+        restored = both.server.state()["edges"]
+        for change in drawn:
+            ends_of = (f"table {change.upstream.fqn}", f"table {change.downstream.fqn}")
+            assert replaced[ends_of].get("sqlQuery") is None
+            assert restored[ends_of].get("sqlQuery") == synced[ends_of].get("sqlQuery")
+            assert restored[ends_of].get("columnsLineage") == synced[ends_of].get("columnsLineage")
+            assert restored[ends_of]["pipeline"]["fullyQualifiedName"] == JOB
         assert (await both.plan()).changes == ()
