@@ -12,6 +12,7 @@ from textual.widgets import Static
 from dbtcollate_tui.platforms import has_desktop
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.leaving import LeavableModal
+from dbtcollate_tui.tui.links import linked
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER")
@@ -64,7 +65,8 @@ class AddressScreen(LeavableModal[None]):
         """Why, and the address whole."""
         with Vertical():
             yield Static(self._why, markup=False)
-            yield Static(self.address, markup=False)
+            address = linked(self.address) if self._why == NO_BROWSER else self.address
+            yield Static(address, markup=False)
             yield KeyFooter()
 
     def action_copy(self) -> None:

@@ -25,7 +25,7 @@ from textual.geometry import Size
 from textual.widgets import Input
 
 from dbtcollate_tui.log import LOGGER
-from dbtcollate_tui.tui.frames import erases_in_colour
+from dbtcollate_tui.tui.frames import erases_in_colour, takes_links
 from dbtcollate_tui.tui.pasting import ESCAPE, Joined, Part, Paste, PasteReader
 
 if TYPE_CHECKING:
@@ -161,7 +161,8 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Switch the screen; the keypad's keys and the window's title are the app's then."""
         app = self._app
-        app.begin_drawing(erases=erases_in_colour(os.environ.get("TERM", ""), self.fileno))
+        kind = os.environ.get("TERM", "")
+        app.begin_drawing(erases=erases_in_colour(kind, self.fileno), links=takes_links(kind))
         kept = linux_driver.WriterThread  # type: ignore[attr-defined]
 
         def writer(file: IO[str]) -> DroppingWriter:

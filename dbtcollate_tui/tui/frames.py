@@ -26,12 +26,18 @@ BAR = 3
 """Columns at the end of a line that may be a scroll bar's."""
 SCROLLED_LINES, SCROLL_DISTANCE, SCROLL_SAVES = 3, 8, 40
 """Least number of lines that a scroll moves, how far at most, and the cells that it has to save."""
+WITHOUT_COMMANDS = frozenset({"", "dumb", "dvtm", "linux", "vt52", "vt100", "vt102", "vt220"})
 INDEX, REVERSE_INDEX = "\x1bD", "\x1bM"
 """A line down and up, which scrolls at the end of the region; every terminal since the VT100 has them."""
 OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29", "53": "55"}
 """What ends an attribute."""
 ON_BLANKS = frozenset({"4", "5", "6", "7", "9", "21", "51", "52", "53"})
 """Attributes that show on a blank."""
+
+
+def takes_links(terminal: str) -> bool:
+    """Whether this kind of terminal takes an unknown command (OSC) for what it is, and does not print it."""
+    return terminal.partition("-")[0] not in WITHOUT_COMMANDS
 
 
 def erases_in_colour(terminal: str, descriptor: int) -> bool:
@@ -70,11 +76,13 @@ Piece = tuple[int, int, list[Cell]]
 class Frames:
     """The cells on the screen. ``forget`` after anything that may have drawn over them.
 
-    ``erases`` says that the terminal erases cells in the current background, see `erases_in_colour`.
+    ``erases`` says that the terminal erases cells in the current background, see `erases_in_colour`;
+    ``links`` that it takes links, or passes over them.
     """
 
     def __init__(self) -> None:
         self.erases = False
+        self.links = True
         self._rows: dict[int, Row] = {}
 
     def forget(self) -> None:
@@ -85,7 +93,7 @@ class Frames:
         """The update as data for the terminal, without what it shows already."""
         system = console._color_system
         pieces = [
-            (x, y, [cell for strip in strips for cell in _cells(strip, system)])
+            (x, y, [cell for strip in strips for cell in self._cells(strip, system)])
             for x, y, strips in _pieces(update)
         ]
         scroll, pieces = self._scroll(pieces)
@@ -137,6 +145,10 @@ class Frames:
         whole = [(0, y, [new[y][x] for x in range(len(new[y]))]) for y in range(top, bottom + 1)]
         rest = [piece for piece in pieces if not top <= piece[1] <= bottom]
         return scroll, [*rest, *whole]
+
+    def _cells(self, strip: Strip, system: ColorSystem | None) -> Iterator[Cell]:
+        for text, look in _cells(strip, system):
+            yield text, look if self.links else look._replace(link="")
 
     def _erasable(self, cells: list[Cell], at: int, end: int) -> int:
         """How many blanks begin here that are better erased than written."""

@@ -138,9 +138,9 @@ class TerminalApp(App[ExitCode]):
         if self._running and self.screen_stack:
             self.screen.refresh()
 
-    def begin_drawing(self, *, erases: bool) -> None:
+    def begin_drawing(self, *, erases: bool, links: bool) -> None:
         """Send every cell with the next update: the screen was switched."""
-        self._frames.erases = erases
+        self._frames.erases, self._frames.links = erases, links
         self._frames.forget()
 
     def action_redraw(self) -> None:

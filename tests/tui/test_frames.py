@@ -1,4 +1,5 @@
 import random
+from io import StringIO
 
 import pyte
 import pytest
@@ -10,7 +11,8 @@ from textual._compositor import LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from dbtcollate_tui.tui.frames import Frames
+from dbtcollate_tui.tui.frames import Frames, takes_links
+from dbtcollate_tui.tui.links import linked
 
 STYLES = [
     None,
@@ -127,3 +129,26 @@ def test_a_link_is_opened_and_closed() -> None:
     lines = [[Segment("page", linked), Segment(" end")], *([Segment("x")] for _ in range(LINES - 1))]
     data = Frames().changes(update(lines), console())
     assert "\x1b]8;;https://docs.example\x1b\\page\x1b[0m\x1b]8;;\x1b\\ end" in data
+    plain = Frames()
+    plain.links = False
+    assert "\x1b]" not in plain.changes(update(lines), console())
+
+
+@pytest.mark.parametrize(
+    ("terminal", "links"),
+    [("xterm-256color", True), ("xterm", True), ("foot", True), ("linux", False), ("linux-16color", False)],
+)
+def test_links_go_to_terminals_that_pass_over_them(terminal: str, links: bool) -> None:
+    assert takes_links(terminal) is links
+
+
+def test_an_address_is_a_link_on_each_of_its_lines() -> None:
+    address = "https://collate.example/table/" + "a" * 60
+    shown = Console(width=40, record=True, file=StringIO())
+    spans = [part.style.link for part in shown.render(linked(address)) if part.style and part.text.strip()]
+    assert spans == [address] * 3
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.example/\x1b]8;;x", "file:///etc", ""])
+def test_no_other_address_is_a_link(address: str) -> None:
+    assert linked(address).spans == []

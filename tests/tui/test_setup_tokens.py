@@ -286,3 +286,12 @@ async def test_no_token_is_in_any_file_or_picture_of_the_walk(places: Places) ->
     assert len(texts) >= 2
     for token in tokens:
         assert not [text for text in (*texts, *pictures) if token in text]
+
+
+async def test_what_some_terminals_show_is_said_before_the_paste() -> None:
+    """They ask about a paste that ends in a line break, and their question has the token in it."""
+    async with Sandbox() as sandbox, driving(GuidedSetup(Services())) as driver:
+        await to_token(driver, sandbox.dbt_cloud_url)
+        assert "urxvt show a token" in driver.drawn()
+        paste(driver, WRONG)
+        await driver.until(lambda: "urxvt" not in driver.drawn(), "the field is filled")

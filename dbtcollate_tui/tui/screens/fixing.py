@@ -22,6 +22,7 @@ from dbtcollate_tui.setup.help_links import TokenHelp, collate_token_help, dbt_t
 from dbtcollate_tui.troubleshooting.report import SupportMessage
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.leaving import LeavableModal
+from dbtcollate_tui.tui.links import linked
 from dbtcollate_tui.tui.widgets.error_card import ErrorCard
 from dbtcollate_tui.tui.widgets.key_footer import KeyFooter
 from dbtcollate_tui.tui.widgets.picker import Picker, PickerRow
@@ -73,7 +74,7 @@ class NewToken(LeavableModal[str | None]):
                 f"Another {LABELS[self._side]} for {self._profile.name}", classes="title", markup=False
             )
             yield Static(f"{place.path}\nPermission: {place.permission}", classes="muted", markup=False)
-            yield Static(Text(place.url, "dim", overflow="fold"))
+            yield Static(linked(place.url, "dim"))
             yield SecretInput()
             yield Static("It is tested before it replaces the current one.", id="state", markup=False)
             yield ErrorCard()

@@ -16,6 +16,7 @@ from dbtcollate_tui.plan.model import GROUPS
 from dbtcollate_tui.tui.copying import copy_text
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.labels import relabel
+from dbtcollate_tui.tui.links import linked
 from dbtcollate_tui.tui.messages import EventsArrived
 from dbtcollate_tui.tui.protocols import app_of
 from dbtcollate_tui.tui.screens.card_keys import CardKeys
@@ -203,7 +204,7 @@ class SyncScreen(CardKeys, FittedScreen[None]):
         whole = Text()
         if line is not None and not line.is_heading:
             whole.append(f"{line.title}  ", "bold").append(line.text)
-            whole.append(f"\n{line.url}", "dim")
+            whole.append("\n").append(linked(line.url, "dim"))
         self.query_one("#whole", Static).update(whole)
         self._name_keys()
 

@@ -14,6 +14,7 @@ from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.fixes import Fix, OpenUrl, Retry, has_key
 from dbtcollate_tui.tui.glyphs import STATE_WORDS
 from dbtcollate_tui.tui.keys import key_of, letters_of
+from dbtcollate_tui.tui.links import linked
 from dbtcollate_tui.tui.theme import on_theme_change, state_colour
 from dbtcollate_tui.tui.widgets.error_card import fix_keys
 
@@ -178,7 +179,7 @@ class CheckCard(VerticalScroll):
             if not has_key(fix):
                 table.add_row("Fix", Text(fix.label))
             elif isinstance(fix, OpenUrl):
-                table.add_row("Page", Text(fix.url, overflow="fold"))
+                table.add_row("Page", linked(fix.url))
         return table
 
     def _evidence(self, row: CheckResult) -> Table:

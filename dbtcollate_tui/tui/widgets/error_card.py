@@ -15,6 +15,7 @@ from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Copy, Fix, OpenUrl, RerunCheck, Retry, has_key
 from dbtcollate_tui.tui.glyphs import GLYPHS
 from dbtcollate_tui.tui.keys import letters_of
+from dbtcollate_tui.tui.links import linked
 
 FIX_KEYS = "rbtcisdefghjklm"
 
@@ -158,5 +159,5 @@ def _body(error: ActionableError) -> Table:
         if not has_key(fix):
             table.add_row(Text("Fix", "dim"), Text(fix.label))
         elif isinstance(fix, OpenUrl):
-            table.add_row(Text("Page", "dim"), Text(fix.url))
+            table.add_row(Text("Page", "dim"), linked(fix.url))
     return table

@@ -15,6 +15,7 @@ from dbtcollate_tui.pasted import clean_secret
 from dbtcollate_tui.settings.secrets import ENV, FoundSecret, Origin, Side
 from dbtcollate_tui.setup.help_links import TokenHelp
 from dbtcollate_tui.tui.copying import copy_text
+from dbtcollate_tui.tui.links import linked
 from dbtcollate_tui.tui.screens.setup_steps.base import StepPane, Work
 from dbtcollate_tui.tui.screens.setup_steps.context import SetupContext
 from dbtcollate_tui.tui.screens.setup_steps.token_storage import KeepingScreen
@@ -22,6 +23,8 @@ from dbtcollate_tui.tui.widgets.secret_input import SecretInput
 
 EMPTY_KEYS = ("k", "o", "y", "s", "i", "g", "question_mark")
 """Keys while the field is empty: no token, and nothing that one is pasted with, begins with them."""
+
+SHOWN_BY_TERMINALS = "xfce4-terminal and urxvt show a token pasted with its line break."
 
 
 class TokenPane(StepPane):
@@ -117,19 +120,21 @@ class TokenPane(StepPane):
     def say_need(self) -> None:
         """Say where a token is made."""
         guidance = self.token_help()
-        lines = [guidance.path]
+        lines: list[str | Text] = [guidance.path]
         if guidance.permission:
             lines.append(f"Permission: {guidance.permission}")
         if guidance.url:
             keys = "" if self.field.value else "   o  open   y  copy"
-            lines.append(f"{guidance.url}{keys}")
+            lines.append(linked(guidance.url).append(keys))
         if self.differences():
             lines.append(f"{self._key('g')}  where Collate's guide is out of date")
+        if not self.field.value and not self.app.is_web:
+            lines.append(SHOWN_BY_TERMINALS)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for number, line in enumerate(lines):
-            table.add_row("" if number else "Need one?", Text(line))
+            table.add_row("" if number else "Need one?", line if isinstance(line, Text) else Text(line))
         self.query_one("#need", Static).update(table)
 
     def say_shape(self) -> None:
