@@ -16,6 +16,7 @@ from dbtcollate_tui.wording import ago, count
 
 SYNC = SyncNow("Sync now")
 EXCEPTIONS_SHOWN = 500
+NEVER_SYNCED = ("No sync has run from here, and no pipeline has run in Collate.",)
 STATES = {
     "ok": CheckState.PASS,
     "warn": CheckState.WARN,
@@ -73,7 +74,7 @@ async def ingestion(context: CheckContext) -> Finding:
             CheckState.WARN,
             "Nothing has been synced yet",
             caption="not yet",
-            causes=("No sync has run from here, and no pipeline has run in Collate.",),
+            causes=NEVER_SYNCED,
             evidence=(f"runs of a pipeline in {context.profile.collate.service}: none",),
             fixes=await _scheduling(context),
         )
@@ -117,7 +118,7 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
         return Finding(
             CheckState.WARN,
             f"{row.summary}: nothing has been synced yet",
-            causes=("No sync has written to Collate so far.",),
+            causes=NEVER_SYNCED,
             evidence=evidence,
             fixes=(SYNC,),
             exceptions=exceptions,

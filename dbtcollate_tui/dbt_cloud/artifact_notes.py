@@ -70,7 +70,7 @@ def notes_of_missing(
                 NoteKind.RESULTS_OF_COLLATE,
                 "info",
                 f"Test results come from step {tested[-1].index} ({tested[-1].command}). Collate's own "
-                f"workers before 2.0.7 read the last step only ({ran[-1].command}) and lose them.",
+                f"ingestion before 2.0.7 reads the last step only ({ran[-1].command}) and loses them.",
             )
         )
     last = next((step for step in reversed(choice.steps) if step.has_run and step.dbt.verb), None)

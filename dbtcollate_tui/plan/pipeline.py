@@ -222,7 +222,7 @@ def pipeline_notes(profile: Profile, diff: PipelineDiff) -> tuple[str, ...]:
         notes.append("Leaving out tests or lineage is for the direct sync alone: a pipeline sends both.")
     if options.update_descriptions:
         notes.append(
-            "Collate's workers replace descriptions that a person wrote; the direct sync keeps them."
+            "Collate's own ingestion replaces descriptions that a person wrote; the direct sync keeps them."
         )
     if profile.dbt_cloud.run_rule == "newest_successful":
         notes.append("Collate's own ingestion uses the latest completed run, whether it succeeded or failed.")

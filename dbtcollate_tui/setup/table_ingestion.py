@@ -47,7 +47,7 @@ class TableIngestionPlan:
     def lines(self) -> tuple[str, ...]:
         """What is missing, what the agent is like, and what will be done."""
         change, found = self.change, [table.text for table in self.missing]
-        lines = [f"{wording.count(len(found), 'table')} of dbt's not in Collate:"]
+        lines = [f"{wording.count(len(found), 'dbt table')} not in Collate:"]
         lines += [f"  {name}" for name in found[:SHOWN]]
         if len(found) > SHOWN:
             lines.append(f"  and {len(found) - SHOWN} more")

@@ -19,6 +19,7 @@ from dbtcollate_tui.fixes import (
     GoToStep,
     IngestTables,
     OpenUrl,
+    ProfileField,
     RerunCheck,
     Retry,
     RunJob,
@@ -297,6 +298,8 @@ async def _press_in_session(visit: Visit, key: str, fix: Fix) -> None:
             wanted = changed_profile(before, fix)
             await app.press(key)
             await app.until(lambda: visit.services.profiles.load("shop") == wanted, fix.label)
+            if fix.field is ProfileField.SCHEDULE:
+                await visit.fix_screen("PipelineScreen", here)
             await _walked(visit)
             return
         case RerunCheck():

@@ -200,7 +200,7 @@ async def test_another_run_can_be_taken_once(size: tuple[int, int]) -> None:
             await app.press("down")
             await app.until(lambda: "It failed" in app.drawn(), "what is to be known about it")
             await app.shows("enter", "Take it")
-            other = next(line for line in app.drawn().splitlines() if "Collate's workers" in line)
+            other = next(line for line in app.drawn().splitlines() if "Collate's own ingestion" in line)
             number = other.split("#")[1].split()[0]
             await app.press("enter")
             await app.until(lambda: f"Plan for run #{number}" in app.drawn(), "the other run's plan")

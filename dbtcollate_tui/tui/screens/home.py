@@ -286,7 +286,8 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             (row for row in session.rows.values() if row.state in (CheckState.FAIL, CheckState.WARN)),
             key=lambda row: -row.state.severity,
         )
-        rows = list({row.summary: row for row in reversed(rows)}.values())[::-1]
+        # One cause is one line: a later row with the causes of an earlier one says nothing new.
+        rows = list({row.causes or (row.summary,): row for row in reversed(rows)}.values())[::-1]
         needs = self.query_one("#needs", OptionList)
         width = (needs.size.width or self.size.width) - 4
         shown = (

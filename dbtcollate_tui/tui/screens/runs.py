@@ -119,7 +119,7 @@ class RunsScreen(CardKeys, FittedScreen[int | None]):
             marks.append("by the rule")
         reference = self._choice.reference_run if self._choice is not None else None
         if reference is not None and run.id == reference.id:
-            marks.append("Collate's workers")
+            marks.append("Collate's own ingestion")
         if marks:
             line.append(f"   {', '.join(marks)}", "bold")
         room = self.app.size.width - 4 - line.cell_len - 3

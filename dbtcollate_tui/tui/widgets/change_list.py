@@ -15,7 +15,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.checks.chain import CheckState
 from dbtcollate_tui.plan.matching.matches import Unmatched
 from dbtcollate_tui.plan.model import Change, Conflict, Plan
-from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end
+from dbtcollate_tui.tui.glyphs import GLYPHS, STATE_COLOURS, cut_end, cut_middle
 from dbtcollate_tui.tui.theme import on_theme_change
 from dbtcollate_tui.tui.widgets.change_rows import (
     Arrangement,
@@ -29,6 +29,10 @@ from dbtcollate_tui.tui.widgets.diff import DiffStyles, diff_lines, side_by_side
 from dbtcollate_tui.tui.widgets.row_list import RowList
 
 NOTE_ROOM = 16
+VALUE_AT_MOST = 400
+"""This many characters of a value are looked at for its beginning on one line."""
+NAMED_OF_BRANCH = 100
+"""This many changes of a branch are shown with their values beside it."""
 """Cells that a note needs at the end of a row."""
 
 
@@ -145,7 +149,7 @@ class ChangeList(RowList[OutlineRow]):
                 over = self.overwritten.get(row.leaf.key)
                 colour = self.colour(STATE_COLOURS[CheckState.WARN]) if over is not None else ""
                 text.append(f"{_sign(entry)} ", f"bold {colour}").append(row.label)
-                note = over_words(over) if over is not None else entry.note
+                note = over_words(over) if over is not None else entry.note or _first_words(entry)
         elif isinstance(entry, Conflict):
             text.append("! ", self.colour(STATE_COLOURS[CheckState.WARN])).append(row.label)
             note = entry.words
@@ -165,6 +169,11 @@ def over_words(kept: Conflict) -> str:
     if kept.is_removal:
         return "to remove what dbt no longer has"
     return f"over what {kept.by} edited in Collate" if kept.by else "over another text in Collate"
+
+
+def _first_words(change: Change) -> str:
+    """The beginning of what is written, or of what is removed, on one line."""
+    return " ".join((change.new or change.old)[:VALUE_AT_MOST].split())
 
 
 def _sign(change: Change) -> str:
@@ -221,10 +230,24 @@ class ChangeDetail(VerticalScroll):
         row = self._row
         body: RenderableType = Text("")
         if isinstance(row, BranchRow):
-            body = Text(_branch_words(row), "dim")
+            body = self._branch(row)
         elif isinstance(row, LeafRow):
             body = self._entry(row.leaf)
         self.query_one("#values", Static).update(body)
+
+    def _branch(self, row: BranchRow) -> Text:
+        """What can be done with all of it, then its first changes with their values."""
+        text = Text(_branch_words(row), "dim")
+        width = max(20, self.size.width - 2)
+        for leaf in row.leaves[:NAMED_OF_BRANCH]:
+            if not isinstance(leaf.entry, Change):
+                continue
+            label = cut_middle(leaf.label, max(16, width // 2))
+            text.append(f"\n{_sign(leaf.entry)} {label}", "not dim")
+            room = width - len(label) - 5
+            if room >= NOTE_ROOM and (words := _first_words(leaf.entry)):
+                text.append(f"  {cut_end(words, room)}", "dim")
+        return text
 
     def _entry(self, leaf: Leaf) -> RenderableType:
         entry = leaf.entry

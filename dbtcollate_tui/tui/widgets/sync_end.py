@@ -18,7 +18,7 @@ from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.events.types import Failed, RunFinished, Skipped, SyncEvent
 from dbtcollate_tui.fixes import OpenUrl, Retry
 from dbtcollate_tui.plan.model import Change, Plan
-from dbtcollate_tui.tui.glyphs import GLYPHS, cut_middle
+from dbtcollate_tui.tui.glyphs import GLYPHS, cut_end, cut_middle
 from dbtcollate_tui.tui.theme import state_colour
 
 VERIFICATION_STATES = {
@@ -101,7 +101,7 @@ def _verification(verification: Verification) -> Iterable[EndLine]:
     for row in verification.rows:
         yield EndLine(row.title, row.summary, VERIFICATION_STATES[row.state], row.url)
         for item in row.exceptions[:NAMED_AT_MOST]:
-            text = f"expected {item.expected}, found {item.found}" if item.found else item.expected
+            text = f"{item.found}; expected {item.expected}" if item.found else f"expected {item.expected}"
             yield EndLine(item.target, text, url=item.url, indent=1)
         yield from _more(len(row.exceptions))
 
@@ -204,4 +204,4 @@ class SyncEnd(OptionList):
             text.append("    ")
         name = self._name_width - len(text.plain)
         text.append(cut_middle(line.title, name).ljust(name) + "  ", "dim" if line.indent else "")
-        return text.append(cut_middle(line.text, max(4, width - self._name_width - 2)), "dim")
+        return text.append(cut_end(line.text, max(4, width - self._name_width - 2)), "dim")
