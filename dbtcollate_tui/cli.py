@@ -496,6 +496,50 @@ def sync(
     context.exit(int(_run(common, work)))
 
 
+@dbtcollate.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8581,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--yes", is_flag=True, help="Write without asking. Required: nobody can be asked.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "collate", "direct"]),
+    default="auto",
+    show_default=True,
+    help="As for sync.",
+)
+@_common
+@click.pass_context
+def receive(
+    context: click.Context,
+    /,
+    host: str,
+    port: int,
+    yes: bool,
+    engine: Literal["auto", "collate", "direct"],
+    profile: str | None,
+    as_json: bool,
+    no_input: bool,
+) -> None:
+    """Sync whenever dbt Cloud's webhook reports a completed run of the job.
+
+    The webhook's secret is read from DBT_CLOUD_WEBHOOK_SECRET. dbt Cloud sends to https addresses: put a
+    proxy with a certificate in front.
+    """
+    common = _merge(context.obj, profile, as_json, no_input)
+    from dbtcollate_tui.headless import receive as headless_receive
+
+    def work() -> Awaitable[ExitCode]:
+        return headless_receive.receive(common, host=host, port=port, yes=yes, engine=engine)
+
+    context.exit(int(_run(common, work)))
+
+
 @dbtcollate.command("run-job")
 @click.option("--wait", is_flag=True, help="Follow the run until it has finished.")
 @click.option("--sync", "then_sync", is_flag=True, help="Then sync what it built; implies --wait.")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError, ForbiddenError
 from dbtcollate_tui.collate.export import connector_yaml, ingestion_yaml, pipeline_curl, pipeline_json
@@ -166,7 +167,7 @@ async def sync_all(
             out.error(error)
             ended[name] = error.exit_code, error.title
     worst = max((code for code, _ in ended.values()), default=ExitCode.OK)
-    out.say(f"Synced {len(ended)} profiles")
+    out.say(f"Synced {wording.count(len(ended), 'profile')}")
     for name, (code, words) in ended.items():
         if common.json:
             out.facts("profile_synced", {"profile": name, "exit_code": int(code), "text": words})

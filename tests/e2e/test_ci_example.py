@@ -1,5 +1,6 @@
-"""The CI example of the help topic: its commands, run as a runner's shell would, against the sandbox."""
+"""The examples of the help topic on CI: their commands, run in a clean environment, against the sandbox."""
 
+import json
 import os
 import re
 import subprocess
@@ -39,5 +40,40 @@ def test_the_ci_example_syncs_and_verifies(places: Places) -> None:
                 ["sh", "-c", step], capture_output=True, text=True, env=environment, timeout=120, check=False
             )
             assert done.returncode == ExitCode.OK, (step, done.stdout, done.stderr)
+    finally:
+        sandbox.stop()
+
+
+def container() -> tuple[dict[str, str], list[str], list[str]]:
+    """The container file's variables, entry point and default command."""
+    (example,) = re.findall(r"```dockerfile\n(.*?)```", TOPIC.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line.partition(" ")[::2] for line in example.splitlines()]
+    assert ("RUN", "pip install --no-cache-dir dbtcollate-tui") in lines
+    variables = dict(rest.split("=", 1) for word, rest in lines if word == "ENV")
+    told = {word: json.loads(rest) for word, rest in lines if word in ("ENTRYPOINT", "CMD")}
+    return variables, told["ENTRYPOINT"], told["CMD"]
+
+
+def test_the_container_sets_up_then_syncs_every_profile(tmp_path: Path) -> None:
+    """Nothing is inherited; the volume is all that lasts from one run to the next."""
+    variables, entry, command = container()
+    sandbox = Sandbox()
+    sandbox.start()
+    try:
+        environment = {
+            **{name: value.replace("/data", str(tmp_path / "data")) for name, value in variables.items()},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+            "LANG": "C.UTF-8",
+            "DBT_CLOUD_TOKEN": sandbox.dbt_cloud_token.get_secret_value(),
+            "COLLATE_TOKEN": sandbox.collate_token.get_secret_value(),
+        }
+        page = f"{sandbox.dbt_cloud_url}/deploy/{sandbox.account_id}/projects/{sandbox.project_id}"
+        for given in (["setup", "--dbt-cloud", page, "--collate", sandbox.collate_url], command):
+            done = subprocess.run(
+                [*entry, *given], capture_output=True, text=True, env=environment, timeout=120, check=False
+            )
+            assert done.returncode == ExitCode.OK, (given, done.stdout, done.stderr)
+        assert "Synced 1 profile" in done.stdout
+        assert {path.name for path in (tmp_path / "data").iterdir()} >= {"config", "state", "log"}
     finally:
         sandbox.stop()

@@ -41,7 +41,7 @@ def test_deploy_then_sync_runs_in_collate_and_reads_back(sandbox: Sandbox, profi
 
     done = run("deploy", "--yes", "--profile", profile, **tokens(sandbox))
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
-    assert "dbt_cloud_sync in shop_warehouse will be made" in done.stdout
+    assert "dbt_cloud_sync in shop_warehouse will be created" in done.stdout
     assert "dbtCloudJobId" in done.stdout
 
     synced = run("sync", "--yes", "--json", "--profile", profile, **tokens(sandbox))
