@@ -329,3 +329,13 @@ def test_row_changes_that_wait_are_drawn_once() -> None:
     changed = RowsChanged()
     assert changed.can_replace(RowsChanged())
     assert not changed.can_replace(Message())
+
+
+async def test_one_cause_is_one_line_at_its_first_check() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services) as app:
+            await app.checked()
+            await app.until(lambda: "verification.ingestion" in needs_of(app), "what needs attention")
+            assert needs_of(app) == ["run.kind", "verification.ingestion", "tables.matched"]

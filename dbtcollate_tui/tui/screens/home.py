@@ -287,7 +287,10 @@ class HomeScreen(CardKeys, FittedScreen[None]):
             key=lambda row: -row.state.severity,
         )
         # One cause is one line: a later row with the causes of an earlier one says nothing new.
-        rows = list({row.causes or (row.summary,): row for row in reversed(rows)}.values())[::-1]
+        first_of: dict[tuple[str, ...], CheckResult] = {}
+        for row in rows:
+            first_of.setdefault(row.causes or (row.summary,), row)
+        rows = list(first_of.values())
         needs = self.query_one("#needs", OptionList)
         width = (needs.size.width or self.size.width) - 4
         shown = (

@@ -1,4 +1,4 @@
-"""One record of the history whole: its plan, its log, what failed and what was read back."""
+"""One record of the history whole: its plan, its log, what failed and what was verified."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ from dbtcollate_tui.tui.widgets.title_bar import TitleBar
 from dbtcollate_tui.wording import span
 
 Part = Literal["plan", "log", "failures", "verification"]
-TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "verification": "Read back"}
+TITLES: dict[Part, str] = {"plan": "Plan", "log": "Log", "failures": "Failures", "verification": "Verified"}
 LOOKED: dict[RecordAction, dict[Part, str]] = {
     "verify": {"failures": "Failures", "verification": "Checks"},
     "troubleshoot": {"log": "Log", "failures": "Failures", "verification": "Checks"},

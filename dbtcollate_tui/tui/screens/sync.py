@@ -1,4 +1,4 @@
-"""The sync as it runs, and its end: what was written, what was not and why, what was read back."""
+"""The sync as it runs, and its end: what was written, what was not and why, what was verified."""
 
 from typing import ClassVar
 from urllib.parse import urlsplit

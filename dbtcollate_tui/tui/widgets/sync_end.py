@@ -1,4 +1,4 @@
-"""How a sync ended: what was read back, what was not changed and why; each line opens its page in Collate."""
+"""How a sync ended: what was verified, what was not changed and why; each line opens its page in Collate."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
