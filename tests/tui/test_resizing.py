@@ -23,8 +23,15 @@ class Told(Static):
 class Fitted(FittedScreen[None]):
     DEFAULT_CSS = "Fitted Told { width: 1fr; } Fitted.-narrow Told { width: 30; }"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths: list[int] = []
+
     def compose(self) -> ComposeResult:
         yield Told()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.widths.append(event.size.width)
 
 
 class Fitting(App[None]):
@@ -48,3 +55,23 @@ async def test_a_new_size_is_laid_out_once_and_for_its_own_width() -> None:
                 await pilot.pause(0.01)
         await pilot.pause()
         assert told.sizes == [(120, {"-wide"}), (170, {"-widest"}), (30, {"-narrow"})]
+
+
+async def test_size_that_changed_below_another_screen_is_laid_out() -> None:
+    app = Fitting()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.pause()
+        below = app.screen
+        assert isinstance(below, Fitted)
+        app.push_screen(Fitted())
+        await pilot.pause()
+        await pilot.resize_terminal(90, 30)
+        await pilot.pause()
+        app.pop_screen()
+        for _ in range(500):
+            if below.widths[-1] == 90:
+                break
+            await pilot.pause(0.01)
+        await pilot.pause()
+        assert below.widths[-1] == 90
+        assert below.query_one(Told).sizes[-1] == (30, {"-narrow"})
