@@ -18,10 +18,8 @@ from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.headless.receive import judge
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile
-from tests.e2e.test_headless import profile, run, sandbox, table, tokens
+from tests.e2e.commands import run, table, tokens
 from tests.support.world import profile_for
-
-__all__ = ["profile", "sandbox"]
 
 SECRET = "a-webhook-secret"
 RECORDED: dict[str, Any] = {

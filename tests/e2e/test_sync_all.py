@@ -5,10 +5,8 @@ import json
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.store import ProfileStore
-from tests.e2e.test_headless import profile, run, sandbox, tokens
+from tests.e2e.commands import run, tokens
 from tests.support.world import profile_for
-
-__all__ = ["profile", "sandbox"]
 
 
 def test_sync_all_ends_with_the_worst_exit_code(sandbox: Sandbox, profile: str) -> None:
