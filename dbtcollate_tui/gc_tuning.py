@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 YOUNG, MIDDLE, OLD = 3_000, 20, 50
 """Objects made, and collections of the younger ones, before the collector looks."""
+STARTING_YOUNG = 50_000
+"""The same while modules are loaded, which makes hundreds of thousands of lasting objects and little else."""
 WORKER_YOUNG = 5_000
 """The same in a process that only parses SQL, whose trees are large and short-lived."""
 
@@ -56,6 +58,11 @@ def no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def seldom_while_starting() -> None:
+    """Let the collector look rarely until a longer piece of work sets a policy of its own."""
+    gc.set_threshold(STARTING_YOUNG, MIDDLE, OLD)
 
 
 def rarely_from_here_on() -> None:

@@ -1,8 +1,10 @@
 """Checks of the run's artifacts: manifest, catalog, test results."""
 
-from collections import Counter
+from __future__ import annotations
 
-from dbtcollate_tui.artifacts.project import Project
+from collections import Counter
+from typing import TYPE_CHECKING
+
 from dbtcollate_tui.check_ids import CheckId, SymptomId
 from dbtcollate_tui.checks.base import Finding
 from dbtcollate_tui.checks.chain import CheckState, Stage
@@ -15,6 +17,9 @@ from dbtcollate_tui.dbt_cloud.run_notes import NoteKind
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.fixes import Advice, Fix, GoToStep, OpenUrl, ProfileField, RunJob, SetField, Step
 from dbtcollate_tui.wording import ago, count, some
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.artifacts.project import Project
 
 OFFERED_AT_MOST = 2
 

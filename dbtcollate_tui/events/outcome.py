@@ -1,10 +1,13 @@
 """How a sync ended: counts by group, and the verification read back from the server."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from dbtcollate_tui.plan.model import Group
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.model import Group
 
 Outcome = Literal["ok", "partial", "failed", "cancelled"]
 VerificationState = Literal["ok", "warn", "failed", "skipped"]

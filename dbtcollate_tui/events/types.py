@@ -1,17 +1,21 @@
 """What an engine reports while it works: frozen values, numbered, with UTC time, free of secrets."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
 
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.events.outcome import Counts, Outcome, Verification
 from dbtcollate_tui.exit_codes import ExitCode
-from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
-from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.redact import redact
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.model import Change, Group, Plan
+    from dbtcollate_tui.plan.pipeline import PipelinePlan
 
 SCHEMA_VERSION = 1
 
@@ -47,8 +51,9 @@ class Event:
 
 
 def _json(value: object) -> object:
-    if isinstance(value, Change | Plan | PipelinePlan | Counts | Verification | ActionableError):
-        return value.as_dict()
+    as_dict = getattr(value, "as_dict", None)
+    if callable(as_dict):
+        return cast("object", as_dict())
     if isinstance(value, ExitCode):
         return int(value)
     if isinstance(value, str):
@@ -260,5 +265,7 @@ class Sequencer:
 
 def counts_by_group(counts: Mapping[Group, int]) -> str:
     """``descriptions 12, owners 3`` from counts by group; ``nothing`` where all are zero."""
+    from dbtcollate_tui.plan.model import GROUPS
+
     parts = [f"{name} {counts[name]}" for name in GROUPS if counts.get(name)]
     return ", ".join(parts) or "nothing"

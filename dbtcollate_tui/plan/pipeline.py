@@ -1,9 +1,11 @@
 """The plan of a sync inside Collate: the ingestion pipeline as it should be, against the one there."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 
@@ -16,8 +18,10 @@ from dbtcollate_tui.collate.models import (
     ServiceStatus,
 )
 from dbtcollate_tui.collate.pipeline_spec import DbtPipelineSpec, FieldChange, PipelineDiff
-from dbtcollate_tui.plan.model import RunFacts
 from dbtcollate_tui.settings.model import Profile
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.model import RunFacts
 
 PipelineAction = Literal["create", "update", "redeploy", "keep"]
 ACTIVE_MS = 3_600_000
@@ -37,10 +41,10 @@ class PipelinePlan:
     run: RunFacts | None = None
     notes: tuple[str, ...] = ()
     page: str = ""
-    further: tuple["PipelinePlan", ...] = ()
+    further: tuple[PipelinePlan, ...] = ()
 
     @property
-    def parts(self) -> tuple["PipelinePlan", ...]:
+    def parts(self) -> tuple[PipelinePlan, ...]:
         """This pipeline and the further ones, in the order in which they run."""
         return (self, *self.further)
 

@@ -1,10 +1,12 @@
 """Plain lines for a terminal without the app, a log, a screen reader: no colour, no cursor movement."""
 
+from __future__ import annotations
+
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.checks.base import CheckResult
@@ -15,9 +17,11 @@ from dbtcollate_tui.events import types as events
 from dbtcollate_tui.events.outcome import Verification
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fix_commands import in_words
-from dbtcollate_tui.plan.model import GROUPS, Change, Group, Plan
-from dbtcollate_tui.plan.pipeline import PipelinePlan
 from dbtcollate_tui.printable import one_line, safe
+
+if TYPE_CHECKING:
+    from dbtcollate_tui.plan.model import Change, Group, Plan
+    from dbtcollate_tui.plan.pipeline import PipelinePlan
 
 WORDS = {
     CheckState.PASS: "ok",
@@ -184,6 +188,8 @@ class PlainRenderer:
 
     def plan(self, plan: Plan) -> None:
         """The plan: counts by group, what is kept, what has no table; each change with ``verbose``."""
+        from dbtcollate_tui.plan.model import GROUPS
+
         title = f" for run #{plan.run.id}" if plan.run is not None else ""
         self.say(f"Plan{title}: {plan.summary()}")
         for group in GROUPS:
