@@ -19,6 +19,7 @@ from dbtcollate_tui.collate.models import (
     LineageEdge,
     Table,
 )
+from dbtcollate_tui.collate.read_log import STAMP_FIELDS, TableStamp, read_stamp_page
 from dbtcollate_tui.collate.reader import read_as, read_total, read_written
 from dbtcollate_tui.collate.searching import quoted, sources
 from dbtcollate_tui.collate.server import ServerCalls
@@ -97,6 +98,26 @@ class CatalogCalls(ServerCalls):
         ):
             for table in page:
                 yield table
+
+    async def table_stamps(self, database_fqn: str) -> AsyncIterator[TableStamp]:
+        """The tables of a database by what says whether they have changed, a page in memory at a time."""
+        params: dict[str, str | int | bool] = {
+            "database": database_fqn,
+            "fields": self.dialect.fields(STAMP_FIELDS),
+            "include": "non-deleted",
+        }
+        async for page in self.pages(
+            TableStamp,
+            "/tables",
+            params=params,
+            doing="list tables",
+            start=TABLES_START,
+            most=TABLES_MOST,
+            rows_are="tables",
+            read=read_stamp_page,
+        ):
+            for stamp in page:
+                yield stamp
 
     async def table(self, fqn: str, fields: Sequence[str] = TABLE_FIELDS) -> Table | None:
         """One table by its FQN."""

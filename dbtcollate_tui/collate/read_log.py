@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from dbtcollate_tui.collate.models import Table
+from dbtcollate_tui.collate.reader import unreadable
+from dbtcollate_tui.transport.client import Answer
 
 Params = Mapping[str, str | int | bool]
 ReadKey = tuple[str, tuple[tuple[str, str | int | bool], ...]]
@@ -87,6 +89,60 @@ async def digest_of(path: str, content: bytes) -> bytes:
     return await asyncio.to_thread(_digest, path, content)
 
 
+class _Label(msgspec.Struct):
+    tagFQN: str
+    source: str | None = None
+    labelType: str | None = None
+    state: str | None = None
+
+
+class _Reference(msgspec.Struct):
+    id: str
+    type: str | None = None
+
+
+class TableStamp(msgspec.Struct):
+    """A table of a light list; ``owner`` and ``domain`` are those of older servers."""
+
+    id: str
+    fullyQualifiedName: str
+    version: float | None = None
+    updatedAt: int | None = None
+    deleted: bool | None = None
+    tags: list[_Label] | None = None
+    owners: list[_Reference] | None = None
+    owner: _Reference | None = None
+    domains: list[_Reference] | None = None
+    domain: _Reference | None = None
+
+
+class _Paging(msgspec.Struct):
+    after: str | None = None
+
+
+class _Page(msgspec.Struct):
+    data: list[TableStamp]
+    paging: _Paging | None = None
+
+
+_PAGE = msgspec.json.Decoder(_Page)
+
+
+def read_stamp_page(
+    model: type[TableStamp], answer: Answer, doing: str
+) -> tuple[list[TableStamp], str | None]:
+    """The tables of a light page, and the cursor of the next one, as `read_page` gives those of a whole one.
+
+    An odd element fails the page: then everything is read again, which leaves that element out.
+    """
+    del model
+    try:
+        page = _PAGE.decode(answer.content)
+    except msgspec.DecodeError as error:
+        raise unreadable(answer, doing, str(error)) from None
+    return page.data, page.paging.after if page.paging is not None else None
+
+
 class Stamps:
     """The stamps of a database's tables, and what may change without them (`STAMP_FIELDS`)."""
 
@@ -95,7 +151,7 @@ class Stamps:
 
     def take(self, table: Table) -> None:
         """Note one table."""
-        row = (
+        self._take(
             table.id,
             table.fullyQualifiedName,
             table.version,
@@ -105,6 +161,31 @@ class Stamps:
             sorted((owner.id, owner.type) for owner in table.owners),
             sorted(domain.id for domain in table.domains),
         )
+
+    def take_stamp(self, row: TableStamp) -> None:
+        """Note one table of a light list."""
+        owners = row.owners if row.owners is not None else [row.owner] if row.owner else []
+        domains = row.domains if row.domains is not None else [row.domain] if row.domain else []
+        self._take(
+            row.id,
+            row.fullyQualifiedName,
+            0.1 if row.version is None else row.version,
+            row.updatedAt,
+            row.deleted or False,
+            sorted(
+                (
+                    tag.tagFQN,
+                    "Classification" if tag.source is None else tag.source,
+                    "Manual" if tag.labelType is None else tag.labelType,
+                    "Confirmed" if tag.state is None else tag.state,
+                )
+                for tag in row.tags or ()
+            ),
+            sorted((owner.id, owner.type or "") for owner in owners),
+            sorted(domain.id for domain in domains),
+        )
+
+    def _take(self, *row: object) -> None:
         self._rows.append(hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest())
 
     def digest(self) -> bytes:

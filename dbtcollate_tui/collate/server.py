@@ -352,6 +352,7 @@ class ServerCalls:
         start: int = PAGE_START,
         most: int = PAGE_MOST,
         rows_are: str = "rows",
+        read: Callable[[type[M], Answer, str], tuple[list[M], str | None]] = read_page,
     ) -> AsyncIterator[list[M]]:
         """The pages of a list, one in memory at a time.
 
@@ -386,7 +387,7 @@ class ServerCalls:
                 if (log := open_read_log()) is not None:
                     log.retried()
                 answer = await self.call("GET", path, params=query, doing=doing, page=page)
-            content = await asyncio.to_thread(read_page, model, answer, doing)
+            content = await asyncio.to_thread(read, model, answer, doing)
             seen.check(content, answer, doing)
             after = content[1]
             if after is not None or len(content[0]) >= rows:

@@ -22,8 +22,9 @@ from dbtcollate_tui.events.stream import EventEmitter
 from dbtcollate_tui.fixes import RETRY, Advice
 from dbtcollate_tui.plan.matching.matches import NOT_INGESTED_CAUSES
 from dbtcollate_tui.plan.matching.nodes import match
+from dbtcollate_tui.sync.compare import read_artifacts
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import choose, read_artifacts
+from dbtcollate_tui.sync.prepare import choose
 from dbtcollate_tui.sync.reading.server import read_tables
 
 SHOWN = 10

@@ -6,9 +6,9 @@ from pathlib import Path
 from dbtcollate_tui.plan.explanation.coverage import Coverage, Grouping, measure
 from dbtcollate_tui.plan.matching.nodes import match
 from dbtcollate_tui.sql_lineage.reading import SqlReading
+from dbtcollate_tui.sync.compare import project_of_run, sql_cache
 from dbtcollate_tui.sync.decoding import read_folder
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import project_of_run, sql_cache
 from dbtcollate_tui.sync.reading.server import Part, read_details, read_tables, with_sql_edges
 
 

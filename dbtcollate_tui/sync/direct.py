@@ -33,19 +33,12 @@ from dbtcollate_tui.plan.model import Change, Plan, without
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.plan_memory import PlanMemory, plan_of, still_holds
-from dbtcollate_tui.sync.prepare import (
-    artifacts_read,
-    choose,
-    compare,
-    decode_artifacts,
-    fetch_artifacts,
-    run_facts,
-)
+from dbtcollate_tui.sync.prepare import artifacts_read, choose, fetch_artifacts, run_facts
 from dbtcollate_tui.sync.reading.reread import reread_tables
 from dbtcollate_tui.sync.reading.slow_pages import slow_pages_reported
 from dbtcollate_tui.sync.self_report import SelfReport, self_reported
 from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
-from dbtcollate_tui.sync.verify.facts import ANSWERED_EMPTY, not_held, prove, read_back
+from dbtcollate_tui.sync.verify.facts import ANSWERED_EMPTY, held_already, not_held, prove, read_back
 from dbtcollate_tui.sync.writing.apply import Writer
 from dbtcollate_tui.sync.writing.tally import Tally
 
@@ -185,6 +178,8 @@ async def _compared(
     scope: Scope,
 ) -> Plan:
     """The plan made by reading everything, which is remembered where it found nothing to change."""
+    from dbtcollate_tui.sync.compare import compare, decode_artifacts
+
     project = await decode_artifacts(emitter, engine, choice, fetched)
     if emitter.open_phase == "artifacts":
         emitter(artifacts_read(fetched, has_catalog=project.has_catalog))
@@ -280,13 +275,16 @@ class _Writing:
         emitter(PhaseStarted(phase="verification", text="verifying what was written"))
         chosen = {change.key for change in changes}.union(self._present)
         expected = without(plan.expected, [change for change in plan.changes if change.key not in chosen])
-        held = await read_back(
-            collate,
-            plan,
-            expected,
-            [*tally.done, *plan.select(self._present)],
-            lambda done, total, text: emitter.progress("verification", done, total, "read back", text),
-        )
+        if plan.changes or changes:
+            held = await read_back(
+                collate,
+                plan,
+                expected,
+                [*tally.done, *plan.select(self._present)],
+                lambda done, total, text: emitter.progress("verification", done, total, "read back", text),
+            )
+        else:
+            held = held_already(expected)
         if self._writer is not None:
             self._writer.not_verified(not_held(tally.done, expected, held), was_read=True)
         verification = prove(

@@ -21,8 +21,8 @@ from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.reading import SqlReading
+from dbtcollate_tui.sync.compare import project_of_run, sql_cache
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import project_of_run, sql_cache
 from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import (
     TABLE_FIELDS,

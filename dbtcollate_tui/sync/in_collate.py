@@ -30,9 +30,10 @@ from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.pipeline import PipelinePlan, as_pipeline_reads, pipeline_notes, pipeline_specs
 from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.settings.model import Profile
+from dbtcollate_tui.sync.compare import compare, read_artifacts
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.pipeline_run import CancelledByPerson, Deploy, PipelineRun
-from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts, run_facts
+from dbtcollate_tui.sync.prepare import choose, run_facts
 from dbtcollate_tui.sync.runner_log import RunMemory
 from dbtcollate_tui.sync.unknown_fields import unknown_fields_reported
 from dbtcollate_tui.sync.verify.now import prove_now

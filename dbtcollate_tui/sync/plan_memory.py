@@ -20,7 +20,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from pydantic import BaseModel
 import dbtcollate_tui
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.errors import CollateError
-from dbtcollate_tui.collate.read_log import STAMP_FIELDS, ReadKey, ReadLog, Stamps
+from dbtcollate_tui.collate.read_log import ReadKey, ReadLog, Stamps
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile, noted_digest
 from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
@@ -121,8 +121,8 @@ async def still_holds(
 
     async def database(fqn: str) -> None:
         stamps = Stamps()
-        async for table in collate.tables(fqn, STAMP_FIELDS):
-            stamps.take(table)
+        async for stamp in collate.table_stamps(fqn):
+            stamps.take_stamp(stamp)
         if stamps.digest() != remembered.stamps[fqn]:
             raise _DiffersError
         count()
@@ -133,9 +133,10 @@ async def still_holds(
                 raise _DiffersError
             count()
 
+    parts = [partial(database, fqn) for fqn in remembered.stamps]
+    parts += [partial(pages, reads) for reads in lists.values()]
     try:
-        await bounded(remembered.stamps, database, at_once=READERS)
-        await bounded(lists.values(), pages, at_once=READERS)
+        await bounded(parts, lambda part: part(), at_once=READERS)
     except (_DiffersError, CollateError, ActionableError):
         return False
     return True

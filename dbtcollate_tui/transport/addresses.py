@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+import httpx
+
 from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.fixes import Advice, ProfileField, SetField
 from dbtcollate_tui.redact import redact, without_credentials
-from dbtcollate_tui.transport.http_library import httpx
 
 
 def is_loopback(host: str) -> bool:

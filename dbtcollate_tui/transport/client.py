@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
+import httpx
 from pydantic import SecretStr
 
 from dbtcollate_tui import __version__
@@ -39,7 +40,6 @@ from dbtcollate_tui.transport.errors import (
     NoAnswer,
     NotJson,
 )
-from dbtcollate_tui.transport.http_library import httpx
 from dbtcollate_tui.transport.pacing import Pacer, Retrying, RetryPolicy, Timeouts, Unpaced
 from dbtcollate_tui.transport.proxies import Proxy, proxy_for, tls_context
 from dbtcollate_tui.transport.request_log import HELD_BODY, RequestLog, RequestRecord

@@ -29,10 +29,10 @@ from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import CollateSettings, DbtCloudSettings, Profile, SyncOptions
 from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.compare import compare
 from dbtcollate_tui.sync.decoding import read_project
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import compare
 
 DATA = Path(__file__).parent / "data"
 _RUNS = count(1)

@@ -13,8 +13,8 @@ from dbtcollate_tui.plan.explanation.explain import changes_of
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.plan.selection.scope import Scope
 from dbtcollate_tui.settings.model import SyncOptions
+from dbtcollate_tui.sync.compare import compare
 from dbtcollate_tui.sync.explain import explain_nodes
-from dbtcollate_tui.sync.prepare import compare
 from tests.cases.runner import DATA, Cases, cases, load_case
 
 MOST_EXPLAINED = 8

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from dbtcollate_tui.collate.entity import EntityReference, TagLabel
 from dbtcollate_tui.collate.models import Table
-from dbtcollate_tui.collate.read_log import ReadLog, Stamps, digest_of, open_read_log, reads_noted
+from dbtcollate_tui.collate.read_log import ReadLog, Stamps, TableStamp, digest_of, open_read_log, reads_noted
 
 EDGE = {"fromEntity": "1", "toEntity": "2", "lineageDetails": {"source": "DbtLineage"}}
 OTHER = {"fromEntity": "3", "toEntity": "2", "lineageDetails": {"source": "Manual"}}
@@ -124,3 +125,22 @@ def test_stamps_count_in_any_order() -> None:
     other = BASE.model_copy(update={"id": "2"})
     assert stamps(BASE, other) == stamps(other, BASE)
     assert stamps(BASE, other) != stamps(BASE)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"version": 1.2, "updatedAt": 7, "deleted": False},
+        {"tags": [{"tagFQN": "a.b", "source": "Glossary", "labelType": "Automated", "state": "Suggested"}]},
+        {"tags": [{"tagFQN": "a.b"}, {"tagFQN": "a.a", "state": None}], "version": 1},
+        {"owners": [{"id": "9", "type": "team"}, {"id": "8", "type": "user", "name": "ana"}]},
+        {"owner": {"id": "9", "type": "user"}, "domain": {"id": "7", "type": "domain"}},
+        {"owners": None, "domains": [{"id": "7", "type": "domain"}], "tags": None},
+    ],
+)
+def test_a_light_row_has_the_stamp_of_the_whole_one(row: dict[str, Any]) -> None:
+    values = {"id": "1", "name": "t", "fullyQualifiedName": "s.d.c.t", **row}
+    light = Stamps()
+    light.take_stamp(msgspec.convert(values, TableStamp, strict=False))
+    assert light.digest() == stamps(Table.model_validate(values))

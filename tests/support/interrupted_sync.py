@@ -18,9 +18,10 @@ from dbtcollate_tui.events.types import (
 )
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
+from dbtcollate_tui.sync.compare import compare, read_artifacts
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
+from dbtcollate_tui.sync.prepare import choose
 from dbtcollate_tui.transport.pacing import RetryPolicy
 from tests.support.faulty import FaultyCollate, faulty
 from tests.support.tls_front import Protocol

@@ -30,9 +30,10 @@ from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.settings.model import Profile
 from dbtcollate_tui.settings.state import StateStore
+from dbtcollate_tui.sync.compare import compare, read_artifacts
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.engine import Engine
-from dbtcollate_tui.sync.prepare import choose, compare, read_artifacts
+from dbtcollate_tui.sync.prepare import choose
 from dbtcollate_tui.tui.widgets.change_rows import PlanOutline
 from tests.support.world import SERVICE, profile_for
 

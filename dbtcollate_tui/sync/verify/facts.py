@@ -52,7 +52,7 @@ class Held:
 
     descriptions: Mapping[tuple[str, str], str]
     edges: frozenset[tuple[str, str]]
-    results: Mapping[tuple[str, str], TestCaseResult | None]
+    results: Mapping[tuple[str, str], TestCaseResult | ExpectedResult | None]
     unchecked: frozenset[str] = frozenset()
     """FQNs of test cases whose latest result the server cannot read."""
     undeleted: frozenset[tuple[str, str]] = frozenset()
@@ -111,6 +111,17 @@ async def read_back(
         undeleted=reading_removed.result(),
         metrics=metrics,
         metric_edges=metric_edges,
+    )
+
+
+def held_already(expected: Expected) -> Held:
+    """All of it: what a plan without a change just found on the server."""
+    return Held(
+        expected.descriptions,
+        frozenset((above.id, below.id) for above, below in expected.edges),
+        {case_key(item.link, item.name): item for item in expected.results.values()},
+        metrics=frozenset(expected.metrics),
+        metric_edges=frozenset(expected.metric_edges),
     )
 
 
@@ -252,13 +263,11 @@ def _with_id(end: TableRef | AssetRef, metrics: Mapping[str, Metric]) -> TableRe
 
 async def _results(
     collate: CollateClient, plan: Plan, expected: Expected, written: Collection[Change], tell: OnProgress
-) -> tuple[dict[tuple[str, str], TestCaseResult | None], frozenset[str]]:
+) -> tuple[dict[tuple[str, str], TestCaseResult | ExpectedResult | None], frozenset[str]]:
     tested = {c.table.fqn for c in written if isinstance(c, TestCaseChange | TestResultChange)}
     pending = {c.fqn for c in plan.changes if isinstance(c, TestResultChange)}
-    found: dict[tuple[str, str], TestCaseResult | None] = {
-        case_key(item.link, item.name): TestCaseResult(timestamp=item.timestamp, testCaseStatus=item.status)
-        for fqn, item in expected.results.items()
-        if fqn not in pending
+    found: dict[tuple[str, str], TestCaseResult | ExpectedResult | None] = {
+        case_key(item.link, item.name): item for fqn, item in expected.results.items() if fqn not in pending
     }
 
     def take(case: TestCase) -> None:
@@ -381,7 +390,7 @@ def _descriptions_row(expected: Expected, held: Held, base_url: str) -> Verifica
     differing = []
     for (fqn, column), text in expected.descriptions.items():
         found = held.descriptions.get((fqn, column), "")
-        if found.strip() != text.strip():
+        if found is not text and found.strip() != text.strip():
             target = f"{fqn}.{column}" if column else fqn
             differing.append(VerificationGap(target, text, found, table_page(base_url, fqn)))
     total = len(expected.descriptions)
