@@ -22,9 +22,11 @@ from dbtcollate_tui.dbt_cloud.schedules import ScheduleProposal, propose_schedul
 from dbtcollate_tui.dbt_cloud.tokens import token_shape
 from dbtcollate_tui.errors import ActionableError, AuthError, UsageError
 from dbtcollate_tui.fixes import EnterToken, GoToStep, OpenUrl, Step
+from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.settings.secrets import Origin
 from dbtcollate_tui.setup.answers import SetupAnswers
 from dbtcollate_tui.setup.job_runs import JobRunner
+from dbtcollate_tui.setup.known_hosts import known_hosts
 from dbtcollate_tui.setup.rows import (
     AccountRow,
     JobList,
@@ -35,6 +37,8 @@ from dbtcollate_tui.setup.rows import (
 )
 from dbtcollate_tui.transport.pacing import Retrying
 
+FindKnown = Callable[[Services], Sequence[Region]]
+"""The own hosts of accounts that this machine names already."""
 RUNS_FOR_PACE = 20
 LIST_AGAIN_SECONDS = 0.5
 JOBS_KEPT_SECONDS = 300.0
@@ -59,8 +63,10 @@ class DbtCloudSteps:
         *,
         regions: Sequence[Region] = SHARED_REGIONS,
         find_own: FindOwn = own_address,
+        known: FindKnown | None = None,
     ) -> None:
         self.answers = answers
+        self._known = known if known is not None or regions is not SHARED_REGIONS else known_hosts
         self._find_own = find_own
         self.accounts: tuple[AccountRow, ...] = ()
         self._regions = regions
@@ -115,6 +121,14 @@ class DbtCloudSteps:
                 self._forget_account()
         return address
 
+    async def _rounds(self) -> tuple[Sequence[Region], ...]:
+        """The hosts to ask in turn: own hosts that this machine names, then the shared ones."""
+        address = self.answers.address
+        if self._known is None or (address is not None and address.base_url is not None):
+            return (self._regions,)
+        known = await asyncio.to_thread(self._known, self.answers.services)
+        return (known, self._regions) if known else (self._regions,)
+
     async def try_token(self, secret: SecretStr, *, origin: Origin = "session") -> AsyncGenerator[HostAnswer]:
         """Try a token: each host's answer as it comes; afterwards ``accounts`` are those it sees.
 
@@ -130,18 +144,22 @@ class DbtCloudSteps:
                 fixes=[EnterToken("Enter a dbt Cloud token", "dbt_cloud")],
             )
         answers: list[HostAnswer] = []
-        found = find_accounts(
-            token,
-            self.answers.address,
-            regions=self._regions,
-            request_log=self.answers.services.request_log,
-            find_own=self._find_own,
-        )
-        async for answer in found:
-            if answer.state != "asking":
-                answers.append(answer)
-            yield answer
-        accepted = [answer for answer in answers if answer.state == "ok"]
+        accepted: list[HostAnswer] = []
+        for hosts in await self._rounds():
+            found = find_accounts(
+                token,
+                self.answers.address,
+                regions=hosts,
+                request_log=self.answers.services.request_log,
+                find_own=self._find_own,
+            )
+            async for answer in found:
+                if answer.state != "asking":
+                    answers.append(answer)
+                yield answer
+            accepted = [answer for answer in answers if answer.state == "ok"]
+            if accepted:
+                break
         if not accepted:
             raise no_host_knows(answers, token)
         rows = account_rows(accepted)

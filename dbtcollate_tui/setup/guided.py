@@ -16,7 +16,7 @@ from dbtcollate_tui.settings.names import check_name, suggest_name
 from dbtcollate_tui.settings.secrets import ENV, KeyringHealth, Side
 from dbtcollate_tui.setup.answers import STATE_KEY, STATE_NAME, Answered, SetupAnswers
 from dbtcollate_tui.setup.collate_steps import CollateSteps
-from dbtcollate_tui.setup.dbt_cloud_steps import DbtCloudSteps
+from dbtcollate_tui.setup.dbt_cloud_steps import DbtCloudSteps, FindKnown
 from dbtcollate_tui.setup.draft import ORDER, SetupDraft, draft_of
 from dbtcollate_tui.setup.flow import next_step, previous_step
 
@@ -39,9 +39,10 @@ class GuidedSetup:
         editing: str = "",
         regions: Sequence[Region] = SHARED_REGIONS,
         find_own: FindOwn = own_address,
+        known: FindKnown | None = None,
     ) -> None:
         self.answers = SetupAnswers(services, draft, keeps_draft=not editing)
-        self.dbt_cloud = DbtCloudSteps(self.answers, regions=regions, find_own=find_own)
+        self.dbt_cloud = DbtCloudSteps(self.answers, regions=regions, find_own=find_own, known=known)
         self.collate = CollateSteps(self.answers, self.dbt_cloud)
         self.editing = editing
         self.not_kept: KeyringHealth | None = None
