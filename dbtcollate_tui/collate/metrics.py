@@ -49,6 +49,18 @@ class MetricCalls(ServerCalls):
             Metric, await self.call("POST", "/metrics", body=sent, doing="create the metric"), "make"
         )
 
+    async def delete_metric(self, metric_id: str) -> None:
+        """Delete a metric with its edges; one that is not there is no error."""
+        try:
+            await self.call(
+                "DELETE",
+                f"/metrics/{path_segment(metric_id)}",
+                params={"hardDelete": True, "recursive": True},
+                doing="delete the metric",
+            )
+        except NotFoundError:
+            return
+
     async def patch_metric(self, metric_id: str, ops: Sequence[Mapping[str, Any]]) -> None:
         """Apply an RFC 6902 patch to a metric."""
         await self.patch(f"/metrics/{path_segment(metric_id)}", ops, doing="change the metric")

@@ -18,9 +18,11 @@ from dbtcollate_tui.plan.model import (
     DataModelChange,
     DescriptionChange,
     LineageChange,
+    MetricChange,
     OwnersChange,
     RemoveDescription,
     RemoveEdge,
+    RemoveMetric,
     RemoveOwners,
     RemoveTags,
     RemoveTestCase,
@@ -63,6 +65,8 @@ class Written:
     models: set[str] = field(default_factory=set)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
     cases: dict[str, WrittenCase] = field(default_factory=dict)
+    metrics: set[str] = field(default_factory=set)
+    """FQNs of the metrics that we created."""
 
     @property
     def tables(self) -> set[str]:
@@ -73,7 +77,9 @@ class Written:
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.tags or self.owners or self.edges or self.models or self.texts or self.cases)
+        return bool(
+            self.tags or self.owners or self.edges or self.models or self.texts or self.cases or self.metrics
+        )
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Apply one line of the record; raises ``KeyError`` or ``TypeError`` for a damaged one."""
@@ -99,6 +105,8 @@ class Written:
                 self.cases.pop(str(line["fqn"]), None)
                 if test := line.get("test"):
                     self.cases[str(line["fqn"])] = WrittenCase(str(line["table"]), str(test))
+            case "metric":
+                (self.metrics.discard if line.get("gone") else self.metrics.add)(str(line["fqn"]))
             case "model":
                 self.models.add(str(line["table"]))
             case "edge":
@@ -132,6 +140,10 @@ def lines_of(change: Change, project: str) -> Sequence[Mapping[str, object]]:
             return ({"what": "case", **case, "test": change.unique_id},)
         case RemoveTestCase():
             return ({"what": "case", "table": change.table.fqn, "fqn": change.fqn, "project": project},)
+        case MetricChange() if not change.id:
+            return ({"what": "metric", "fqn": change.fqn, "project": project},)
+        case RemoveMetric():
+            return ({"what": "metric", "fqn": change.fqn, "gone": True, "project": project},)
         case DataModelChange():
             return ({"what": "model", "table": change.table.fqn, **of},)
         case RemoveOwners():

@@ -19,6 +19,7 @@ from dbtcollate_tui.plan.changes.edges import RemoveEdge as RemoveEdge
 from dbtcollate_tui.plan.changes.metrics import MetricChange as MetricChange
 from dbtcollate_tui.plan.changes.metrics import MetricEdgeChange as MetricEdgeChange
 from dbtcollate_tui.plan.changes.metrics import MetricField as MetricField
+from dbtcollate_tui.plan.changes.metrics import RemoveMetric as RemoveMetric
 from dbtcollate_tui.plan.changes.quality import NewTestDefinition as NewTestDefinition
 from dbtcollate_tui.plan.changes.quality import NewTestSuite as NewTestSuite
 from dbtcollate_tui.plan.changes.quality import RemoveTestCase as RemoveTestCase

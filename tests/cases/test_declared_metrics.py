@@ -1,12 +1,15 @@
 """Metrics of both spellings reach Collate, on servers that have them and as they have them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from dbtcollate_tui.artifacts.project import Project
+from dbtcollate_tui.plan.selection.scope import Scope
 from tests.cases.runner import Cases, Place, cases, load_case
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -187,3 +190,35 @@ async def test_changed_metric_is_one_write(place: Place) -> None:
     assert outcome.changes == ["metric revenue_mtd"]
     there = await metrics(place)
     assert there["revenue_mtd"]["metricExpression"]["code"].startswith("revenue, year to date")
+
+
+def without_growth(project: Project) -> Project:
+    metrics = {name: item for name, item in project.metrics.items() if item.name != "revenue_growth"}
+    return replace(project, metrics=metrics)
+
+
+async def test_a_metric_gone_from_dbt_is_removed_if_asked(place: Place) -> None:
+    case = load_case("declared-metrics-inline")
+    await place.twice(case)
+    kept = await place.sync(case, edit=without_growth)
+    assert [item.target for item in kept.plan.removable] == ["revenue_growth"]
+    assert "revenue_growth" in await metrics(place)
+    asked = Scope(remove=True)
+    removed = await place.sync(case, asked, edit=without_growth)
+    assert (removed.failures, removed.plan.counts) == ([], {"metrics": 1})
+    assert "revenue_growth" not in await metrics(place)
+    assert (await place.sync(case, asked, edit=without_growth)).changes == []
+
+
+async def test_a_metric_that_a_person_changed_is_not_removed(place: Place) -> None:
+    case = load_case("declared-metrics-inline")
+    await place.twice(case)
+    calls = place.cases.collate
+    me = calls.me
+    calls._user = me.model_copy(update={"name": "another-bot"})
+    try:
+        kept = await place.sync(case, Scope(remove=True), edit=without_growth)
+    finally:
+        calls._user = me
+    assert kept.plan.removable == ()
+    assert "revenue_growth" in await metrics(place)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dbtcollate_tui.collate.models import ColumnLineage
-from dbtcollate_tui.plan.changes.base import Action, Change, Group
+from dbtcollate_tui.plan.changes.base import Action, Change, Group, Removal
 from dbtcollate_tui.plan.matching.matches import AssetRef, TableRef
 
 
@@ -72,6 +72,38 @@ class MetricChange(Change):
             return "\n".join(f"{item.name}: {_words(item.after)}" for item in self.fields)
         shown = [f"{name}: {_words(value)}" for name, value in self.body.items() if name != "name"]
         return "\n".join(shown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveMetric(Removal, Change):
+    """A metric that a sync from here created and dbt no longer has; its edges go with it."""
+
+    kind: ClassVar[str] = "remove_metric"
+    group: ClassVar[Group] = "metrics"
+
+    name: str
+    fqn: str
+    id: str
+
+    @property
+    def target(self) -> str:
+        """The metric's FQN."""
+        return self.fqn
+
+    @property
+    def label(self) -> str:
+        """The metric's name."""
+        return self.name
+
+    @property
+    def old(self) -> str:
+        """What is taken away."""
+        return "metric with its edges"
+
+    @property
+    def note(self) -> str:
+        """How it is known that it is ours."""
+        return "created by a sync from here, no longer in dbt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from dbtcollate_tui.plan.model import (
     Plan,
     RemoveDescription,
     RemoveEdge,
+    RemoveMetric,
     RemoveOwners,
     RemoveTags,
     RemoveTestCase,
@@ -101,6 +102,7 @@ STAGES: tuple[tuple[str, tuple[type[Change], ...]], ...] = (
     ("lineage", OF_LINEAGE),
     ("metrics", (MetricChange,)),
     ("lineage of metrics", (MetricEdgeChange,)),
+    ("metrics that are gone", (RemoveMetric,)),
 )
 """What is written after what; within a stage the order is free."""
 
@@ -554,6 +556,8 @@ class Writer:
                 edge = await collate.edge(change.upstream.id, change.downstream.id)
                 if edge is not None and edge.source == change.edge.source:
                     await collate.delete_lineage(edge)
+            case RemoveMetric():
+                await collate.delete_metric(change.id)
             case RemoveTestCase():
                 case = await collate.test_case(change.fqn, ())
                 if case is not None and case.id == change.id:

@@ -7,7 +7,7 @@ from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import Column, Node, Project
 from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.collate.fqn import join_fqn
-from dbtcollate_tui.collate.models import LineageEdge, Table, TestCase
+from dbtcollate_tui.collate.models import LineageEdge, Metric, Table, TestCase
 from dbtcollate_tui.concurrency import bounded
 from dbtcollate_tui.history.ledger import Written, digest_of
 from dbtcollate_tui.plan.matching.matches import TableRef
@@ -18,6 +18,7 @@ from dbtcollate_tui.plan.model import (
     Plan,
     RemoveDescription,
     RemoveEdge,
+    RemoveMetric,
     RemoveOwners,
     RemoveTags,
     RemoveTestCase,
@@ -35,12 +36,13 @@ DBT_EDGE = "DbtLineage"
 class Stale:
     """What was read for the removals: tables without a node any more, edges and tests that dbt does not have.
 
-    ``cases`` are the test cases with their tables.
+    ``cases`` are the test cases with their tables, ``metrics`` those that nobody has changed since.
     """
 
     tables: Mapping[str, Table] = field(default_factory=dict)
     edges: tuple[tuple[TableRef, TableRef, LineageEdge], ...] = ()
     cases: tuple[tuple[TableRef, TestCase], ...] = ()
+    metrics: tuple[Metric, ...] = ()
 
 
 async def read_stale(
@@ -72,9 +74,10 @@ async def read_stale(
     cases: tuple[tuple[TableRef, TestCase], ...] = ()
     if options.include_tests:
         cases = await _left_cases(collate, project, plan, written, tables, only)
+    metrics = await _left_metrics(collate, project, written, options) if only is None else ()
     refs = {fqn: table_ref(table) for fqn, table in (*plan.tables.items(), *tables.items())}
     if not options.include_lineage:
-        return Stale(tables, cases=cases)
+        return Stale(tables, cases=cases, metrics=metrics)
     here = {
         fqn
         for fqn, nodes in claims(project, plan.match, only).items()
@@ -95,7 +98,21 @@ async def read_stale(
             if edge is not None and edge.source == DBT_EDGE
         ),
         cases,
+        metrics,
     )
+
+
+async def _left_metrics(
+    collate: CollateClient, project: Project, written: Written, options: SyncOptions
+) -> tuple[Metric, ...]:
+    """The metrics that we created, that dbt does not have any more and that nobody has changed since."""
+    if not (options.include_metrics and collate.dialect.has_metrics):
+        return ()
+    if any(name.startswith("metric.") for name in project.unreadable):
+        return ()
+    known = {join_fqn(metric.name) for metric in project.metrics.values()}
+    found = await bounded(sorted(written.metrics - known), collate.metric, at_once=READERS)
+    return tuple(item for item in found if item is not None and item.updatedBy == collate.me.name)
 
 
 async def _left_cases(
@@ -200,10 +217,14 @@ def removable(
         RemoveTestCase(table=ref, name=case.name, fqn=case.fullyQualifiedName, id=case.id)
         for ref, case in stale.cases
     ]
+    found += [
+        RemoveMetric(name=item.name, fqn=item.fullyQualifiedName or item.name, id=item.id)
+        for item in stale.metrics
+    ]
     return tuple(
         Conflict(
             change.group,
-            change.table_fqn,
+            change.table_fqn or change.target,
             change.label,
             server=change.old,
             dbt="",
