@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtcollate_tui.artifacts.catalog import CatalogReader
@@ -12,14 +14,14 @@ from dbtcollate_tui.artifacts.manifest import ManifestReader
 from dbtcollate_tui.artifacts.meta import Notes
 from dbtcollate_tui.artifacts.project import FreshnessResult, Node, Project
 from dbtcollate_tui.artifacts.reading import ArtifactError
-from dbtcollate_tui.artifacts.run_results import StepResults, read_run_results
+from dbtcollate_tui.artifacts.run_results import RunFindings, StepResults, read_run_results
 from dbtcollate_tui.artifacts.sources import read_sources
 from dbtcollate_tui.gc_tuning import no_collection
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["ArtifactError", "StepResults", "load_project"]
+__all__ = ["ArtifactError", "Choose", "StepResults", "load_part", "load_project"]
 
 
 def load_project(
@@ -41,9 +43,38 @@ def load_project(
     300 MB) holds the interpreter's lock throughout. The cycle collector rests meanwhile: there is no cycle to
     find, and its walks over the growing project would double the time of a 300 MB manifest.
     """
+    with _apart_from_errors():
+        return _load(manifest, catalog, run_results, sources, compiled)
+
+
+Choose = Callable[[Project], Collection[str]]
+"""Gets a project in which most nodes have names and parents only; the unique ids to read in full."""
+
+
+def load_part(
+    manifest: Buffer,
+    catalog: Buffer | None,
+    run_results: Sequence[StepResults],
+    sources: Buffer | None,
+    compiled: Sequence[Buffer],
+    choose: Choose,
+) -> Project:
+    """Decode as much of a run's artifacts as one question needs; raises as `load_project`.
+
+    ``choose`` is asked first with the names of everything, then again after each reading, since more may
+    follow from what was read, until it has nothing new. Nodes that it never chose keep their names and
+    parents, tests that it never chose are left out, and so are all notes.
+    """
+    with _apart_from_errors():
+        return _load_part(manifest, catalog, run_results, sources, compiled, choose)
+
+
+@contextmanager
+def _apart_from_errors() -> Iterator[None]:
+    """Without the cycle collector; an error that leaves holds nothing of the buffers."""
     try:
         with no_collection():
-            return _load(manifest, catalog, run_results, sources, compiled)
+            yield
     except ArtifactError as error:
         chain: BaseException | None = error
         while chain is not None:
@@ -69,6 +100,50 @@ def _load(
     run = read_run_results(run_results, reader.tests, notes, contracted)
     add_compiled((reader.nodes, reader.ephemeral), run.compiled, compiled)
     freshness = _freshness(sources, notes) if sources is not None else None
+    return replace(
+        _project(reader, freshness, has_catalog=catalog_reader is not None),
+        results=run.results,
+        builds=run.builds,
+        notes=notes.sentences(),
+    )
+
+
+def _load_part(
+    manifest: Buffer,
+    catalog: Buffer | None,
+    run_results: Sequence[StepResults],
+    sources: Buffer | None,
+    compiled: Sequence[Buffer],
+    choose: Choose,
+) -> Project:
+    notes = Notes()
+    catalog_reader = _catalog(catalog, notes) if catalog is not None else None
+    reader = ManifestReader(manifest, catalog_reader, notes)
+    reader.outline()
+    freshness = _freshness(sources, notes) if sources is not None else None
+    project = _project(reader, freshness, has_catalog=catalog_reader is not None)
+    done: set[str] = set()
+    ran: RunFindings | None = None
+    while new := set(choose(project)) - done:
+        done |= new
+        reader.complete(new)
+        if ran is None or not new.isdisjoint(reader.tests):
+            contracted = {one for one in done if one in reader.nodes and reader.nodes[one].has_contract}
+            ran = read_run_results(run_results, done & reader.tests.keys(), notes, contracted)
+        for group in (reader.nodes, reader.ephemeral):
+            chosen = {one: group[one] for one in new if one in group}
+            add_compiled((chosen,), ran.compiled, compiled)
+            group.update(chosen)
+        project = _project(reader, freshness, has_catalog=catalog_reader is not None)
+    tests = {one: test for one, test in reader.tests.items() if one in done}
+    if ran is None:
+        return replace(project, tests=tests)
+    return replace(project, tests=tests, results=ran.results, builds=ran.builds)
+
+
+def _project(
+    reader: ManifestReader, freshness: Mapping[str, FreshnessResult] | None, *, has_catalog: bool
+) -> Project:
     metadata = reader.metadata
     return Project(
         project_name=reader.project_name(),
@@ -81,15 +156,12 @@ def _load(
         ephemeral=reader.ephemeral,
         disabled=reader.disabled,
         tests=reader.tests,
-        results=run.results,
-        builds=run.builds,
         freshness=freshness or {},
         exposures=reader.exposures,
         metrics=reader.metrics,
         semantic_models=reader.semantic_models,
         groups=reader.groups,
-        has_catalog=catalog_reader is not None,
-        notes=notes.sentences(),
+        has_catalog=has_catalog,
         resources=reader.resources,
         selectors=reader.selectors,
         unreadable=frozenset(reader.unreadable),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,6 +28,7 @@ from dbtcollate_tui.artifacts.project import (
     Resource,
     ResourceType,
     SemanticModel,
+    TestKind,
 )
 from dbtcollate_tui.artifacts.reading import (
     MAX_DEPTH,
@@ -37,6 +38,7 @@ from dbtcollate_tui.artifacts.reading import (
     is_deeper_than,
 )
 from dbtcollate_tui.artifacts.shapes import (
+    EntryNames,
     FreshnessLimits,
     LooseManifest,
     Manifest,
@@ -99,6 +101,7 @@ class ManifestReader:
         self.semantic_models: dict[str, SemanticModel] = {}
         self.groups: dict[str, DbtGroup] = {}
         self.unreadable: set[str] = set()
+        self._waiting: dict[str, tuple[ManifestNode, NodeConfig]] = {}
 
     @property
     def selectors(self) -> Mapping[str, object]:
@@ -109,16 +112,93 @@ class ManifestReader:
     def read(self) -> None:
         """Decode all entries into ``nodes``, ``ephemeral``, ``disabled``, ``tests``, ``exposures``, …"""
         manifest = self._manifest
-        tests: dict[str, tuple[ManifestNode, NodeConfig]] = {}
+        self._read_members(manifest.nodes, manifest.sources, manifest.unit_tests)
+        self._read_disabled(manifest.disabled)
+        self._read_others()
+        self._read_tests()
+
+    def outline(self) -> None:
+        """Read the names of all nodes and tests, and what they read; `complete` reads more of some.
+
+        Exposures, metrics, semantic models and groups are read in full.
+        """
+        manifest = self._manifest
+        names = EntryReader(EntryNames, FILE, Notes(), _VITAL)
         pointers: list[Node] = []
-        for part, entries in (("nodes", manifest.nodes), ("sources", manifest.sources)):
+        for part in (manifest.nodes, manifest.sources, manifest.unit_tests):
+            for unique_id, raw in (part or {}).items():
+                entry, _ = names.read(raw, "")
+                if entry is None:
+                    continue
+                kind = _kind(unique_id, entry)
+                if kind in TEST_TYPES or part is manifest.unit_tests:
+                    self.tests[unique_id] = _outlined_test(unique_id, kind, entry)
+                elif kind in _TABLE_TYPES:
+                    config, _ = self._configs.read(entry.config, "")
+                    if config is not None:
+                        node = _outlined(unique_id, _TABLE_TYPES[kind], entry, config)
+                        self._place(node)
+                        if node.is_latest and node.enabled and _is_on(config.latest_version_pointer):
+                            pointers.append(_pointer_to(node))
+        self._add_pointers(pointers)
+        disabled = manifest.disabled if isinstance(manifest.disabled, dict) else {}
+        for unique_id, versions in disabled.items():
+            for raw in versions or ():
+                entry, _ = names.read(raw, "")
+                known = unique_id in self.nodes or unique_id in self.ephemeral
+                if entry is not None and not known and (kind := _kind(unique_id, entry)) in _TABLE_TYPES:
+                    config, _ = self._configs.read(entry.config, "")
+                    if config is not None:
+                        node = _outlined(unique_id, _TABLE_TYPES[kind], entry, config)
+                        self.disabled[unique_id] = replace(node, enabled=False)
+        self._read_others()
+
+    def complete(self, wanted: Collection[str]) -> None:
+        """Read these nodes and tests in full: for the view of a versioned model's name the latest version."""
+        manifest = self._manifest
+        chosen = set(wanted)
+        for one in wanted:
+            if (node := self.nodes.get(one)) is not None and node.is_pointer:
+                chosen |= {*node.depends_on}
+        lost = {one for one in chosen if one in self.tests or not self._is_pointer(one)}
+
+        def part(entries: dict[str, msgspec.Raw] | None) -> dict[str, msgspec.Raw]:
+            return {one: entries[one] for one in chosen if one in entries} if entries else {}
+
+        before = {one: self._known(one) for one in lost}
+        self._read_members(part(manifest.nodes), part(manifest.sources), part(manifest.unit_tests))
+        if isinstance(manifest.disabled, dict):
+            self._read_disabled({one: manifest.disabled[one] for one in chosen if one in manifest.disabled})
+        self._keys.resolve(self.nodes, self.ephemeral, self.project_name())
+        self._read_tests()
+        for one, outlined in before.items():
+            if self._known(one) is outlined:
+                for group in (self.nodes, self.ephemeral, self.disabled, self.tests):
+                    group.pop(one, None)
+
+    def _known(self, unique_id: str) -> Node | DbtTest | None:
+        groups = (self.nodes, self.ephemeral, self.disabled)
+        found = next((group[unique_id] for group in groups if unique_id in group), None)
+        return found or self.tests.get(unique_id)
+
+    def _is_pointer(self, unique_id: str) -> bool:
+        return unique_id in self.nodes and self.nodes[unique_id].is_pointer
+
+    def _read_members(
+        self,
+        nodes: dict[str, msgspec.Raw] | None,
+        sources: dict[str, msgspec.Raw] | None,
+        unit_tests: dict[str, msgspec.Raw] | None,
+    ) -> None:
+        pointers: list[Node] = []
+        for part, entries in (("nodes", nodes), ("sources", sources)):
             for unique_id, place, entry in self._decoded(part, entries):
                 kind = _kind(unique_id, entry)
                 config = self._config(unique_id, entry, place)
                 if config is None:
                     continue
                 if kind in TEST_TYPES:
-                    tests[unique_id] = (_without_code(entry), config)
+                    self._waiting[unique_id] = (_without_code(entry), config)
                 elif kind in _TABLE_TYPES:
                     node = self._node(unique_id, _TABLE_TYPES[kind], entry, config, place)
                     if node is not None:
@@ -126,13 +206,21 @@ class ManifestReader:
                         if node.is_latest and node.enabled and _is_on(config.latest_version_pointer):
                             pointers.append(_pointer_to(node))
                 self._add_resource(unique_id, kind, entry, config)
-        for unique_id, place, entry in self._decoded("unit_tests", manifest.unit_tests):
+        for unique_id, place, entry in self._decoded("unit_tests", unit_tests):
             config = self._config(unique_id, entry, place)
             if config is not None:
-                tests[unique_id] = (entry, config)
+                self._waiting[unique_id] = (entry, config)
                 self._add_resource(unique_id, "unit_test", entry, config)
-        self.nodes |= {node.unique_id: node for node in pointers if node.unique_id not in self.nodes}
-        self._read_disabled()
+        self._add_pointers(pointers)
+
+    def _add_pointers(self, pointers: list[Node]) -> None:
+        for node in pointers:
+            if node.unique_id not in self.nodes or self._is_pointer(node.unique_id):
+                self.nodes[node.unique_id] = node
+
+    def _read_others(self) -> None:
+        """Exposures, metrics, semantic models, groups: what is no table and no test."""
+        manifest = self._manifest
         self._keys.resolve(self.nodes, self.ephemeral, self.project_name())
         for unique_id, place, entry in self._decoded("exposures", manifest.exposures):
             config = self._config(unique_id, entry, place)
@@ -155,8 +243,11 @@ class ManifestReader:
         for unique_id, _, entry in self._decoded("groups", manifest.groups):
             name = entry.name or unique_id.rpartition(".")[2]
             self.groups[unique_id] = DbtGroup(unique_id, name, _named(entry), entry.description or "")
+
+    def _read_tests(self) -> None:
+        """The tests whose entries are decoded, now that all nodes are known."""
         reader = TestReader(self.nodes, self.ephemeral, self._notes)
-        for unique_id, (entry, config) in tests.items():
+        for unique_id, (entry, config) in self._waiting.items():
             if config.enabled is not False:
                 test = reader.read(unique_id, entry, config)
                 if test is None:
@@ -164,6 +255,7 @@ class ManifestReader:
                     self._entries.leave_out(f'$.nodes["{unique_id}"].test_metadata.kwargs')
                 else:
                     self.tests[unique_id] = test
+        self._waiting.clear()
 
     def project_name(self) -> str:
         """The root project's name; older manifests tell only its MD5, which one of the packages matches."""
@@ -224,8 +316,7 @@ class ManifestReader:
         else:
             self.nodes[node.unique_id] = node
 
-    def _read_disabled(self) -> None:
-        disabled = self._manifest.disabled
+    def _read_disabled(self, disabled: object) -> None:
         if not isinstance(disabled, dict):
             return
         for unique_id, versions in disabled.items():
@@ -287,21 +378,9 @@ class ManifestReader:
             return None
         if "unit" in facts.keys:
             self._notes.count("meta.openmetadata.unit of a table is not synced", unique_id)
-        name = entry.name or unique_id.rpartition(".")[2]
-        database, schema = entry.database, entry.schema
-        if kind == "snapshot":
-            database = config.target_database or database
-            schema = config.target_schema or schema
-        version, latest = entry.version, entry.latest_version
-        is_latest = version is not None and str(version) == str(latest)
         limits = (entry.freshness, config.freshness)
         return Node(
-            unique_id=unique_id,
-            resource_type=kind,
-            name=name,
-            identifier=(entry.identifier if kind == "source" else None) or entry.alias or name,
-            database=name_or_none(database),
-            schema=name_or_none(schema),
+            **_outline_of(unique_id, kind, entry, config),
             description=entry.description or "",
             tags=tags_of(entry.tags, config.tags),
             owners=facts.owners or owners_of(catalog.owner if catalog else None),
@@ -311,26 +390,17 @@ class ManifestReader:
             domain=facts.domain,
             data_products=facts.data_products,
             columns=self._columns(unique_id, entry.columns, catalog),
-            depends_on=_parents(entry),
             raw_code=entry.raw_code or entry.raw_sql or None,
             compiled_code=entry.compiled_code or entry.compiled_sql or None,
             original_file_path=entry.original_file_path or "",
-            materialized=config.materialized,
             enabled=enabled and config.enabled is not False,
-            package_name=intern(entry.package_name or ""),
-            source_name=entry.source_name,
-            relation_name=entry.relation_name,
             in_catalog=catalog is not None,
             comment=catalog.comment if catalog else None,
             custom_properties=facts.custom_properties,
             fqn=tuple(intern(part) for part in entry.fqn or ()),
-            versioned=version is not None,
-            is_latest=is_latest,
             is_stub=kind != "source" and entry.original_file_path == "",
             owned_in_catalog=not facts.owners,
             checks_freshness=kind == "source" and any(_has_limit(item) for item in limits),
-            version="" if version is None else str(version),
-            latest_version="" if latest is None else str(latest),
             access=intern(entry.access or ""),
             group=intern(entry.group or config.group or ""),
             deprecation_date=entry.deprecation_date or "",
@@ -420,11 +490,55 @@ def _named(entry: ManifestNode) -> tuple[str, ...]:
     return owners_of({"email": owner.email, "name": owner.name} if owner else None)
 
 
-def _kind(unique_id: str, entry: ManifestNode) -> str:
+def _kind(unique_id: str, entry: ManifestNode | EntryNames) -> str:
     return entry.resource_type or unique_id.partition(".")[0]
 
 
-def _parents(entry: ManifestNode) -> tuple[str, ...]:
+def _outlined(unique_id: str, kind: ResourceType, entry: EntryNames, config: NodeConfig) -> Node:
+    """The node with no more than its names, its parents and how dbt builds it."""
+    return Node(**_outline_of(unique_id, kind, entry, config), enabled=config.enabled is not False)
+
+
+def _outline_of(
+    unique_id: str, kind: ResourceType, entry: ManifestNode | EntryNames, config: NodeConfig
+) -> dict[str, Any]:
+    """The fields that a node has however little of it is read."""
+    name = entry.name or unique_id.rpartition(".")[2]
+    database, schema = entry.database, entry.schema
+    if kind == "snapshot":
+        database = config.target_database or database
+        schema = config.target_schema or schema
+    version, latest = entry.version, entry.latest_version
+    return {
+        "unique_id": unique_id,
+        "resource_type": kind,
+        "name": name,
+        "identifier": (entry.identifier if kind == "source" else None) or entry.alias or name,
+        "database": name_or_none(database),
+        "schema": name_or_none(schema),
+        "depends_on": _parents(entry),
+        "materialized": config.materialized,
+        "package_name": intern(entry.package_name or ""),
+        "source_name": entry.source_name,
+        "relation_name": entry.relation_name,
+        "versioned": version is not None,
+        "is_latest": version is not None and str(version) == str(latest),
+        "version": "" if version is None else str(version),
+        "latest_version": "" if latest is None else str(latest),
+    }
+
+
+def _outlined_test(unique_id: str, kind: str, entry: EntryNames) -> DbtTest:
+    """The test with no more than its name and what it reads."""
+    name = entry.name or unique_id.rpartition(".")[2]
+    made: TestKind = "generic" if bytes(entry.test_metadata) not in (b"", b"null") else "singular"
+    if kind == "unit_test" or unique_id.startswith("unit_test."):
+        made = "unit"
+    attached = entry.attached_node or entry.tested_node_unique_id
+    return DbtTest(unique_id, name, made, name, attached_node=attached, depends_on=_parents(entry))
+
+
+def _parents(entry: ManifestNode | EntryNames) -> tuple[str, ...]:
     nodes = (entry.depends_on.nodes if entry.depends_on else None) or ()
     return tuple(intern(node) for node in dict.fromkeys(nodes))
 

@@ -165,6 +165,27 @@ class ManifestNode(Struct):
     metrics: Raw = Raw()
 
 
+class EntryNames(Struct):
+    """What of an entry names it and what it reads, where no more is asked for."""
+
+    resource_type: str | None = None
+    name: str | None = None
+    alias: str | None = None
+    identifier: str | None = None
+    source_name: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    relation_name: str | None = None
+    package_name: str | None = None
+    config: Raw = Raw()
+    depends_on: DependsOn | None = None
+    version: Scalar = None
+    latest_version: Scalar = None
+    test_metadata: Raw = Raw()
+    attached_node: str | None = None
+    tested_node_unique_id: str | None = None
+
+
 class WhereFilter(Struct):
     """A condition as dbt keeps it: SQL with a template."""
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import mmap
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
-from dbtcollate_tui.artifacts.load import StepResults, load_project
+from dbtcollate_tui.artifacts.load import Choose, StepResults, load_part, load_project
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
@@ -15,6 +16,11 @@ from dbtcollate_tui.errors import UsageError
 async def read_project(fetched: FetchedArtifacts) -> Project:
     """Decode the files in a thread; raises `ArtifactError` naming the file and the place in it."""
     return await asyncio.to_thread(_read, fetched)
+
+
+async def read_part(fetched: FetchedArtifacts, choose: Choose) -> Project:
+    """Decode in a thread what ``choose`` wants of the files; raises as `read_project`."""
+    return await asyncio.to_thread(_read_part, fetched, choose)
 
 
 async def read_folder(folder: Path) -> Project:
@@ -35,6 +41,35 @@ def _read(fetched: FetchedArtifacts) -> Project:
             content(fetched.sources) if fetched.sources is not None else None,
             [content(file) for file in fetched.other_manifests],
         )
+
+
+def _read_part(fetched: FetchedArtifacts, choose: Choose) -> Project:
+    with ExitStack() as stack:
+        mapped: list[mmap.mmap | bytes] = []
+
+        def content(file: ArtifactFile) -> mmap.mmap | bytes:
+            mapped.append(_mapped(stack, file.path))
+            return mapped[-1]
+
+        def chosen(project: Project) -> Collection[str]:
+            for item in mapped:
+                _let_go(item)
+            return choose(project)
+
+        return load_part(
+            content(fetched.manifest),
+            content(fetched.catalog) if fetched.catalog is not None else None,
+            [StepResults(file.step, content(file)) for file in fetched.run_results],
+            content(fetched.sources) if fetched.sources is not None else None,
+            [content(file) for file in fetched.other_manifests],
+            chosen,
+        )
+
+
+def _let_go(content: mmap.mmap | bytes) -> None:
+    """Give back the memory of a mapped file; what is read of it again comes from the system's cache."""
+    if isinstance(content, mmap.mmap) and hasattr(content, "madvise"):
+        content.madvise(mmap.MADV_DONTNEED)
 
 
 def _read_folder(folder: Path) -> Project:

@@ -19,9 +19,11 @@ from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_o
 from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
 from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
+from dbtcollate_tui.session.runs import run_of_profile
 from dbtcollate_tui.settings.model import SyncOptions
 from dbtcollate_tui.sql_lineage.reading import SqlReading
-from dbtcollate_tui.sync.compare import project_of_run, sql_cache
+from dbtcollate_tui.sync.compare import sql_cache
+from dbtcollate_tui.sync.decoding import read_part
 from dbtcollate_tui.sync.engine import Engine
 from dbtcollate_tui.sync.reading.edges import READERS
 from dbtcollate_tui.sync.reading.server import (
@@ -59,8 +61,13 @@ async def explain_table(
 
     Writes nothing. Raises ``ActionableError`` where a server does not answer.
     """
-    project = await project_of_run(engine, run_id)
-    lookup = find_nodes(project, name, engine.profile.options)
+    side, options = engine.profile.dbt_cloud, engine.profile.options
+    choice = await run_of_profile(engine.dbt_cloud, side, run_id)
+    fetched = await engine.store.fetch(engine.dbt_cloud, side.account_id, choice)
+    project = await read_part(
+        fetched, lambda known: needed(known, find_nodes(known, name, options).unique_ids, levels)
+    )
+    lookup = find_nodes(project, name, options)
     if not lookup.unique_ids:
         return Explained(lookup)
     return Explained(lookup, await explain_nodes(engine, project, lookup.unique_ids, levels=levels))
@@ -129,6 +136,42 @@ async def explain_nodes(
             explanation, edges=(*explanation.edges, *tree_of(project, ref, ids, around.result(), levels))
         )
     return explanation
+
+
+def needed(project: Project, unique_ids: Collection[str], levels: int) -> set[str]:
+    """The nodes and tests that must be read in full to explain the table of these nodes.
+
+    Where ``project`` holds a node's names alone, more may follow once its SQL and keys are read.
+    """
+    if not unique_ids:
+        return set()
+    wanted = _related(project, unique_ids)[1] | set(unique_ids)
+    tests = {
+        test.unique_id
+        for test in project.tests.values()
+        if test.attached_node in wanted or not wanted.isdisjoint(test.depends_on)
+    }
+    around = _within(project, unique_ids, levels) if levels else set()
+    return {*wanted, *tests, *around, *project.ephemeral}
+
+
+def _within(project: Project, unique_ids: Collection[str], levels: int) -> set[str]:
+    """The nodes so many levels up and down; what only a foreign key connects is among them."""
+    children: dict[str, list[str]] = {}
+    for one in project.nodes:
+        for parent in project.upstreams(one):
+            children.setdefault(parent, []).append(one)
+    found: set[str] = set()
+    for upwards in (True, False):
+        here = {one for one in unique_ids if one in project.nodes}
+        for _ in range(levels):
+            here = {
+                other
+                for one in here
+                for other in (project.upstreams(one) if upwards else children.get(one, ()))
+            }
+            found |= here
+    return found
 
 
 def _related(project: Project, unique_ids: Collection[str]) -> tuple[set[str], set[str]]:

@@ -2,9 +2,9 @@
 
     python -m tests.bench.explain_table --today DIR [--times 5] [--repeat 3] [--name mart_10007] [--cache DIR]
 
-The artifacts are those of `tests.bench.direct_sync` for 1,000 models, ``--times`` times over. In turn, from the
-same server: ``--version`` of both builds, ``dbtcollate plan`` of the build in ``DIR`` with an empty cache, then
-``dbtcollate explain`` of this build with the run's artifacts in the cache, with and without the lineage tree.
+The artifacts are those of `tests.bench.direct_sync` for 1,000 models, ``--times`` times over. In turn, from
+the same server: ``--version`` of both builds, ``dbtcollate plan`` of the one in ``DIR`` with an empty cache,
+then ``dbtcollate explain`` of this build with the run's artifacts cached, with and without the lineage tree.
 The aims: at most a tenth of the plan's wall time and half of its memory, both less what ``--version`` takes.
 """
 

@@ -1,8 +1,8 @@
 """A recording made larger: its models several times over, each time under other names.
 
-A real dbt takes the better part of an hour for 5,000 models. What it wrote for 1,000 is repeated instead: every
-entry of an artifact that names a model (``stg_0007``) is written again with a number before the model's own
-(``stg_20007``), its parents and tests likewise. Sources and seeds stay as they are, and are shared.
+A real dbt takes the better part of an hour for 5,000 models. What it wrote for 1,000 is repeated instead:
+every entry of an artifact that names a model (``stg_0007``) is written again with a number before the model's
+own (``stg_20007``), its parents and tests likewise. Sources and seeds are shared and stay unchanged.
 """
 
 import gzip

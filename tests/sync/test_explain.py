@@ -56,6 +56,8 @@ async def test_next_sync_is_that_of_the_whole_plan(scenario: str) -> None:
             assert {change.key: change.new for change in found.changes} == {
                 change.key: change.new for change in changes_of(plan, fqn)
             }, fqn
+            if unique_id.endswith("orders"):
+                assert await explained(here, unique_id) == found
         missing = {item.unique_id: item.cause for item in plan.match.unmatched}
         for unique_id, cause in missing.items():
             found = await explain_nodes(engine, project, (unique_id,))
