@@ -77,8 +77,7 @@ def _numbers(cell: Cell) -> str:
 
 
 def _bar(cell: Cell) -> str:
-    share = cell.dbt / cell.total if cell.collate is None and cell.total else cell.percent / 100
-    full = int(share * _BAR)
+    full = int(_share(cell) / 100 * _BAR)
     return "#" * full + "." * (_BAR - full)
 
 
@@ -123,12 +122,13 @@ p {{ margin: 0 0 1rem; color: var(--muted); overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 th, td {{ text-align: left; padding: .35rem .6rem; vertical-align: top;
   border-bottom: 1px solid var(--line); }}
-td.n {{ text-align: right; white-space: nowrap; }}
+td.n, th.n {{ text-align: right; }} td.n {{ white-space: nowrap; }}
 td.gap {{ color: var(--bad); }}
 .name {{ overflow-wrap: anywhere; min-width: 8rem; }}
-.bar {{ display: block; width: 8rem; max-width: 30vw; height: .6rem; background: var(--line);
-  border-radius: .3rem; overflow: hidden; margin-top: .45rem; }}
+.bar {{ display: block; width: 8rem; max-width: 22vw; height: .6rem; background: var(--line);
+  border-radius: .3rem; overflow: hidden; margin: .2rem 0; }}
 .bar i {{ display: block; height: 100%; background: linear-gradient(90deg, var(--dbt), var(--collate)); }}
+@media (max-width: 40rem) {{ th, td {{ padding: .35rem .3rem; }} }}
 @media print {{ body {{ max-width: none; }} .bar i {{ print-color-adjust: exact; }} }}
 </style>
 </head>
@@ -136,13 +136,14 @@ td.gap {{ color: var(--bad); }}
 <h1>dbt coverage in Collate</h1>
 <p>{title}</p>
 <div class="scroll"><table>
-<thead><tr><th>fact</th><th></th><th>in Collate</th><th>in dbt</th><th>total</th><th>missing</th></tr></thead>
+<thead><tr><th>fact</th><th class="n">in Collate</th><th class="n">in dbt</th><th class="n">total</th>
+<th class="n">missing</th></tr></thead>
 <tbody>
 {facts}
 </tbody></table></div>
 <h2>By {grouping}</h2>
 <div class="scroll"><table>
-<thead><tr><th>{grouping}</th><th>tables</th>{heads}</tr></thead>
+<thead><tr><th>{grouping}</th><th class="n">tables</th>{heads}</tr></thead>
 <tbody>
 {rows}
 </tbody></table></div>
@@ -154,8 +155,8 @@ td.gap {{ color: var(--bad); }}
 def coverage_html(found: Coverage, title: str) -> str:
     """One page without scripts or requests; light and dark, printable. ``title`` names profile and run."""
     facts = "\n".join(
-        f"<tr><td>{escape(TITLES[fact])}</td>"
-        f'<td><span class="bar"><i style="width:{_share(cell):.0f}%"></i></span></td>'
+        f"<tr><td>{escape(TITLES[fact])}"
+        f'<span class="bar"><i style="width:{_share(cell):.0f}%"></i></span></td>'
         f'<td class="n">{_held(cell)}</td><td class="n">{cell.dbt}</td><td class="n">{cell.total}</td>'
         f'<td class="n{" gap" if cell.gap else ""}">{cell.gap}</td></tr>'
         for fact, cell in found.whole.cells.items()
@@ -166,7 +167,7 @@ def coverage_html(found: Coverage, title: str) -> str:
         title=escape(title),
         grouping=escape(found.grouping),
         facts=facts,
-        heads="".join(f"<th>{escape(TITLES[fact])}</th>" for fact in shown),
+        heads="".join(f'<th class="n">{escape(TITLES[fact])}</th>' for fact in shown),
         rows="\n".join(_html_row(row, shown) for row in found.rows),
     )
 
@@ -184,9 +185,10 @@ def _html_row(row: CoverageRow, shown: list[FactName]) -> str:
 
 
 def _share(cell: Cell) -> float:
+    """Percent of a bar: nothing where dbt has nothing."""
     if cell.collate is None:
         return 100 * cell.dbt / cell.total if cell.total else 0
-    return cell.percent
+    return cell.percent if cell.dbt else 0
 
 
 def _held(cell: Cell) -> str:

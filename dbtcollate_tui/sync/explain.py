@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dbtcollate_tui.adapters import adapter_of
 from dbtcollate_tui.artifacts.project import Node, Project
@@ -15,7 +16,7 @@ from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.dbt_cloud.pages import node_page
 from dbtcollate_tui.plan.build import build_plan
-from dbtcollate_tui.plan.explanation.explain import Explanation, explain, tree_of
+from dbtcollate_tui.plan.explanation.explain import Explanation, explain, first_known, tree_of
 from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
 from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
@@ -74,9 +75,18 @@ async def explain_table(
 
 
 async def explain_nodes(
-    engine: Engine, project: Project, unique_ids: Collection[str], *, levels: int = 0
+    engine: Engine,
+    project: Project,
+    unique_ids: Collection[str],
+    *,
+    levels: int = 0,
+    on_stage: Callable[[Explanation], object] | None = None,
 ) -> Explanation:
-    """Explain the table of these nodes of a decoded project."""
+    """Explain the table of these nodes of a decoded project.
+
+    ``on_stage`` gets what is known so far, twice: once the table is found or not, and once everything is
+    read but who set what and the lineage beyond the direct parents.
+    """
     profile, collate, options = engine.profile, engine.collate, engine.profile.options
     if options.group_owners:
         project = project.with_group_owners()
@@ -94,6 +104,12 @@ async def explain_nodes(
     ids = tuple(dict.fromkeys([*sorted(shared), *unique_ids]))
     ref = next((report.matched[one] for one in ids if one in report.matched), None)
     only = {one for one in ids if one in project.nodes}
+    if on_stage is not None:
+        on_stage(first_known(part, report, ids, options))
+    side = profile.dbt_cloud
+    links = {"Collate": table_page(profile.collate.base_url, ref.fqn)} if ref is not None else {}
+    if side.project_id is not None:
+        links["dbt Cloud"] = node_page(side.base_url, side.account_id, side.project_id, ids[0])
     sql = SqlReading(
         part,
         report,
@@ -112,25 +128,14 @@ async def explain_nodes(
         )
         if options.include_lineage:
             report = await sql.report()
-    state = await with_sql_edges(collate, part, report, details.result(), only)
-    plan = await asyncio.to_thread(
-        lambda: build_plan(part, state, report, options, collate.dialect, only=only)
-    )
-    side = profile.dbt_cloud
-    links = {"Collate": table_page(profile.collate.base_url, ref.fqn)} if ref is not None else {}
-    if side.project_id is not None:
-        links["dbt Cloud"] = node_page(side.base_url, side.account_id, side.project_id, ids[0])
-    explanation = explain(
-        part,
-        report,
-        state,
-        plan,
-        ids,
-        options,
-        versions=history.result(),
-        around=around.result(),
-        links=links,
-    )
+        state = await with_sql_edges(collate, part, report, await details, only)
+        plan = await asyncio.to_thread(
+            lambda: build_plan(part, state, report, options, collate.dialect, only=only)
+        )
+        explained = partial(explain, part, report, state, plan, ids, options, links=links)
+        if on_stage is not None:
+            on_stage(replace(explained(), reading=("who set what", "further lineage")))
+    explanation = explained(versions=history.result(), around=around.result())
     if levels and ref is not None:
         explanation = replace(
             explanation, edges=(*explanation.edges, *tree_of(project, ref, ids, around.result(), levels))

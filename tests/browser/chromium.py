@@ -35,12 +35,33 @@ def chromium() -> Iterator[webdriver.Chrome]:
     options.binary_location = found[0]
     for flag in FLAGS:
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(found[1]))
     try:
         yield browser
     finally:
         browser.quit()
+
+
+def _events(browser: webdriver.Chrome) -> Iterator[tuple[str, dict[str, Any]]]:
+    for entry in browser.execute(Command.GET_LOG, {"type": "performance"})["value"]:
+        event = json.loads(entry["message"])["message"]
+        yield event["method"], event["params"]
+
+
+def asked_for(browser: webdriver.Chrome) -> list[str]:
+    """The addresses that were requested since the last call."""
+    return [
+        str(event["request"]["url"])
+        for method, event in _events(browser)
+        if method == "Network.requestWillBeSent"
+    ]
+
+
+def console_errors(browser: webdriver.Chrome) -> list[str]:
+    """What the console has of warnings and errors since the last call."""
+    entries = browser.execute(Command.GET_LOG, {"type": "browser"})["value"]
+    return [str(entry["message"]) for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
 
 class Page:
@@ -55,9 +76,8 @@ class Page:
 
     def drawn(self) -> str:
         """The terminal's text as it stands."""
-        for entry in self.browser.execute(Command.GET_LOG, {"type": "performance"})["value"]:
-            event = json.loads(entry["message"])["message"]
-            self._take(event["method"], event["params"])
+        for method, event in _events(self.browser):
+            self._take(method, event)
         return "\n".join(self._screen.display)
 
     def _take(self, method: str, event: dict[str, Any]) -> None:

@@ -2,4 +2,4 @@
 
 from tests.browser.chromium import programs
 
-collect_ignore = [] if programs() is not None else ["test_serve.py"]
+collect_ignore = [] if programs() is not None else ["test_serve.py", "test_coverage_page.py"]

@@ -93,6 +93,9 @@ async def test_synced_table_is_complete_in_collate() -> None:
         assert found.is_good, found.verdict
         assert found.verdict == "Everything dbt says about this table is in Collate."
         assert {edge.origin for edge in found.edges if edge.level == 1} == {"both"}
+        files = {fact.name: fact.file for fact in found.facts}
+        assert files["description"] == "models/staging/stg_orders.yml"
+        assert files["data model"] == "models/staging/stg_orders.sql"
         assert all(fact.state in ("same", "collate_only") for fact in found.facts)
 
 
@@ -170,3 +173,24 @@ async def test_further_jobs_are_counted_and_explained() -> None:
     assert alone.whole.cells["passing"].dbt == 0
     assert both.whole.cells["passing"].dbt > 30
     assert any(change.kind == "test_result" for change in found.changes)
+
+
+@pytest.mark.parametrize(("scenario", "name"), [("", "fct_orders"), ("not-ingested", "payroll_costs")])
+async def test_verdict_comes_before_the_rest(scenario: str, name: str) -> None:
+    """First whether there is a table, then all but the history and further lineage, then everything."""
+    async with world(scenario) as here:
+        project, stages = await here.context().project(), list[Explanation]()
+        ids = find_nodes(project, name).unique_ids
+        whole = await explain_nodes(await engine_of(here), project, ids, levels=2, on_stage=stages.append)
+    first, second = stages
+    assert first.verdict
+    assert first.fqn == whole.fqn
+    assert first.unmatched == whole.unmatched
+    assert not first.facts
+    assert first.reading
+    assert second.reading
+    assert second.verdict == whole.verdict
+    assert [(fact.name, fact.column, fact.state) for fact in second.facts] == [
+        (fact.name, fact.column, fact.state) for fact in whole.facts
+    ]
+    assert not whole.reading

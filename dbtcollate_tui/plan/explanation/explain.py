@@ -22,17 +22,22 @@ from dbtcollate_tui.plan.model import (
     Group,
     KeysChange,
     LineageChange,
+    MetricChange,
     Plan,
     TestResultChange,
 )
 from dbtcollate_tui.plan.rules.keys import TYPES as KEY_TYPES
 from dbtcollate_tui.plan.rules.keys import held_keys
+from dbtcollate_tui.plan.rules.metrics import chosen_metrics, is_ours
 from dbtcollate_tui.plan.server_state import ServerState, case_key
 from dbtcollate_tui.settings.model import SyncOptions
 
 FactState = Literal["same", "pending", "conflict", "left_out", "collate_only"]
 """``same``: Collate has what dbt says. ``pending``: the next sync writes it. ``conflict``: Collate's value
 stays. ``left_out``: dbt says it and no sync writes it. ``collate_only``: dbt says nothing of it."""
+
+GLOSSARY = "Glossary"
+"""OpenMetadata's source of a label that is a glossary term."""
 
 MatchKind = Literal["exact", "case", "mapping", "none"]
 EdgeOrigin = Literal["both", "dbt_only", "collate_only"]
@@ -128,6 +133,8 @@ class Explanation:
     conflicts: tuple[Conflict, ...] = ()
     edges: tuple[Edge, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    reading: tuple[str, ...] = ()
+    """What is still being read, where this is shown before all is known."""
 
     def as_dict(self) -> dict[str, object]:
         """The values for ``--json``."""
@@ -188,8 +195,10 @@ def explain(
     changes = changes_of(plan, ref.fqn)
     conflicts = tuple(item for item in plan.conflicts if _is_of(item, ref))
     facts = [
-        *_table_facts(nodes, table, changes, conflicts, options, versions),
+        *_table_facts(project, nodes, table, changes, conflicts, options, versions),
         *_test_facts(project, report, state, ref, unique_ids, changes),
+        *_metric_facts(project, report, state, plan, unique_ids),
+        *(Fact(item.kind.replace("_", " "), "left_out", reason=item.sentence) for item in plan.not_written),
     ]
     edges = _edges(project, report, state, ref, unique_ids, changes, around)
     match, match_text = _match(first, ref, report, options)
@@ -207,6 +216,27 @@ def explain(
         conflicts=conflicts,
         edges=tuple(edges),
         links=links or {},
+    )
+
+
+def first_known(
+    project: Project, report: MatchReport, unique_ids: Sequence[str], options: SyncOptions
+) -> Explanation:
+    """What is known once the tables are read: whether and how the nodes' table was matched."""
+    first = _node(project, unique_ids[0])
+    ref = next((report.matched[one] for one in unique_ids if one in report.matched), None)
+    missing = next((item for item in report.unmatched if item.unique_id in unique_ids), None)
+    match, match_text = _match(first, ref, report, options) if ref is not None else ("none", "")
+    return Explanation(
+        name=first.name,
+        unique_ids=tuple(unique_ids),
+        verdict=f"{first.name} has a table in Collate." if ref else _unmatched_verdict(first, missing),
+        is_good=False,
+        fqn=ref.fqn if ref is not None else "",
+        match=match,
+        match_text=match_text or (missing.detail if missing is not None else ""),
+        unmatched=missing if ref is None else None,
+        reading=("facts", "lineage", "history"),
     )
 
 
@@ -252,7 +282,14 @@ def _match(node: Node, ref: TableRef, report: MatchReport, options: SyncOptions)
     return "exact", f"{named} in dbt is {ref.fqn} in Collate"
 
 
+def _file_of(project: Project, node: Node) -> str:
+    """The file that documents the node, else the one that defines it."""
+    resource = project.resources.get(node.unique_id)
+    return (resource.patch_path if resource is not None else "") or node.original_file_path
+
+
 def _table_facts(
+    project: Project,
     nodes: Sequence[Node],
     table: Table,
     changes: Sequence[Change],
@@ -263,7 +300,7 @@ def _table_facts(
     by_key = {(change.kind, getattr(change, "column", "")): change for change in changes}
     stays = {(item.group, _column_of(item, table)): item for item in conflicts}
     first = nodes[0]
-    file = first.original_file_path
+    file = ""
     server = {name: column for _, name, column in table.walk_columns()}
 
     def fact(
@@ -287,13 +324,14 @@ def _table_facts(
         if not dbt:
             return Fact(name, "collate_only", dbt, collate, column, "", author)
         if not on:
-            return Fact(name, "left_out", dbt, collate, column, file, author, off, off)
+            reason = f"the profile's option {off} is off"
+            return Fact(name, "left_out", dbt, collate, column, file, author, reason, f"{off} = true")
         return Fact(name, "same", dbt, collate, column, file, author)
 
     teller = next((node for node in nodes if node.description.strip()), first)
-    file = teller.original_file_path or first.original_file_path
+    file = _file_of(project, teller) or _file_of(project, first)
     facts = [fact("description", "description", "descriptions", teller.description, table.description)]
-    file = first.original_file_path
+    file = _file_of(project, first)
     names = ColumnNames(table)
     seen: set[str] = set()
     for node in nodes:
@@ -339,14 +377,15 @@ def _table_facts(
             off="update_owners",
         )
     )
-    labels = [label.tagFQN for label in table.tags]
+    labels = [label.tagFQN for label in table.tags if label.source != GLOSSARY]
+    held_terms = ", ".join(label.tagFQN for label in table.tags if label.source == GLOSSARY)
     tiers = [label for label in labels if label.startswith("Tier.")]
     tags = list(dict.fromkeys(tag for node in nodes for tag in (*node.tags, *node.meta_tags)))
     terms = list(dict.fromkeys(term for node in nodes for term in node.glossary))
     tier = next((node.tier for node in nodes if node.tier), "") or ""
     for name, said, has in (
         ("tags", ", ".join(tags), ", ".join(label for label in labels if label not in tiers)),
-        ("glossary terms", ", ".join(terms), ""),
+        ("glossary terms", ", ".join(terms), held_terms),
         ("tier", tier, ", ".join(tiers)),
     ):
         if said or has:
@@ -371,6 +410,7 @@ def _table_facts(
     facts += _key_facts(nodes, table, changes, conflicts)
     model = table.dataModel
     held_model = f"{model.resourceType} {model.path}".strip() if model is not None else ""
+    file = first.original_file_path
     facts.append(
         fact("data model", "data_model", "data model", f"{first.resource_type} {file}".strip(), held_model)
     )
@@ -504,6 +544,29 @@ def _test_facts(
     return facts
 
 
+def _metric_facts(
+    project: Project, report: MatchReport, state: ServerState, plan: Plan, unique_ids: Sequence[str]
+) -> Iterator[Fact]:
+    """The metrics that read the table, as dbt and Collate have them."""
+    pending = {change.name: change for change in plan.changes if isinstance(change, MetricChange)}
+    kept = {item.label: item for item in plan.conflicts if item.group == "metrics"}
+    for metric in chosen_metrics(project, set(unique_ids)):
+        there = state.metrics.by_name.get(metric.name)
+        ours = there is not None and is_ours(project, report, metric, there, state)
+        said = f"{metric.type}: {metric.label or metric.description or metric.name}"
+        held = f"{there.displayName or there.description or there.name}" if there is not None else ""
+        name, change, conflict = f"metric {metric.name}", pending.get(metric.name), kept.get(metric.name)
+        if change is not None:
+            yield Fact(name, "pending", said, held, reason=change.note)
+        elif conflict is not None:
+            yield Fact(name, "conflict", said, held, reason=conflict.reason)
+        elif not ours:
+            reason = "the server has no metrics, they are not synced, or Collate's is not dbt's"
+            yield Fact(name, "left_out", said, held, reason=reason, option="include_metrics = true")
+        else:
+            yield Fact(name, "same", said, held)
+
+
 def _result_words(project: Project, test: DbtTest) -> str:
     result = project.results.get(test.unique_id)
     if result is None:
@@ -593,9 +656,7 @@ def _verdict(
 ) -> tuple[str, bool]:
     """One or two sentences, the most severe finding first."""
     sentences: list[str] = []
-    absent = [
-        edge for edge in edges if edge.origin == "dbt_only" and edge.reason and "sync" not in edge.reason
-    ]
+    absent = [edge for edge in edges if edge.gap == "no_table"]
     if absent:
         total = len([edge for edge in edges if edge.origin != "collate_only"])
         sentences.append(

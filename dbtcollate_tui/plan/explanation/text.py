@@ -52,6 +52,9 @@ def explanation_text(found: Explanation, *, column: str = "") -> Iterator[str]:
         yield "  The next sync writes"
         for change in found.changes:
             yield f"    {change.group}: {change.label}"
+    if found.reading:
+        yield ""
+        yield f"  Still being read: {', '.join(found.reading)}"
     if found.links:
         yield ""
         for name, address in found.links.items():

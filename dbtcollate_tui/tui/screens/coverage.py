@@ -112,7 +112,7 @@ class CoverageScreen(CardKeys, FittedScreen[None]):
         self._missing[key] = (f"{TITLES[fact]}{f' in {name}' if name else ''}", cell.missing)
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{TITLES[fact]:<28}")
-        full = int(BAR * cell.percent / 100)
+        full = int(BAR * cell.percent / 100) if cell.dbt else 0
         line.append("━" * full, "bold")
         line.append("╌" * (BAR - full), "dim")
         line.append(f"  {cell.collate or 0} of {cell.dbt}")

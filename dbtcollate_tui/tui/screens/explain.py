@@ -173,6 +173,7 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
 
     def _explain(self, unique_id: str) -> None:
         self._put(f"Reading what Collate has of {unique_id}")
+        self.query_one("#found", VerticalScroll).scroll_home(animate=False)
         self.run_worker(self._read_one(unique_id), group="explain", exclusive=True)
 
     async def _read_one(self, unique_id: str) -> None:
@@ -185,14 +186,18 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
                 self._project,
                 (unique_id,),
                 levels=LEVELS,
+                on_stage=self._show,
             )
         except ActionableError as error:
             self._put(error.as_text())
             return
         self.explanation = found
-        self._put("\n".join(explanation_text(found)))
-        self.query_one("#found", VerticalScroll).scroll_home(animate=False)
+        self._show(found)
         self.refresh_bindings()
+
+    def _show(self, found: Explanation) -> None:
+        """What is known so far, the verdict first; the rest takes its place as it arrives."""
+        self._put("\n".join(explanation_text(found)))
 
     def _put(self, text: str) -> None:
         self.query_one("#text", Static).update(text)
