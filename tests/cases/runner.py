@@ -203,6 +203,11 @@ class Place:
             if table["fullyQualifiedName"].startswith(prefix)
         }
 
+    async def metrics(self) -> set[str]:
+        """The names of the server's metrics."""
+        answer = await self.cases.http.get("/api/v1/metrics", params={"limit": 1000})
+        return {metric["name"] for metric in answer.json()["data"]}
+
     async def results(self) -> dict[str, str | None]:
         """The status of each test case of the service, by FQN below the service."""
         answer = await self.cases.http.get(

@@ -25,17 +25,22 @@ async def sandbox() -> AsyncIterator[Cases]:
 
 
 def numbers(coverage: Coverage) -> dict[str, tuple[int, int | None]]:
-    """The facts that a recount knows."""
-    cells = coverage.whole.cells.items()
-    return {fact: (c.dbt, c.collate) for fact, c in cells if fact not in UNCOUNTED}
-
-
-UNCOUNTED = ("owned", "tagged", "column_lineage", "metrics")
-"""What rests on rules of its own for ``meta``, on compiled SQL, and what no table has."""
+    """Both numbers of every fact."""
+    return {fact: (cell.dbt, cell.collate) for fact, cell in coverage.whole.cells.items()}
 
 
 @pytest.mark.parametrize(
-    "name", ["atlas-fusion", "freshness-ok", "versions", "descriptions", "ephemeral-tests", "retry"]
+    "name",
+    [
+        "atlas-fusion",
+        "freshness-ok",
+        "versions",
+        "descriptions",
+        "ephemeral-tests",
+        "retry",
+        "declared-metrics-inline",
+        "owners",
+    ],
 )
 async def test_coverage_of_a_folder_equals_a_recount(sandbox: Cases, tmp_path: Path, name: str) -> None:
     place, case = sandbox.place(tmp_path), load_case(name)
@@ -59,6 +64,8 @@ async def recounted(place: Place, case: dict[str, Any]) -> dict[str, tuple[int, 
         await place.tables(),
         await place.results(),
         await place.edges(),
+        next((file for name, file in reversed(files) if name == "catalog.json"), {}),
+        await place.metrics(),
     )
 
 
@@ -95,12 +102,13 @@ async def shop_recounted(here: World) -> dict[str, tuple[int, int]]:
         steps = (await dbt.get(f"{account}{run}/", params={"include_related": '["run_steps"]'})).json()
         place = f"{account}{run}/artifacts/"
         manifest = (await dbt.get(f"{place}manifest.json")).json()
+        catalog = (await dbt.get(f"{place}catalog.json")).json()
         results: dict[str, Any] = {"results": []}
         for step in steps["data"]["run_steps"]:
-            found = await dbt.get(f"{place}run_results.json", params={"step": step["index"]})
-            if found.is_success and found.json()["args"]["which"] in ("build", "test"):
-                results = found.json()
-        every: dict[str, str | int] = {"service": service, "limit": 1000, "fields": "columns"}
+            ran = await dbt.get(f"{place}run_results.json", params={"step": step["index"]})
+            if ran.is_success and ran.json()["args"]["which"] in ("build", "test"):
+                results = ran.json()
+        every: dict[str, str | int] = {"service": service, "limit": 1000, "fields": "columns,owners,tags"}
         listed = (await collate.get("/tables", params=every)).json()["data"]
         tables = {table["fullyQualifiedName"].removeprefix(prefix): table for table in listed}
         held = await collate.get("/dataQuality/testCases", params={"limit": 1000, "fields": "testCaseResult"})
@@ -116,5 +124,7 @@ async def shop_recounted(here: World) -> dict[str, tuple[int, int]]:
             around = await collate.get(f"/lineage/table/{identifier}", params={"upstreamDepth": 1})
             for edge in around.json().get("upstreamEdges", []):
                 if edge["toEntity"] == identifier and edge["fromEntity"] in names:
-                    edges[names[edge["fromEntity"]], name] = edge
-    return recount(manifest, results, tables, statuses, edges)
+                    edges[names[edge["fromEntity"]], name] = edge.get("lineageDetails") or {}
+        found = await collate.get("/metrics", params={"limit": 1000})
+        metrics = {metric["name"] for metric in found.json()["data"]}
+    return recount(manifest, results, tables, statuses, edges, catalog, metrics)

@@ -1,8 +1,13 @@
 """Coverage counted a second time: from the artifacts' JSON and Collate's answers, without the program."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
 
 Pair = tuple[int, int]
 
@@ -13,11 +18,13 @@ def recount(
     tables: Mapping[str, Mapping[str, Any]],
     results: Mapping[str, str | None],
     edges: Mapping[tuple[str, str], Any],
+    catalog: Mapping[str, Any],
+    metrics: Collection[str],
 ) -> dict[str, Pair]:
     """How many dbt has and how many of these Collate has, by fact.
 
     ``tables`` are by ``database.schema.name``, ``results`` are statuses by test case below the service,
-    ``edges`` are by the two tables' names.
+    ``edges`` are details by the two tables' names, ``metrics`` are the names in Collate.
     """
     nodes = {
         one: node
@@ -58,7 +65,99 @@ def recount(
         parents = _parents(one, manifest, nodes)
         above = {upper for upper, lower in edges if lower == name}
         count("lineage", bool(parents), bool(above))
+        count("owned", bool(_owners(one, node, catalog)), bool(table.get("owners")))
+        count("tagged", _is_tagged(node), bool(table.get("tags")))
+        mapped = any(edge.get("columnsLineage") for (_, lower), edge in edges.items() if lower == name)
+        count("column_lineage", _reads_columns(node, set(texts), manifest, tables), mapped)
+    declared = {
+        item["name"]
+        for item in manifest.get("metrics", {}).values()
+        if (item.get("config") or {}).get("enabled", True)
+    }
+    for metric in declared:
+        count("metrics", 1, metric in metrics)
     return {fact: (dbt, collate) for fact, (dbt, collate) in found.items()}
+
+
+def _metas(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for meta in (item.get("meta"), (item.get("config") or {}).get("meta")):
+        if isinstance(meta, dict):
+            yield meta
+
+
+def _settings(item: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for meta in _metas(item):
+        for key in ("openmetadata", "open_metadata"):
+            given = meta.get(key)
+            if isinstance(given, dict):
+                found = {**given, **found}
+    return found
+
+
+def _owners(one: str, node: Mapping[str, Any], catalog: Mapping[str, Any]) -> list[Any]:
+    """Whoever is named as an owner, the warehouse's role included."""
+    there = {**catalog.get("nodes", {}), **catalog.get("sources", {})}.get(one, {})
+    listed = [
+        _settings(node).get("owner"),
+        *(meta.get("owner") for meta in _metas(node)),
+        (there.get("metadata") or {}).get("owner"),
+    ]
+    return [owner for owner in listed if _names_someone(owner)]
+
+
+def _names_someone(owner: Any) -> bool:
+    items = owner if isinstance(owner, list) else [owner]
+    names = [item.get("email") or item.get("name") if isinstance(item, dict) else item for item in items]
+    return any(name and isinstance(name, str | int) and name is not True for name in names)
+
+
+def _is_tagged(node: Mapping[str, Any]) -> bool:
+    settings = _settings(node)
+    named = settings.get("tags")
+    tags = [named] if isinstance(named, str) else named or []
+    own = (node.get("tags"), (node.get("config") or {}).get("tags"))
+    return bool(
+        any(own) or settings.get("tier") or settings.get("glossary") or any("." in str(tag) for tag in tags)
+    )
+
+
+def _reads_columns(
+    node: Mapping[str, Any],
+    columns_there: Collection[str],
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Any]],
+) -> bool:
+    """Whether sqlglot's own lineage leads one of the node's columns there to one of these tables."""
+    code = node.get("compiled_code") or node.get("compiled_sql")
+    if not code or node["resource_type"] not in ("model", "snapshot"):
+        return False
+    dialect = manifest["metadata"].get("adapter_type")
+    schema: dict[str, Any] = {}
+    known: set[str] = set()
+    for name, table in tables.items():
+        parts = name.replace('"', "").split(".")
+        if len(parts) == 3:
+            columns = {column["name"]: "text" for column in table.get("columns", ())}
+            if not columns:
+                continue
+            known.add(".".join(parts).casefold())
+            schema.setdefault(parts[0], {}).setdefault(parts[1], {})[parts[2]] = columns
+    try:
+        tree = parse_one(code, dialect=dialect)
+        if not isinstance(tree, exp.Query):
+            return False
+        whole = qualify(tree.copy(), schema=schema, dialect=dialect, validate_qualify_columns=False)
+        names = whole.named_selects if isinstance(whole, exp.Query) else ()
+        for name in (name for name in names if name.casefold() in columns_there):
+            for step in lineage(name, tree, schema=schema, dialect=dialect).walk():
+                if isinstance(step.expression, exp.Table):
+                    read = ".".join(part.name for part in step.expression.parts).casefold()
+                    if any(item == read or item.endswith(f".{read}") for item in known):
+                        return True
+    except (SqlglotError, ValueError, KeyError):
+        return False
+    return False
 
 
 def _text(item: Mapping[str, Any]) -> str:
