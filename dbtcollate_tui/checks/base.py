@@ -31,6 +31,8 @@ class CheckResult:
     causes: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     exceptions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    """Unique ids of the nodes whose tables the row is about, to explain them."""
     seconds: float = 0.0
     blocked_by: CheckId | None = None
     blocks: bool = True
@@ -68,6 +70,7 @@ class Finding:
     causes: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = field(default=())
     exceptions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
     blocks: bool = True
     exit_code: ExitCode = ExitCode.FAILED
 

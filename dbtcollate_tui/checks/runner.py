@@ -104,6 +104,7 @@ async def run_check(context: CheckContext, check: Check[CheckContext]) -> CheckR
         causes=finding.causes,
         fixes=finding.fixes,
         exceptions=finding.exceptions,
+        tables=finding.tables,
         seconds=seconds,
         blocks=finding.blocks,
         exit_code=finding.exit_code,

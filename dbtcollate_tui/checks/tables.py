@@ -209,6 +209,7 @@ async def matched(context: CheckContext) -> Finding:
         evidence=(*evidence, *(f"looked for {group.nodes[0].fqn}" for group in groups)),
         fixes=tuple(fixes),
         exceptions=exceptions,
+        tables=tuple(item.unique_id for item in report.missing),
     )
 
 

@@ -124,7 +124,10 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
             exceptions=exceptions,
         )
     run = (await context.choice()).run
-    missing = len((await context.report()).missing)
+    report = await context.report()
+    missing = len(report.missing)
+    nodes = {ref.fqn: one for one, ref in report.matched.items()}
+    tables = tuple(dict.fromkeys(nodes[gap.table] for gap in row.exceptions if gap.table in nodes))
     causes: list[str] = []
     fixes: list[Fix] = []
     if missing and row.id in ("lineage", "tests"):
@@ -149,6 +152,7 @@ async def _finding(context: CheckContext, row: VerificationRow) -> Finding:
         evidence=(*evidence, words) if words else evidence,
         fixes=tuple(fixes),
         exceptions=exceptions,
+        tables=tables,
     )
 
 

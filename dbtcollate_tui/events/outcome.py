@@ -50,12 +50,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class VerificationGap:
-    """One thing that the server does not hold as it should."""
+    """One thing that the server does not hold as it should; ``table`` is the FQN of its table."""
 
     target: str
     expected: str
     found: str
     url: str = ""
+    table: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """The values for ``--json``."""

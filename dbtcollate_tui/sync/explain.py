@@ -4,8 +4,10 @@ import asyncio
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from dbtcollate_tui import wording
 from dbtcollate_tui.adapters import adapter_of
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.collate.client import CollateClient
@@ -15,8 +17,16 @@ from dbtcollate_tui.collate.links import table_page
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.concurrency import bounded, together
 from dbtcollate_tui.dbt_cloud.pages import node_page
+from dbtcollate_tui.dbt_cloud.run_choice import RunChoice
 from dbtcollate_tui.plan.build import build_plan
-from dbtcollate_tui.plan.explanation.explain import Explanation, explain, first_known, tree_of
+from dbtcollate_tui.plan.explanation.explain import (
+    OLD_DAYS,
+    Explanation,
+    RunAge,
+    explain,
+    first_known,
+    tree_of,
+)
 from dbtcollate_tui.plan.explanation.lookup import Lookup, find_nodes
 from dbtcollate_tui.plan.matching.nodes import Inventory, match
 from dbtcollate_tui.plan.server_state import Tables
@@ -71,7 +81,8 @@ async def explain_table(
     lookup = find_nodes(project, name, options)
     if not lookup.unique_ids:
         return Explained(lookup)
-    return Explained(lookup, await explain_nodes(engine, project, lookup.unique_ids, levels=levels))
+    found = await explain_nodes(engine, project, lookup.unique_ids, levels=levels, choice=choice)
+    return Explained(lookup, found)
 
 
 async def explain_nodes(
@@ -80,9 +91,10 @@ async def explain_nodes(
     unique_ids: Collection[str],
     *,
     levels: int = 0,
+    choice: RunChoice | None = None,
     on_stage: Callable[[Explanation], object] | None = None,
 ) -> Explanation:
-    """Explain the table of these nodes of a decoded project.
+    """Explain the table of these nodes of a decoded project, which ``choice`` tells the run of.
 
     ``on_stage`` gets what is known so far, twice: once the table is found or not, and once everything is
     read but who set what and the lineage beyond the direct parents.
@@ -132,7 +144,8 @@ async def explain_nodes(
         plan = await asyncio.to_thread(
             lambda: build_plan(part, state, report, options, collate.dialect, only=only)
         )
-        explained = partial(explain, part, report, state, plan, ids, options, links=links)
+        age = _age(choice) if choice is not None else None
+        explained = partial(explain, part, report, state, plan, ids, options, links=links, run=age)
         if on_stage is not None:
             on_stage(replace(explained(), reading=("who set what", "further lineage")))
     explanation = explained(versions=history.result(), around=around.result())
@@ -141,6 +154,17 @@ async def explain_nodes(
             explanation, edges=(*explanation.edges, *tree_of(project, ref, ids, around.result(), levels))
         )
     return explanation
+
+
+def _age(choice: RunChoice) -> RunAge:
+    run, now = choice.run, datetime.now(UTC)
+    words = f"run #{run.id}, {run.outcome_words}"
+    if run.finished_at is None:
+        return RunAge(words)
+    return RunAge(
+        f"{words}, finished {wording.ago(run.finished_at, now)}",
+        is_old=now - run.finished_at > timedelta(days=OLD_DAYS),
+    )
 
 
 def needed(project: Project, unique_ids: Collection[str], levels: int) -> set[str]:

@@ -274,6 +274,10 @@ class DbtCollateApp(OwningApp):
         """Search the run's tables, and explain one."""
         self._once_open(lambda: self.places.explain(wanted))
 
+    def explain_tables(self, unique_ids: Collection[str], title: str) -> None:
+        """List the tables of these nodes, to explain them; one alone is explained at once."""
+        self._once_open(lambda: self.places.explain(only=unique_ids, title=title))
+
     def action_coverage(self) -> None:
         """Show how much of what dbt declares is in Collate."""
         self._once_open(self.places.coverage)

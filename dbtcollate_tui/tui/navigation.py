@@ -1,7 +1,7 @@
 """Going about: which screen each place is, and what its answer leads to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -274,13 +274,13 @@ class Places:
         if app.session is not None and not isinstance(app.screen, HistoryScreen):
             app.push_screen(HistoryScreen(app.services.state, app.session.profile.name))
 
-    def explain(self, wanted: str = "") -> None:
-        """Search the run's tables, and explain one."""
+    def explain(self, wanted: str = "", only: Collection[str] = (), title: str = "") -> None:
+        """Search the run's tables, or these nodes alone, and explain one."""
         from dbtcollate_tui.tui.screens.explain import ExplainScreen
 
         app = self._app
         if app.session is not None:
-            app.push_screen(ExplainScreen(app.session, wanted=wanted))
+            app.push_screen(ExplainScreen(app.session, wanted=wanted, only=only, title=title))
 
     def coverage(self) -> None:
         """How much of what dbt declares is in Collate."""

@@ -67,6 +67,10 @@ class OwningApp(TerminalApp):
         """Search the run's tables, and explain the one that ``wanted`` names."""
 
     @abstractmethod
+    def explain_tables(self, unique_ids: Collection[str], title: str) -> None:
+        """List the tables of these nodes, to explain them; one alone is explained at once."""
+
+    @abstractmethod
     def start_checks(self, ids: Collection[str] | None = None, *, asked: bool = False) -> None:
         """Look again at these checks of the open profile, or at all.
 

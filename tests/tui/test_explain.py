@@ -75,3 +75,31 @@ async def test_plan_row_is_explained_and_home_counts_the_sync() -> None:
             await app.press("escape")
             await app.on("HomeScreen")
             await app.until(lambda: "of what dbt declares, largest gap: " in app.drawn(), "the coverage")
+
+
+async def test_rows_of_the_checklist_explain_their_tables() -> None:
+    """From a row of the checklist, and from the same row of a troubleshooting session."""
+    services = Services()
+    async with Sandbox("not-ingested") as sandbox:
+        await keep(services, sandbox, profile_for(sandbox))
+        async with whole(services, size=SMALL) as app:
+            await app.until(lambda: app.app.session, "the session")
+            await app.press("v")
+            await app.on("ChecklistScreen")
+            await app.checked()
+            rows = app.top.query_one("#rows", OptionList)
+            rows.highlighted = rows.get_option_index("dbt.reachable")
+            await app.until(lambda: not app.top.check_action("explain", ()), "no key without tables")
+            rows.highlighted = rows.get_option_index("tables.matched")
+            await app.until(lambda: app.top.check_action("explain", ()), "the key for the row's tables")
+            await app.press("x")
+            await app.on("ExplainScreen")
+            listed = app.top.query_one(OptionList)
+            await app.until(lambda: listed.option_count == 9, "the missing tables")
+            await app.press("escape")
+            await app.on("ChecklistScreen")
+            await app.press("t")
+            await app.on("TroubleshootScreen")
+            await app.until(lambda: app.top.check_action("explain", ()), "the finding's tables")
+            await app.press("x")
+            await app.on("ExplainScreen")

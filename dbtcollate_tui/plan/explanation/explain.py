@@ -116,6 +116,18 @@ class Edge:
         }
 
 
+OLD_DAYS = 7
+"""A run that finished longer ago is named in the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAge:
+    """The run that dbt's side is from: ``words`` name it with its age."""
+
+    words: str
+    is_old: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Everything known of one table. ``changes`` and ``conflicts`` are the plan's own."""
@@ -127,6 +139,8 @@ class Explanation:
     fqn: str = ""
     match: MatchKind = "none"
     match_text: str = ""
+    run_text: str = ""
+    """The run that dbt's side is from, with its age."""
     unmatched: Unmatched | None = None
     facts: tuple[Fact, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -146,6 +160,7 @@ class Explanation:
             "table": self.fqn or None,
             "match": self.match,
             "match_text": self.match_text,
+            "run": self.run_text,
             "unmatched": self.unmatched.as_dict() if self.unmatched is not None else None,
             "facts": [fact.as_dict() for fact in self.facts],
             "next_sync": [change.as_dict() for change in self.changes],
@@ -171,6 +186,7 @@ def explain(
     versions: Sequence[Table] = (),
     around: Iterable[LineageEdge] = (),
     links: Mapping[str, str] | None = None,
+    run: RunAge | None = None,
 ) -> Explanation:
     """Explain the table of these nodes.
 
@@ -188,6 +204,7 @@ def explain(
             verdict=_unmatched_verdict(first, missing),
             is_good=missing is not None and missing.cause == "ephemeral",
             match_text=missing.detail if missing is not None else "",
+            run_text=run.words if run is not None else "",
             unmatched=missing,
             links=links or {},
         )
@@ -202,7 +219,16 @@ def explain(
     ]
     edges = _edges(project, report, state, ref, unique_ids, changes, around)
     match, match_text = _match(first, ref, report, options)
-    verdict, is_good = _verdict(facts, edges, changes)
+    of_run = [f"What dbt says is old: it is of {run.words}."] if run is not None and run.is_old else []
+    if not project.has_catalog:
+        of_run.append(
+            "The run has no catalog.json, so the warehouse's own column types and comments are not known."
+        )
+    tests = [one for one in project.tests.values() if one.attached_node in unique_ids and one.kind != "unit"]
+    if silent := [one for one in tests if one.unique_id not in project.results and one.kind != "freshness"]:
+        have = "has" if len(tests) == 1 else "have"
+        of_run.append(f"{len(silent)} of {wording.count(len(tests), 'test')} {have} no result in the run.")
+    verdict, is_good = _verdict(facts, edges, changes, of_run)
     return Explanation(
         name=first.name,
         unique_ids=tuple(unique_ids),
@@ -211,6 +237,7 @@ def explain(
         fqn=ref.fqn,
         match=match,
         match_text=match_text,
+        run_text=run.words if run is not None else "",
         facts=tuple(facts),
         changes=changes,
         conflicts=conflicts,
@@ -653,8 +680,9 @@ def _verdict(
     facts: Sequence[Fact],
     edges: Sequence[Edge],
     changes: Sequence[Change],
+    of_run: Sequence[str] = (),
 ) -> tuple[str, bool]:
-    """One or two sentences, the most severe finding first."""
+    """One or two sentences, the most severe finding first; ``of_run`` is what is amiss with dbt's side."""
     sentences: list[str] = []
     absent = [edge for edge in edges if edge.gap == "no_table"]
     if absent:
@@ -673,6 +701,7 @@ def _verdict(
         else:
             why = f"Collate has another value: {item.reason}"
         sentences.append(f"dbt's {what} is not shown because {why}.")
+    sentences += of_run
     if changes and len(sentences) < 2:
         groups: dict[str, int] = {}
         for change in changes:

@@ -23,6 +23,8 @@ def explanation_text(found: Explanation, *, column: str = "") -> Iterator[str]:
     yield f"  {found.verdict}"
     yield ""
     yield f"  dbt node    {', '.join(found.unique_ids)}"
+    if found.run_text:
+        yield f"  dbt run     {found.run_text}"
     if found.match_text:
         yield (
             f"  matched     {found.match}: {found.match_text}"

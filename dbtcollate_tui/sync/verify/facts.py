@@ -344,6 +344,7 @@ def _lineage_row(expected: Expected, held: Held, base_url: str) -> VerificationR
             asset_page(
                 base_url, below.type if isinstance(below, AssetRef) else "table", below.fqn, "lineage"
             ),
+            above.fqn if isinstance(below, AssetRef) else below.fqn,
         )
         for above, below in expected.edges
         if (above.id, below.id) not in held.edges
@@ -392,7 +393,7 @@ def _descriptions_row(expected: Expected, held: Held, base_url: str) -> Verifica
         found = held.descriptions.get((fqn, column), "")
         if found is not text and found.strip() != text.strip():
             target = f"{fqn}.{column}" if column else fqn
-            differing.append(VerificationGap(target, text, found, table_page(base_url, fqn)))
+            differing.append(VerificationGap(target, text, found, table_page(base_url, fqn), fqn))
     total = len(expected.descriptions)
     equal = total - len(differing)
     summary = f"{equal} of {total} descriptions equal" if total else "no descriptions expected"
@@ -421,7 +422,7 @@ def _tests_row(expected: Expected, held: Held, base_url: str) -> VerificationRow
         if result is None or result.timestamp < item.timestamp:
             found = "no result" if result is None else f"latest is of {_moment(result.timestamp)}"
             url = table_page(base_url, item.table.fqn, "profiler")
-            lost.append(VerificationGap(fqn, _words(item), found, url))
+            lost.append(VerificationGap(fqn, _words(item), found, url, item.table.fqn))
         else:
             newest = max(newest or 0, result.timestamp)
     unreachable = [

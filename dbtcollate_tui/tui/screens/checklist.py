@@ -48,6 +48,7 @@ class ChecklistScreen(FittedScreen[None]):
         Binding("R", "all_again", "All", key_display="R"),
         Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
+        Binding("x", "explain", "Explain tables"),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("y", "copy", "Copy", show=False),
         Binding("left,right", "chain", show=False),
@@ -244,6 +245,9 @@ class ChecklistScreen(FittedScreen[None]):
         if action == "evidence":
             row = self.query_one(CheckCard).row if self.is_mounted else None
             return row is not None and bool(row.evidence or row.exceptions)
+        if action == "explain":
+            row = self.query_one(CheckCard).row if self.is_mounted else None
+            return row is not None and bool(row.tables)
         return True
 
     def action_chain(self) -> None:
@@ -257,6 +261,12 @@ class ChecklistScreen(FittedScreen[None]):
     def action_troubleshoot(self) -> None:
         """Walk the chain for what the row under the cursor shows."""
         app_of(self).show_troubleshooting(self.current)
+
+    def action_explain(self) -> None:
+        """Explain the tables that the row under the cursor is about."""
+        row = self.query_one(CheckCard).row
+        if row is not None and row.tables:
+            app_of(self).explain_tables(row.tables, row.title)
 
     def action_all_again(self) -> None:
         """Look again at everything."""

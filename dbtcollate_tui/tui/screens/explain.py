@@ -112,7 +112,7 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
         if self._wanted and not search.value:
             search.value = self._wanted
         self._fill(search.value)
-        if self._wanted and self._shown:
+        if (self._wanted or len(self._only) == 1) and self._shown:
             self.query_one(OptionList).focus()
             self._explain(self._shown[0].unique_id)
         else:
@@ -186,6 +186,7 @@ class ExplainScreen(CardKeys, FittedScreen[None]):
                 self._project,
                 (unique_id,),
                 levels=LEVELS,
+                choice=await session.context.choice(),
                 on_stage=self._show,
             )
         except ActionableError as error:

@@ -61,6 +61,7 @@ class TroubleshootScreen(SessionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Check again"),
         Binding("e", "evidence", "Evidence"),
+        Binding("x", "explain", "Explain tables"),
         Binding("m", "letter", "Support message"),
         Binding("y", "copy", "Copy"),
         Binding("w", "save", "Save"),
@@ -302,6 +303,8 @@ class TroubleshootScreen(SessionScreen):
             return session is not None and row is not None and self._letter(session, row) is not None
         if action == "evidence":
             return row is not None and bool(row.evidence or row.exceptions)
+        if action == "explain":
+            return row is not None and bool(row.tables)
         return True
 
     def action_again(self) -> None:
@@ -317,6 +320,12 @@ class TroubleshootScreen(SessionScreen):
             self.call_after_refresh(
                 card.scroll_to_widget, card.query_one("#card-evidence"), top=True, animate=False
             )
+
+    def action_explain(self) -> None:
+        """Explain the tables that the row under the cursor is about."""
+        row = self.query_one(CheckCard).row
+        if row is not None and row.tables:
+            app_of(self).explain_tables(row.tables, row.title)
 
     def action_letter(self) -> None:
         """Show the support message for the person who can fix the row."""
