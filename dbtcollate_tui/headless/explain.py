@@ -11,6 +11,7 @@ from dbtcollate_tui.errors import UsageError
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import connect, load_profile, renderer
+from dbtcollate_tui.nearest import nearest
 from dbtcollate_tui.plan.explanation.coverage import FACTS, TITLES, Coverage, FactName, Grouping
 from dbtcollate_tui.plan.explanation.text import dot, explanation_text, mermaid
 from dbtcollate_tui.render.coverage import coverage_csv, coverage_html, coverage_text
@@ -50,6 +51,13 @@ async def explain(common: Common, name: str, options: ExplainOptions) -> ExitCod
         raise UsageError(
             fits if lookup.is_ambiguous else f"No table of this run is called {lookup.name}",
             fixes=[Advice(f"dbtcollate explain {one}") for one in lookup.suggestions],
+            exit_code=ExitCode.FAILED,
+        )
+    columns = {item.column.casefold(): item.column for item in explanation.facts if item.column}
+    if options.column and explanation.fqn and options.column.casefold() not in columns:
+        raise UsageError(
+            f"Neither dbt nor Collate says anything about a column {options.column} of {explanation.name}",
+            fixes=[Advice(f"--column {one}") for one in nearest(options.column, columns.values())],
             exit_code=ExitCode.FAILED,
         )
     if common.json:

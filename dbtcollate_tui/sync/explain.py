@@ -151,7 +151,8 @@ async def explain_nodes(
     explanation = explained(versions=history.result(), around=around.result())
     if levels and ref is not None:
         explanation = replace(
-            explanation, edges=(*explanation.edges, *tree_of(project, ref, ids, around.result(), levels))
+            explanation,
+            edges=(*explanation.edges, *tree_of(project, report, ref, ids, around.result(), levels)),
         )
     return explanation
 

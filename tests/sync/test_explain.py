@@ -7,6 +7,7 @@ from dbtcollate_tui.fixes import ProfileField, SetField
 from dbtcollate_tui.history.records import list_records
 from dbtcollate_tui.plan.explanation.explain import Explanation, changes_of
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
+from dbtcollate_tui.plan.explanation.text import mermaid
 from dbtcollate_tui.plan.model import Plan
 from dbtcollate_tui.sandbox.dbt_cloud.content import TESTS_ID
 from dbtcollate_tui.setup.fix_fields import changed_profile
@@ -148,6 +149,21 @@ async def test_history_counts_what_a_sync_brought() -> None:
         assert sum(cell.gap for cell in after.cells.values()) < sum(c.gap for c in before.cells.values())
         assert record.percent is not None
         assert record.percent > 90
+
+
+async def test_graph_of_lineage_is_connected() -> None:
+    """Each table has one name in all levels, so that every edge hangs together with the table's own."""
+    async with world("not-ingested") as here:
+        found = await explained(here, "fct_orders", levels=3)
+    reached = {found.fqn}
+    for _ in found.edges:
+        for edge in found.edges:
+            if reached & {edge.upstream, edge.downstream}:
+                reached |= {edge.upstream, edge.downstream}
+    assert reached == {end for edge in found.edges for end in (edge.upstream, edge.downstream)}
+    assert len(found.edges) > 5
+    drawn = [line for line in mermaid(found).splitlines() if ">" in line]
+    assert len(drawn) == len(found.edges)
 
 
 async def test_explanation_links_both_pages() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from dbtcollate_tui import wording
 from dbtcollate_tui.artifacts.project import DbtTest, Node, Project
-from dbtcollate_tui.collate.fqn import plain_name, split_fqn
+from dbtcollate_tui.collate.fqn import join_fqn, plain_name, split_fqn
 from dbtcollate_tui.collate.models import LineageEdge, Table
 from dbtcollate_tui.plan.changes.tables import key_words
 from dbtcollate_tui.plan.matching.matches import CAUSE_WORDS, MatchReport, TableRef, Unmatched
@@ -720,6 +720,7 @@ def _verdict(
 
 def tree_of(
     project: Project,
+    report: MatchReport,
     ref: TableRef,
     unique_ids: Sequence[str],
     around: Iterable[LineageEdge],
@@ -741,6 +742,17 @@ def tree_of(
             names[one] = _place_of(exposure.open_metadata_fqn)
             for parent in project.upstreams(one):
                 children.setdefault(parent, []).append(one)
+    absent = {item.unique_id for item in report.unmatched}
+
+    def shown_as(one: str) -> str:
+        """The name that an edge of the first level has for the node too."""
+        if one in report.matched:
+            return report.matched[one].fqn
+        node = project.nodes.get(one)
+        if one in absent or node is None:
+            return one
+        return join_fqn(ref.service, node.database or "", node.schema or "", node.identifier)
+
     edges: list[Edge] = []
     seen: set[tuple[Place, Place]] = set()
     for upwards in (True, False):
@@ -759,7 +771,9 @@ def tree_of(
                     seen.add(pair)
                     continue
                 seen.add(pair)
-                edges.append(_tree_edge(pair, pairs.get(pair), held.get(pair), level))
+                ends = pairs.get(pair)
+                called = (shown_as(ends[0]), shown_as(ends[1])) if ends is not None else None
+                edges.append(_tree_edge(pair, called, held.get(pair), level))
             here = sorted({ends[0 if upwards else 1] for ends in dbt})
             places = {pair[0 if upwards else 1] for pair in pairs.keys() | shown}
     return edges
