@@ -95,7 +95,7 @@ async def test_rows_of_the_checklist_explain_their_tables() -> None:
             await app.press("x")
             await app.on("ExplainScreen")
             listed = app.top.query_one(OptionList)
-            await app.until(lambda: listed.option_count == 9, "the missing tables")
+            await app.until(lambda: listed.option_count == 10, "the missing tables")
             await app.press("escape")
             await app.on("ChecklistScreen")
             await app.press("t")

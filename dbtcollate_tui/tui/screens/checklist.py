@@ -48,7 +48,7 @@ class ChecklistScreen(FittedScreen[None]):
         Binding("R", "all_again", "All", key_display="R"),
         Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
-        Binding("x", "explain", "Explain tables"),
+        Binding("x", "explain", "Explain tables", show=False),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("y", "copy", "Copy", show=False),
         Binding("left,right", "chain", show=False),

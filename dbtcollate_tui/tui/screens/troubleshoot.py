@@ -61,7 +61,7 @@ class TroubleshootScreen(SessionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Check again"),
         Binding("e", "evidence", "Evidence"),
-        Binding("x", "explain", "Explain tables"),
+        Binding("x", "explain", "Explain tables", show=False),
         Binding("m", "letter", "Support message"),
         Binding("y", "copy", "Copy"),
         Binding("w", "save", "Save"),
