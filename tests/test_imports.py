@@ -93,7 +93,7 @@ def test_checks_load_neither_screens_nor_sandbox_nor_parser(command: str, tmp_pa
     assert not unused & loaded
     if command == "status":
         room = "dbtcollate_tui"
-        assert not {f"{room}.sync.direct", f"{room}.plan.build", f"{room}.artifacts.load"} & loaded
+        assert not {f"{room}.sync.direct", f"{room}.plan.model", f"{room}.artifacts.project"} & loaded
 
 
 @pytest.mark.parametrize("room", ["artifacts", "plan", "plan.build"])
