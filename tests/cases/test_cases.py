@@ -229,6 +229,25 @@ async def test_moving_to_fusion_and_back_settles_each_time(world: Cases, tmp_pat
     assert (await place.sync(core)).changes == []
 
 
+async def test_columns_that_fusion_renames_come_back_with_core(world: Cases, tmp_path: Path) -> None:
+    """Fusion lower-cases the headers of seeds: what hangs on "Full Name" goes and comes back with it."""
+    place = world.place(tmp_path)
+    core, fusion = load_case("atlas-core"), load_case("atlas-fusion")
+    await place.twice(core)
+    for case in (fusion, core):
+        await place.rebuild(case)
+        back = await place.sync(case)
+        assert (await place.sync(case)).changes == []
+    engines = ("data_model:", "lineage:")
+    others = [change for change in back.plan.changes if not change.key.startswith(engines)]
+    assert sorted(change.label for change in others) == [
+        "raw.raw_customers.Full Name",
+        "staging.stg_Customers.Full Name",
+        "staging.stg_Customers.Full Name",
+    ]
+    assert len(back.changes) == 10
+
+
 async def test_names_that_collate_refuses_are_known_before(world: Cases, tmp_path: Path) -> None:
     place = world.place(tmp_path)
     tags = await place.twice(load_case("odd-tags"))
