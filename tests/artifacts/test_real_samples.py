@@ -1,22 +1,15 @@
 """One small project as real releases of dbt wrote it, and the recorded shop."""
 
-import gzip
 import json
-from pathlib import Path
 
 import pytest
 
 from dbtcollate_tui.artifacts.load import StepResults, load_project
 from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.sandbox.shop_data import RecordedRun, load_runs
+from tests.artifacts.releases import RELEASES, sample
 
-SAMPLES = Path(__file__).parent / "samples"
-RELEASES = {"1.0": 4, "1.3": 7, "1.5": 9, "1.8": 12, "1.11": 12, "1.12": 12}
 DATABASE = {"1.0": "main", "1.3": "main"}
-
-
-def sample(release: str, name: str) -> bytes:
-    return gzip.decompress((SAMPLES / f"dbt-{release}" / f"{name}.json.gz").read_bytes())
 
 
 def load_sample(release: str, *, manifest: bytes | None = None) -> Project:

@@ -13,7 +13,7 @@ from dbtcollate_tui.setup.fix_fields import changed_profile
 from dbtcollate_tui.sync.direct import run_direct
 from dbtcollate_tui.sync.explain import explain_table
 from tests.support.world import World, engine_of, world
-from tests.troubleshooting.test_sessions import LIFTED, Case, field_fix_of, lift, walk_for
+from tests.troubleshooting.walks import LIFTED, Case, field_fix_of, lift, walk_for
 
 GOOD = "Everything dbt says about this table is in Collate."
 

@@ -10,7 +10,7 @@ from dbtcollate_tui.artifacts.load import StepResults, load_part, load_project
 from dbtcollate_tui.artifacts.project import Node, Project
 from dbtcollate_tui.plan.explanation.lookup import find_nodes
 from dbtcollate_tui.sync.explain import needed
-from tests.artifacts.test_real_samples import RELEASES, sample
+from tests.artifacts.releases import RELEASES, sample
 from tests.cases.runner import DATA, load_case
 
 MOST_ASKED = 6

@@ -1,7 +1,7 @@
 """From symptom to fix: each scenario of the sandbox walked, stopped at its stage, fixed, and walked on."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,91 +44,16 @@ from dbtcollate_tui.troubleshooting.report import letter_of, report
 from dbtcollate_tui.troubleshooting.session import Outcome, TroubleshootingSession, earlier, first_affected
 from dbtcollate_tui.troubleshooting.symptoms import SYMPTOMS, symptom_named, symptom_of
 from tests.support.world import World, engine_of, profile_for, world
-
-
-async def walked(
-    walk: TroubleshootingSession, context: CheckContext, origin: str = ""
-) -> TroubleshootingSession:
-    async for _ in walk.go(context, origin):
-        pass
-    return walk
-
-
-async def walk_for(
-    here: World, symptom: str, profile: Profile | None = None
-) -> tuple[TroubleshootingSession, CheckContext]:
-    context = here.context(profile)
-    return await walked(TroubleshootingSession(symptom_named(symptom)), context), context
-
-
-@dataclass(frozen=True)
-class Case:
-    """``scenario`` walked for ``symptom``: where it ends, why, with which fix, and what a person is sent."""
-
-    scenario: str
-    symptom: str
-    outcome: Outcome
-    check: str
-    cause: str
-    fix: str
-    letter: str
-
-
-BROKEN, EXPLAINED = Outcome.BROKEN, Outcome.EXPLAINED
-LIFTED = (
-    Case(
-        "no-runs",
-        "no-runs",
-        BROKEN,
-        "run.exists",
-        "never run",
-        "Open the job to run it",
-        "Deploy → Jobs → Run now",
-    ),
-    Case(
-        "missing-catalog",
-        "missing-catalog",
-        EXPLAINED,
-        "artifacts.catalog",
-        "did not run dbt docs generate",
-        "Open the job's settings",
-        "Generate docs on run",
-    ),
-    Case("html", "other-host", BROKEN, "dbt.reachable", "another web page", "another address", "Access URL"),
-    Case("moved", "other-host", BROKEN, "dbt.reachable", "moved there", "ab123.us1.dbt.com", "Access URL"),
-    Case(
-        "down",
-        "invalid-token",
-        BROKEN,
-        "dbt.reachable",
-        "incident or is under maintenance",
-        "status page",
-        "api/v3/accounts",
-    ),
-    Case(
-        "missing-permission",
-        "wrong-account",
-        BROKEN,
-        "dbt.permissions",
-        "Account Viewer",
-        "Enter another token",
-        "Job Viewer on project",
-    ),
-    Case("broken-manifest", "some-tables", BROKEN, "artifacts.manifest", "broken", "another run", "new run"),
-    Case(
-        "collate-read-only",
-        "collate-refuses",
-        BROKEN,
-        "collate.token",
-        "read-only",
-        "Enter another token",
-        "Ingestion bot role",
-    ),
-    Case("collate-html", "not-sure", BROKEN, "collate.reachable", "web site", "another address", "version"),
-    Case("collate-down", "not-sure", BROKEN, "collate.reachable", "overloaded", "Try again", "version"),
-    Case("not-ingested", "some-tables", EXPLAINED, "tables.matched", "schema raw", "schema raw", "(Agents)"),
+from tests.troubleshooting.walks import (
+    BROKEN,
+    EXPLAINED,
+    LIFTED,
+    Case,
+    field_fix_of,
+    lift,
+    walk_for,
+    walked,
 )
-"""What somebody else mends: the text to send says what is needed; the walk then goes on from there."""
 
 
 @pytest.mark.parametrize("case", LIFTED, ids=lambda case: case.scenario)
@@ -165,14 +90,6 @@ def found_at(walk: TroubleshootingSession, outcome: Outcome, check: str) -> Chec
     assert row is not None, walk.summary()
     assert (walk.outcome, row.check_id) == (outcome, check), walk.summary()
     return row
-
-
-def lift(here: World, scenario: str = "healthy") -> None:
-    here.sandbox._play(SCENARIOS[scenario])
-
-
-def field_fix_of(row: CheckResult, value: str) -> SetField:
-    return next(fix for fix in row.fixes if isinstance(fix, SetField) and value in fix.value)
 
 
 def side_of(fix: Fix) -> Side | None:
