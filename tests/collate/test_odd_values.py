@@ -34,7 +34,7 @@ from dbtcollate_tui.errors import ActionableError, UsageError
 from dbtcollate_tui.transport.client import Answer
 from dbtcollate_tui.transport.request_log import RequestRecord
 from dbtcollate_tui.wording import ago
-from tests.dbt_cloud.test_odd_values import ODD, odd_ones
+from tests.support.odd_values import ODD, odd_ones
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REFERENCE = {"id": "u1", "type": "user", "name": "ana", "fullyQualifiedName": "ana", "deleted": False}
