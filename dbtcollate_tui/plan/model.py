@@ -52,7 +52,8 @@ class Conflict:
     """Something of the server that differs from dbt and stays, with the reason.
 
     ``by`` changed the table last, where it was edited in Collate; ``change`` would write dbt's value over it
-    where that is wanted (`Plan.take_in`), and is ``None`` where a sync never does.
+    where that is wanted (`Plan.take_in`), and is ``None`` where a sync never does. ``part`` is which of
+    several values of the group it is, such as the type of a key.
     """
 
     group: Group
@@ -63,6 +64,7 @@ class Conflict:
     reason: str
     by: str = ""
     change: Change | None = None
+    part: str = ""
 
     @property
     def words(self) -> str:

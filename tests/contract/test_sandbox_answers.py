@@ -28,6 +28,7 @@ SCHEMAS = {
     "testCase": "tests/testCase.json",
     "testSuite": "tests/testSuite.json",
     "ingestionPipeline": "entity/services/ingestionPipelines/ingestionPipeline.json",
+    "dataContract": "entity/data/dataContract.json",
     "workflow": "entity/automations/workflow.json",
     "pipelineService": "entity/services/pipelineService.json",
     "pipeline": "entity/data/pipeline.json",
@@ -65,6 +66,8 @@ def send(caller: Caller) -> None:
     column = {"name": "customer_id", "dataType": "INT", "tags": [label]}
     model = {"modelType": "DBT", "resourceType": "model", "tags": [label], "columns": [column]}
     caller.send("PUT", f"tables/{table['id']}/dataModel", model | {"upstream": [STG_ORDERS]})
+    contract = {"name": "orders", "entity": {"id": table["id"], "type": "table"}, "description": "d"}
+    caller.send("PUT", "dataContracts", contract, status=201)
     definition = {"name": "unique", "entityType": "COLUMN", "testPlatforms": ["dbt"]}
     caller.send("PUT", "dataQuality/testDefinitions", definition, status=201)
     link = f"<#E::table::{DIM_CUSTOMERS}::columns::customer_id>"

@@ -1,10 +1,13 @@
 """From a symptom to its fix by explaining one table: the verdict names the cause, the fix makes it good."""
 
+import json
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from dbtcollate_tui.collate.client import CollateClient
 from dbtcollate_tui.errors import ActionableError
 from dbtcollate_tui.plan.explanation.explain import Explanation
 from dbtcollate_tui.plan.selection.scope import WHOLE, Scope
@@ -99,6 +102,69 @@ async def test_option_that_the_cause_names_finds_the_table(
         with_options(here, right)
         await synced(here)
         found = await explained(here, "stg_orders")
+    assert (found.verdict, found.is_good) == (GOOD, True)
+
+
+class TableInCollate:
+    """A table of the sandbox that can be dropped and ingested again, under another name too."""
+
+    def __init__(self, collate: CollateClient, table: dict[str, Any]) -> None:
+        self._collate = collate
+        self._table = table
+
+    @classmethod
+    async def of(cls, here: World, fqn: str) -> "TableInCollate":
+        collate = await here.connections.collate()
+        answer = await collate.call("GET", f"/tables/name/{fqn}", doing="show the table")
+        return cls(collate, json.loads(answer.content))
+
+    async def drop(self, name: str = "") -> None:
+        fqn = f"{self._table['databaseSchema']['fullyQualifiedName']}.{name or self._table['name']}"
+        params = {"hardDelete": "true", "recursive": "true"}
+        await self._collate.call("DELETE", f"/tables/name/{fqn}", doing="drop the table", params=params)
+
+    async def ingest(self, name: str = "") -> None:
+        body = {
+            "name": name or self._table["name"],
+            "databaseSchema": self._table["databaseSchema"]["fullyQualifiedName"],
+            "columns": [
+                {"name": column["name"], "dataType": column["dataType"]} for column in self._table["columns"]
+            ],
+        }
+        await self._collate.call("PUT", "/tables", doing="ingest the table", body=body)
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "cause", "words"),
+    [
+        ("raw.country_codes", (), "table_not_ingested", "table not ingested"),
+        ("staging.stg_orders", ("stg_orderz",), "name_differs", "name differs"),
+        (
+            "staging.stg_orders",
+            ("STG_ORDERS", "Stg_Orders"),
+            "ambiguous",
+            "several tables differ in case only",
+        ),
+    ],
+)
+async def test_table_that_is_missing_is_named_until_it_is_there(
+    name: str, others: tuple[str, ...], cause: str, words: str
+) -> None:
+    async with world() as here:
+        table = await TableInCollate.of(here, f"shop_warehouse.shop.{name}")
+        await table.drop()
+        for other in others:
+            await table.ingest(other)
+        found = await explained(here, name)
+        assert found.unmatched is not None
+        assert found.unmatched.cause == cause
+        assert words in found.verdict
+        assert found.unmatched.fix
+        for other in others:
+            await table.drop(other)
+        await table.ingest()
+        await synced(here)
+        found = await explained(here, name)
     assert (found.verdict, found.is_good) == (GOOD, True)
 
 

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dbtcollate_tui.sandbox.server import Sandbox, Side
+from tests.support import direct_sync
 from tests.support.direct_sync import ends, finished
-from tests.sync import test_direct
 
 
 class WithoutIndex(Sandbox):
@@ -35,5 +35,5 @@ async def test_a_missing_search_index_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await written(tmp_path / "with")
-    monkeypatch.setattr(test_direct, "Sandbox", WithoutIndex)
+    monkeypatch.setattr(direct_sync, "Sandbox", WithoutIndex)
     assert await written(tmp_path / "without") == whole

@@ -1,8 +1,11 @@
 """A table is found, explained and counted from the app."""
 
+import json
+
 import pytest
 from textual.widgets import Input, OptionList
 
+from dbtcollate_tui.history.records import record_path
 from dbtcollate_tui.sandbox.server import Sandbox
 from dbtcollate_tui.session.services import Services
 from dbtcollate_tui.tui.screens.coverage import CoverageScreen
@@ -10,6 +13,7 @@ from dbtcollate_tui.tui.screens.explain import ExplainScreen
 from dbtcollate_tui.tui.screens.plan import PlanScreen
 from tests.support.world import profile_for
 from tests.tui.driving import LARGE, SMALL
+from tests.tui.records import leave
 from tests.tui.whole import keep, whole
 
 
@@ -40,6 +44,9 @@ async def test_search_explains_and_coverage_lists_tables(size: tuple[int, int]) 
             assert isinstance(coverage, CoverageScreen)
             await app.until(lambda: coverage.coverage is not None, "the numbers")
             await app.until(lambda: "25 of 26" in app.drawn(), "the first bar")
+            await app.pilot.resize_terminal(*LARGE)
+            await app.until(lambda: "most: columns described 1 of 19" in app.drawn(), "the whole line")
+            await app.pilot.resize_terminal(*size)
             await app.press("enter")
             await app.on("ExplainScreen")
             behind = app.top
@@ -75,6 +82,24 @@ async def test_plan_row_is_explained_and_home_counts_the_sync() -> None:
             await app.press("escape")
             await app.on("HomeScreen")
             await app.until(lambda: "of what dbt declares, largest gap: " in app.drawn(), "the coverage")
+            await app.pilot.resize_terminal(*SMALL)
+            await app.until(lambda: "% of what dbt declares" in app.drawn(), "the coverage at 80x24")
+
+
+async def test_trend_of_two_syncs_is_shown_at_80x24() -> None:
+    services = Services()
+    async with Sandbox() as sandbox:
+        profile = profile_for(sandbox)
+        await keep(services, sandbox, profile)
+        records = leave(services, profile, [("ok", 2.0), ("ok", 2.0)])
+        for record, held in zip(records, (5, 9), strict=True):
+            counted = {**record.as_dict(), "coverage": {"described": [10, held]}}
+            record_path(services.state, record).write_text(json.dumps(counted), encoding="utf-8")
+        async with whole(services, size=SMALL) as app:
+            await app.until(lambda: "90 % of what dbt declares" in app.drawn(), "the line on home")
+            await app.press("c")
+            await app.on("CoverageScreen")
+            await app.until(lambda: "50 to 90 % in 2 syncs" in app.drawn(), "the trend")
 
 
 async def test_rows_of_the_checklist_explain_their_tables() -> None:

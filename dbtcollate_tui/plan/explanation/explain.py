@@ -457,10 +457,7 @@ def _key_facts(
         dbt = "; ".join(", ".join(item.columns) or item.to for item in wanted)
         name, held, file = dbt_type.replace("_", " "), key_words(there), keyed.original_file_path
         change = next((item for item in changes if isinstance(item, KeysChange) and item.type == kind), None)
-        label = f": {name}"
-        conflict = next(
-            (item for item in conflicts if item.group == "keys" and item.label.endswith(label)), None
-        )
+        conflict = next((item for item in conflicts if item.group == "keys" and item.part == kind), None)
         if change is not None:
             yield Fact(name, "pending", change.new, held, "", file, None, change.note)
         elif conflict is not None:

@@ -168,6 +168,7 @@ def _compare(claimed: Claimed, kind: str, wanted: tuple[TableConstraint, ...], f
             reason,
             table.updatedBy,
             change if len(own) == len(held) else None,
+            kind,
         )
     )
 

@@ -48,11 +48,11 @@ class ChecklistScreen(FittedScreen[None]):
         Binding("R", "all_again", "All", key_display="R"),
         Binding("t", "troubleshoot", "Troubleshoot"),
         Binding("e", "evidence", "Evidence"),
-        Binding("x", "explain", "Explain tables", show=False),
         Binding("slash", "app.explain", "Find a table", show=False),
         Binding("y", "copy", "Copy", show=False),
         Binding("left,right", "chain", show=False),
         Binding("escape", "back", "Back"),
+        Binding("x", "explain", "Explain"),
     ]
     DEFAULT_CSS = """
     ChecklistScreen #head { height: 1; padding: 0 1; text-style: bold; }

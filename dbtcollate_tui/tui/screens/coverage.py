@@ -95,17 +95,29 @@ class CoverageScreen(CardKeys, FittedScreen[None]):
         if line := trend(self._session.syncs):
             head += f"\nSo far  {line}"
         self.query_one("#head", Static).update(head)
+        self._list(found)
+        self.query_one(OptionList).focus()
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        """Cut the lines again, once the new width is laid out."""
+        self.call_after_refresh(self._list_again)
+
+    def _list_again(self) -> None:
+        if self.coverage is not None:
+            self._list(self.coverage)
+
+    def _list(self, found: Coverage) -> None:
         self._missing = {}
         options = [self._fact_option("", "", fact, cell) for fact, cell in found.whole.cells.items()]
         options.append(Option(Text(f"By {found.grouping}", "bold"), disabled=True))
         for number, row in enumerate(found.rows):
             options.append(self._row_option(f"row{number}", row))
         listing = self.query_one(OptionList)
+        at = listing.highlighted or 0
         listing.clear_options()
         listing.add_options(options)
-        listing.highlighted = 0
-        listing.focus()
-        self.refresh_bindings()
+        listing.highlighted = min(at, len(options) - 1)
 
     def _fact_option(self, prefix: str, name: str, fact: FactName, cell: Cell) -> Option:
         key = f"{prefix}{fact}"

@@ -61,11 +61,11 @@ class TroubleshootScreen(SessionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Check again"),
         Binding("e", "evidence", "Evidence"),
-        Binding("x", "explain", "Explain tables", show=False),
         Binding("m", "letter", "Support message"),
         Binding("y", "copy", "Copy"),
         Binding("w", "save", "Save"),
         Binding("escape", "back", "Back"),
+        Binding("x", "explain", "Explain"),
     ]
     DEFAULT_CSS = """
     TroubleshootScreen #head { height: auto; max-height: 2; padding: 0 1; text-style: bold; }
