@@ -56,7 +56,7 @@ def explanation_text(found: Explanation, *, column: str = "") -> Iterator[str]:
             yield f"    {change.group}: {change.label}"
     if found.reading:
         yield ""
-        yield f"  Still being read: {', '.join(found.reading)}"
+        yield f"  Not known yet: {', '.join(found.reading)}"
     if found.links:
         yield ""
         for name, address in found.links.items():

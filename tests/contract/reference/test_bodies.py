@@ -103,7 +103,17 @@ async def read_everything(client: httpx.AsyncClient) -> None:
 
 
 EMPTY = frozenset(
-    {"domain", "metric", "pipeline", "mlmodel", "apiEndpoint", "glossary", "glossaryTerm", "pipelineService"}
+    {
+        "apiEndpoint",
+        "dataContract",
+        "domain",
+        "glossary",
+        "glossaryTerm",
+        "metric",
+        "mlmodel",
+        "pipeline",
+        "pipelineService",
+    }
 )
 """Kinds of which the shop's server has none."""
 SENT = {
