@@ -34,6 +34,7 @@ ENTITIES = {
     "domains": "entity.domains.domain:Domain",
     "dashboards": "entity.data.dashboard:Dashboard",
     "metrics": "entity.data.metric:Metric",
+    "dataContracts": "entity.data.dataContract:DataContract",
     "mlmodels": "entity.data.mlmodel:MlModel",
     "apiEndpoints": "entity.data.apiEndpoint:APIEndpoint",
     "dataQuality/testDefinitions": "tests.testDefinition:TestDefinition",
