@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import mmap
 import os
 import signal
 import stat
@@ -110,3 +111,12 @@ def lock_now(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def release_pages(mapped: mmap.mmap) -> None:
+    """Give back a mapped file's memory; what is read of it again comes from the system's cache.
+
+    Does nothing on Windows.
+    """
+    if sys.platform != "win32":
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -11,6 +11,7 @@ from dbtcollate_tui.artifacts.project import Project
 from dbtcollate_tui.dbt_cloud.artifact_files import ArtifactFile
 from dbtcollate_tui.dbt_cloud.artifact_store import FetchedArtifacts
 from dbtcollate_tui.errors import UsageError
+from dbtcollate_tui.platforms import release_pages
 
 
 async def read_project(fetched: FetchedArtifacts) -> Project:
@@ -53,7 +54,8 @@ def _read_part(fetched: FetchedArtifacts, choose: Choose) -> Project:
 
         def chosen(project: Project) -> Collection[str]:
             for item in mapped:
-                _let_go(item)
+                if isinstance(item, mmap.mmap):
+                    release_pages(item)
             return choose(project)
 
         return load_part(
@@ -64,12 +66,6 @@ def _read_part(fetched: FetchedArtifacts, choose: Choose) -> Project:
             [content(file) for file in fetched.other_manifests],
             chosen,
         )
-
-
-def _let_go(content: mmap.mmap | bytes) -> None:
-    """Give back the memory of a mapped file; what is read of it again comes from the system's cache."""
-    if isinstance(content, mmap.mmap) and hasattr(content, "madvise"):
-        content.madvise(mmap.MADV_DONTNEED)
 
 
 def _read_folder(folder: Path) -> Project:
