@@ -138,6 +138,12 @@ class Removal:
     """Mixed in before a change's base: what a sync from here wrote and dbt no longer has is taken away."""
 
     __slots__ = ()
+    done: ClassVar[str] = "written"
+
+    @property
+    def note(self) -> str:
+        """How it is known that it is ours."""
+        return f"{self.done} by a sync from here, no longer in dbt"
 
     @property
     def new(self) -> str:

@@ -39,6 +39,7 @@ class RemoveEdge(Removal, EdgeChange):
 
     kind: ClassVar[str] = "remove_edge"
     group: ClassVar[Group] = "lineage"
+    done: ClassVar[str] = "drawn"
 
     edge: LineageEdge
 
@@ -46,11 +47,6 @@ class RemoveEdge(Removal, EdgeChange):
     def old(self) -> str:
         """What is taken away."""
         return "edge of dbt's lineage"
-
-    @property
-    def note(self) -> str:
-        """How it is known that it is ours."""
-        return "drawn by a sync from here, no longer in dbt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

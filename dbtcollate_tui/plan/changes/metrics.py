@@ -80,6 +80,7 @@ class RemoveMetric(Removal, Change):
 
     kind: ClassVar[str] = "remove_metric"
     group: ClassVar[Group] = "metrics"
+    done: ClassVar[str] = "created"
 
     name: str
     fqn: str
@@ -99,11 +100,6 @@ class RemoveMetric(Removal, Change):
     def old(self) -> str:
         """What is taken away."""
         return "metric with its edges"
-
-    @property
-    def note(self) -> str:
-        """How it is known that it is ours."""
-        return "created by a sync from here, no longer in dbt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

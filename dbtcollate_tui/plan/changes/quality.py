@@ -87,6 +87,7 @@ class RemoveTestCase(Removal, TableChange):
 
     kind: ClassVar[str] = "remove_test_case"
     group: ClassVar[Group] = "tests"
+    done: ClassVar[str] = "created"
 
     name: str
     fqn: str
@@ -106,11 +107,6 @@ class RemoveTestCase(Removal, TableChange):
     def old(self) -> str:
         """What is taken away."""
         return "test case with its results"
-
-    @property
-    def note(self) -> str:
-        """How it is known that it is ours."""
-        return "created by a sync from here, no longer in dbt"
 
 
 ResultStatus = Literal["Success", "Failed", "Aborted"]

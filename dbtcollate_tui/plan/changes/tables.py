@@ -95,11 +95,6 @@ class RemoveDescription(Removal, TableChange):
         """The text that is taken away."""
         return self.before
 
-    @property
-    def note(self) -> str:
-        """How it is known that it is ours."""
-        return "written by a sync from here, no longer in dbt"
-
 
 @dataclass(frozen=True, slots=True)
 class OwnerRef:
@@ -180,6 +175,7 @@ class RemoveTags(Removal, TableChange):
 
     kind: ClassVar[str] = "remove_tags"
     group: ClassVar[Group] = "tags"
+    done: ClassVar[str] = "set"
 
     before: tuple[str, ...]
     removed: tuple[str, ...]
@@ -188,11 +184,6 @@ class RemoveTags(Removal, TableChange):
     def old(self) -> str:
         """The tags that are taken away, joined by commas."""
         return ", ".join(self.removed)
-
-    @property
-    def note(self) -> str:
-        """How it is known that they are ours."""
-        return "set by a sync from here, no longer in dbt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
