@@ -13,7 +13,7 @@ from dbtcollate_tui.plan.matching.placing import ColumnNames
 from dbtcollate_tui.plan.model import Conflict, OwnerRef
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
 from dbtcollate_tui.plan.rules.model_facts import is_deprecated
-from dbtcollate_tui.plan.rules.tables import allowed_owners
+from dbtcollate_tui.plan.rules.tables import allowed_owners, found_owners
 from dbtcollate_tui.plan.server_state import ServerState
 from dbtcollate_tui.settings.model import SyncOptions
 
@@ -196,8 +196,7 @@ def _referred(item: Constraint) -> str:
 def _owners(node: Node, state: ServerState, options: SyncOptions, dialect: Dialect) -> tuple[OwnerRef, ...]:
     if not options.update_owners:
         return ()
-    known = [owner for name in node.owners if (owner := state.owners.get(name)) is not None]
-    found = tuple({owner.id: owner for owner in known}.values())
+    found, _ = found_owners(node.owners, state)
     return allowed_owners(found, dialect)[0] if found else ()
 
 

@@ -10,10 +10,10 @@ from dbtcollate_tui.collate.fqn import join_fqn
 from dbtcollate_tui.collate.models import ColumnLineage
 from dbtcollate_tui.plan.matching.custom_properties import UnfitError, fit, same
 from dbtcollate_tui.plan.matching.matches import AssetRef, MatchReport, TableRef
-from dbtcollate_tui.plan.model import Conflict, MetricChange, MetricEdgeChange, MetricField, OwnerRef
+from dbtcollate_tui.plan.model import Conflict, MetricChange, MetricEdgeChange, MetricField
 from dbtcollate_tui.plan.rules import metric_values as values
 from dbtcollate_tui.plan.rules.findings import Findings
-from dbtcollate_tui.plan.rules.tables import FIRST_VERSION, allowed_owners
+from dbtcollate_tui.plan.rules.tables import FIRST_VERSION, allowed_owners, found_owners
 from dbtcollate_tui.plan.rules.tags import exclusive_group, tag_label, wanted_tags
 from dbtcollate_tui.plan.server_state import ServerState
 from dbtcollate_tui.settings.model import SyncOptions
@@ -262,16 +262,12 @@ class _Planning:
     def _owners(self) -> Iterator[MetricField]:
         if not self.options.update_owners or not self.metric.owners:
             return
-        found: dict[str, OwnerRef] = {}
-        for owner in self.metric.owners:
-            known = self.state.owners.get(owner)
-            if known is None:
-                self.findings.unknown_owners.setdefault(owner, []).append(self.metric.unique_id)
-            else:
-                found.setdefault(known.id, known)
+        found, unknown = found_owners(self.metric.owners, self.state)
+        for name in unknown:
+            self.findings.unknown_owners.setdefault(name, []).append(self.metric.unique_id)
         if not found:
             return
-        owners, _ = allowed_owners(tuple(found.values()), self.dialect)
+        owners, _ = allowed_owners(found, self.dialect)
         held = self.there.owners if self.there is not None else ()
         if {owner.id for owner in owners} == {owner.id for owner in held}:
             return

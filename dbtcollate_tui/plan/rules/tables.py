@@ -151,16 +151,12 @@ def _owners(
     first = first or next((node for node in claimed.nodes if node.owners), None)
     if first is None or not options.update_owners:
         return ()
-    found: dict[str, OwnerRef] = {}
-    for owner in first.owners:
-        known = state.owners.get(owner)
-        if known is None:
-            findings.unknown_owners.setdefault(owner, []).append(first.unique_id)
-        else:
-            found.setdefault(known.id, known)
+    found, unknown = found_owners(first.owners, state)
+    for name in unknown:
+        findings.unknown_owners.setdefault(name, []).append(first.unique_id)
     if not found:
         return ()
-    owners, left_out = allowed_owners(tuple(found.values()), dialect)
+    owners, left_out = allowed_owners(found, dialect)
     there = claimed.table.owners
     names = tuple(owner.displayName or owner.name or owner.id for owner in there)
     change = OwnersChange(
@@ -193,6 +189,19 @@ def _owners(
     else:
         findings.changes.append(change)
     return owners
+
+
+def found_owners(names: Iterable[str], state: ServerState) -> tuple[tuple[OwnerRef, ...], tuple[str, ...]]:
+    """The users and teams of these names, each once, and the names that the server does not know."""
+    found: dict[str, OwnerRef] = {}
+    unknown: list[str] = []
+    for name in names:
+        owner = state.owners.get(name)
+        if owner is None:
+            unknown.append(name)
+        else:
+            found.setdefault(owner.id, owner)
+    return tuple(found.values()), tuple(unknown)
 
 
 def allowed_owners(
