@@ -5,7 +5,7 @@ from typing import Literal
 
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fix_commands import in_words
-from dbtcollate_tui.fixes import Fix, fix_as_dict
+from dbtcollate_tui.fixes import Advice, Fix, fix_as_dict
 from dbtcollate_tui.printable import one_line
 
 NoAnswerKind = Literal["name", "refused", "timeout", "tls", "proxy", "closed", "too large", "unreadable"]
@@ -92,3 +92,12 @@ class UnreachableError(ActionableError):
         super().__init__(title, causes=causes, fixes=fixes, evidence=evidence, exit_code=exit_code)
         self.kind = kind
         self.brief = brief or title
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> UnreachableError:
+    """The card of a port that cannot be listened on."""
+    return UnreachableError(
+        f"Could not listen on port {port} of {host}",
+        causes=[f"{error.strerror or error}"],
+        fixes=[Advice("Choose another port with --port, or 0 for a free one.")],
+    )

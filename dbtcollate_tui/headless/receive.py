@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dbtcollate_tui.command_options import Common
-from dbtcollate_tui.errors import ActionableError, UnreachableError, UsageError
+from dbtcollate_tui.errors import ActionableError, UsageError, cannot_listen
 from dbtcollate_tui.exit_codes import ExitCode
 from dbtcollate_tui.fixes import Advice
 from dbtcollate_tui.headless.common import load_profile
@@ -135,11 +135,7 @@ async def receive(common: Common, *, host: str, port: int, yes: bool, engine: Wa
     try:
         listening = socket.create_server((host, port), backlog=128)
     except OSError as error:
-        raise UnreachableError(
-            f"Could not listen on port {port} of {host}",
-            causes=[f"{error.strerror or error}"],
-            fixes=[Advice("Choose another port with --port, or 0 for a free one.")],
-        ) from error
+        raise cannot_listen(host, port, error) from error
     app = receiver(secret, profile, wanted.set, _say)
     server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from textual_serve.server import Server
 
-from dbtcollate_tui.errors import UnreachableError
-from dbtcollate_tui.fixes import Advice
+from dbtcollate_tui.errors import cannot_listen
 from dbtcollate_tui.platforms import STOP_SIGNALS, on_signals
 from dbtcollate_tui.wording import PASTE_WORDS
 
@@ -154,8 +153,4 @@ async def serve(arguments: Sequence[str], port: int) -> None:
     try:
         await LoopbackServer(arguments, port).run(stop)
     except OSError as error:
-        raise UnreachableError(
-            f"Could not listen on port {port} of {HOST}",
-            causes=[f"{error.strerror or error}"],
-            fixes=[Advice("Choose another port with --port, or 0 for a free one.")],
-        ) from error
+        raise cannot_listen(HOST, port, error) from error
