@@ -175,8 +175,8 @@ async def results(context: CheckContext) -> Finding:
         fresh = ", ".join(f"{number} {status}" for status, number in by_freshness.most_common())
         detail += (
             f" Freshness of {count(len(project.freshness), 'source')}: {fresh}. A direct sync sends it; "
+            "Collate's own ingestion never fetches sources.json from dbt Cloud."
         )
-        detail += "Collate's own ingestion never fetches sources.json from dbt Cloud."
     fresh_jobs: tuple[Fix, ...] = ()
     if fetched.sources is None and any(node.checks_freshness for node in project.nodes.values()):
         fresh_jobs = await other_jobs(context, "source freshness")

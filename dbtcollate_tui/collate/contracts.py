@@ -43,9 +43,9 @@ class ContractCalls(ServerCalls):
         )
 
     async def create_contract(self, body: Mapping[str, Any]) -> DataContract:
-        """Make a data contract; raises `ConflictError` or `InvalidRequestError` where the table has one."""
-        answer = await self.call("POST", "/dataContracts", body=dict(body), doing="make the data contract")
-        return read_one(DataContract, answer, "make the data contract")
+        """Create a data contract; raises `ConflictError` or `InvalidRequestError` where the table has one."""
+        answer = await self.call("POST", "/dataContracts", body=dict(body), doing="create the data contract")
+        return read_one(DataContract, answer, "create the data contract")
 
     async def patch_contract(self, contract_id: str, ops: Sequence[Mapping[str, Any]]) -> None:
         """Apply an RFC 6902 patch to a data contract."""

@@ -31,7 +31,7 @@ LIST_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class FixedProfile:
     """A changed profile, not yet saved, and what changed in words."""
 
     profile: Profile
@@ -109,7 +109,7 @@ async def accounts_of(context: CheckContext) -> tuple[Account, ...]:
     return tuple(sorted(await context.accounts(), key=lambda account: (account.name.lower(), account.id)))
 
 
-async def moved_to_account(context: CheckContext, account: Account) -> Mended:
+async def moved_to_account(context: CheckContext, account: Account) -> FixedProfile:
     """The profile on another account of the same token; its job stays where that account has it.
 
     Otherwise any job will do until one is chosen. Raises what dbt Cloud says.
@@ -125,7 +125,7 @@ async def moved_to_account(context: CheckContext, account: Account) -> Mended:
             words += f"; it has no job {side.job_id}, so that any job will do until one is chosen"
         else:
             words += f"; job {side.job_name or side.job_id} is there too"
-    return Mended(_with(context.profile, "dbt_cloud", values), words)
+    return FixedProfile(_with(context.profile, "dbt_cloud", values), words)
 
 
 async def iter_jobs(context: CheckContext) -> AsyncGenerator[JobList]:
@@ -145,7 +145,7 @@ async def iter_jobs(context: CheckContext) -> AsyncGenerator[JobList]:
     yield JobList(await asyncio.to_thread(job_rows, found, {}, None, datetime.now(UTC)), True)
 
 
-async def with_job(context: CheckContext, job: Job) -> Mended:
+async def with_job(context: CheckContext, job: Job) -> FixedProfile:
     """The profile on another job, with the name of its project."""
     side = context.profile.dbt_cloud
     name = side.project_name if job.project_id == side.project_id else ""
@@ -160,7 +160,7 @@ async def with_job(context: CheckContext, job: Job) -> Mended:
         "project_name": name,
         "jobs": () if job.project_id != side.project_id else tuple(i for i in side.jobs if i != job.id),
     }
-    return Mended(
+    return FixedProfile(
         _with(context.profile, "dbt_cloud", values), f"job {job.name} ({job.id}) in place of {before}"
     )
 
@@ -180,9 +180,9 @@ async def iter_services(context: CheckContext) -> AsyncGenerator[tuple[ServiceSc
             yield scores
 
 
-def with_service(profile: Profile, service: str) -> Mended:
+def with_service(profile: Profile, service: str) -> FixedProfile:
     """The profile on another database service."""
-    return Mended(
+    return FixedProfile(
         _with(profile, "collate", {"service": service}),
         f"database service {service} in place of {profile.collate.service}",
     )

@@ -29,8 +29,7 @@ def not_written(
 
     ``metrics`` is why the metrics were not, empty where they were; ``keys`` are those left out, with the
     reason of each. ``properties`` are the custom properties of tables; ``group_owners``: the owners of groups
-    were written. ``contracts`` are the unique ids of
-    the models whose contracts were.
+    were written. ``contracts`` are the unique ids of the models whose contracts were.
     """
     nodes = [
         node

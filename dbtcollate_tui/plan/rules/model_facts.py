@@ -14,7 +14,6 @@ from dbtcollate_tui.plan.model import Conflict, StatusChange
 from dbtcollate_tui.plan.rules.findings import Claimed, Findings
 
 Purpose = Literal["group", "access", "version", "latest_version", "deprecation_date"]
-PURPOSES: tuple[Purpose, ...] = ("group", "access", "version", "latest_version", "deprecation_date")
 DEFAULT_ACCESS = frozenset({"", "protected"})
 """What a model has that says nothing of access."""
 DEPRECATED = "Deprecated"
